@@ -1,0 +1,234 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { visibleTo } from '../clients/client.ts'
+import type { Db } from '../database.ts'
+import { clientOf } from '../http/auth.plugin.ts'
+import { problemReplies, ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { type Entry, listEntries } from '../ledger/ledger.store.ts'
+import { Problem } from '../problem.ts'
+import { createCharge, putAccount } from './account.commands.ts'
+import {
+  AccountParams,
+  AccountSchema,
+  type AccountView,
+  ChargePage,
+  ChargeSchema,
+  type ChargeView,
+  CreateCharge,
+  EntryPage,
+  type EntryView,
+  ListChargesQuery,
+  ListEntriesQuery,
+  PutAccount
+} from './account.schema.ts'
+import {
+  type Account,
+  type Charge,
+  findAccount,
+  findBalance,
+  listCharges
+} from './account.store.ts'
+
+const accountNumber = /^[1-9][0-9]{0,7}$/
+
+export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, { db }) => {
+  app.put(
+    '/v1/accounts/:accountId',
+    {
+      schema: {
+        operationId: 'putAccount',
+        summary: 'Push an account',
+        description: 'Makes it known, or brings name and status up to date. Idempotent by nature.',
+        tags: ['Accounts'],
+        params: AccountParams,
+        body: PutAccount,
+        response: {
+          200: ref(AccountSchema),
+          201: ref(AccountSchema),
+          ...problemReplies('account_not_known', 'account_currency_fixed', 'card_number_refused')
+        }
+      },
+      config: { scope: 'accounts:write' }
+    },
+    async (request, reply) => {
+      const id = toAccountNumber(request.params.accountId)
+      const { currency, name, status } = request.body
+      const { account, created } = await putAccount(db, {
+        id,
+        currency: String(currency),
+        ...(name !== undefined && { name }),
+        ...(status !== undefined && { status: status as Account['status'] })
+      })
+      return reply.code(created ? 201 : 200).send(await toAccountView(account))
+    }
+  )
+
+  app.get(
+    '/v1/accounts/:accountId',
+    {
+      schema: {
+        operationId: 'getAccount',
+        summary: 'Get an account and its balance',
+        tags: ['Accounts'],
+        params: AccountParams,
+        response: { 200: ref(AccountSchema), ...problemReplies('account_not_known') }
+      },
+      config: { scope: 'accounts:read' }
+    },
+    async (request) => await toAccountView(await getAccount(request.params.accountId))
+  )
+
+  app.post(
+    '/v1/accounts/:accountId/charges',
+    {
+      schema: {
+        operationId: 'createCharge',
+        summary: 'Push a charge',
+        description:
+          'What the customer owes, such as an invoice. `reference` is its natural key, so that no ' +
+          'Idempotency-Key is needed: the same content again answers 200 with the same charge.',
+        tags: ['Accounts'],
+        params: AccountParams,
+        body: CreateCharge,
+        response: {
+          200: ref(ChargeSchema),
+          201: ref(ChargeSchema),
+          ...problemReplies(
+            'account_not_known',
+            'account_closed',
+            'charge_conflict',
+            'currency_mismatch',
+            'amount_too_large',
+            'amount_not_representable',
+            'card_number_refused'
+          )
+        }
+      },
+      config: { scope: 'accounts:write' }
+    },
+    async (request, reply) => {
+      const { amount, reference, dueAt } = request.body
+      const { charge, currency, created } = await createCharge(db, {
+        accountId: toAccountNumber(request.params.accountId),
+        reference,
+        amount: { currency: String(amount.currency), value: amount.value },
+        dueAt: new Date(dueAt)
+      })
+      return reply.code(created ? 201 : 200).send(toChargeView(charge, currency))
+    }
+  )
+
+  app.get(
+    '/v1/accounts/:accountId/charges',
+    {
+      schema: {
+        operationId: 'listCharges',
+        summary: 'List the charges of an account',
+        description: 'Newest first.',
+        tags: ['Accounts'],
+        params: AccountParams,
+        querystring: ListChargesQuery,
+        response: { 200: ChargePage, ...problemReplies('account_not_known') }
+      },
+      config: { scope: 'accounts:read' }
+    },
+    async (request, reply) => {
+      const account = await getAccount(request.params.accountId)
+      const { limit, cursor } = request.query
+      const found = await listCharges(db, account.id, {
+        status: request.query.status as 'open' | 'paid' | undefined,
+        before: readCursor(cursor, 1)?.[0] ?? null,
+        limit: limit + 1
+      })
+      const toView = (charge: Charge) => toChargeView(charge, account.currency)
+      const page = toPage(found, limit, toView, ({ id }) => [id])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  app.get(
+    '/v1/accounts/:accountId/entries',
+    {
+      schema: {
+        operationId: 'listEntries',
+        summary: 'List the ledger of an account',
+        description:
+          'Newest first, append-only. Every transfer shows its debit and its credit, so that the ' +
+          'entries of one `id` before its dot add up to nothing.',
+        tags: ['Accounts'],
+        params: AccountParams,
+        querystring: ListEntriesQuery,
+        response: { 200: EntryPage, ...problemReplies('account_not_known') }
+      },
+      config: { scope: 'accounts:read' }
+    },
+    async (request, reply) => {
+      const account = await getAccount(request.params.accountId)
+      const { limit, cursor } = request.query
+      const [transferId, direction] = readCursor(cursor, 2) ?? []
+      const after = transferId && direction ? { transferId, direction } : null
+      const clientId = visibleTo(clientOf(request))
+      const found = await listEntries(db, account.id, clientId, after, limit + 1)
+      const page = toPage(found, limit, toEntryView, (entry) => [entry.transferId, entry.direction])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  async function getAccount(accountId: string): Promise<Account> {
+    const account = await findAccount(db, toAccountNumber(accountId))
+    if (account === undefined) throw new Problem('account_not_known', 'No account has this number.')
+    return account
+  }
+
+  async function toAccountView({ id, currency, name, status }: Account): Promise<AccountView> {
+    const { outstanding, overdue, inQuery, credit } = await findBalance(db, id)
+    const money = (value: number) => ({ currency, value })
+    return {
+      id: String(id),
+      currency,
+      name,
+      status,
+      balance: {
+        outstanding: money(outstanding),
+        overdue: money(overdue),
+        inQuery: money(inQuery),
+        credit: money(credit)
+      }
+    }
+  }
+}
+
+/** An id that cannot exist is not found, like any other that does not. */
+function toAccountNumber(accountId: string): number {
+  if (!accountNumber.test(accountId)) {
+    throw new Problem('account_not_known', 'An account number has 1 to 8 digits.')
+  }
+  return Number(accountId)
+}
+
+function toChargeView(charge: Charge, currency: string): ChargeView {
+  return {
+    id: charge.id,
+    amount: { currency, value: charge.amount },
+    openAmount: charge.openAmount,
+    inQuery: charge.inQuery,
+    reference: charge.reference,
+    dueAt: charge.dueAt.toISOString(),
+    status: charge.openAmount > 0 ? 'open' : 'paid',
+    createdAt: charge.createdAt.toISOString()
+  }
+}
+
+function toEntryView(entry: Entry): EntryView {
+  return {
+    id: `${entry.transferId}.${entry.direction}`,
+    createdAt: entry.createdAt.toISOString(),
+    account: entry.account,
+    amount: { currency: entry.currency, value: entry.amount },
+    direction: entry.direction,
+    cause: { type: entry.causeType, id: entry.causeId },
+    paymentId: entry.paymentId
+  }
+}

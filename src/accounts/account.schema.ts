@@ -1,0 +1,125 @@
+import { type Static, Type } from 'typebox'
+import {
+  AccountId,
+  Amount,
+  Balance,
+  Currency,
+  ListQuery,
+  nullable,
+  pageOf,
+  ref,
+  Timestamp,
+  text
+} from '../http/common.schema.ts'
+
+export const AccountParams = Type.Object({ accountId: Type.String({ maxLength: 100 }) })
+
+export const PutAccount = Type.Object(
+  {
+    currency: Currency,
+    name: Type.Optional(text(120)),
+    status: Type.Optional(
+      Type.Enum(['open', 'closed'], { description: 'Default: as it is; a new account is open' })
+    )
+  },
+  {
+    $id: 'PutAccount',
+    additionalProperties: false,
+    examples: [{ currency: 'GBP', name: 'A. Customer', status: 'open' }]
+  }
+)
+export type PutAccountBody = Static<typeof PutAccount>
+
+export const AccountSchema = Type.Object(
+  {
+    id: AccountId,
+    currency: Type.String(),
+    name: nullable(Type.String()),
+    status: Type.Enum(['open', 'closed']),
+    balance: Type.Object({
+      outstanding: Type.Unsafe<Static<typeof Balance>>({
+        ...ref(Balance),
+        description: 'Owed and not yet paid, in query or not'
+      }),
+      overdue: Type.Unsafe<Static<typeof Balance>>({
+        ...ref(Balance),
+        description: 'Outstanding, past due and not in query'
+      }),
+      inQuery: Type.Unsafe<Static<typeof Balance>>({
+        ...ref(Balance),
+        description: 'Outstanding, and questioned by the customer: not matched to money'
+      }),
+      credit: Type.Unsafe<Static<typeof Balance>>({
+        ...ref(Balance),
+        description: 'Money that no charge has taken yet'
+      })
+    })
+  },
+  { $id: 'Account' }
+)
+export type AccountView = Static<typeof AccountSchema>
+
+export const CreateCharge = Type.Object(
+  {
+    amount: Amount,
+    reference: text(69, { minLength: 1, description: 'Unique on the account: the invoice' }),
+    dueAt: Type.String({ format: 'date-time' })
+  },
+  {
+    $id: 'CreateCharge',
+    additionalProperties: false,
+    examples: [
+      {
+        amount: { currency: 'GBP', value: 4200 },
+        reference: 'INV-1001',
+        dueAt: '2026-12-01T00:00:00Z'
+      }
+    ]
+  }
+)
+export type CreateChargeBody = Static<typeof CreateCharge>
+
+export const ChargeSchema = Type.Object(
+  {
+    id: Type.String({ examples: ['chg_06f1k2m3n4p5q6r7'] }),
+    amount: ref(Amount),
+    openAmount: Type.Integer({ minimum: 0, description: 'Not yet paid, minor units' }),
+    inQuery: Type.Boolean(),
+    reference: Type.String(),
+    dueAt: Timestamp,
+    status: Type.Enum(['open', 'paid']),
+    createdAt: Timestamp
+  },
+  { $id: 'Charge' }
+)
+export type ChargeView = Static<typeof ChargeSchema>
+export const ChargePage = pageOf(ref(ChargeSchema))
+export const ListChargesQuery = Type.Object(
+  { ...ListQuery, status: Type.Optional(Type.Enum(['open', 'paid'])) },
+  { additionalProperties: false }
+)
+
+export const EntrySchema = Type.Object(
+  {
+    id: Type.String({ examples: ['txn_06f1k2m3n4p5q6r7.credit'] }),
+    createdAt: Timestamp,
+    account: Type.String({
+      description: "A ledger account; `customer` is the customer's own",
+      examples: ['customer']
+    }),
+    amount: ref(Amount),
+    direction: Type.Enum(['debit', 'credit']),
+    cause: Type.Object({
+      type: Type.String({ examples: ['payment'] }),
+      id: Type.String()
+    }),
+    paymentId: nullable(Type.String())
+  },
+  {
+    $id: 'Entry',
+    description: 'One side of a transfer: each has a debit and a credit of the same amount'
+  }
+)
+export type EntryView = Static<typeof EntrySchema>
+export const EntryPage = pageOf(ref(EntrySchema))
+export const ListEntriesQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })

@@ -1,0 +1,48 @@
+/** How an answer of Adyen that is not a success is read (docs.adyen.com/development-resources/error-codes). */
+import { AdyenOutcomeUnknown } from './adyen.transport.ts'
+
+/** What of the library's HttpClientException decides. */
+type HttpError = {
+  statusCode: number
+  errorCode?: string
+  responseHeaders?: Record<string, string | string[] | undefined>
+  apiError?: { message?: string; detail?: string; title?: string }
+}
+
+export type Unanswered =
+  | { outcome: 'rejected'; reason: string }
+  | { outcome: 'unknown'; reason: string; retry: 'same_key' | 'new_key' }
+
+/** The first call under the key is still running, or is done. */
+const duplicateErrorCode = '704'
+const conflict = 409
+const tooManyRequests = 429
+
+/**
+ * `harmless` calls may take a new key where Adyen stored its own 5xx under the old one; what moves
+ * money never does.
+ */
+export function readError(error: unknown, kind: 'harmless' | 'moves_money'): Unanswered {
+  if (error instanceof AdyenOutcomeUnknown) return unknown(error.message)
+  if (!isHttpError(error)) throw error
+  const { statusCode, errorCode, responseHeaders, apiError } = error
+  const said = apiError?.message ?? apiError?.detail ?? apiError?.title ?? ''
+  const reason = `Adyen answered ${statusCode}${errorCode ? ` (${errorCode})` : ''}: ${said}`
+  if (statusCode === conflict || errorCode === duplicateErrorCode) return unknown(reason)
+  if (statusCode === tooManyRequests) return unknown(reason)
+  if (statusCode >= 400 && statusCode < 500) return { outcome: 'rejected', reason }
+  // With this header nothing was attempted; without it the error is stored under the key.
+  const transient = String(responseHeaders?.['transient-error']).toLowerCase() === 'true'
+  const stored = statusCode >= 500 && !transient
+  return stored && kind === 'harmless' ? { ...unknown(reason), retry: 'new_key' } : unknown(reason)
+}
+
+function unknown(reason: string): Unanswered & { outcome: 'unknown' } {
+  return { outcome: 'unknown', reason, retry: 'same_key' }
+}
+
+function isHttpError(error: unknown): error is HttpError {
+  return (
+    error instanceof Error && typeof (error as { statusCode?: unknown }).statusCode === 'number'
+  )
+}

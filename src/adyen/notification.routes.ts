@@ -1,0 +1,224 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { Db, Tx } from '../database.ts'
+import { problemReplies, ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { claimOf } from '../http/idempotency.plugin.ts'
+import { type Claim, claimKey, findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
+import { Problem } from '../problem.ts'
+import {
+  ListNotificationsQuery,
+  NotificationPage,
+  NotificationParams,
+  NotificationSchema
+} from './notification.schema.ts'
+import {
+  insertNotifications,
+  type ListedNotification,
+  listNotifications,
+  lockNotification,
+  makeDue
+} from './notification.store.ts'
+import { isSigned, type NotificationItem } from './notification.ts'
+
+export type NotificationRoutesDeps = {
+  db: Db
+  merchantAccount: string
+  live: boolean
+  /** Current keys, of 32 bytes each. */
+  hmacKeys: readonly Buffer[]
+  basicAuth: { user: string; password: string } | undefined
+  /** Told that something is due. */
+  wake: () => void
+  onReceived: (outcome: 'accepted' | 'refused', items: number) => void
+}
+
+/** Adyen's items are small; one request holds one of them, or a few. */
+const bodySizeMaxBytes = 1024 * 1024
+
+export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDeps> = async (
+  app,
+  deps
+) => {
+  const { db } = deps
+
+  app.post(
+    '/webhooks/adyen',
+    { bodyLimit: bodySizeMaxBytes, schema: { hide: true } },
+    async (request, reply) => {
+      if (!isAllowed(request.headers.authorization, deps.basicAuth)) {
+        throw new Problem('unauthenticated', 'Wrong user or password.')
+      }
+      const items = readItems(request.body)
+      // Adyen keeps what is refused for 30 days, so that nothing genuine is lost by refusing.
+      if (items === undefined || !items.every((item) => isSigned(item, deps.hmacKeys))) {
+        deps.onReceived('refused', items?.length ?? 0)
+        request.log.warn({ items: items?.length ?? 0 }, 'a notification is not signed by our keys')
+        throw new Problem('unauthenticated', 'An item is not signed with a current HMAC key.')
+      }
+      const live = String((request.body as { live?: unknown }).live) === 'true'
+      const isForeign = (item: NotificationItem) =>
+        live !== deps.live || item.merchantAccountCode !== deps.merchantAccount
+      await insertNotifications(db, items, live, isForeign)
+      deps.onReceived('accepted', items.length)
+      deps.wake()
+      return reply.code(202).type('text/plain').send('[accepted]')
+    }
+  )
+
+  app.get(
+    '/v1/notifications',
+    {
+      schema: {
+        operationId: 'listNotifications',
+        summary: 'List what the payment provider sent',
+        description: 'Every signed item, newest first, with what became of it.',
+        tags: ['Reconciliation'],
+        querystring: ListNotificationsQuery,
+        response: { 200: NotificationPage, ...problemReplies('card_number_refused') }
+      },
+      config: { scope: 'reconciliation:read' }
+    },
+    async (request, reply) => {
+      const { limit, status, eventCode, reference, cursor } = request.query
+      const before = readCursor(cursor, 1)?.[0] ?? null
+      const filter = { status, eventCode, reference, before, limit: limit + 1 }
+      const found = await listNotifications(db, filter)
+      const page = toPage(found, limit, toView, ({ id }) => [id])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  app.post(
+    '/v1/notifications/:id/retry',
+    {
+      schema: {
+        operationId: 'retryNotification',
+        summary: 'Try a notification again',
+        description: 'For one that waits or is parked: it is due at once, its tries counted anew.',
+        tags: ['Reconciliation'],
+        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
+        params: NotificationParams,
+        response: {
+          202: ref(NotificationSchema),
+          ...problemReplies(
+            'notification_not_found',
+            'notification_not_retryable',
+            'idempotency_key_missing',
+            'idempotency_key_reused',
+            'idempotency_key_in_flight'
+          )
+        }
+      },
+      config: { scope: 'reconciliation:write' }
+    },
+    async (request, reply) => {
+      const claim = claimOf(request)
+      const { id } = request.params
+      const answer =
+        (await readReply(db, claim)) ??
+        (await db.transaction().execute((tx) => retryNotification(tx, claim, id)))
+      deps.wake()
+      if (answer.replayed) reply.header('idempotent-replayed', 'true')
+      return reply
+        .code(answer.status as 202)
+        .type('application/json; charset=utf-8')
+        .send(answer.body as never)
+    }
+  )
+}
+
+/** Compared by their hashes, so that neither length nor content shows in the time it takes. */
+function isAllowed(
+  header: string | undefined,
+  expected: { user: string; password: string } | undefined
+): boolean {
+  if (expected === undefined) return true
+  const hash = (text: string) => createHash('sha256').update(text).digest()
+  const text = `${expected.user}:${expected.password}`
+  const given = Buffer.from((header ?? '').replace(/^Basic +/i, ''), 'base64').toString('utf8')
+  return timingSafeEqual(hash(given), hash(text))
+}
+
+/** The items of the standard envelope; undefined where it is another body, or an item lacks what is signed. */
+function readItems(body: unknown): NotificationItem[] | undefined {
+  const { notificationItems } = (body ?? {}) as { notificationItems?: unknown }
+  if (!Array.isArray(notificationItems) || notificationItems.length === 0) return undefined
+  const items = notificationItems.map((one) => one?.NotificationRequestItem)
+  return items.every(isItem) ? items : undefined
+}
+
+function isItem(item: unknown): item is NotificationItem {
+  if (typeof item !== 'object' || item === null) return false
+  const fields = item as Record<string, unknown>
+  const amount = fields.amount as Record<string, unknown> | null | undefined
+  const texts = [
+    'pspReference',
+    'merchantAccountCode',
+    'merchantReference',
+    'eventCode',
+    'eventDate'
+  ]
+  return (
+    texts.every((name) => typeof fields[name] === 'string') &&
+    (fields.originalReference == null || typeof fields.originalReference === 'string') &&
+    typeof amount?.currency === 'string' &&
+    ['number', 'string'].includes(typeof amount.value) &&
+    ['true', 'false'].includes(String(fields.success))
+  )
+}
+
+type Answer = Reply & { replayed: boolean }
+
+async function readReply(db: Db | Tx, claim: Claim): Promise<Answer | undefined> {
+  const known = await findKey(db, claim.clientId, claim.key)
+  if (known === undefined) return undefined
+  if (!known.fingerprint.equals(claim.fingerprint)) {
+    throw new Problem('idempotency_key_reused', 'The first request with this key was another one.')
+  }
+  if (known.reply !== null) return { ...known.reply, replayed: true }
+  throw new Problem('idempotency_key_in_flight', 'The first request has not ended.', {
+    retryAfterS: 1
+  })
+}
+
+async function retryNotification(tx: Tx, claim: Claim, id: string): Promise<Answer> {
+  if (!(await claimKey(tx, claim, id))) {
+    return (await readReply(tx, claim)) as Answer
+  }
+  const notification = await lockNotification(tx, id)
+  if (notification === undefined) {
+    throw new Problem('notification_not_found', 'No notification has this id.')
+  }
+  if (notification.status !== 'waiting' && notification.status !== 'parked') {
+    throw new Problem('notification_not_retryable', `It is ${notification.status}.`)
+  }
+  await makeDue(tx, id)
+  const now: ListedNotification = { ...notification, status: 'received', fault: null, tries: 0 }
+  const reply = { status: 202, body: JSON.stringify(toView(now)) }
+  await saveReply(tx, claim.clientId, claim.key, reply)
+  return { ...reply, replayed: false }
+}
+
+function toView(row: ListedNotification) {
+  const { additionalData, ...item } = row.item
+  const { hmacSignature: _, ...shown } = additionalData ?? {}
+  return {
+    id: row.id,
+    eventCode: row.event_code,
+    success: row.success,
+    pspReference: row.psp_reference,
+    originalReference: row.original_reference,
+    reference: row.merchant_reference,
+    merchantAccount: row.merchant_account,
+    live: row.live,
+    status: row.status,
+    fault: row.fault,
+    tries: row.tries,
+    receivedAt: row.received_at.toISOString(),
+    appliedAt: row.applied_at?.toISOString() ?? null,
+    item: { ...item, additionalData: shown }
+  }
+}

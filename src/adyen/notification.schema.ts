@@ -1,0 +1,45 @@
+import { Type } from 'typebox'
+import { ListQuery, nullable, pageOf, ref, Timestamp } from '../http/common.schema.ts'
+import { notificationStatuses } from './notification.store.ts'
+
+export const NotificationSchema = Type.Object(
+  {
+    id: Type.String({ examples: ['ntf_06f1k2m3n4p5q6r7'] }),
+    eventCode: Type.String({ examples: ['AUTHORISATION'] }),
+    success: Type.Boolean(),
+    pspReference: Type.String(),
+    originalReference: nullable(Type.String()),
+    reference: Type.String({ description: 'merchantReference: the id of the payment, for ours' }),
+    merchantAccount: Type.String(),
+    live: Type.Boolean(),
+    status: Type.Enum([...notificationStatuses], {
+      description:
+        'received: to be applied; applied; ignored: kept without effect; waiting: its payment is ' +
+        'not known yet; parked: could not be applied; foreign: of another merchant account or ' +
+        'platform'
+    }),
+    fault: nullable(Type.String()),
+    tries: Type.Integer(),
+    receivedAt: Timestamp,
+    appliedAt: nullable(Timestamp),
+    item: Type.Unsafe<Record<string, unknown>>({
+      type: 'object',
+      additionalProperties: true,
+      description: 'As it came; only eight of its fields are signed'
+    })
+  },
+  { $id: 'Notification' }
+)
+export const NotificationPage = pageOf(ref(NotificationSchema))
+
+export const ListNotificationsQuery = Type.Object(
+  {
+    ...ListQuery,
+    status: Type.Optional(Type.Enum([...notificationStatuses])),
+    eventCode: Type.Optional(Type.String({ maxLength: 80 })),
+    reference: Type.Optional(Type.String({ maxLength: 80, description: 'merchantReference' }))
+  },
+  { additionalProperties: false }
+)
+
+export const NotificationParams = Type.Object({ id: Type.String({ maxLength: 100 }) })

@@ -1,0 +1,209 @@
+import { type Kysely, sql } from 'kysely'
+import { type Database, type Db, statement, type Tx } from '../database.ts'
+import { newId } from '../id.ts'
+import {
+  fingerprintOfItem,
+  type NotificationItem,
+  type StoredNotification
+} from './notification.ts'
+
+export const notificationStatuses = [
+  'received',
+  'applied',
+  'ignored',
+  'waiting',
+  'parked',
+  'foreign'
+] as const
+export type NotificationStatus = (typeof notificationStatuses)[number]
+
+export type NotificationTables = {
+  notification: {
+    id: string
+    fingerprint: Buffer
+    event_code: string
+    success: boolean
+    psp_reference: string
+    original_reference: string | null
+    merchant_reference: string
+    merchant_account: string
+    currency: string
+    amount: number
+    live: boolean
+    item: NotificationItem
+    status: NotificationStatus
+    fault: string | null
+    due_at: Date | null
+    tries: number
+    received_at: Date
+    applied_at: Date | null
+  }
+}
+
+const insertStatement = statement<{ id: string }>(`
+  insert into notification (id, fingerprint, event_code, success, psp_reference,
+    original_reference, merchant_reference, merchant_account, currency, amount, live, item, status,
+    due_at)
+  select id, decode(fingerprint, 'hex'), event_code, success, psp_reference, original_reference,
+    merchant_reference, merchant_account, currency, amount, live, item, status,
+    case when status = 'received' then now() end
+  from jsonb_to_recordset($1::jsonb) as x(id text, fingerprint text, event_code text,
+    success boolean, psp_reference text, original_reference text, merchant_reference text,
+    merchant_account text, currency text, amount bigint, live boolean, item jsonb, status text)
+  on conflict (fingerprint) do nothing
+  returning id`)
+
+/**
+ * Stores the items of one request in one statement, and makes them due; a redelivery is there
+ * already and changes nothing. `isForeign`: not for this merchant account, or not of this platform.
+ * Answers how many were new.
+ */
+export async function insertNotifications(
+  db: Db,
+  items: readonly NotificationItem[],
+  live: boolean,
+  isForeign: (item: NotificationItem) => boolean
+): Promise<number> {
+  const rows = items.map((item) => ({
+    id: newId('ntf'),
+    fingerprint: fingerprintOfItem(item).toString('hex'),
+    event_code: item.eventCode,
+    success: String(item.success) === 'true',
+    psp_reference: item.pspReference,
+    original_reference: item.originalReference || null,
+    merchant_reference: item.merchantReference,
+    merchant_account: item.merchantAccountCode,
+    currency: item.amount.currency,
+    amount: Number.isSafeInteger(Number(item.amount.value)) ? Number(item.amount.value) : 0,
+    live,
+    item,
+    status: isForeign(item) ? 'foreign' : 'received'
+  }))
+  const { rows: stored } = await db.executeQuery(insertStatement(toStorable(JSON.stringify(rows))))
+  return stored.length
+}
+
+/** PostgreSQL's jsonb holds neither NUL nor lone surrogates; a signed item is kept without them. */
+function toStorable(json: string): string {
+  if (!/\\u(0000|d[89a-f])/i.test(json)) return json
+  const clean = (_: string, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value
+  return JSON.stringify(JSON.parse(json), clean)
+}
+
+export type DueNotification = StoredNotification & {
+  id: string
+  tries: number
+  /** The payment that it is about; null while none is known. */
+  paymentId: string | null
+}
+
+/**
+ * Notifications that are due, oldest first, locked until the end of `tx`. The payment is found by
+ * our reference, or by the reference of the authorisation that the item is about.
+ */
+export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueNotification[]> {
+  const { rows } = await sql<NotificationTables['notification'] & { payment_id: string | null }>`
+    with due as (
+      select * from notification where due_at <= now()
+      order by due_at, id limit ${limit} for update skip locked
+    )
+    select due.*, coalesce(payment.id, original.payment_id, own.payment_id) as payment_id
+    from due
+    left join payment on payment.id = due.merchant_reference
+    left join authorisation original on original.provider_reference = due.original_reference
+    left join authorisation own on own.provider_reference = due.psp_reference
+    order by due.due_at, due.id`.execute(tx)
+  return rows.map((row) => ({
+    id: row.id,
+    tries: row.tries,
+    eventCode: row.event_code,
+    success: row.success,
+    pspReference: row.psp_reference,
+    originalReference: row.original_reference,
+    amount: { currency: row.currency, value: row.amount },
+    item: row.item,
+    paymentId: row.payment_id
+  }))
+}
+
+export type NotificationResult = {
+  id: string
+  status: NotificationStatus
+  fault: string | null
+  /** Seconds until it is tried again; null where it is settled. */
+  retryInS: number | null
+}
+
+export async function recordResults(tx: Tx, results: readonly NotificationResult[]): Promise<void> {
+  await sql`
+    update notification set status = x.status, fault = x.fault, tries = tries + 1,
+      due_at = now() + make_interval(secs => "retryInS"),
+      applied_at = case when x.status = 'applied' then now() end
+    from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
+      as x(id text, status text, fault text, "retryInS" double precision)
+    where notification.id = x.id`.execute(tx)
+}
+
+export type ListedNotification = Omit<NotificationTables['notification'], 'fingerprint'>
+
+const listed = [
+  'id',
+  'event_code',
+  'success',
+  'psp_reference',
+  'original_reference',
+  'merchant_reference',
+  'merchant_account',
+  'currency',
+  'amount',
+  'live',
+  'item',
+  'status',
+  'fault',
+  'due_at',
+  'tries',
+  'received_at',
+  'applied_at'
+] as const
+
+export type NotificationFilter = {
+  status: NotificationStatus | undefined
+  eventCode: string | undefined
+  reference: string | undefined
+  before: string | null
+  limit: number
+}
+
+/** Newest first. */
+export async function listNotifications(
+  db: Db,
+  filter: NotificationFilter
+): Promise<ListedNotification[]> {
+  let query = db.selectFrom('notification').select(listed).orderBy('id', 'desc').limit(filter.limit)
+  const { status, eventCode, reference } = filter
+  if (filter.before !== null) query = query.where('id', '<', filter.before)
+  if (status !== undefined) query = query.where('status', '=', status)
+  if (eventCode !== undefined) query = query.where('event_code', '=', eventCode)
+  if (reference !== undefined) query = query.where('merchant_reference', '=', reference)
+  return await query.execute()
+}
+
+export async function lockNotification(
+  tx: Kysely<Database>,
+  id: string
+): Promise<ListedNotification | undefined> {
+  return await tx
+    .selectFrom('notification')
+    .select(listed)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Due at once, with its tries counted anew. */
+export async function makeDue(tx: Tx, id: string): Promise<void> {
+  await sql`
+    update notification set status = 'received', fault = null, tries = 0, due_at = now()
+    where id = ${id}`.execute(tx)
+}

@@ -1,0 +1,60 @@
+/**
+ * Finds card numbers in text, so that none is ever stored: Luhn-valid digits with the first digits
+ * and length of a scheme, spaces and dashes allowed, not part of a longer run of letters or digits.
+ */
+
+/** First digits and lengths (ISO/IEC 7812 ranges of the schemes). */
+const schemes: ReadonlyArray<{ prefix: RegExp; lengths: readonly number[] }> = [
+  { prefix: /^4/, lengths: [13, 16, 19] },
+  { prefix: /^5[1-5]/, lengths: [16] },
+  { prefix: /^2(22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)/, lengths: [16] },
+  { prefix: /^3[47]/, lengths: [15] },
+  { prefix: /^3[0689]/, lengths: [14, 15, 16, 17, 18, 19] },
+  { prefix: /^(35|50|5[6-9]|6)/, lengths: [16, 17, 18, 19] }
+]
+
+const shortest = 13
+const longest = 19
+
+/** Digits with single spaces or dashes between them, bounded by neither letter nor digit. */
+const candidate = /(?<![\p{L}\p{N}])\d(?:[ -]?\d){12,}(?![\p{L}\p{N}])/gu
+
+export function hasCardNumber(text: string): boolean {
+  return text.length >= shortest && [...text.matchAll(candidate)].some(([run]) => isIn(run))
+}
+
+/** The text with every card number replaced, for a log. */
+export function hideCardNumbers(text: string): string {
+  if (text.length < shortest) return text
+  return text.replace(candidate, (run) => (isIn(run) ? '[card number]' : run))
+}
+
+/** Whether the groups of a run hold a card number: all of them, or some that stand together. */
+function isIn(run: string): boolean {
+  const groups = run.split(/[ -]/)
+  for (let from = 0; from < groups.length; from++) {
+    let digits = ''
+    for (let to = from; to < groups.length && digits.length <= longest; to++) {
+      digits += groups[to]
+      if (isCardNumber(digits)) return true
+    }
+  }
+  return false
+}
+
+function isCardNumber(digits: string): boolean {
+  return (
+    schemes.some(({ prefix, lengths }) => prefix.test(digits) && lengths.includes(digits.length)) &&
+    isLuhnValid(digits)
+  )
+}
+
+function isLuhnValid(digits: string): boolean {
+  let sum = 0
+  for (let place = 0; place < digits.length; place++) {
+    const digit = Number(digits[digits.length - 1 - place])
+    const weighted = place % 2 === 0 ? digit : digit * 2
+    sum += weighted > 9 ? weighted - 9 : weighted
+  }
+  return sum % 10 === 0
+}

@@ -1,0 +1,56 @@
+/** The systems that call this API, and what they may do. */
+
+export const scopes = [
+  'payments:read',
+  'payments:write',
+  'refunds:write',
+  'refunds:approve',
+  'accounts:read',
+  'accounts:write',
+  'cards:read',
+  'cards:write',
+  'webhooks:read',
+  'webhooks:write',
+  'reconciliation:read',
+  'reconciliation:write'
+] as const
+export type Scope = (typeof scopes)[number]
+
+/** What a third party can never be given. The table `client` holds the same rule. */
+export const ownScopes: readonly Scope[] = [
+  'accounts:write',
+  'refunds:approve',
+  'reconciliation:read',
+  'reconciliation:write'
+]
+
+export type Client = {
+  id: string
+  name: string
+  scopes: readonly Scope[]
+  /** Sees only what it created itself. */
+  thirdParty: boolean
+  returnOrigins: readonly string[]
+}
+
+/** The client whose payments are seen by `client`; null for all. */
+export function visibleTo(client: Client): string | null {
+  return client.thirdParty ? client.id : null
+}
+
+/**
+ * Whether a browser may be sent to `url` in the end: https, no user information, and an origin given
+ * to the client; in the sandbox also http to loopback, for every client.
+ */
+export function mayReturnTo(client: Client, url: string, sandbox: boolean): boolean {
+  // What a browser reads otherwise than the one who typed it is refused before it is parsed.
+  if (/[\s\\]/.test(url) || !/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url)) return false
+  const { protocol, username, password, origin, hostname } = new URL(url)
+  if (username !== '' || password !== '') return false
+  if (sandbox && protocol === 'http:' && isLoopback(hostname)) return true
+  return protocol === 'https:' && client.returnOrigins.includes(origin)
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}

@@ -1,0 +1,207 @@
+/**
+ * The configuration of the service, read once from the environment: every fault is told at once, and
+ * a part of a production configuration never falls back to the sandbox.
+ */
+import { isLoopback } from './clients/client.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+export type CommonConfig = {
+  host: string
+  port: number
+  metricsPort: number
+  logLevel: string
+  /** The deadline of one call to Adyen, ms. */
+  adyenTimeoutMs: number
+  /** The operator's own limit of a payment, minor units of whatever currency. */
+  paymentMaxValue: number
+}
+
+export type AdyenConfig = {
+  environment: 'TEST' | 'LIVE'
+  apiKey: string
+  merchantAccount: string
+  hmacKeys: Buffer[]
+  liveUrlPrefix: string | undefined
+  checkoutUrl: string | undefined
+  webhookUser: string | undefined
+  webhookPassword: string | undefined
+}
+
+export type ProductionConfig = CommonConfig & {
+  kind: 'production'
+  databaseUrl: string
+  publicUrl: string
+  adyen: AdyenConfig
+}
+
+export type SandboxConfig = CommonConfig & {
+  kind: 'sandbox'
+  dir: string
+  simulatorPort: number
+}
+
+export type Config = ProductionConfig | SandboxConfig
+
+/** What is wrong with the environment: a sentence for each variable. */
+export class ConfigFault extends Error {
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`)
+    this.faults = faults
+  }
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+const hmacKey = /^[0-9a-fA-F]{64}$/
+const largestPayment = 999_999_999_999
+
+/** Production is whatever has one of these set. */
+function isProduction(env: Env): boolean {
+  return Object.entries(env).some(
+    ([name, value]) => value && (/^ADYEN_/.test(name) || /^(DATABASE_URL|PUBLIC_URL)$/.test(name))
+  )
+}
+
+/** Reads the configuration; throws a `ConfigFault` that names all that is missing or wrong. */
+export function readConfig(env: Env): Config {
+  const reader = createReader(env)
+  const production = isProduction(env)
+  const common: CommonConfig = {
+    host: reader.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    port: reader.integer('PORT', 3000, 0, 65_535),
+    metricsPort: reader.integer('METRICS_PORT', 9464, 0, 65_535),
+    logLevel: reader.oneOf('LOG_LEVEL', logLevels) ?? 'info',
+    adyenTimeoutMs: reader.integer('ADYEN_TIMEOUT_MS', 8_000, 100, 60_000),
+    paymentMaxValue: reader.integer('PAYMENT_MAX_VALUE', largestPayment, 1, largestPayment)
+  }
+  const config: Config = production
+    ? readProduction(common, reader)
+    : {
+        ...common,
+        kind: 'sandbox',
+        // The sandbox has a key that is known to whoever can read its folder: loopback only.
+        host: '127.0.0.1',
+        dir: reader.text('SANDBOX_DIR') ?? '.sandbox',
+        simulatorPort: reader.integer('SIMULATOR_PORT', 3001, 0, 65_535)
+      }
+  if (reader.faults.length > 0) throw new ConfigFault(reader.faults)
+  return config
+}
+
+function readProduction(common: CommonConfig, reader: Reader): ProductionConfig {
+  const environment = reader.oneOf('ADYEN_ENVIRONMENT', ['TEST', 'LIVE'], true) ?? 'TEST'
+  const live = environment === 'LIVE'
+  const adyen: AdyenConfig = {
+    environment: live ? 'LIVE' : 'TEST',
+    apiKey: reader.required('ADYEN_API_KEY'),
+    merchantAccount: reader.required('ADYEN_MERCHANT_ACCOUNT'),
+    hmacKeys: readHmacKeys(reader),
+    liveUrlPrefix: reader.text('ADYEN_LIVE_URL_PREFIX'),
+    checkoutUrl: readOrigin(reader, 'ADYEN_CHECKOUT_URL'),
+    webhookUser: reader.text('ADYEN_WEBHOOK_USER'),
+    webhookPassword: reader.text('ADYEN_WEBHOOK_PASSWORD')
+  }
+  if (live && adyen.liveUrlPrefix === undefined) {
+    reader.fault('ADYEN_LIVE_URL_PREFIX is required with ADYEN_ENVIRONMENT=LIVE')
+  }
+  if (live && adyen.checkoutUrl !== undefined) {
+    reader.fault('ADYEN_CHECKOUT_URL is refused with ADYEN_ENVIRONMENT=LIVE')
+  }
+  if ((adyen.webhookUser === undefined) !== (adyen.webhookPassword === undefined)) {
+    reader.fault('ADYEN_WEBHOOK_USER and ADYEN_WEBHOOK_PASSWORD must be set both or neither')
+  }
+  return {
+    ...common,
+    kind: 'production',
+    databaseUrl: readDatabaseUrl(reader),
+    publicUrl: readPublicUrl(reader, live),
+    adyen
+  }
+}
+
+/** The URL of the database alone, for the commands that need nothing else. */
+export function readDatabaseUrl(reader: Reader): string {
+  const url = reader.required('DATABASE_URL')
+  if (url !== '' && !/^postgres(ql)?:\/\//.test(url)) {
+    reader.fault('DATABASE_URL must begin with postgres:// or postgresql://')
+  }
+  return url
+}
+
+function readPublicUrl(reader: Reader, live: boolean): string {
+  const text = reader.required('PUBLIC_URL')
+  if (text === '') return text
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const secure = url?.protocol === 'https:'
+  const local = !live && url?.protocol === 'http:' && isLoopback(url.hostname)
+  if (!secure && !local) {
+    reader.fault('PUBLIC_URL must be https (with ADYEN_ENVIRONMENT=TEST also http to loopback)')
+  }
+  return text.replace(/\/+$/, '')
+}
+
+/**
+ * A comma-separated list, for rotation. Node decodes hexadecimal up to the first wrong digit without
+ * a word, so that a slip would leave a key that anybody can guess.
+ */
+function readHmacKeys(reader: Reader): Buffer[] {
+  const text = reader.required('ADYEN_HMAC_KEYS')
+  if (text === '') return []
+  const keys = text.split(',').map((key) => key.trim())
+  const wrong = keys.flatMap((key, place) => (hmacKey.test(key) ? [] : [place + 1]))
+  if (wrong.length > 0) {
+    reader.fault(`ADYEN_HMAC_KEYS: key ${wrong.join(', ')} is not 64 hexadecimal digits`)
+  }
+  return keys.map((key) => Buffer.from(key, 'hex'))
+}
+
+function readOrigin(reader: Reader, name: string): string | undefined {
+  const text = reader.text(name)
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search) {
+    reader.fault(`${name} must be an origin without a path, such as http://127.0.0.1:9999`)
+    return undefined
+  }
+  return url.origin
+}
+
+export type Reader = ReturnType<typeof createReader>
+
+/** Reads variables and gathers their faults; an empty text counts as not set. */
+export function createReader(env: Env) {
+  const faults: string[] = []
+  const fault = (text: string) => {
+    faults.push(text)
+  }
+  const text = (name: string) => env[name]?.trim() || undefined
+  return {
+    faults: faults as readonly string[],
+    fault,
+    text,
+    required(name: string): string {
+      const value = text(name)
+      if (value === undefined) fault(`${name} is required`)
+      return value ?? ''
+    },
+    oneOf(name: string, values: readonly string[], required = false): string | undefined {
+      const value = text(name)
+      if (value === undefined && required) fault(`${name} is required: ${values.join(' or ')}`)
+      if (value !== undefined && !values.includes(value)) {
+        fault(`${name} must be one of ${values.join(', ')}`)
+      }
+      return value
+    },
+    /** `otherwise` where it is not set. */
+    integer(name: string, otherwise: number, min: number, max: number): number {
+      const value = text(name)
+      if (value === undefined) return otherwise
+      const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+      if (number >= min && number <= max) return number
+      fault(`${name} must be an integer from ${min} to ${max}`)
+      return otherwise
+    }
+  }
+}

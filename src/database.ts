@@ -1,0 +1,150 @@
+import { readdir, readFile } from 'node:fs/promises'
+import {
+  CompiledQuery as Compiled,
+  type CompiledQuery,
+  Kysely,
+  PostgresDialect,
+  type Transaction
+} from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import pg from 'pg'
+import type { AccountTables } from './accounts/account.store.ts'
+import type { NotificationTables } from './adyen/notification.store.ts'
+import type { ClientTables } from './clients/client.store.ts'
+import type { IdempotencyTables } from './http/idempotency.store.ts'
+import type { LedgerTables } from './ledger/ledger.store.ts'
+import type { PaymentTables } from './payments/payment.store.ts'
+
+export type Database = ClientTables &
+  IdempotencyTables &
+  AccountTables &
+  LedgerTables &
+  PaymentTables &
+  NotificationTables
+
+/** Anything that can run a statement; what only reads takes this. */
+export type Db = Kysely<Database>
+/** What writes takes this: passing a `Db` does not compile, so no write escapes its transaction. */
+export type Tx = Transaction<Database>
+
+const migrationsFolder = new URL('../migrations/', import.meta.url)
+
+// Amounts are bigint columns; the contract's largest amount is far below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is not a safe integer`)
+  return value
+})
+
+const names = new Map<string, string>()
+
+/**
+ * A client that prepares each statement with parameters once per connection, which node-postgres
+ * does only for statements that have a name. Every distinct text is kept, so lists of varying
+ * length go in as one array or one JSON parameter.
+ */
+class PreparingClient extends pg.Client {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of node-postgres can't be told apart.
+  override query(first: any, values?: any, callback?: any): any {
+    if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
+      return super.query(first, values, callback)
+    }
+    const name = names.get(first) ?? `s${names.size}`
+    names.set(first, name)
+    return super.query({ name, text: first, values }, callback)
+  }
+}
+
+export type ConnectOptions = {
+  /** Connections at most. Two cores are full with 10; more only wait in PostgreSQL. */
+  max?: number
+  /** Called when an idle connection breaks; the pool replaces it by itself. */
+  onError?: (error: Error) => void
+}
+
+/**
+ * A pool of connections to `url`. Every wait is bounded: 2 s for a connection, 5 s for a statement,
+ * 2 s for a lock, 10 s for an idle transaction.
+ */
+export function connect(url: string, options: ConnectOptions = {}): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    Client: PreparingClient,
+    max: options.max ?? 10,
+    connectionTimeoutMillis: 2_000,
+    idleTimeoutMillis: 30_000,
+    maxLifetimeSeconds: 3_600,
+    keepAlive: true,
+    statement_timeout: 5_000,
+    query_timeout: 6_000,
+    lock_timeout: 2_000,
+    idle_in_transaction_session_timeout: 10_000,
+    application_name: 'one-off-payments'
+  })
+  // Without a listener a broken idle connection would end the process.
+  pool.on('error', options.onError ?? (() => {}))
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/**
+ * A statement written as SQL text with $1, $2, …: what is hot is not built anew for each call.
+ * `Row` is the shape that the statement returns.
+ */
+export function statement<Row>(text: string): (...values: unknown[]) => CompiledQuery<Row> {
+  return (...values) => Compiled.raw(text, values) as CompiledQuery<Row>
+}
+
+function migrator(db: Db): Migrator {
+  return new Migrator({ db, provider: { getMigrations: readMigrations } })
+}
+
+async function readMigrations(): Promise<Record<string, Migration>> {
+  const files = (await readdir(migrationsFolder)).filter((name) => name.endsWith('.sql')).sort()
+  const migrations: Record<string, Migration> = {}
+  for (const file of files) {
+    const text = await readFile(new URL(file, migrationsFolder), 'utf8')
+    migrations[file.replace(/\.sql$/, '')] = {
+      up: async (db) => {
+        await db.executeQuery(Compiled.raw(text))
+      }
+    }
+  }
+  return migrations
+}
+
+/** Applies what is missing and answers the names of what it applied. */
+export async function migrate(db: Db): Promise<string[]> {
+  const { error, results = [] } = await migrator(db).migrateToLatest()
+  if (error !== undefined) throw error
+  return results.map((result) => result.migrationName)
+}
+
+/** The migrations that this version of the service has and the database has not. */
+export async function findPendingMigrations(db: Db): Promise<string[]> {
+  const all = await migrator(db).getMigrations()
+  return all.filter((one) => one.executedAt === undefined).map((one) => one.name)
+}
+
+/** Whether `error` is a violation of the constraint of that name. */
+export function violates(error: unknown, constraint: string): boolean {
+  return error instanceof pg.DatabaseError && error.constraint === constraint
+}
+
+/**
+ * Whether the database could not be reached or had no time for us, so that asking again later may
+ * succeed: connection failures (class 08), shutdown (57P), resources (53), cancelled statements,
+ * lock timeouts, and the pool's own timeouts.
+ */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) {
+    return /^(08|53|57P|57014|55P03|40001|40P01|25P03)/.test(error.code ?? '')
+  }
+  if (!(error instanceof Error)) return false
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  return (
+    /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
+    /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable/i.test(
+      error.message
+    )
+  )
+}

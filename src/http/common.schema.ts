@@ -1,0 +1,136 @@
+import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
+import { currencies } from '../money.ts'
+import { type ProblemCode, problems } from '../problem.ts'
+
+/** A reference to a schema that the OpenAPI document names; its type is the schema's own. */
+export function ref<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
+  const id = (schema as { $id?: string }).$id
+  if (id === undefined) throw new Error('only a schema with $id can be referred to')
+  return Type.Unsafe<Static<T>>({ $ref: `${id}#` })
+}
+
+/**
+ * Text of at most `maxLength` characters without control characters (NUL among them), lone
+ * surrogates and bidirectional controls. Accents and emoji pass.
+ */
+export function text(
+  maxLength: number,
+  options: { minLength?: number; description?: string } = {}
+) {
+  return Type.String({ minLength: 0, ...options, maxLength, pattern: textPattern })
+}
+export const textPattern = '^[^\\p{Cc}\\p{Cs}\\p{Bidi_C}]*$'
+
+export function nullable<T extends TSchema>(schema: T) {
+  return Type.Union([schema, Type.Null()])
+}
+
+export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
+
+export const AccountId = Type.String({
+  pattern: '^[1-9][0-9]{0,7}$',
+  description: "CMP's account number",
+  examples: ['10000001']
+})
+
+export const Currency = Type.Enum([...currencies], {
+  description: 'ISO 4217',
+  examples: ['GBP']
+})
+
+/** An amount that a caller asks for: at least 1 minor unit, within what JSON holds exactly. */
+export const Amount = Type.Object(
+  {
+    currency: Currency,
+    value: Type.Integer({
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'Minor units (ISO 4217 exponent of the currency)'
+    })
+  },
+  { $id: 'Amount', additionalProperties: false, examples: [{ currency: 'GBP', value: 2500 }] }
+)
+
+/** An amount that we answer with; it may be zero. */
+export const Balance = Type.Object(
+  { currency: Type.String(), value: Type.Integer({ minimum: 0 }) },
+  { $id: 'Balance', additionalProperties: false, examples: [{ currency: 'GBP', value: 0 }] }
+)
+
+export const ListQuery = {
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Page size' }),
+  cursor: Type.Optional(
+    Type.String({ maxLength: 200, description: '`nextCursor` of the page before' })
+  )
+}
+
+/** A page of `item`, newest first. */
+export function pageOf<T extends TSchema>(item: T) {
+  return Type.Object({
+    data: Type.Array(item),
+    nextCursor: nullable(Type.String({ description: 'Null on the last page' }))
+  })
+}
+
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String({ description: 'A page about this code, with its cause and cure' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.Enum(Object.keys(problems)),
+    instance: Type.String(),
+    requestId: Type.String(),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({
+          pointer: Type.String({ description: 'JSON pointer (RFC 6901) to the field' }),
+          detail: Type.String()
+        })
+      )
+    ),
+    paymentId: Type.Optional(Type.String())
+  },
+  { $id: 'Problem', description: 'RFC 9457, application/problem+json' }
+)
+
+const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
+const everyAuthenticatedRoute: ProblemCode[] = ['unauthenticated', 'scope_missing']
+
+/**
+ * The responses of a route for these problems and those that every route has, by status, each with
+ * an example: spread it into `response`.
+ */
+export function problemReplies(...codes: ProblemCode[]): Record<number, TSchema> {
+  const byStatus = new Map<number, ProblemCode[]>()
+  for (const code of new Set([...everyRoute, ...everyAuthenticatedRoute, ...codes])) {
+    const { status } = problems[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  return Object.fromEntries([...byStatus].map(([status, own]) => [status, problemReply(own)]))
+}
+
+function problemReply(codes: ProblemCode[]): TSchema {
+  const description = codes.map((code) => `\`${code}\`: ${problems[code].title}.`).join('\n\n')
+  const examples = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }]))
+  return {
+    description,
+    content: { 'application/problem+json': { schema: ref(ProblemSchema), examples } }
+  } as unknown as TSchema
+}
+
+function exampleOf(code: ProblemCode): Static<typeof ProblemSchema> {
+  const { status, title, cause } = problems[code]
+  return {
+    type: `https://payments.example/docs/problems#${code}`,
+    title,
+    status,
+    detail: cause,
+    code,
+    instance: '/v1/payments',
+    requestId: '3b1f6f0e4d0c4f6c9a40d5f3b7a0c1d2',
+    ...(code === 'request_invalid' && {
+      errors: [{ pointer: '/amount/value', detail: 'must be integer' }]
+    })
+  }
+}

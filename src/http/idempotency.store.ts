@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import { type Generated, type Kysely, sql } from 'kysely'
+import stringify from 'safe-stable-stringify'
+import { type Database, type Db, statement, type Tx } from '../database.ts'
+
+export type IdempotencyTables = {
+  idempotency_key: {
+    client_id: string
+    key: string
+    fingerprint: Buffer
+    resource_id: string
+    reply_status: number | null
+    reply_body: string | null
+    created_at: Generated<Date>
+  }
+}
+
+/** An answer as it goes over the wire: JSON, kept byte for byte. */
+export type Reply = { status: number; body: string }
+
+/** Which request this is: whose, under which key, and what it says. */
+export type Claim = { clientId: string; key: string; fingerprint: Buffer }
+
+export type KnownKey = {
+  resourceId: string
+  fingerprint: Buffer
+  /** Null while the first request is under way. */
+  reply: Reply | null
+}
+
+/** SHA-256 of method, path and the parsed JSON, its members sorted: spacing and order don't matter. */
+export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
+  return createHash('sha256')
+    .update(`${method} ${path} ${stringify(body ?? null)}`)
+    .digest()
+}
+
+const findKeyStatement = statement<{
+  resource_id: string
+  fingerprint: Buffer
+  reply_status: number | null
+  reply_body: string | null
+}>(`select resource_id, fingerprint, reply_status, reply_body
+    from idempotency_key where client_id = $1 and key = $2`)
+
+export async function findKey(
+  db: Kysely<Database>,
+  clientId: string,
+  key: string
+): Promise<KnownKey | undefined> {
+  const { rows } = await db.executeQuery(findKeyStatement(clientId, key))
+  const row = rows[0]
+  if (row === undefined) return undefined
+  const { resource_id: resourceId, fingerprint, reply_status: status, reply_body: body } = row
+  return { resourceId, fingerprint, reply: status === null ? null : { status, body: body ?? '' } }
+}
+
+/** Claims the key for a resource; false where it is taken. */
+export async function claimKey(tx: Tx, claim: Claim, resourceId: string): Promise<boolean> {
+  const { clientId, key, fingerprint } = claim
+  const result = await tx
+    .insertInto('idempotency_key')
+    .values({
+      client_id: clientId,
+      key,
+      fingerprint,
+      resource_id: resourceId,
+      reply_status: null,
+      reply_body: null
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return result.numInsertedOrUpdatedRows === 1n
+}
+
+/** Saves the first answer; a later one changes nothing. */
+export async function saveReply(
+  tx: Tx,
+  clientId: string,
+  key: string,
+  reply: Reply
+): Promise<void> {
+  await tx
+    .updateTable('idempotency_key')
+    .set({ reply_status: reply.status, reply_body: reply.body })
+    .where('client_id', '=', clientId)
+    .where('key', '=', key)
+    .where('reply_status', 'is', null)
+    .execute()
+}
+
+/** Keys are kept at least 7 days; answered ones that are older than 30 go. */
+export async function purgeKeys(db: Db): Promise<number> {
+  const result = await sql`
+    delete from idempotency_key
+    where ctid in (
+      select ctid from idempotency_key
+      where created_at < now() - interval '30 days' and reply_status is not null
+      limit 1000
+    )`.execute(db)
+  return Number(result.numAffectedRows ?? 0n)
+}

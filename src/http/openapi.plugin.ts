@@ -1,0 +1,87 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { problems } from '../problem.ts'
+
+const description = `
+One-off card payments against the balance of a customer's account.
+
+A caller creates a payment, sends the customer to \`checkout.url\` (the payment provider's own card
+page, so that no card number ever comes here), and learns the outcome by asking for the payment.
+
+Every POST that changes something carries an \`Idempotency-Key\`: repeat a request under its key as
+often as needed, there will be one payment. Errors are \`application/problem+json\` (RFC 9457); the
+page of each code is at [/docs/problems](/docs/problems).
+`.trim()
+
+/** The OpenAPI 3.1 document of all routes that are registered after it. */
+export async function addOpenApi(app: FastifyInstance, publicUrl: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'One-Off Payments',
+        version: '1.0.0',
+        description,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+      },
+      servers: [{ url: publicUrl }],
+      security: [{ apiKey: [] }],
+      tags: [
+        { name: 'Payments', description: 'Take a payment and learn its outcome' },
+        { name: 'Accounts', description: 'What customers owe, and what paid it' },
+        { name: 'Reconciliation', description: 'What the payment provider told us' },
+        { name: 'Health', description: 'For load balancers' }
+      ],
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'The key of an API client' }
+        }
+      }
+    },
+    refResolver: { buildLocalReference: (json, _, __, place) => String(json.$id ?? `def-${place}`) }
+  })
+}
+
+/** Interactive docs, the document itself, and a page that tells cause and cure of each problem. */
+export async function addDocs(app: FastifyInstance): Promise<void> {
+  app.get('/docs/problems', { schema: { hide: true } }, async (_, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      .send(problemsPage)
+  )
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { docExpansion: 'list', persistAuthorization: true }
+  })
+}
+
+const problemsPage = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Problems of One-Off Payments</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+h2 { margin-top: 2.5rem; font-size: 1.1rem } code { background: #f1f3f5; padding: .1em .3em }
+:target { background: #fff3bf }
+</style>
+<h1>Problems</h1>
+<p>Every error has one of these codes in <code>code</code>; its meaning never changes.</p>
+${Object.entries(problems)
+  .map(
+    ([code, { status, title, cause, cure }]) => `
+<h2 id="${code}"><code>${code}</code> ${status}</h2>
+<p><strong>${escapeHtml(title)}.</strong></p>
+<p>Cause: ${escapeHtml(cause)}</p>
+<p>Cure: ${escapeHtml(cure)}</p>`
+  )
+  .join('\n')}
+</html>`
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}

@@ -1,0 +1,97 @@
+import type {
+  FastifyBaseLogger,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest
+} from 'fastify'
+import { isUnavailable } from '../database.ts'
+import { type FieldFault, Problem, toProblemDocument } from '../problem.ts'
+
+/** Every error of every route becomes application/problem+json (RFC 9457). */
+export function addProblems(app: FastifyInstance, publicUrl: string): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = toProblem(error)
+    logProblem(request.log, problem, error)
+    return sendProblem(request, reply, problem, publicUrl)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const problem = new Problem('not_found', `No route has ${request.method} and this path.`)
+    return sendProblem(request, reply, problem, publicUrl)
+  })
+}
+
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problem: Problem,
+  publicUrl: string
+): FastifyReply {
+  if (problem.retryAfterS !== undefined) reply.header('retry-after', problem.retryAfterS)
+  if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer')
+  const place = { publicUrl, instance: pathOf(request), requestId: request.id }
+  return reply
+    .code(problem.status)
+    .type('application/problem+json')
+    .send(JSON.stringify(toProblemDocument(problem, place)))
+}
+
+/** The path without the query, which may hold what a caller would not want repeated. */
+export function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] as string
+}
+
+function logProblem(log: FastifyBaseLogger, problem: Problem, error: FastifyError): void {
+  if (problem.code === 'internal_error') log.error({ err: error }, 'unexpected error')
+  else if (problem.status >= 500) log.warn({ code: problem.code, err: error }, problem.message)
+}
+
+function toProblem(error: FastifyError): Problem {
+  if (error instanceof Problem) return error
+  if (error.validation !== undefined) {
+    const context = error.validationContext ?? 'body'
+    const errors = error.validation.filter(({ keyword }) => keyword !== 'if').map(toFieldFault)
+    const detail = `${errors.length === 1 ? 'A fault' : `${errors.length} faults`} in the ${context}.`
+    return new Problem('request_invalid', detail, { errors })
+  }
+  if (isUnavailable(error)) {
+    return new Problem('overloaded', 'The database did not answer in time.', {
+      retryAfterS: 1,
+      cause: error
+    })
+  }
+  return fromFastify(error) ?? new Problem('internal_error', 'A fault of ours.', { cause: error })
+}
+
+type Validation = NonNullable<FastifyError['validation']>[number]
+
+/** Ajv's error as a pointer to the field itself, also where it is missing or unknown. */
+function toFieldFault({ instancePath, keyword, params, message }: Validation): FieldFault {
+  const named = params.missingProperty ?? params.additionalProperty ?? params.propertyName
+  const pointer =
+    typeof named === 'string'
+      ? `${instancePath}/${named.replaceAll('~', '~0').replaceAll('/', '~1')}`
+      : instancePath
+  if (keyword === 'required') return { pointer, detail: 'is required' }
+  if (keyword === 'additionalProperties') return { pointer, detail: 'is not a known field' }
+  if (keyword === 'enum') {
+    return { pointer, detail: `must be one of ${(params.allowedValues as string[]).join(', ')}` }
+  }
+  return { pointer, detail: message ?? 'is not valid' }
+}
+
+/** What Fastify refuses before a route is reached. */
+function fromFastify(error: FastifyError): Problem | undefined {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new Problem('body_too_large', 'The body is larger than this route takes.')
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new Problem('content_type_unsupported', 'Send application/json.')
+  }
+  const { statusCode = 500 } = error
+  if (error instanceof SyntaxError || (statusCode >= 400 && statusCode < 500)) {
+    const errors = [{ pointer: '', detail: 'is not JSON that can be read' }]
+    return new Problem('request_invalid', 'The request can’t be read.', { errors })
+  }
+  return undefined
+}

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
+import type { Trace } from '../provider.ts'
+import { pathOf } from './problems.plugin.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Probes are not logged. */
+    quiet?: boolean
+  }
+}
+
+const requestId = /^[A-Za-z0-9._-]{1,64}$/
+
+/** The caller's X-Request-Id where it is one that can be logged, else a new one. */
+export function newRequestId(request: { headers: NodeJS.Dict<string | string[]> }): string {
+  const given = request.headers['x-request-id']
+  if (typeof given === 'string' && requestId.test(given) && !hasCardNumber(given)) return given
+  return randomBytes(16).toString('hex')
+}
+
+const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
+
+/** W3C Trace Context: the caller's trace with a span of ours, to pass on. */
+export function traceOf(request: FastifyRequest): Trace | undefined {
+  const [, traceId, flags] = traceparent.exec(String(request.headers.traceparent)) ?? []
+  if (traceId === undefined) return undefined
+  return { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}` }
+}
+
+/** Told of each answer, for metrics. */
+export type OnAnswer = (route: string, method: string, status: number, ms: number) => void
+
+/** Headers that every answer has, and one line of log for every request: ids, never bodies. */
+export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('cache-control', 'no-store')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { url: route = 'none', config } = request.routeOptions
+    const ms = reply.elapsedTime
+    onAnswer(route, request.method, reply.statusCode, ms)
+    if (config.quiet) return
+    request.log.info(
+      {
+        method: request.method,
+        path: hideCardNumbers(pathOf(request)),
+        status: reply.statusCode,
+        ms: Math.round(ms * 10) / 10,
+        ...(request.client && { clientId: request.client.id }),
+        ...(request.headers.traceparent && traceIdOf(request))
+      },
+      'request'
+    )
+  })
+}
+
+function traceIdOf(request: FastifyRequest): { traceId: string } | undefined {
+  const [, traceId] = traceparent.exec(String(request.headers.traceparent)) ?? []
+  return traceId === undefined ? undefined : { traceId }
+}

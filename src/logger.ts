@@ -1,0 +1,45 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
+import pretty from 'pino-pretty'
+
+/** Never logged, in whatever object they come. */
+const redacted = [
+  'apiKey',
+  'key',
+  'password',
+  'authorization',
+  '*.apiKey',
+  '*.key',
+  '*.password',
+  '*.authorization',
+  'req.headers',
+  'err.config',
+  'err.responseBody',
+  'err.parameters',
+  'err.detail'
+]
+
+/** JSON lines; on a terminal lines that a person reads. */
+export function createLogger(
+  level: string,
+  terminal: boolean,
+  stream: 'stdout' | 'stderr'
+): Logger {
+  const fd = stream === 'stdout' ? 1 : 2
+  const destination: DestinationStream = terminal
+    ? pretty({
+        colorize: true,
+        singleLine: true,
+        ignore: 'reqId',
+        translateTime: 'HH:MM:ss.l',
+        destination: fd,
+        sync: true
+      })
+    : pino.destination({ fd, sync: true })
+  const options = {
+    level,
+    redact: { paths: redacted, censor: '[hidden]' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    base: null
+  }
+  return pino(options, destination)
+}

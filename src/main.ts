@@ -1,0 +1,138 @@
+/** The only file with side effects of its own: it reads the environment and starts what is asked for. */
+import type { Logger } from 'pino'
+import { runClientCommand, UsageFault } from './clients/client.commands.ts'
+import {
+  ConfigFault,
+  createReader,
+  type ProductionConfig,
+  readConfig,
+  readDatabaseUrl
+} from './config.ts'
+import { connect, findPendingMigrations, migrate } from './database.ts'
+import { createLogger } from './logger.ts'
+import { writeOpenApi } from './openapi-file.ts'
+import { findSandboxDatabase, startSandbox } from './sandbox/sandbox.ts'
+import { startService } from './service.ts'
+
+/** All is stopped within this, or the process ends without it. */
+const stopWithinMs = 9_500
+
+const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  start,
+  migrate: runMigrate,
+  client: runClient,
+  openapi: runOpenApi
+}
+
+async function start(): Promise<void> {
+  const config = readConfig(process.env)
+  if (config.kind === 'sandbox') {
+    // Its log goes to stderr, so that what it prints for people stands alone on stdout.
+    const log = createLogger(config.logLevel, process.stderr.isTTY === true, 'stderr')
+    const print = (text: string) => void process.stdout.write(text)
+    stopOnSignals(log, await startSandbox(config, log, print, (reason) => end(log, reason)))
+    return
+  }
+  const log = createLogger(config.logLevel, process.stdout.isTTY === true, 'stdout')
+  await refusePendingMigrations(config)
+  const service = await startService({ ...config, sandbox: false, log })
+  log.info({ url: service.url, adyen: config.adyen.environment }, 'listening')
+  stopOnSignals(log, service)
+}
+
+async function refusePendingMigrations({ databaseUrl }: ProductionConfig): Promise<void> {
+  const db = connect(databaseUrl, { max: 1 })
+  try {
+    const pending = await findPendingMigrations(db)
+    if (pending.length === 0) return
+    throw new ConfigFault([`Migrations are pending: ${pending.join(', ')}. Run npm run migrate.`])
+  } finally {
+    await db.destroy()
+  }
+}
+
+/** Node as process 1 of a container ignores signals that nobody handles. */
+function stopOnSignals(log: Logger, { close }: { close(): Promise<void> }): void {
+  let stopping = false
+  const stop = async (signal: string) => {
+    if (stopping) return
+    stopping = true
+    log.info({ signal }, 'stopping')
+    setTimeout(() => end(log, 'it did not stop in time'), stopWithinMs).unref()
+    await close()
+    process.exit(0)
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function end(log: Logger, reason: string): void {
+  log.fatal(reason)
+  process.exit(1)
+}
+
+async function runMigrate(): Promise<void> {
+  const db = connect(onlyDatabaseUrl(), { max: 1 })
+  try {
+    const applied = await migrate(db)
+    process.stdout.write(
+      applied.length === 0 ? 'Nothing to migrate.\n' : `Applied ${applied.join(', ')}.\n`
+    )
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function runClient(args: string[]): Promise<void> {
+  const dir = process.env.SANDBOX_DIR || '.sandbox'
+  const url = process.env.DATABASE_URL ? onlyDatabaseUrl() : await findSandboxDatabase(dir)
+  if (url === undefined) {
+    throw new UsageFault('Set DATABASE_URL, or start the sandbox first (npm start).')
+  }
+  const db = connect(url, { max: 1 })
+  try {
+    process.stdout.write(`${await runClientCommand(db, args)}\n`)
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function runOpenApi(args: string[]): Promise<void> {
+  const check = args.includes('--check')
+  if (!(await writeOpenApi(check))) {
+    throw new UsageFault('openapi/ is not what the routes say. Run npm run openapi.')
+  }
+}
+
+function onlyDatabaseUrl(): string {
+  const reader = createReader(process.env)
+  const url = readDatabaseUrl(reader)
+  if (reader.faults.length > 0) throw new ConfigFault(reader.faults)
+  return url
+}
+
+async function main(): Promise<void> {
+  const [name = 'start', ...args] = process.argv.slice(2)
+  const command = commands[name]
+  if (command === undefined) {
+    throw new UsageFault(`No command ${name}. There are ${Object.keys(commands).join(', ')}.`)
+  }
+  await command(args)
+}
+
+main().catch((error: NodeJS.ErrnoException) => {
+  process.stderr.write(`${describe(error)}\n`)
+  process.exit(1)
+})
+
+/** People get a sentence; only what nobody expected comes with its stack. */
+function describe(error: NodeJS.ErrnoException): string {
+  if (error instanceof ConfigFault) return `${error.message}\n- ${error.faults.join('\n- ')}`
+  if (error instanceof UsageFault) return error.message
+  if (error.code === 'EADDRINUSE') {
+    const { port } = error as { port?: number }
+    return `Port ${port} is in use. Set PORT, METRICS_PORT or SIMULATOR_PORT to a free one.`
+  }
+  if (error.code === 'ECONNREFUSED') return `The database does not answer: ${error.message}`
+  return error.stack ?? String(error)
+}

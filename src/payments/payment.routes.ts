@@ -1,0 +1,230 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { visibleTo } from '../clients/client.ts'
+import { clientOf } from '../http/auth.plugin.ts'
+import { ListQuery, problemReplies, ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { claimOf } from '../http/idempotency.plugin.ts'
+import type { Reply } from '../http/idempotency.store.ts'
+import { pathOf } from '../http/problems.plugin.ts'
+import { traceOf } from '../http/request.plugin.ts'
+import { Problem } from '../problem.ts'
+import { type CreateRequest, createPayment, type PaymentDeps } from './create-payment.commands.ts'
+import {
+  CreatePayment,
+  type CreatePaymentBody,
+  EventPage,
+  ListPaymentsQuery,
+  PaymentPage,
+  PaymentParams,
+  PaymentSchema,
+  type PaymentView
+} from './payment.schema.ts'
+import { findPayment, listEvents, listPayments, type StoredEvent } from './payment.store.ts'
+import type { Payment } from './payment.ts'
+import { asCreated, toETag, toPaymentView } from './payment-view.ts'
+
+export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, deps) => {
+  const { db, provider } = deps
+  const toView = (payment: Payment) => toPaymentView(payment, provider.name)
+
+  app.post(
+    '/v1/payments',
+    {
+      schema: {
+        operationId: 'createPayment',
+        summary: 'Create a payment',
+        description:
+          'Writes the payment down, asks the provider for its card page and answers with the ' +
+          "page's address in `checkout.url`: send the customer there. Repeat it under the same " +
+          'Idempotency-Key until it is answered: there will be one payment.',
+        tags: ['Payments'],
+        headers: Type.Object({
+          'idempotency-key': Type.Optional(
+            Type.String({ description: '1 to 255 visible ASCII characters; required' })
+          )
+        }),
+        body: CreatePayment,
+        response: {
+          201: ref(PaymentSchema),
+          ...problemReplies(
+            'idempotency_key_missing',
+            'idempotency_key_in_flight',
+            'body_too_large',
+            'content_type_unsupported',
+            'idempotency_key_reused',
+            'account_not_found',
+            'account_closed',
+            'currency_mismatch',
+            'amount_too_large',
+            'amount_not_representable',
+            'return_url_refused',
+            'card_number_refused',
+            'provider_rejected',
+            'provider_unavailable'
+          )
+        }
+      },
+      config: { scope: 'payments:write' }
+    },
+    async (request, reply) => {
+      const answer = await createPayment(deps, toCreateRequest(deps, request, request.body))
+      if (answer.replayed) reply.header('idempotent-replayed', 'true')
+      if (answer.status === 201) reply.header('location', `/v1/payments/${answer.paymentId}`)
+      return sendSaved(reply, answer)
+    }
+  )
+
+  app.get(
+    '/v1/payments/:id',
+    {
+      schema: {
+        operationId: 'getPayment',
+        summary: 'Get a payment',
+        description: 'Its present state. `If-None-Match` with the last ETag answers 304.',
+        tags: ['Payments'],
+        params: PaymentParams,
+        response: {
+          200: ref(PaymentSchema),
+          304: { description: 'Not changed since that ETag' },
+          ...problemReplies('payment_not_found')
+        }
+      },
+      config: { scope: 'payments:read' }
+    },
+    async (request, reply) => {
+      const payment = await getPayment(request, request.params.id)
+      const etag = toETag(payment)
+      reply.header('etag', etag)
+      if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send(undefined)
+      return toView(payment)
+    }
+  )
+
+  app.get(
+    '/v1/payments',
+    {
+      schema: {
+        operationId: 'listPayments',
+        summary: 'List payments',
+        description:
+          'Newest first. Besides the parameters shown, `metadata.KEY=value` filters by metadata.',
+        tags: ['Payments'],
+        querystring: ListPaymentsQuery,
+        response: { 200: PaymentPage, ...problemReplies('card_number_refused') }
+      },
+      config: { scope: 'payments:read' }
+    },
+    async (request, reply) => {
+      const { limit, accountId, status, channel, reference, createdFrom, createdTo } = request.query
+      const found = await listPayments(db, {
+        clientId: visibleTo(clientOf(request)),
+        accountId: accountId === undefined ? undefined : Number(accountId),
+        status,
+        channel,
+        reference,
+        createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
+        createdTo: createdTo === undefined ? undefined : new Date(createdTo),
+        metadata: metadataFilter(request.query),
+        before: readCursor(request.query.cursor, 1)?.[0] ?? null,
+        limit: limit + 1
+      })
+      const page = toPage(found, limit, toView, ({ id }) => [id])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  app.get(
+    '/v1/payments/:id/events',
+    {
+      schema: {
+        operationId: 'listPaymentEvents',
+        summary: 'List the events of a payment',
+        description: 'All that happened to it, oldest first, numbered without holes.',
+        tags: ['Payments'],
+        params: PaymentParams,
+        querystring: Type.Object(ListQuery, { additionalProperties: false }),
+        response: { 200: EventPage, ...problemReplies('payment_not_found') }
+      },
+      config: { scope: 'payments:read' }
+    },
+    async (request, reply) => {
+      const payment = await getPayment(request, request.params.id)
+      const { limit, cursor } = request.query
+      const after = Number(readCursor(cursor, 1)?.[0] ?? 0)
+      const found = await listEvents(db, payment.id, after, limit + 1)
+      const page = toPage(found, limit, toEventView(payment, toView), (event) => [
+        String(event.sequence)
+      ])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  async function getPayment(request: FastifyRequest, id: string): Promise<Payment> {
+    const payment = await findPayment(db, id, visibleTo(clientOf(request)))
+    if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
+    return payment
+  }
+}
+
+function toCreateRequest(
+  { publicUrl }: PaymentDeps,
+  request: FastifyRequest,
+  body: CreatePaymentBody
+): CreateRequest {
+  return {
+    client: clientOf(request),
+    claim: claimOf(request),
+    place: { publicUrl, instance: pathOf(request), requestId: request.id },
+    trace: traceOf(request),
+    accountId: Number(body.accountId),
+    amount: body.amount as Payment['amount'],
+    channel: body.channel as Payment['channel'],
+    capture: (body.capture ?? 'automatic') as Payment['capture'],
+    saveCard: (body.saveCard ?? 'never') as Payment['saveCard'],
+    returnUrl: body.returnUrl,
+    reference: body.reference ?? null,
+    description: body.description ?? null,
+    metadata: body.metadata ?? null,
+    customer: body.customer ?? null,
+    operator: body.operator ?? null,
+    expiresAt: body.expiresAt === undefined ? null : new Date(body.expiresAt)
+  }
+}
+
+/** An answer that goes out byte for byte as it was saved. */
+function sendSaved(reply: FastifyReply, { status, body }: Reply): FastifyReply {
+  const type = status < 400 ? 'application/json; charset=utf-8' : 'application/problem+json'
+  return reply.code(status).type(type).send(body)
+}
+
+/** RFC 9110, 13.1.2: a list of ETags, compared weakly, or `*`. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  return tags.includes(etag) || tags.includes('*')
+}
+
+function metadataFilter(query: Record<string, unknown>): Record<string, string> {
+  const prefix = 'metadata.'
+  return Object.fromEntries(
+    Object.entries(query)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, value]) => [name.slice(prefix.length), String(value)])
+  )
+}
+
+function toEventView(payment: Payment, toView: (payment: Payment) => PaymentView) {
+  return ({ sequence, type, data, payment: then, created_at }: StoredEvent) => ({
+    id: `${payment.id}.${sequence}`,
+    type,
+    createdAt: created_at.toISOString(),
+    accountId: String(payment.accountId),
+    paymentId: payment.id,
+    sequence,
+    data: { ...data, payment: (then ?? toView(asCreated(payment))) as PaymentView }
+  })
+}

@@ -1,0 +1,202 @@
+import { type Static, Type } from 'typebox'
+import {
+  AccountId,
+  Amount,
+  ListQuery,
+  nullable,
+  pageOf,
+  ref,
+  Timestamp,
+  text,
+  textPattern
+} from '../http/common.schema.ts'
+import { failureCodes } from '../provider.ts'
+import { channels, statuses } from './payment.ts'
+
+const minorUnits = (description: string) => Type.Integer({ minimum: 0, description })
+
+export const FailureSchema = Type.Object(
+  {
+    code: Type.Enum([...failureCodes]),
+    message: Type.String(),
+    retryable: Type.Boolean({ description: 'Whether another try can succeed' })
+  },
+  { $id: 'Failure' }
+)
+
+export const CardSchema = Type.Object(
+  {
+    brand: nullable(Type.String()),
+    lastFour: nullable(Type.String()),
+    expiryMonth: nullable(Type.Integer()),
+    expiryYear: nullable(Type.Integer()),
+    funding: nullable(Type.String()),
+    registeredCardId: nullable(Type.String())
+  },
+  { $id: 'Card', description: 'For display only; any part may be null' }
+)
+
+const reference = text(69, { minLength: 1, description: "The caller's own reference" })
+const description = text(255)
+const Metadata = Type.Unsafe<Record<string, string>>({
+  type: 'object',
+  maxProperties: 20,
+  propertyNames: { type: 'string', minLength: 1, maxLength: 20, pattern: textPattern },
+  additionalProperties: text(80),
+  description: 'Up to 20 pairs of at most 20 and 80 characters',
+  examples: [{ invoice: 'INV-1001' }]
+})
+export const CustomerSchema = Type.Object(
+  {
+    reference: Type.Optional(text(80, { minLength: 1 })),
+    email: Type.Optional(Type.String({ format: 'email', maxLength: 256 })),
+    phone: Type.Optional(
+      Type.String({ pattern: '^\\+?[0-9 ()-]{4,32}$', description: 'With country code' })
+    ),
+    locale: Type.Optional(Type.String({ pattern: '^[a-z]{2}(-[A-Z]{2})?$', examples: ['en-GB'] })),
+    countryCode: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$', examples: ['GB'] }))
+  },
+  { additionalProperties: false }
+)
+export const OperatorSchema = Type.Object(
+  { id: text(80, { minLength: 1 }), reason: text(255, { minLength: 1 }) },
+  { additionalProperties: false, description: 'The person who acts for the customer' }
+)
+
+export const PaymentSchema = Type.Object(
+  {
+    id: Type.String({ examples: ['pay_06f1k2m3n4p5q6r7'] }),
+    accountId: AccountId,
+    amount: ref(Amount),
+    channel: Type.Enum([...channels]),
+    method: Type.Enum(['hostedPage']),
+    status: Type.Enum([...statuses]),
+    finished: Type.Boolean({
+      description: 'True for captured, refused, cancelled, expired and failed'
+    }),
+    failure: nullable(ref(FailureSchema)),
+    checkout: nullable(
+      Type.Object({
+        url: Type.String({ description: 'Send the customer here' }),
+        expiresAt: Timestamp
+      })
+    ),
+    card: nullable(ref(CardSchema)),
+    capture: Type.Enum(['automatic', 'manual']),
+    amountCaptured: minorUnits('Taken, in minor units of amount.currency'),
+    amountRefunded: minorUnits('Given back'),
+    amountChargedBack: minorUnits('Taken back by the card issuer'),
+    amountRefundable: minorUnits('What can still be refunded'),
+    reference: nullable(Type.String()),
+    description: nullable(Type.String()),
+    metadata: nullable(Type.Record(Type.String(), Type.String())),
+    operator: nullable(OperatorSchema),
+    provider: Type.Object({
+      name: Type.String(),
+      reference: nullable(Type.String({ description: "The provider's reference of the money" }))
+    }),
+    settlement: Type.Null(),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    finishedAt: nullable(Timestamp)
+  },
+  { $id: 'Payment' }
+)
+export type PaymentView = Static<typeof PaymentSchema>
+
+export const CreatePayment = Type.Object(
+  {
+    accountId: AccountId,
+    amount: Amount,
+    channel: Type.Enum([...channels]),
+    method: Type.Optional(Type.Enum(['hostedPage'], { description: 'Default hostedPage' })),
+    returnUrl: Type.String({
+      maxLength: 1024,
+      format: 'uri',
+      description: 'Where the browser goes in the end: an https origin given to the client'
+    }),
+    saveCard: Type.Optional(
+      Type.Enum(['never', 'ask', 'always'], {
+        description:
+          'Whether the card page keeps the card for the account: never (default), ask (the page ' +
+          'asks for consent), always (the caller holds the consent)'
+      })
+    ),
+    capture: Type.Optional(
+      Type.Enum(['automatic', 'manual'], { description: 'Default automatic' })
+    ),
+    reference: Type.Optional(reference),
+    description: Type.Optional(description),
+    metadata: Type.Optional(Metadata),
+    customer: Type.Optional(CustomerSchema),
+    operator: Type.Optional(OperatorSchema),
+    expiresAt: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description: 'When the page closes: 1 minute to 24 hours ahead; default 1 hour'
+      })
+    )
+  },
+  {
+    $id: 'CreatePayment',
+    additionalProperties: false,
+    // Whoever acts for the customer is named.
+    if: { properties: { channel: { const: 'agent' } }, required: ['channel'] },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema, not a promise.
+    then: { required: ['operator'] },
+    examples: [
+      {
+        accountId: '10000001',
+        amount: { currency: 'GBP', value: 2500 },
+        channel: 'selfcare',
+        returnUrl: 'https://selfcare.example/paid',
+        reference: 'basket-77'
+      }
+    ]
+  }
+)
+export type CreatePaymentBody = Static<typeof CreatePayment>
+
+export const PaymentParams = Type.Object({ id: Type.String({ maxLength: 100 }) })
+
+export const ListPaymentsQuery = Type.Object(
+  {
+    ...ListQuery,
+    accountId: Type.Optional(AccountId),
+    status: Type.Optional(Type.Enum([...statuses])),
+    channel: Type.Optional(Type.Enum([...channels])),
+    reference: Type.Optional(reference),
+    createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
+    createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
+  },
+  {
+    additionalProperties: false,
+    patternProperties: { '^metadata\\..{1,20}$': { type: 'string', maxLength: 80 } }
+  }
+)
+export type ListPaymentsFilter = Static<typeof ListPaymentsQuery>
+
+export const PaymentPage = pageOf(ref(PaymentSchema))
+
+export const EventSchema = Type.Object(
+  {
+    id: Type.String(),
+    type: Type.String({ examples: ['payment.captured'] }),
+    createdAt: Timestamp,
+    accountId: AccountId,
+    paymentId: Type.String(),
+    sequence: Type.Integer({ minimum: 1, description: 'From 1, without holes' }),
+    data: Type.Unsafe<{ payment: PaymentView } & Record<string, unknown>>({
+      type: 'object',
+      properties: { payment: { $ref: 'Payment#' } },
+      required: ['payment'],
+      additionalProperties: true,
+      description: 'The payment as it was then, and what the event is about'
+    })
+  },
+  { $id: 'Event' }
+)
+export const EventPage = Type.Object({
+  data: Type.Array(ref(EventSchema)),
+  nextCursor: nullable(Type.String())
+})

@@ -1,0 +1,333 @@
+import { type Generated, type Kysely, sql } from 'kysely'
+import { type Database, type Db, statement, type Tx } from '../database.ts'
+import type { Claim, Reply } from '../http/idempotency.store.ts'
+import { smallestIdAt } from '../id.ts'
+import type { CardFace, Failure } from '../provider.ts'
+import type { EventType } from './apply.ts'
+import type { Channel, Customer, Operator, Payment, PaymentStatus } from './payment.ts'
+
+export type PaymentRow = {
+  id: string
+  client_id: string
+  idempotency_key: string
+  account_id: number
+  currency: string
+  amount: number
+  channel: Channel
+  method: 'hostedPage'
+  capture: 'automatic' | 'manual'
+  save_card: 'never' | 'ask' | 'always'
+  return_url: string
+  reference: string | null
+  description: string | null
+  metadata: Record<string, string> | null
+  customer: Customer | null
+  operator: Operator | null
+  expires_at: Date
+  created_at: Date
+  status: PaymentStatus
+  cancelled_by: 'customer' | 'client' | null
+  failure: Failure | null
+  card: CardFace | null
+  authorisation: string | null
+  amount_captured: number
+  amount_refunded: number
+  amount_charged_back: number
+  event_count: number
+  updated_at: Date
+  finished_at: Date | null
+  provider_key: string
+  provider_session: string | null
+  checkout_url: string | null
+  due_at: Date | null
+  tries: number
+}
+
+export type PaymentTables = {
+  payment: PaymentRow
+  payment_event: {
+    payment_id: string
+    sequence: number
+    type: EventType
+    data: Record<string, unknown>
+    payment: unknown
+    created_at: Generated<Date>
+  }
+}
+
+export function toPayment(row: PaymentRow): Payment {
+  return {
+    id: row.id,
+    clientId: row.client_id,
+    idempotencyKey: row.idempotency_key,
+    accountId: row.account_id,
+    amount: { currency: row.currency, value: row.amount },
+    channel: row.channel,
+    method: row.method,
+    capture: row.capture,
+    saveCard: row.save_card,
+    returnUrl: row.return_url,
+    reference: row.reference,
+    description: row.description,
+    metadata: row.metadata,
+    customer: row.customer,
+    operator: row.operator,
+    expiresAt: row.expires_at,
+    createdAt: row.created_at,
+    status: row.status,
+    cancelledBy: row.cancelled_by,
+    failure: row.failure,
+    card: row.card,
+    authorisation: row.authorisation,
+    amountCaptured: row.amount_captured,
+    amountRefunded: row.amount_refunded,
+    amountChargedBack: row.amount_charged_back,
+    eventCount: row.event_count,
+    updatedAt: row.updated_at,
+    finishedAt: row.finished_at,
+    providerKey: row.provider_key,
+    providerSession: row.provider_session,
+    checkoutUrl: row.checkout_url
+  }
+}
+
+const insertIntentStatement = statement<{
+  currency: string | null
+  status: 'open' | 'closed' | null
+  created_at: Date | null
+  expires_at: Date | null
+}>(`
+  with known as (
+    select id, currency, status from account where id = $1
+  ), claimed as (
+    insert into idempotency_key (client_id, key, fingerprint, resource_id)
+    select $2, $3, $4, $5 from known where currency = $6 and status = 'open'
+    on conflict (client_id, key) do nothing
+    returning resource_id
+  ), created as (
+    insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
+      method, capture, save_card, return_url, reference, description, metadata, customer, operator,
+      expires_at, status, provider_key, due_at)
+    select resource_id, $2, $3, $1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb,
+      $16::jsonb, $17::jsonb, coalesce($18::timestamptz, now() + make_interval(secs => $19)),
+      'pending', $20, now() + make_interval(secs => $21)
+    from claimed
+    returning id, created_at, expires_at
+  ), event as (
+    insert into payment_event (payment_id, sequence, type, data)
+    select id, 1, 'payment.created', '{}' from created
+  )
+  select currency, status, created_at, expires_at
+  from (values (1)) as one left join known on true left join created on true`)
+
+/** What a create asks for, before the database has said when it is. */
+export type PaymentIntent = Omit<Payment, 'createdAt' | 'updatedAt' | 'expiresAt'>
+
+/** The payment; or why there is none: the account as found, or the key is taken (`exists`). */
+export type IntentResult =
+  | { outcome: 'created'; payment: Payment }
+  | { outcome: 'account'; currency: string | null; status: 'open' | 'closed' | null }
+  | { outcome: 'exists' }
+
+/**
+ * Writes key, payment, first event and due time in one statement, if the account is open and in the
+ * currency and the key is free. `leaseS`: for how many seconds the caller finishes it alone.
+ */
+export async function insertIntent(
+  db: Db,
+  intent: PaymentIntent,
+  claim: Claim,
+  life: { expiresAt: Date | null; defaultS: number; leaseS: number }
+): Promise<IntentResult> {
+  const { currency, value } = intent.amount
+  const { rows } = await db.executeQuery(
+    insertIntentStatement(
+      intent.accountId,
+      claim.clientId,
+      claim.key,
+      claim.fingerprint,
+      intent.id,
+      currency,
+      value,
+      intent.channel,
+      intent.method,
+      intent.capture,
+      intent.saveCard,
+      intent.returnUrl,
+      intent.reference,
+      intent.description,
+      intent.metadata && JSON.stringify(intent.metadata),
+      intent.customer && JSON.stringify(intent.customer),
+      intent.operator && JSON.stringify(intent.operator),
+      life.expiresAt,
+      life.defaultS,
+      intent.providerKey,
+      life.leaseS
+    )
+  )
+  const row = rows[0]
+  if (row?.created_at && row.expires_at) {
+    const { created_at: createdAt, expires_at: expiresAt } = row
+    return {
+      outcome: 'created',
+      payment: { ...intent, createdAt, updatedAt: createdAt, expiresAt }
+    }
+  }
+  if (row?.currency !== currency || row.status !== 'open') {
+    return { outcome: 'account', currency: row?.currency ?? null, status: row?.status ?? null }
+  }
+  return { outcome: 'exists' }
+}
+
+const recordPageStatement = statement<{ id: string }>(`
+  with opened as (
+    update payment set provider_session = $2, checkout_url = $3, tries = 0,
+      due_at = expires_at + make_interval(secs => $4)
+    where id = $1 and status = 'pending' and provider_session is null
+    returning id, client_id, idempotency_key
+  ), replied as (
+    update idempotency_key k set reply_status = $5, reply_body = $6
+    from opened where k.client_id = opened.client_id and k.key = opened.idempotency_key
+      and reply_status is null
+  )
+  select id from opened`)
+
+/**
+ * Writes the page and the answer to the create in one statement; `graceS` after the page's end the
+ * payment is due again. False where another finisher was first, or the payment has ended.
+ */
+export async function recordPage(
+  db: Db,
+  id: string,
+  page: { session: string; url: string },
+  graceS: number,
+  reply: Reply
+): Promise<boolean> {
+  const { rows } = await db.executeQuery(
+    recordPageStatement(id, page.session, page.url, graceS, reply.status, reply.body)
+  )
+  return rows.length === 1
+}
+
+/** Leaves the page due in `delayS`, under `key`: whether it was made is not known. */
+export async function postponePage(db: Db, id: string, key: string, delayS: number): Promise<void> {
+  await sql`
+    update payment set provider_key = ${key}, tries = tries + 1,
+      due_at = now() + make_interval(secs => ${delayS})
+    where id = ${id} and status = 'pending' and provider_session is null`.execute(db)
+}
+
+export type DuePage = { payment: Payment; tries: number }
+
+/**
+ * Takes payments whose page is due to be asked for, for `leaseS` seconds: those of a process that
+ * died, and those that the provider left unknown. `id`: only that one.
+ */
+export async function claimDuePages(
+  db: Db,
+  leaseS: number,
+  limit: number,
+  id: string | null = null
+): Promise<DuePage[]> {
+  const { rows } = await sql<PaymentRow>`
+    update payment set due_at = now() + make_interval(secs => ${leaseS})
+    where id in (
+      select id from payment
+      where due_at <= now() and status = 'pending' and provider_session is null
+        and expires_at > now() and (${id}::text is null or id = ${id})
+      order by due_at limit ${limit} for update skip locked
+    ) returning *`.execute(db)
+  return rows.map((row) => ({ payment: toPayment(row), tries: row.tries }))
+}
+
+/** Payments whose page ended without an outcome, or never opened; locked until the end of `tx`. */
+export async function claimEndedPages(tx: Tx, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from payment
+    where due_at <= now() and status = 'pending'
+      and (provider_session is not null or expires_at <= now())
+    order by due_at limit ${limit} for no key update skip locked`.execute(tx)
+  return rows.map(({ id }) => id)
+}
+
+const findPaymentStatement = statement<PaymentRow>(
+  'select * from payment where id = $1 and ($2::text is null or client_id = $2)'
+)
+
+/** `clientId`: only where the payment is that client's. */
+export async function findPayment(
+  db: Kysely<Database>,
+  id: string,
+  clientId: string | null = null
+): Promise<Payment | undefined> {
+  const { rows } = await db.executeQuery(findPaymentStatement(id, clientId))
+  return rows[0] && toPayment(rows[0])
+}
+
+export type PaymentFilter = {
+  clientId: string | null
+  accountId: number | undefined
+  status: PaymentStatus | undefined
+  channel: Channel | undefined
+  reference: string | undefined
+  createdFrom: Date | undefined
+  createdTo: Date | undefined
+  metadata: Record<string, string>
+  before: string | null
+  limit: number
+}
+
+/** Ids carry the time of the process that made them; the database's `created_at` may differ. */
+const clockSkewMs = 2 * 60 * 60_000
+
+/** Newest first; by key, so that page 1,000 costs what page 1 does. */
+export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payment[]> {
+  let query = db.selectFrom('payment').selectAll().orderBy('id', 'desc').limit(filter.limit)
+  const { clientId, accountId, status, channel, reference, createdFrom, createdTo } = filter
+  if (filter.before !== null) query = query.where('id', '<', filter.before)
+  if (clientId !== null) query = query.where('client_id', '=', clientId)
+  if (accountId !== undefined) query = query.where('account_id', '=', accountId)
+  if (status !== undefined) query = query.where('status', '=', status)
+  if (channel !== undefined) query = query.where('channel', '=', channel)
+  if (reference !== undefined) query = query.where('reference', '=', reference)
+  if (createdFrom !== undefined) {
+    query = query
+      .where('created_at', '>=', createdFrom)
+      .where('id', '>=', smallestIdAt('pay', new Date(createdFrom.getTime() - clockSkewMs)))
+  }
+  if (createdTo !== undefined) {
+    query = query
+      .where('created_at', '<', createdTo)
+      .where('id', '<', smallestIdAt('pay', new Date(createdTo.getTime() + clockSkewMs)))
+  }
+  if (Object.keys(filter.metadata).length > 0) {
+    query = query.where(sql<boolean>`metadata @> ${JSON.stringify(filter.metadata)}::jsonb`)
+  }
+  return (await query.execute()).map(toPayment)
+}
+
+export type StoredEvent = {
+  sequence: number
+  type: EventType
+  data: Record<string, unknown>
+  /** Null for the first: the payment as it was created. */
+  payment: unknown
+  created_at: Date
+}
+
+/** Oldest first, after the event of that number. */
+export async function listEvents(
+  db: Db,
+  paymentId: string,
+  after: number,
+  limit: number
+): Promise<StoredEvent[]> {
+  return await db
+    .selectFrom('payment_event')
+    .select(['sequence', 'type', 'data', 'payment', 'created_at'])
+    .where('payment_id', '=', paymentId)
+    .where('sequence', '>', after)
+    .orderBy('sequence')
+    .limit(limit)
+    .execute()
+}

@@ -1,0 +1,120 @@
+/** The rules of a payment. Pure: no clock, no database, no provider. */
+import type { Money } from '../money.ts'
+import type { CardFace, Failure } from '../provider.ts'
+
+export const statuses = [
+  'pending',
+  'authorised',
+  'captured',
+  'refused',
+  'cancelled',
+  'expired',
+  'failed'
+] as const
+export type PaymentStatus = (typeof statuses)[number]
+
+export const channels = ['selfcare', 'ivr', 'agent', 'service'] as const
+export type Channel = (typeof channels)[number]
+
+/** What can happen to a payment, the statuses it may happen in, and the status it leaves. */
+export const moves = {
+  // A success that comes late is money all the same.
+  authorised: { from: ['pending', 'refused', 'cancelled', 'expired', 'failed'], to: 'authorised' },
+  captured: {
+    from: ['pending', 'authorised', 'refused', 'cancelled', 'expired', 'failed'],
+    to: 'captured'
+  },
+  refused: { from: ['pending'], to: 'refused' },
+  cancelled: { from: ['pending', 'authorised'], to: 'cancelled' },
+  expired: { from: ['pending', 'authorised'], to: 'expired' },
+  failed: { from: ['pending'], to: 'failed' }
+} as const satisfies Record<string, { from: readonly PaymentStatus[]; to: PaymentStatus }>
+export type PaymentMove = keyof typeof moves
+
+/** Whether `move` may happen to a payment of this status. */
+export function mayMove(status: PaymentStatus, move: PaymentMove): boolean {
+  const from: readonly PaymentStatus[] = moves[move].from
+  return from.includes(status)
+}
+
+/** Nothing more is expected to happen, but for a late success. */
+export function isFinished(status: PaymentStatus): boolean {
+  return status !== 'pending' && status !== 'authorised'
+}
+
+/** Ended without money. */
+export function isUnpaid(status: PaymentStatus): boolean {
+  return isFinished(status) && status !== 'captured'
+}
+
+/** How long after `expiresAt` a page without an outcome ends: its last attempt may be on its way. */
+export const pageGraceMs = 15 * 60_000
+/** A page's life: 1 h unless asked otherwise, at least 1 minute, at most 24 h (Adyen, /sessions). */
+export const pageLifeMs = { default: 60 * 60_000, min: 60_000, max: 24 * 60 * 60_000 }
+
+export type Customer = {
+  reference?: string
+  email?: string
+  phone?: string
+  locale?: string
+  countryCode?: string
+}
+export type Operator = { id: string; reason: string }
+
+/** A payment as it stands. Amounts are minor units of `amount.currency`. */
+export type Payment = {
+  id: string
+  clientId: string
+  idempotencyKey: string
+  accountId: number
+  amount: Money
+  channel: Channel
+  method: 'hostedPage'
+  capture: 'automatic' | 'manual'
+  saveCard: 'never' | 'ask' | 'always'
+  returnUrl: string
+  reference: string | null
+  description: string | null
+  metadata: Record<string, string> | null
+  customer: Customer | null
+  operator: Operator | null
+  expiresAt: Date
+  createdAt: Date
+
+  status: PaymentStatus
+  cancelledBy: 'customer' | 'client' | null
+  failure: Failure | null
+  card: CardFace | null
+  /** The provider's reference of the authorisation whose money was kept. */
+  authorisation: string | null
+  amountCaptured: number
+  amountRefunded: number
+  amountChargedBack: number
+  eventCount: number
+  updatedAt: Date
+  finishedAt: Date | null
+
+  providerKey: string
+  providerSession: string | null
+  checkoutUrl: string | null
+}
+
+/** What can still be refunded: captured, less what went back already. */
+export function amountRefundable(payment: Payment): number {
+  const { amountCaptured, amountRefunded, amountChargedBack } = payment
+  return Math.max(0, amountCaptured - amountRefunded - amountChargedBack)
+}
+
+/**
+ * The idempotency key of the n-th call of an operation: stored with the intent, before the call.
+ * 64 characters at most (Adyen, API idempotency).
+ */
+export function providerKey(id: string, operation: 'session' | 'reversal', n = 1): string {
+  return `${id}.${operation}.${n}`
+}
+
+/** The key that follows, for a call whose error the provider has stored under the last one. */
+export function nextProviderKey(key: string): string {
+  const dot = key.lastIndexOf('.')
+  return `${key.slice(0, dot)}.${Number(key.slice(dot + 1)) + 1}`
+}

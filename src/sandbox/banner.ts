@@ -1,0 +1,44 @@
+type Facts = {
+  publicUrl: string
+  simulatorUrl: string
+  dir: string
+  demoKey: string
+  accountId: string
+  amount: { currency: string; value: number }
+}
+
+/** What a newcomer needs: plain text whose curl lines work when pasted. */
+export function toBanner({
+  publicUrl,
+  simulatorUrl,
+  dir,
+  demoKey,
+  accountId,
+  amount
+}: Facts): string {
+  const body = JSON.stringify({
+    accountId,
+    amount,
+    channel: 'selfcare',
+    returnUrl: `${publicUrl}/docs`
+  })
+  return `
+One-Off Payments, sandbox (data in ${dir})
+
+  API        ${publicUrl}
+  Docs       ${publicUrl}/docs
+  Simulator  ${simulatorUrl}
+  API key    ${demoKey}
+  Account    ${accountId}
+
+Create a payment, and open the checkout.url of the answer in a browser:
+
+curl -sS ${publicUrl}/v1/payments -H 'Authorization: Bearer ${demoKey}' -H 'Idempotency-Key: my-first-payment' -H 'Content-Type: application/json' -d '${body}'
+
+Then see what the account owes:
+
+curl -sS ${publicUrl}/v1/accounts/${accountId} -H 'Authorization: Bearer ${demoKey}'
+
+Ctrl-C stops it; \`npm start\` goes on with the same data.
+`
+}

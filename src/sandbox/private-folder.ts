@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import * as fs from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Whom PostgreSQL runs as, where that is not ourselves: it refuses to run as root. */
+export type User = { uid: number; gid: number }
+
+/**
+ * A folder for temporary files that is open to nobody but `user` (ourselves when undefined): the
+ * same one for the same `key`. Its path is shorter than 80 bytes, because a socket's path may have
+ * only 103.
+ */
+export async function privateFolder(key: string, user: User | undefined): Promise<string> {
+  const uid = user?.uid ?? process.getuid?.()
+  const hash = createHash('sha256').update(`${uid} ${key}`).digest('hex')
+  // Root's own folder for temporary files may be closed to the user.
+  const parent = user === undefined && tmpdir().length < 55 ? tmpdir() : '/tmp'
+  const folder = join(parent, `payments-${hash.slice(0, 12)}`)
+  try {
+    await fs.mkdir(folder, { mode: 0o700 })
+    if (user !== undefined) await fs.chown(folder, user.uid, user.gid)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // Everybody can write to the folder above: whoever made this one must not be a stranger.
+    const found = await fs.lstat(folder)
+    if (found.uid !== uid || !found.isDirectory()) {
+      throw new Error(`${folder} belongs to another user: remove it`)
+    }
+  }
+  return folder
+}

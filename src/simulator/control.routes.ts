@@ -1,0 +1,126 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { adyenTime } from './clock.ts'
+import type { Context } from './context.ts'
+import { flush, forgetAll, redeliver, releaseHeld, send } from './delivery.ts'
+import { unsigned } from './forgery.ts'
+import { newPspReference } from './identifiers.ts'
+import { type NotificationItem, offerClosed, signed, wrongKey } from './notifications.ts'
+import { pay } from './pay.ts'
+import { endSession, returnAddress, statusOf } from './sessions.ts'
+import type { Session, Webhook } from './state.ts'
+import { TEST_CARDS } from './test-data.ts'
+
+type Item = Partial<NotificationItem>
+type NewWebhook = {
+  items: Item[]
+  live?: boolean | string
+  sign?: boolean | 'wrong' | 'missing'
+  key?: string
+}
+type QuickPay = {
+  holderName?: string
+  number?: string
+  expiry?: string
+  cvc?: string
+  storedCardId?: string
+  consents?: boolean
+}
+type WithSession = { Params: { id: string } }
+
+const LOOPBACK = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
+
+/** For tests and demonstrations, mounted under /_simulator: no counterpart at Adyen. */
+export function controlRoutes(context: Context) {
+  const { courier, faults, requests, state } = context
+  return async (app: FastifyInstance): Promise<void> => {
+    app.addHook('onRequest', async (request, reply) =>
+      LOOPBACK.includes(request.ip) ? undefined : reply.code(403).send({ error: 'Loopback only' })
+    )
+
+    app.get('/requests', () => requests)
+    app.get('/sessions', () =>
+      state.sessions.all().map((session) => ({ ...session, status: statusOf(session) }))
+    )
+    app.get('/webhooks', () => state.webhooks.all().map(describe))
+    app.get('/faults', () => faults.table())
+    app.put('/faults', (request, reply) => {
+      const wrong = faults.merge(request.body)
+      if (wrong !== null) return reply.code(400).send({ error: wrong })
+      if (faults.table().webhooks.reorder === null) releaseHeld(courier)
+      return faults.table()
+    })
+
+    app.post<{ Body: NewWebhook }>('/webhooks', (request, reply) => {
+      const { items, live = false } = request.body
+      const ready = items.map((item) => seal(context, item, request.body))
+      const webhook = send(courier, ready, { afterMs: 0, live: String(live) })
+      return reply.code(202).send(describe(webhook))
+    })
+    app.post('/redeliver', async () => (await redeliver(courier)).map(describe))
+    app.post('/flush', async () => (await flush(courier)).map(describe))
+
+    app.post<WithSession & { Body: QuickPay | undefined }>(
+      '/sessions/:id/pay',
+      (request, reply) => {
+        const session = state.sessions.get(request.params.id)
+        if (session === undefined) return unknownSession(reply)
+        return quickPay(context, session, request.body ?? {})
+      }
+    )
+    app.post<WithSession>('/sessions/:id/expire', (request, reply) => {
+      const session = state.sessions.get(request.params.id)
+      if (session === undefined) return unknownSession(reply)
+      if (session.status === 'active') endSession(context, session, 'expired')
+      const item = offerClosed(session, newPspReference())
+      return describe(send(courier, [signed(item, context.hmacKey)]))
+    })
+
+    app.delete('/state', (_request, reply) => {
+      forgetAll(courier)
+      faults.clear()
+      requests.length = 0
+      state.clear()
+      return reply.code(204).send()
+    })
+  }
+}
+
+/** Gives an item the fields that nobody cares about, and the signature asked for. */
+function seal(context: Context, item: Item, { sign = true, key }: NewWebhook): Item {
+  const full = {
+    eventDate: adyenTime(new Date()),
+    merchantAccountCode: context.merchantAccount,
+    ...item
+  }
+  if (sign === 'wrong') return signed(full, wrongKey())
+  return sign === true ? signed(full, key ?? context.hmacKey) : unsigned(full)
+}
+
+/** The page's form without the page; what is left out is a Visa card that is good. */
+function quickPay(context: Context, session: Session, input: QuickPay): object {
+  const result = pay(context, session, {
+    number: input.number ?? TEST_CARDS[0]?.number ?? '',
+    expiry: input.expiry ?? '03/30',
+    cvc: input.cvc ?? '737',
+    holderName: input.holderName ?? '',
+    storedCardId: input.storedCardId ?? null,
+    consents: input.consents ?? false
+  })
+  const last = session.attempts.at(-1)
+  return {
+    ...result,
+    status: session.status,
+    pspReference: last?.pspReference ?? null,
+    resultCode: last?.resultCode ?? null,
+    redirect: result.outcome === 'ended' ? returnAddress(context, session) : null
+  }
+}
+
+/** The body is shown as JSON rather than as text within JSON. */
+function describe(webhook: Webhook): object {
+  return { ...webhook, body: JSON.parse(webhook.body) }
+}
+
+function unknownSession(reply: FastifyReply): FastifyReply {
+  return reply.code(404).send({ error: 'No such session' })
+}

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto'
+
+/** 32 signs, so that one random byte gives one sign without bias; no I, O, 0, 1. */
+const SIGNS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
+
+function randomText(length: number): string {
+  return Array.from(randomBytes(length), (byte) => SIGNS[byte & 31]).join('')
+}
+
+/** Adyen's pspReference: 16 upper-case letters and digits. */
+export function newPspReference(): string {
+  return randomText(16)
+}
+
+export function newSessionId(): string {
+  return `CS${randomText(16)}`
+}
+
+export function newStoredCardId(): string {
+  return randomText(16)
+}
+
+export function newAuthCode(): string {
+  return randomText(6)
+}
+
+/**
+ * The proof that a shopper came back from a session. It always holds `!`, `+`, `/` and `=`, as
+ * Adyen's own can: a client that percent-encodes it is found out at once.
+ */
+export function newSessionResult(): string {
+  return `${randomText(8)}!H4sI+/${randomBytes(40).toString('base64')}`
+}
+
+/** Opaque data for the front end of an embedded session. */
+export function newSessionData(): string {
+  return `Ab02b4c0!${randomBytes(60).toString('base64')}`
+}

@@ -1,0 +1,3 @@
+import { stopServer } from './database-server.ts'
+
+await stopServer(process.ppid)

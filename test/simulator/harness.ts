@@ -1,0 +1,148 @@
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+import { type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts'
+
+export const KEY = '0123456789abcdef'.repeat(4)
+export const MERCHANT = 'ExampleShop'
+export const GOOD_CARD = { number: '4111 1111 1111 1111', expiry: '03/30', cvc: '737' }
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked into field by field
+type Json = any
+
+export type Received = {
+  headers: http.IncomingHttpHeaders
+  raw: string
+  body: Json
+  /** The one item, as JSON webhooks have it. */
+  item: Json
+  at: number
+}
+
+/** The merchant's side: collects webhooks, and answers what `answerWith` says. */
+export async function startEndpoint(t: Test) {
+  const received: Received[] = []
+  const endpoint = { url: '', received, answerWith: (_one: Received): number | null => 202 }
+  const server = http.createServer((request, response) => {
+    let raw = ''
+    request.setEncoding('utf8').on('data', (part: string) => {
+      raw += part
+    })
+    request.on('end', () => {
+      const body = JSON.parse(raw)
+      const item = body.notificationItems[0].NotificationRequestItem
+      const one = { headers: request.headers, raw, body, item, at: Date.now() }
+      received.push(one)
+      const status = endpoint.answerWith(one)
+      if (status === null) request.socket.destroy()
+      else response.writeHead(status).end('[accepted]')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  endpoint.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks/adyen`
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return endpoint
+}
+
+/** A simulator of the test's own, with an endpoint for its webhooks. */
+export async function startPair(t: Test, options: Partial<SimulatorOptions> = {}) {
+  const endpoint = await startEndpoint(t)
+  const simulator = await startSimulator({
+    port: 0,
+    apiKey: 'secret',
+    merchantAccount: MERCHANT,
+    hmacKey: KEY,
+    webhookUrl: endpoint.url,
+    webhookDelayMs: 5,
+    ...options
+  })
+  t.teardown(() => simulator.close())
+  return { endpoint, simulator, ...clientOf(simulator.url) }
+}
+
+export type Answer = { status: number; headers: Headers; body: Json; text: string }
+
+export function clientOf(url: string) {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {}
+  ): Promise<Answer> {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        'x-api-key': 'secret',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers
+      },
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === 'string' ? body : JSON.stringify(body) })
+    })
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, body: parse(text), text }
+  }
+
+  const createSession = async (changes: object = {}): Promise<Json> =>
+    (await call('POST', '/v72/sessions', sessionRequest(changes))).body
+
+  return {
+    call,
+    createSession,
+    /** Through the control API, without the page. */
+    pay: async (id: string, input: object = {}): Promise<Json> =>
+      (await call('POST', `/_simulator/sessions/${id}/pay`, input)).body,
+    setFaults: (faults: object) => call('PUT', '/_simulator/faults', faults),
+    /** The way a browser without scripts does it. */
+    submit: async (id: string, form: Record<string, string>) => {
+      const response = await fetch(`${url}/pay/${id}`, {
+        method: 'POST',
+        redirect: 'manual',
+        body: new URLSearchParams(form)
+      })
+      const location = response.headers.get('location')
+      return { status: response.status, html: await response.text(), location }
+    },
+    resultOf: (location: string) => {
+      const { searchParams } = new URL(location)
+      const query = `sessionResult=${searchParams.get('sessionResult')}`
+      return call('GET', `/v72/sessions/${searchParams.get('sessionId')}?${query}`)
+    }
+  }
+}
+
+export function sessionRequest(changes: object = {}): object {
+  return {
+    merchantAccount: MERCHANT,
+    amount: { currency: 'GBP', value: 2500 },
+    reference: 'pay_0001',
+    returnUrl: 'https://merchant.example/return/pay_0001?keep=a%20b',
+    mode: 'hosted',
+    ...changes
+  }
+}
+
+/** Waits until the condition holds, at most 5 s. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 5000
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('this did not happen within 5 s')
+    await sleep(5)
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function parse(text: string): Json {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

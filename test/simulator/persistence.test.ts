@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import {
+  clientOf,
+  GOOD_CARD,
+  KEY,
+  MERCHANT,
+  sessionRequest,
+  sleep,
+  startEndpoint,
+  startPair,
+  until
+} from './harness.ts'
+
+const MAIN = join(import.meta.dirname, '../../src/simulator/main.ts')
+
+/** The simulator as the sandbox runs it. */
+async function startProcess(t: Test, dir: string, webhookUrl: string, port = '0') {
+  const child = spawn(process.execPath, [MAIN], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: {
+      SIMULATOR_PORT: port,
+      SIMULATOR_DIR: dir,
+      SIMULATOR_API_KEY: 'secret',
+      SIMULATOR_MERCHANT_ACCOUNT: MERCHANT,
+      SIMULATOR_HMAC_KEY: KEY,
+      SIMULATOR_WEBHOOK_URL: webhookUrl
+    }
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const output = { out: '', error: '' }
+  child.stdout.on('data', (part) => {
+    output.out += part
+  })
+  child.stderr.on('data', (part) => {
+    output.error += part
+  })
+  await until(() => output.out.endsWith('\n') || child.exitCode !== null)
+  const url = output.out === '' ? '' : JSON.parse(output.out).listening
+  return { child, output, url, ...clientOf(url) }
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const [code] = await once(child, 'exit')
+  return code
+}
+
+t.test('sessions, cards, answers and undelivered webhooks outlive SIGKILL', async (t) => {
+  const dir = t.testdir()
+  const endpoint = await startEndpoint(t)
+  endpoint.answerWith = () => 500
+  const first = await startProcess(t, dir, endpoint.url)
+  const key = { 'idempotency-key': 'k1' }
+  const storing = sessionRequest({
+    shopperReference: 'account-1',
+    storePaymentMethodMode: 'enabled',
+    recurringProcessingModel: 'CardOnFile'
+  })
+  const open = (await first.call('POST', '/v72/sessions', sessionRequest(), key)).body
+  const paid = (await first.call('POST', '/v72/sessions', storing)).body
+  const { redirect, pspReference } = await first.pay(paid.id)
+  first.child.kill('SIGKILL')
+  await ended(first.child)
+  endpoint.answerWith = () => 202
+  const before = endpoint.received.length
+
+  const second = await startProcess(t, dir, endpoint.url)
+  const replay = await second.call('POST', '/v72/sessions', sessionRequest(), key)
+  t.strictSame(replay.body, open)
+  t.equal((await second.submit(open.id, GOOD_CARD)).status, 303, 'the open page can be paid')
+  t.match((await second.resultOf(redirect)).body, { status: 'completed' })
+  const next = await second.createSession({ shopperReference: 'account-1' })
+  t.match((await second.call('GET', `/pay/${next.id}`)).text, 'Visa ending 1111')
+  await second.call('POST', '/_simulator/flush')
+  const delivered = endpoint.received.slice(before).map(({ item }) => item.pspReference)
+  t.ok(delivered.includes(pspReference), 'the webhook that was refused is sent again')
+  second.child.kill('SIGTERM')
+  t.equal(await ended(second.child), 0)
+
+  const third = await startProcess(t, dir, endpoint.url)
+  await sleep(100)
+  const total = endpoint.received.length
+  await third.call('POST', '/_simulator/flush')
+  t.equal(endpoint.received.length, total, 'what was delivered is not sent again')
+})
+
+t.test('a journal that was cut short is read up to there', async (t) => {
+  const dir = t.testdir()
+  const first = await startPair(t, { dir })
+  const session = await first.createSession()
+  await first.simulator.close()
+  const [file = ''] = readdirSync(dir)
+  appendFileSync(join(dir, file), '{"table":"sessions","record":{"id":"CS')
+  const second = await startPair(t, { dir })
+  t.equal((await second.call('GET', `/pay/${session.id}`)).status, 200)
+  t.notMatch(readFileSync(join(dir, file), 'utf8'), /CS$/, 'and is whole again afterwards')
+})
+
+t.test('state that is deleted stays deleted', async (t) => {
+  const dir = t.testdir()
+  const first = await startPair(t, { dir })
+  const session = await first.createSession()
+  await first.call('DELETE', '/_simulator/state')
+  await first.simulator.close()
+  const second = await startPair(t, { dir })
+  t.equal((await second.call('GET', `/pay/${session.id}`)).status, 404)
+})
+
+t.test('the process ignores Ctrl-C and ends with its parent', async (t) => {
+  const endpoint = await startEndpoint(t)
+  const { child, call, output, url } = await startProcess(t, t.testdir(), endpoint.url)
+  t.match(output.out, /^\{"listening":"http:\/\/127\.0\.0\.1:\d+"\}\n$/)
+  child.kill('SIGINT')
+  await sleep(100)
+  t.equal((await call('GET', '/_simulator/sessions')).status, 200)
+
+  const port = new URL(url).port
+  const other = await startProcess(t, t.testdir(), endpoint.url, port)
+  t.equal(await ended(other.child), 1)
+  t.match(other.output.error, /^The simulator cannot start: port \d+ is in use[^\n]*\n$/)
+
+  child.stdin?.end()
+  t.equal(await ended(child), 0, 'its standard input was closed')
+})
