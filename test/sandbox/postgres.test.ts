@@ -43,7 +43,7 @@ async function serverPid(dir: string): Promise<number> {
   return Number.parseInt(await fs.readFile(join(dir, 'data', 'postmaster.pid'), 'utf8'), 10)
 }
 
-async function startOwner(t: Test, dir: string): Promise<ChildProcess> {
+function startOwner(t: Test, dir: string): ChildProcess {
   const program = fileURLToPath(new URL('postgres-owner.ts', import.meta.url))
   const owner = spawn(process.execPath, [program, dir], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => owner.kill('SIGKILL'))
@@ -76,7 +76,7 @@ t.test('a killed server says so, and its acknowledged rows are there after a sta
 
 t.test('an owner that is killed leaves nothing that stops the next start', async (t) => {
   const dir = await makeFolder(t)
-  const owner = await startOwner(t, dir)
+  const owner = startOwner(t, dir)
   await untilReady(owner)
   const before = await serverPid(dir)
   owner.kill('SIGKILL')
@@ -88,7 +88,7 @@ t.test('an owner that is killed leaves nothing that stops the next start', async
 
 t.test('an owner that is killed during the first start leaves nothing half made', async (t) => {
   const dir = await makeFolder(t)
-  const owner = await startOwner(t, dir)
+  const owner = startOwner(t, dir)
   while (!(await fs.readdir(dir)).some((name) => name.startsWith('data.new-'))) await sleep(10)
   owner.kill('SIGKILL')
   await once(owner, 'exit')
@@ -98,13 +98,14 @@ t.test('an owner that is killed during the first start leaves nothing half made'
 
 t.test('a second start is refused while the first one lives, and does it no harm', async (t) => {
   const dir = await makeFolder(t)
-  const owner = await startOwner(t, dir)
+  const owner = startOwner(t, dir)
   const [url] = await untilReady(owner)
   await t.rejects(startPostgres({ dir }), {
     message: new RegExp(`data is in use by process ${owner.pid} .*postgres-owner.*: stop it`)
   })
   t.same(await query(String(url).trim(), 'select 1 as one'), [{ one: 1 }])
-  owner.kill('SIGKILL')
+  owner.kill('SIGTERM')
+  await once(owner, 'exit')
 })
 
 t.test('of several first starts at once one succeeds, and the others are told why', async (t) => {
@@ -151,6 +152,7 @@ t.test('the server is open to its owner only, and durable unless told otherwise'
 
 t.test('links that no install script has made are made', async (t) => {
   const folder = await makeFolder(t)
+  await fs.chmod(folder, 0o755)
   const binaries = await copyWithoutLinks(folder)
   const server = await start(t, { dir: join(folder, 'pg'), durable: false, binaries })
   t.same(await query(server.url('postgres'), 'select 1 as one'), [{ one: 1 }])
