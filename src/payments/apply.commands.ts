@@ -1,8 +1,9 @@
 import type { Tx } from '../database.ts'
 import { newId } from '../id.ts'
 import type { ProviderEvent } from '../provider.ts'
-import { applyEvent, type Book, type Effect } from './apply.ts'
+import { applyEvent, type Effect } from './apply.ts'
 import { lockBooks, readClock, saveBooks } from './book.store.ts'
+import type { Book } from './book.ts'
 
 export type EventOfPayment = { paymentId: string; event: ProviderEvent }
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Tx } from '../database.ts'
 import { post } from '../ledger/ledger.store.ts'
 import type { Failure } from '../provider.ts'
-import type { Authorisation, Book, Reversal } from './apply.ts'
+import type { Authorisation, Book, Reversal } from './book.ts'
 import { type PaymentRow, toPayment } from './payment.store.ts'
 import { toPaymentView } from './payment-view.ts'
 

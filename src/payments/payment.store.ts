@@ -3,7 +3,7 @@ import { type Database, type Db, statement, type Tx } from '../database.ts'
 import type { Claim, Reply } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
 import type { CardFace, Failure } from '../provider.ts'
-import type { EventType } from './apply.ts'
+import type { EventType } from './book.ts'
 import type { Channel, Customer, Operator, Payment, PaymentStatus } from './payment.ts'
 
 export type PaymentRow = {
