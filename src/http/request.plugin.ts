@@ -34,6 +34,10 @@ export type OnAnswer = (route: string, method: string, status: number, ms: numbe
 
 /** Headers that every answer has, and one line of log for every request: ids, never bodies. */
 export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
@@ -43,6 +47,8 @@ export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
     const { url: route = 'none', config } = request.routeOptions
     const ms = reply.elapsedTime
     onAnswer(route, request.method, reply.statusCode, ms)
+    // A connection that was busy when the closing began would be waited for until it times out.
+    if (closing) setImmediate(() => app.server.closeIdleConnections())
     if (config.quiet) return
     request.log.info(
       {

@@ -12,21 +12,20 @@ export type User = { uid: number; gid: number }
  * only 103.
  */
 export async function privateFolder(key: string, user: User | undefined): Promise<string> {
-  const uid = user?.uid ?? process.getuid?.()
+  const ourselves = process.getuid?.()
+  const uid = user?.uid ?? ourselves
   const hash = createHash('sha256').update(`${uid} ${key}`).digest('hex')
   // Root's own folder for temporary files may be closed to the user.
   const parent = user === undefined && tmpdir().length < 55 ? tmpdir() : '/tmp'
   const folder = join(parent, `payments-${hash.slice(0, 12)}`)
-  try {
-    await fs.mkdir(folder, { mode: 0o700 })
-    if (user !== undefined) await fs.chown(folder, user.uid, user.gid)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    // Everybody can write to the folder above: whoever made this one must not be a stranger.
-    const found = await fs.lstat(folder)
-    if (found.uid !== uid || !found.isDirectory()) {
-      throw new Error(`${folder} belongs to another user: remove it`)
-    }
+  await fs.mkdir(folder, { mode: 0o700 }).catch((error) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  // Everybody can write to the folder above: whoever made this one must not be a stranger.
+  const found = await fs.lstat(folder)
+  if (!found.isDirectory() || (found.uid !== uid && found.uid !== ourselves)) {
+    throw new Error(`${folder} belongs to another user: remove it`)
   }
+  if (user !== undefined) await fs.lchown(folder, user.uid, user.gid)
   return folder
 }

@@ -1,0 +1,161 @@
+import { sql } from 'kysely'
+import t, { type Test } from 'tap'
+import { startSimulator } from '../../src/simulator/simulator.ts'
+import { testDatabase } from '../database.ts'
+import { productionEnv, startProcess } from '../process.ts'
+import {
+  addClient,
+  adyenApiKey,
+  findFreePort,
+  hmacKey,
+  merchantAccount,
+  newAccountId,
+  paymentBody,
+  toolsOf
+} from '../service.ts'
+
+/** A service that can be killed: its database and its Adyen outlive it. */
+async function setUp(t: Test) {
+  const { db, url: databaseUrl } = await testDatabase(t)
+  const url = `http://127.0.0.1:${await findFreePort()}`
+  const simulator = await startSimulator({
+    port: 0,
+    apiKey: adyenApiKey,
+    merchantAccount,
+    hmacKey,
+    webhookUrl: `${url}/webhooks/adyen`,
+    retryDelaysMs: [200, 200, 200, 500, 500, 500, 1000, 1000, 1000]
+  })
+  t.teardown(() => simulator.close())
+  const start = () =>
+    startProcess(t, url, {
+      ...productionEnv(url, databaseUrl, simulator.url),
+      ADYEN_TIMEOUT_MS: '2000'
+    })
+  const key = await addClient(db, { returnOrigins: ['https://selfcare.example'] })
+  const tools = toolsOf(url, simulator.url, db, key)
+  const accountId = newAccountId()
+  const create = (idempotencyKey: string) =>
+    tools.call('POST', '/v1/payments', {
+      body: { ...paymentBody(accountId), returnUrl: 'https://selfcare.example/paid' },
+      idempotencyKey
+    })
+  const untilAnswered = async (idempotencyKey: string) => {
+    for (;;) {
+      const answer = await create(idempotencyKey)
+      if (answer.status !== 409) return answer
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
+  const running = await start()
+  await tools.call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+  return { ...tools, db, databaseUrl, start, running, accountId, create, untilAnswered }
+}
+
+async function sessionsAt(control: (method: string, path: string) => Promise<{ body: unknown }>) {
+  const { body } = await control('GET', '/_simulator/sessions')
+  return body as Array<{ request: { reference: string } }>
+}
+
+t.test('SIGKILL while Adyen has done the work and its answer is on the way', async (t) => {
+  const { control, create, running, start, untilAnswered, db } = await setUp(t)
+  await control('PUT', '/_simulator/faults', { api: { hangAfterWork: { ms: 5_000, times: 1 } } })
+  const lost = create('key-1').catch(() => 'lost')
+  while ((await sessionsAt(control)).length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  await running.kill()
+  t.equal(await lost, 'lost')
+
+  await start()
+  const answer = await untilAnswered('key-1')
+  t.equal(answer.status, 201)
+  const sessions = await sessionsAt(control)
+  t.equal(sessions.length, 1, 'one session')
+  t.equal(sessions[0]?.request.reference, answer.body.id)
+  t.equal((await db.selectFrom('payment').select('id').execute()).length, 1, 'one payment')
+  t.equal((await create('key-1')).text, answer.text, 'the same answer again')
+})
+
+t.test("SIGKILL between Adyen's answer and our commit", async (t) => {
+  const { control, create, running, start, untilAnswered, db } = await setUp(t)
+  await control('PUT', '/_simulator/faults', { api: { delayMs: { ms: 300, times: 1 } } })
+  const lost = create('key-2').catch(() => 'lost')
+  const find = () => db.selectFrom('payment').select(['id']).executeTakeFirst()
+  while ((await find()) === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
+
+  // Somebody holds the row, so that the outcome waits although Adyen has answered.
+  await db.transaction().execute(async (tx) => {
+    await sql`select id from payment for update`.execute(tx)
+    while ((await sessionsAt(control)).length === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    const blocked = sql<{ n: number }>`
+      select count(*) as n from pg_stat_activity
+      where wait_event_type = 'Lock' and query like '%provider_session = $2%'`
+    while ((await blocked.execute(db)).rows[0]?.n === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    await running.kill()
+    // PostgreSQL notices a client that is gone only when it speaks to it.
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where wait_event_type = 'Lock' and query like '%provider_session = $2%'`.execute(db)
+  })
+  t.equal(await lost, 'lost')
+
+  await start()
+  const answer = await untilAnswered('key-2')
+  t.equal(answer.status, 201)
+  t.equal((await sessionsAt(control)).length, 1, 'one session')
+  t.equal((await db.selectFrom('payment').select('id').execute()).length, 1, 'one payment')
+})
+
+t.test(
+  'without a retry of the caller, the background work finishes what was interrupted',
+  async (t) => {
+    const { control, create, running, start, db } = await setUp(t)
+    await control('PUT', '/_simulator/faults', { api: { hangAfterWork: { ms: 5_000, times: 1 } } })
+    const lost = create('key-3').catch(() => 'lost')
+    while ((await sessionsAt(control)).length === 0)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    await running.kill()
+    await lost
+    const find = () =>
+      db.selectFrom('payment').select(['checkout_url', 'idempotency_key']).executeTakeFirstOrThrow()
+    t.equal((await find()).checkout_url, null)
+
+    await start()
+    while ((await find()).checkout_url === null)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    const answer = await create('key-3')
+    t.equal(answer.status, 201)
+    t.equal(answer.headers.get('idempotent-replayed'), 'true')
+    t.equal((await sessionsAt(control)).length, 1)
+  }
+)
+
+t.test('what was acknowledged before SIGKILL is applied after it', async (t) => {
+  const { call, control, create, running, start, pay, until, db, accountId } = await setUp(t)
+  const { body: payment } = await create('key-4')
+  // The worker can't apply while somebody holds the payment, so the kill comes before it has.
+  await db.transaction().execute(async (tx) => {
+    await sql`select id from payment for update`.execute(tx)
+    await pay(payment.id)
+    const stored = () => db.selectFrom('notification').select('id').execute()
+    while ((await stored()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    await running.kill()
+  })
+  const { body: webhooks } = await control('GET', '/_simulator/webhooks')
+  t.equal(webhooks[0].attempts[0].status, 202, 'Adyen was told that we have it')
+
+  await start()
+  await until(payment.id, ({ status }) => status === 'captured')
+  const { body } = await call('GET', `/v1/accounts/${accountId}`)
+  t.equal(body.balance.credit.value, 2500)
+})
+
+t.test('SIGTERM under load: what was accepted is answered, and it ends with 0', async (t) => {
+  const { create, running, control } = await setUp(t)
+  await control('PUT', '/_simulator/faults', { api: { delayMs: { ms: 200 } } })
+  const answers = Array.from({ length: 20 }, (_, place) => create(`term-${place}`))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  t.equal(await running.stop(), 0)
+  for (const answer of await Promise.all(answers)) t.equal(answer.status, 201)
+})
