@@ -83,6 +83,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
+  // Bodies are JSON; Fastify would read text as well.
+  app.removeContentTypeParser('text/plain')
   for (const schema of schemas) app.addSchema(schema)
 
   addProblems(app, publicUrl)

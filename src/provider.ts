@@ -80,8 +80,8 @@ export type PageResult =
   | { outcome: 'cancelled' | 'refused' }
   | { outcome: 'open' }
 
-/** W3C trace context of the request that a call belongs to. */
-export type Trace = { traceparent: string }
+/** Headers that name the request that a call belongs to: its id, and its W3C trace context. */
+export type Trace = { 'x-request-id': string; traceparent?: string }
 
 export type Provider = {
   name: string

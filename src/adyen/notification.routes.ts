@@ -45,7 +45,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
 
   app.post(
     '/webhooks/adyen',
-    { bodyLimit: bodySizeMaxBytes, schema: { hide: true } },
+    { bodyLimit: bodySizeMaxBytes, schema: { hide: true }, config: { signedBody: true } },
     async (request, reply) => {
       if (!isAllowed(request.headers.authorization, deps.basicAuth)) {
         throw new Problem('unauthenticated', 'Wrong user or password.')

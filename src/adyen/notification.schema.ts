@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { ListQuery, nullable, pageOf, ref, Timestamp } from '../http/common.schema.ts'
+import { ListQuery, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 import { notificationStatuses } from './notification.store.ts'
 
 export const NotificationSchema = Type.Object(
@@ -36,8 +36,8 @@ export const ListNotificationsQuery = Type.Object(
   {
     ...ListQuery,
     status: Type.Optional(Type.Enum([...notificationStatuses])),
-    eventCode: Type.Optional(Type.String({ maxLength: 80 })),
-    reference: Type.Optional(Type.String({ maxLength: 80, description: 'merchantReference' }))
+    eventCode: Type.Optional(text(80)),
+    reference: Type.Optional(text(80, { description: 'merchantReference' }))
   },
   { additionalProperties: false }
 )

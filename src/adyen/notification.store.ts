@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, statement, type Tx } from '../database.ts'
 import { newId } from '../id.ts'
 import {
@@ -83,12 +84,18 @@ export async function insertNotifications(
   return stored.length
 }
 
-/** PostgreSQL's jsonb holds neither NUL nor lone surrogates; a signed item is kept without them. */
+/**
+ * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and we keep nothing that looks like a
+ * card number (some references of schemes do): a signed item is kept without them.
+ */
 function toStorable(json: string): string {
-  if (!/\\u(0000|d[89a-f])/i.test(json)) return json
-  const clean = (_: string, value: unknown) =>
-    typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value
-  return JSON.stringify(JSON.parse(json), clean)
+  const storable = /\\u(0000|d[89a-f])/i.test(json)
+    ? json.replace(/(\\\\)|\\u(?:0000|d[89a-f]..)/gi, (_, backslash = '\ufffd') => backslash)
+    : json
+  if (!hasCardNumber(storable)) return storable
+  const hide = (_: string, value: unknown) =>
+    typeof value === 'string' ? hideCardNumbers(value) : value
+  return JSON.stringify(JSON.parse(storable), hide)
 }
 
 export type DueNotification = StoredNotification & {

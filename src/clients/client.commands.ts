@@ -122,7 +122,8 @@ async function create(db: Db, client: Omit<Client, 'id'>, json: boolean): Promis
 
 async function rotate(db: Db, name: string, graceHours: string, json: boolean): Promise<string> {
   if (!/^\d{1,4}$/.test(graceHours)) throw new UsageFault('--grace-hours needs a number of hours')
-  const { id } = await getClient(db, name)
+  const { id, revokedAt } = await getClient(db, name)
+  if (revokedAt !== null) throw new UsageFault(`Client ${id} is revoked: no key of it can work.`)
   const key = newApiKey()
   const until = new Date(Date.now() + Number(graceHours) * 3_600_000)
   await db.transaction().execute(async (tx) => {

@@ -26,22 +26,30 @@ export type ClientCache = {
 /** Clients by the hash of their key, for a few seconds. Unknown keys are not remembered. */
 export function createClientCache(db: Db): ClientCache {
   const known = new Map<string, { client: Client; until: number }>()
+  let drops = 0
   return {
     async find(key) {
       const hash = hashKey(key)
       const name = hash.toString('latin1')
       const cached = known.get(name)
       if (cached !== undefined && cached.until > performance.now()) return cached.client
+      const dropsBefore = drops
       const client = await findClient(db, hash)
       if (client === undefined) {
         known.delete(name)
         return undefined
       }
       if (known.size >= cachedMax) known.clear()
-      known.set(name, { client, until: performance.now() + cachedForMs })
+      // What was read before a change was told of may be what the change has ended.
+      if (drops === dropsBefore) {
+        known.set(name, { client, until: performance.now() + cachedForMs })
+      }
       return client
     },
-    drop: () => known.clear()
+    drop() {
+      drops += 1
+      known.clear()
+    }
   }
 }
 

@@ -19,7 +19,8 @@ export function text(
 ) {
   return Type.String({ minLength: 0, ...options, maxLength, pattern: textPattern })
 }
-export const textPattern = '^[^\\p{Cc}\\p{Cs}\\p{Bidi_C}]*$'
+export const textCharacter = '[^\\p{Cc}\\p{Cs}\\p{Bidi_C}]'
+export const textPattern = `^${textCharacter}*$`
 
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])

@@ -5,15 +5,19 @@ export function toCursor(...position: string[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
 
-/** The `length` parts of a position; null for the first page. */
-export function readCursor(cursor: string | undefined, length: number): string[] | null {
+/** The `length` parts of a position, each of which is like `part`; null for the first page. */
+export function readCursor(
+  cursor: string | undefined,
+  length: number,
+  part = /^[\x20-\x7e]{1,80}$/
+): string[] | null {
   if (cursor === undefined) return null
   try {
     const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
     const isPosition =
       Array.isArray(position) &&
       position.length === length &&
-      position.every((part) => typeof part === 'string' && /^[\x20-\x7e]{1,80}$/.test(part))
+      position.every((one) => typeof one === 'string' && part.test(one))
     if (isPosition) return position
   } catch {
     // Told below.

@@ -5,6 +5,7 @@ import type {
   FastifyReply,
   FastifyRequest
 } from 'fastify'
+import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { isUnavailable } from '../database.ts'
 import { type FieldFault, Problem, toProblemDocument } from '../problem.ts'
 
@@ -29,7 +30,8 @@ export function sendProblem(
 ): FastifyReply {
   if (problem.retryAfterS !== undefined) reply.header('retry-after', problem.retryAfterS)
   if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer')
-  const place = { publicUrl, instance: pathOf(request), requestId: request.id }
+  const place = { publicUrl, instance: shownPathOf(request), requestId: request.id }
+  addHeaders(request, reply)
   return reply
     .code(problem.status)
     .type('application/problem+json')
@@ -39,6 +41,28 @@ export function sendProblem(
 /** The path without the query, which may hold what a caller would not want repeated. */
 export function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] as string
+}
+
+/** The path for logs and answers: without card numbers, also where they are percent-encoded. */
+export function shownPathOf(request: FastifyRequest): string {
+  const path = pathOf(request)
+  const read = decode(path)
+  return hasCardNumber(read) ? hideCardNumbers(read) : path
+}
+
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+/** What every answer has, whatever it is. */
+export function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id)
+  reply.header('x-content-type-options', 'nosniff')
+  reply.header('cache-control', 'no-store')
 }
 
 function logProblem(log: FastifyBaseLogger, problem: Problem, error: FastifyError): void {
@@ -88,10 +112,16 @@ function fromFastify(error: FastifyError): Problem | undefined {
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new Problem('content_type_unsupported', 'Send application/json.')
   }
-  const { statusCode = 500 } = error
-  if (error instanceof SyntaxError || (statusCode >= 400 && statusCode < 500)) {
+  if (error.code === 'FST_ERR_MAX_PARAM_LENGTH') {
+    return new Problem('not_found', 'No id is as long as the one in this path.')
+  }
+  if (error instanceof SyntaxError || /^FST_ERR_CTP_.*JSON_BODY$/.test(error.code)) {
     const errors = [{ pointer: '', detail: 'is not JSON that can be read' }]
-    return new Problem('request_invalid', 'The request can’t be read.', { errors })
+    return new Problem('request_invalid', 'The body can’t be read.', { errors })
+  }
+  const { statusCode = 500 } = error
+  if (statusCode >= 400 && statusCode < 500) {
+    return new Problem('request_invalid', 'The request can’t be read.')
   }
   return undefined
 }

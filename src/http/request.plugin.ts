@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
+import { hasCardNumber } from '../card-number.ts'
 import type { Trace } from '../provider.ts'
-import { pathOf } from './problems.plugin.ts'
+import { addHeaders, shownPathOf } from './problems.plugin.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,11 +22,11 @@ export function newRequestId(request: { headers: NodeJS.Dict<string | string[]> 
 
 const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
 
-/** W3C Trace Context: the caller's trace with a span of ours, to pass on. */
-export function traceOf(request: FastifyRequest): Trace | undefined {
+/** The request's id, and the caller's trace (W3C Trace Context) with a span of ours, to pass on. */
+export function traceOf(request: FastifyRequest): Trace {
   const [, traceId, flags] = traceparent.exec(String(request.headers.traceparent)) ?? []
-  if (traceId === undefined) return undefined
-  return { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}` }
+  const span = `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}`
+  return { 'x-request-id': request.id, ...(traceId !== undefined && { traceparent: span }) }
 }
 
 /** Told of each answer, for metrics. */
@@ -38,11 +38,7 @@ export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
   app.addHook('preClose', async () => {
     closing = true
   })
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-    reply.header('x-content-type-options', 'nosniff')
-    reply.header('cache-control', 'no-store')
-  })
+  app.addHook('onRequest', async (request, reply) => addHeaders(request, reply))
   app.addHook('onResponse', async (request, reply) => {
     const { url: route = 'none', config } = request.routeOptions
     const ms = reply.elapsedTime
@@ -53,7 +49,7 @@ export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
     request.log.info(
       {
         method: request.method,
-        path: hideCardNumbers(pathOf(request)),
+        path: shownPathOf(request),
         status: reply.statusCode,
         ms: Math.round(ms * 10) / 10,
         ...(request.client && { clientId: request.client.id }),

@@ -15,7 +15,7 @@ export function buildValidator(shared: Record<string, unknown>) {
   const rest = new Ajv({ allErrors: true, coerceTypes: 'array', useDefaults: true })
   for (const ajv of [body, rest]) {
     addFormats.default(ajv)
-
+    ajv.addFormat('date-time', isMoment)
     for (const schema of Object.values(shared)) ajv.addSchema(schema as object)
   }
   return ({ schema, httpPart }: Compile) => {
@@ -25,8 +25,28 @@ export function buildValidator(shared: Record<string, unknown>) {
   }
 }
 
+const rfc3339 = addFormats.default.get('date-time') as { validate: (text: string) => boolean }
+const earliest = Date.parse('0001-01-01T00:00:00Z')
+const latest = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** RFC 3339, as far as a `Date` holds it: no leap second, and a year of four digits in UTC. */
+function isMoment(text: string): boolean {
+  const time = rfc3339.validate(text) ? Date.parse(text) : Number.NaN
+  return time >= earliest && time <= latest
+}
+
 /** A phone number may look like a card number. */
 const excepted = new Set(['/customer/phone'])
+
+/** Deeper than any body of this API. */
+const deepest = 16
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is signed as it came, by somebody who may send what looks like a card number. */
+    signedBody?: boolean
+  }
+}
 
 /**
  * Refuses card numbers wherever text can come in, before anything is logged or stored; and brings
@@ -34,10 +54,12 @@ const excepted = new Set(['/customer/phone'])
  */
 export function addTextGuard(app: FastifyInstance): void {
   app.addHook('preValidation', async (request) => {
+    if (request.routeOptions.config.signedBody) return
     const faults: FieldFault[] = []
     request.body = readText(request.body, '', faults)
     readText(request.query, '', faults)
     readText(request.params, '', faults)
+    withoutNul(request.params as Record<string, string>)
     const { 'idempotency-key': key } = request.headers
     if (typeof key === 'string' && hasCardNumber(key)) {
       faults.push({ pointer: '/idempotency-key', detail: 'holds a card number' })
@@ -48,10 +70,30 @@ export function addTextGuard(app: FastifyInstance): void {
   })
 }
 
+/** PostgreSQL can't be asked for an id with NUL; no id has the character that replaces it. */
+function withoutNul(params: Record<string, string>): void {
+  for (const [name, value] of Object.entries(params)) {
+    params[name] = value.replaceAll('\0', '\ufffd')
+  }
+}
+
+/** Whether the text holds a card number; of a URL also what its percent-encoding stands for. */
+function holdsCardNumber(text: string): boolean {
+  if (hasCardNumber(text)) return true
+  if (!/^https?:/i.test(text)) return false
+  const encoded = /%([2-7][0-9a-f])/gi
+  const decode = (_: string, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))
+  return hasCardNumber(text.replaceAll('+', ' ').replace(encoded, decode))
+}
+
 /** The value with its texts in NFC; adds a fault for each that holds a card number. */
-function readText(value: unknown, pointer: string, faults: FieldFault[]): unknown {
+function readText(value: unknown, pointer: string, faults: FieldFault[], depth = 0): unknown {
+  if (depth > deepest) {
+    const errors = [{ pointer: '', detail: `is nested more than ${deepest} levels deep` }]
+    throw new Problem('request_invalid', 'The body is nested too deeply.', { errors })
+  }
   if (typeof value === 'string') {
-    if (!excepted.has(pointer) && hasCardNumber(value)) {
+    if (!excepted.has(pointer) && holdsCardNumber(value)) {
       faults.push({ pointer, detail: 'holds a card number' })
     }
     return value.normalize('NFC')
@@ -60,7 +102,7 @@ function readText(value: unknown, pointer: string, faults: FieldFault[]): unknow
   for (const [name, member] of Object.entries(value)) {
     const hidden = hasCardNumber(name)
     if (hidden) faults.push({ pointer, detail: 'a name in it holds a card number' })
-    const read = readText(member, hidden ? pointer : `${pointer}/${name}`, faults)
+    const read = readText(member, hidden ? pointer : `${pointer}/${name}`, faults, depth + 1)
     if (read !== member) (value as Record<string, unknown>)[name] = read
   }
   return value

@@ -153,7 +153,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
     async (request, reply) => {
       const payment = await getPayment(request, request.params.id)
       const { limit, cursor } = request.query
-      const after = Number(readCursor(cursor, 1)?.[0] ?? 0)
+      const after = Number(readCursor(cursor, 1, /^\d{1,9}$/)?.[0] ?? 0)
       const found = await listEvents(db, payment.id, after, limit + 1)
       const page = toPage(found, limit, toEventView(payment, toView), (event) => [
         String(event.sequence)

@@ -8,6 +8,7 @@ import {
   ref,
   Timestamp,
   text,
+  textCharacter,
   textPattern
 } from '../http/common.schema.ts'
 import { failureCodes } from '../provider.ts'
@@ -171,7 +172,7 @@ export const ListPaymentsQuery = Type.Object(
   },
   {
     additionalProperties: false,
-    patternProperties: { '^metadata\\..{1,20}$': { type: 'string', maxLength: 80 } }
+    patternProperties: { [`^metadata\\.${textCharacter}{1,20}$`]: text(80) }
   }
 )
 export type ListPaymentsFilter = Static<typeof ListPaymentsQuery>

@@ -1,0 +1,125 @@
+/** What is measured, and the requests of it: the same bytes for both servers, but for the ids. */
+import { createHmac } from 'node:crypto'
+
+export const operations = ['create', 'read', 'webhook'] as const
+export type Operation = (typeof operations)[number]
+
+/** `floor` is bare Fastify and node-postgres; `service` is this project. */
+export const servers = ['floor', 'service'] as const
+export type ServerName = (typeof servers)[number]
+
+export const merchantAccount = 'BenchMerchant'
+export const returnOrigin = 'https://selfcare.example'
+
+/** Work is spread over so many accounts; the first has this number. */
+export const accountCount = 1_000
+export const firstAccount = 10_000_000
+
+/** Seeded payments that are read, and the number of the first. */
+export const readableCount = 20_000
+export const firstReadable = 1
+
+/** What a load client is to do in one round. */
+export type Plan = {
+  operation: Operation
+  server: ServerName
+  port: number
+  connections: number
+  seconds: number
+  /** The number of the first request; no two rounds of a run share one. */
+  first: number
+  /** Requests at most: as many as there are payments to be paid. */
+  most: number
+  /** The API key of the service; the floor has none and does not look at it. */
+  apiKey: string
+  /** 64 hex digits. */
+  hmacKey: string
+}
+
+/** The id of the seeded payment of that number, as the seed in `targets.ts` makes it. */
+export function seededId(server: ServerName, n: number): string {
+  const hex = n.toString(16)
+  return server === 'floor'
+    ? `00000000-0000-7000-8000-${hex.padStart(12, '0')}`
+    : `pay_${hex.padStart(16, '0')}`
+}
+
+export function seededAccount(n: number): number {
+  return firstAccount + (n % accountCount)
+}
+
+/** Minor units; no two payments of an account have the same within a run. */
+export function seededAmount(n: number): number {
+  return 100 + n
+}
+
+/** The n-th request of a plan, as HTTP/1.1 has it; ASCII only. */
+export function toRequest(plan: Plan, n: number): string {
+  switch (plan.operation) {
+    case 'create':
+      return toCreate(plan, n)
+    case 'read':
+      return toRead(plan, n)
+    case 'webhook':
+      return toWebhook(plan, n)
+  }
+}
+
+function toCreate({ port, apiKey }: Plan, n: number): string {
+  const body = JSON.stringify({
+    accountId: String(seededAccount(n)),
+    amount: { currency: 'GBP', value: seededAmount(n) },
+    channel: 'selfcare',
+    returnUrl: `${returnOrigin}/paid?basket=${n}`,
+    reference: `basket-${n}`
+  })
+  const headers = `authorization: Bearer ${apiKey}\r\nidempotency-key: bench-${n}\r\n`
+  return post('/v1/payments', port, headers, body)
+}
+
+/** A prime step, so that neighbours in time are no neighbours on disk. */
+const readStep = 7_919
+
+function toRead({ server, port, apiKey }: Plan, n: number): string {
+  const id = seededId(server, firstReadable + ((n * readStep) % readableCount))
+  return (
+    `GET /v1/payments/${id} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n` +
+    `authorization: Bearer ${apiKey}\r\n\r\n`
+  )
+}
+
+/** A success of the payment of that number, as Adyen sends and signs it. */
+function toWebhook({ server, port, hmacKey }: Plan, n: number): string {
+  const pspReference = `BENCH${n.toString(36).toUpperCase().padStart(11, '0')}`
+  const merchantReference = seededId(server, n)
+  const value = seededAmount(n)
+  const signed = `${pspReference}::${merchantAccount}:${merchantReference}:${value}:GBP:AUTHORISATION:true`
+  const hmacSignature = createHmac('sha256', Buffer.from(hmacKey, 'hex'))
+    .update(signed)
+    .digest('base64')
+  const item = {
+    additionalData: { hmacSignature, expiryDate: '03/2030', cardSummary: '1111' },
+    amount: { currency: 'GBP', value },
+    eventCode: 'AUTHORISATION',
+    eventDate: '2026-01-01T12:00:00+01:00',
+    merchantAccountCode: merchantAccount,
+    merchantReference,
+    operations: ['CANCEL', 'CAPTURE', 'REFUND'],
+    paymentMethod: 'visa',
+    pspReference,
+    reason: '033899:1111:03/2030',
+    success: 'true'
+  }
+  const body = JSON.stringify({
+    live: 'false',
+    notificationItems: [{ NotificationRequestItem: item }]
+  })
+  return post('/webhooks/adyen', port, '', body)
+}
+
+function post(path: string, port: number, headers: string, body: string): string {
+  return (
+    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${headers}` +
+    `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  )
+}
