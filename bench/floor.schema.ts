@@ -10,7 +10,10 @@ const anyOrNull = { type: 'object', additionalProperties: true, nullable: true }
 const amount = {
   type: 'object',
   required: ['currency', 'value'],
-  properties: { currency: { type: 'string', pattern: '^[A-Z]{3}$' }, value: { ...integer, minimum: 1 } }
+  properties: {
+    currency: { type: 'string', pattern: '^[A-Z]{3}$' },
+    value: { ...integer, minimum: 1 }
+  }
 } as const
 
 export const createBody = {

@@ -11,11 +11,16 @@ import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { connect, migrate } from '../src/database.ts'
 import { startPostgres } from '../src/sandbox/postgres.ts'
 import { findProcess } from '../src/sandbox/processes.ts'
-import { type KeeperMessage, noteOf, type TestServer, withDatabase } from './database-server.ts'
+import {
+  ask,
+  type KeeperMessage,
+  noteOf,
+  type TestServer,
+  withDatabase
+} from './database-server.ts'
 
 type Server = { kind: string; url: string; stop: () => Promise<void> }
 
@@ -69,32 +74,18 @@ async function quickFolder(): Promise<string> {
 
 /** A server that others use too keeps nothing of this run, also where test files were killed. */
 async function dropDatabases(url: string): Promise<void> {
-  await ask(url, async (client) => {
-    const { rows } = await client.query<{ datname: string }>(
-      'select datname from pg_database where starts_with(datname, $1)',
-      [template]
-    )
-    for (const { datname } of rows) await client.query(`drop database ${datname} with (force)`)
-  })
+  const ours = 'select datname as name from pg_database where starts_with(datname, $1)'
+  const databases = await ask<{ name: string }>(url, ours, [template])
+  for (const { name } of databases) await ask(url, `drop database ${name} with (force)`)
 }
 
 async function createTemplate(url: string): Promise<void> {
-  await ask(url, (client) => client.query(`create database ${template}`))
+  await ask(url, `create database ${template}`)
   const db = connect(withDatabase(url, template))
   await migrate(db)
   await db.destroy()
   // A database can't be copied while somebody is connected to it: from here on nobody can be.
-  await ask(url, (client) => client.query(`alter database ${template} allow_connections false`))
-}
-
-async function ask(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    await work(client)
-  } finally {
-    await client.end()
-  }
+  await ask(url, `alter database ${template} allow_connections false`)
 }
 
 async function endOfRun(): Promise<void> {

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import pg from 'pg'
 import { findProcess } from '../src/sandbox/processes.ts'
 
 /** The PostgreSQL of one test run, and the migrated database that each test file's is copied from. */
@@ -68,4 +69,15 @@ export async function stopServer(run: number): Promise<void> {
 /** `url` with another database's name. */
 export function withDatabase(url: string, name: string): string {
   return url.replace(/^(\w+:\/\/[^/?]*)(\/[^?]*)?/, `$1/${name}`)
+}
+
+/** Runs one statement over a connection of its own, and answers its rows. */
+export async function ask<Row>(url: string, statement: string, values?: string[]): Promise<Row[]> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    return (await client.query(statement, values)).rows
+  } finally {
+    await client.end()
+  }
 }

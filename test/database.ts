@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import pg from 'pg'
 import type { Test } from 'tap'
 import { connect, type Db } from '../src/database.ts'
-import { findServer, startServer, type TestServer, withDatabase } from './database-server.ts'
+import { ask, findServer, startServer, type TestServer, withDatabase } from './database-server.ts'
 
 /**
  * A new, migrated and empty database for one test file; dropped when `t` ends. A file that is run
@@ -26,14 +25,4 @@ let ownServer: Promise<TestServer> | undefined
 function startOwnServer(): Promise<TestServer> {
   ownServer ??= startServer(process.pid)
   return ownServer
-}
-
-async function ask(url: string, statement: string): Promise<void> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }

@@ -5,6 +5,9 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { privateFolder, type User } from './private-folder.ts'
 
+const advice =
+  'Name a PostgreSQL of your own in DATABASE_URL, or in TEST_DATABASE_URL for the tests.'
+
 /**
  * The folder of this platform's PostgreSQL: `bin/initdb`, `bin/postgres` and what they load.
  * Throws where there is none for the platform.
@@ -16,9 +19,7 @@ export function findBinaries(): string {
     return join(dirname(fileURLToPath(import.meta.resolve(name))), '..', 'native')
   } catch {
     throw new Error(
-      `There is no embedded PostgreSQL for this machine: the optional package ${name} is not ` +
-        'installed. Name a PostgreSQL of your own in DATABASE_URL, or in TEST_DATABASE_URL for ' +
-        'the tests.'
+      `There is no embedded PostgreSQL here: the optional package ${name} is not installed. ${advice}`
     )
   }
 }
@@ -27,14 +28,17 @@ export function findBinaries(): string {
  * Answers a folder whose binaries `user` can run: `native` itself if possible, else a copy (60 MB,
  * kept for the next time). A copy is needed where `native` lies below a folder that is closed to
  * `user`, as a home mostly is to all but its owner, or where it lacks its links and can't be written.
+ * Throws where the copy does not run either: the binaries are made for glibc, for instance.
  */
 export async function runnableBinaries(native: string, user: User | undefined): Promise<string> {
   await makeLinks(native)
-  if (await runs(native, user)) return native
+  if ((await tryOut(native, user)) === null) return native
   const manifest = await readFile(join(native, '..', 'package.json'), 'utf8')
   const copy = join(await privateFolder(native + JSON.parse(manifest).version, user), 'native')
   if (!(await isComplete(copy, native))) await copyBinaries(native, copy)
-  return copy
+  const error = await tryOut(copy, user)
+  if (error === null) return copy
+  throw new Error(`The embedded PostgreSQL does not run here: ${error.message.trim()}. ${advice}`)
 }
 
 /**
@@ -52,10 +56,10 @@ async function makeLinks(native: string): Promise<void> {
   }
 }
 
-function runs(native: string, user: User | undefined): Promise<boolean> {
+function tryOut(native: string, user: User | undefined): Promise<Error | null> {
   const program = join(native, 'bin', 'postgres')
   return new Promise((resolve) => {
-    execFile(program, ['--version'], { ...user, cwd: '/' }, (error) => resolve(error === null))
+    execFile(program, ['--version'], { ...user, cwd: '/' }, (error) => resolve(error))
   })
 }
 

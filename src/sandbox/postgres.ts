@@ -29,7 +29,7 @@ export type EmbeddedPostgres = {
   stop(): Promise<void>
 }
 
-/** What the server and what belongs to it is started with. */
+/** Where PostgreSQL's programs run, and as whom. */
 type Site = {
   data: string
   /** Holds the socket. The same one at each start, so that connection strings stay valid. */
@@ -149,8 +149,9 @@ async function removeAbandoned(data: string): Promise<void> {
   for (const name of await fs.readdir(dirname(data))) {
     if (!name.startsWith(`${basename(data)}.new-`)) continue
     const folder = join(dirname(data), name)
-    const { mtimeMs } = await fs.stat(folder)
-    if (Date.now() - mtimeMs > 60_000) await fs.rm(folder, { recursive: true, force: true })
+    const found = await fs.stat(folder).catch(() => undefined)
+    if (found && Date.now() - found.mtimeMs > 60_000)
+      await fs.rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -176,8 +177,9 @@ async function run(
 }
 
 /**
- * What a command line begins with so that the program is told to end when we are killed, where the
- * system has such a thing. It comes after the change of user, which would clear the request.
+ * What a command line begins with so that the program is told to end when we are killed (more
+ * exactly: when the thread ends that starts it), where the system has such a thing. It comes after
+ * the change of user, which would clear the request.
  */
 async function endWithUs(): Promise<string[]> {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file))

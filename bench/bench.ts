@@ -1,0 +1,89 @@
+/**
+ * The benchmark: `npm run bench [-- --quick] [-- --only create|read|webhook|start]…`. Measures the
+ * service against the floor of the same run (see `floor.ts`), one at a time and in turns, on an
+ * embedded PostgreSQL of its own. Progress goes to stderr, the results to stdout. Ends with 1 where
+ * an answer was not 2xx or a write was lost.
+ */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { describeMachine, isInMemory } from './machine.ts'
+import { firstReadable, type Operation, operations, readableCount } from './operations.ts'
+import { createCleaner } from './processes.ts'
+import { hasFaults, toNotes, toStartUpTable, toTable } from './report.ts'
+import { type Bench, measure, type Pair } from './rounds.ts'
+import { openSite, type Site } from './site.ts'
+import { measureStartUp } from './start-up.ts'
+import { startFloor, startOurs } from './targets.ts'
+
+const parts = [...operations, 'start'] as const
+type Part = (typeof parts)[number]
+
+const connections = 16
+
+function readOptions(): { quick: boolean; only: readonly Part[] } {
+  const { values } = parseArgs({
+    options: { quick: { type: 'boolean' }, only: { type: 'string', multiple: true } }
+  })
+  const isPart = (name: string): name is Part => parts.includes(name as Part)
+  const unknown = (values.only ?? []).filter((name) => !isPart(name))
+  if (unknown.length > 0) throw new Error(`--only takes ${parts.join(', ')}`)
+  return { quick: values.quick === true, only: (values.only ?? parts).filter(isPart) }
+}
+
+const tell = (line: string) => void process.stderr.write(`${line}\n`)
+const print = (text: string) => void process.stdout.write(`${text}\n\n`)
+
+async function run(site: Site): Promise<boolean> {
+  const { quick, only } = readOptions()
+  if (await isInMemory(site.folder)) {
+    tell(`${site.folder} is kept in memory: commits cost no disk here`)
+  }
+  print(`${describeMachine(site.postgresVersion)}; ${connections} connections.`)
+  const targets = { floor: await startFloor(site), service: await startOurs(site) }
+  const bench: Bench = {
+    site,
+    targets,
+    connections,
+    roundSeconds: quick ? 2 : 5,
+    warmUpSeconds: quick ? 1 : 2.5,
+    tell
+  }
+  for (const { seed } of Object.values(targets)) await seed(firstReadable, readableCount)
+  const results = new Map<Operation, Pair[]>()
+  for (const operation of operations.filter((one) => only.includes(one))) {
+    results.set(operation, await measure(bench, operation))
+  }
+  if (results.size > 0) {
+    print(toTable(results))
+    const notes = toNotes(results)
+    if (notes !== '') print(notes)
+  }
+  if (only.includes('start')) {
+    tell('start of the service')
+    const cold = await measureStartUp(site)
+    const warm = await measureStartUp(site, join(site.folder, 'compile-cache'))
+    print(toStartUpTable(cold, warm))
+  }
+  return !hasFaults(results)
+}
+
+async function main(): Promise<void> {
+  const cleaner = createCleaner()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      tell('stopping')
+      cleaner.clean().then(() => process.exit(130))
+    })
+  }
+  let passed = false
+  try {
+    readOptions()
+    passed = await run(await openSite(cleaner))
+  } catch (error) {
+    tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  }
+  await cleaner.clean()
+  process.exit(passed ? 0 : 1)
+}
+
+main()

@@ -1,0 +1,89 @@
+/** What the machine is, and what its processors did: from /proc, so on Linux only. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import os from 'node:os'
+
+/** Linux counts processor time in hundredths of a second, whatever the kernel's own clock is. */
+const ticksPerSecond = 100
+const tmpfsMagic = 0x01021994
+
+/** Processor time so far, s. */
+export type CpuReading = {
+  server: number
+  postgres: number
+  /** What the bench itself needs: load client, stub and this process. */
+  bench: number
+  /** Of all processors, whoever used them. */
+  machine: number
+}
+
+export type WatchedProcesses = { server: number; postgres: number; bench: readonly number[] }
+
+/** Undefined where the system has no /proc. */
+export function readCpu(pids: WatchedProcesses): CpuReading | undefined {
+  if (!existsSync('/proc/stat')) return undefined
+  const bench = [process.pid, ...pids.bench]
+  return {
+    server: readProcess(pids.server)?.own ?? 0,
+    postgres: readTree(pids.postgres),
+    bench: bench.reduce((sum, pid) => sum + (readProcess(pid)?.own ?? 0), 0),
+    machine: readMachine()
+  }
+}
+
+type ProcessCpu = { parent: number; own: number; reaped: number }
+
+function readProcess(pid: number): ProcessCpu | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The second field is the program's name in brackets and may hold spaces.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    const at = (place: number) => Number(fields[place - 3]) / ticksPerSecond
+    return { parent: Number(fields[1]), own: at(14) + at(15), reaped: at(16) + at(17) }
+  } catch {
+    return undefined // It has ended meanwhile.
+  }
+}
+
+/** A process, its living children, and those of them that have ended. */
+function readTree(root: number): number {
+  const { own = 0, reaped = 0 } = readProcess(root) ?? {}
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readProcess(Number(name)))
+    .reduce((sum, one) => (one?.parent === root ? sum + one.own : sum), own + reaped)
+}
+
+/** User, nice, system, irq, softirq and steal; not idle and not waiting for a disk. */
+function readMachine(): number {
+  const [, ...fields] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/ +/)
+  const [user, nice, system, , , irq, softirq, steal] = fields.map(Number)
+  const ticks = [user, nice, system, irq, softirq, steal].reduce<number>(
+    (sum, value) => sum + (value ?? 0),
+    0
+  )
+  return ticks / ticksPerSecond
+}
+
+/** Resident memory of a process, MB; undefined where the system has no /proc. */
+export function readMemory(pid: number): number | undefined {
+  if (!existsSync('/proc/stat')) return undefined
+  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return kilobytes === undefined ? undefined : Number(kilobytes) / 1024
+}
+
+/** One line for people. */
+export function describeMachine(postgresVersion: string): string {
+  const cpus = os.cpus()
+  const memory = Math.round(os.totalmem() / 1024 ** 3)
+  const model = cpus[0]?.model.trim() ?? 'unknown processor'
+  return (
+    `${cpus.length} × ${model}, ${memory} GiB; ${os.type()} ${os.release()}; ` +
+    `Node ${process.versions.node}; PostgreSQL ${postgresVersion}`
+  )
+}
+
+/** Whether files in `folder` are kept in memory, so that a commit costs no disk. */
+export async function isInMemory(folder: string): Promise<boolean> {
+  return (await statfs(folder)).type === tmpfsMagic
+}

@@ -1,0 +1,127 @@
+/** The processes of a run and what it leaves behind, so that nothing of either stays. */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import http from 'node:http'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+export type Cleaner = {
+  add(undo: () => unknown): void
+  /** Undoes all, the last first; once. */
+  clean(): Promise<void>
+}
+
+export function createCleaner(): Cleaner {
+  const undos: Array<() => unknown> = []
+  let cleaning: Promise<void> | undefined
+
+  async function cleanAll(): Promise<void> {
+    for (const undo of undos.reverse()) {
+      try {
+        await undo()
+      } catch (error) {
+        process.stderr.write(`${error}\n`)
+      }
+    }
+  }
+  return {
+    add: (undo) => void undos.push(undo),
+    clean: () => (cleaning ??= cleanAll())
+  }
+}
+
+export type Child = { process: ChildProcess; pid: number; stop(): Promise<void> }
+
+/** How long a process may take to stop before it is killed, ms. */
+const stopWithinMs = 10_000
+
+function toChild(child: ChildProcess, cleaner: Cleaner): Child {
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopWithinMs)
+    child.kill('SIGTERM')
+    await ended
+    clearTimeout(timer)
+  }
+  cleaner.add(stop)
+  return { process: child, pid: child.pid as number, stop }
+}
+
+/** Runs a program of this folder, which says something when it is ready; answers what it said. */
+export async function startHelper<T>(
+  file: string,
+  env: Record<string, string>,
+  cleaner: Cleaner
+): Promise<Child & { said: T }> {
+  const program = fileURLToPath(new URL(file, import.meta.url))
+  const child = fork(program, { env: { ...baseEnv(), ...env } })
+  const owned = toChild(child, cleaner)
+  return { ...owned, said: await hear<T>(child) }
+}
+
+/** The next message of a child; throws when it ends instead. */
+export async function hear<T>(child: ChildProcess): Promise<T> {
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`a process of the bench has ended (${signal ?? code})`)
+  })
+  const [message] = await Promise.race([once(child, 'message'), ended])
+  return message as T
+}
+
+/** Runs `src/main.ts`; what it writes goes into `logFile`. */
+export function startMain(
+  args: readonly string[],
+  env: Record<string, string>,
+  logFile: string,
+  cleaner: Cleaner
+): Child {
+  const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const log = openSync(logFile, 'a')
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...baseEnv(), ...env },
+    stdio: ['ignore', log, log]
+  })
+  closeSync(log)
+  return toChild(child, cleaner)
+}
+
+/** Nothing of this shell's configuration reaches what is measured. */
+function baseEnv(): Record<string, string> {
+  return { PATH: process.env.PATH ?? '', NODE_ENV: 'production' }
+}
+
+const readyWithinMs = 30_000
+
+/** Asks every 5 ms until the service says that it is ready. */
+export async function untilReady(port: number, child: Child): Promise<void> {
+  const giveUpAt = performance.now() + readyWithinMs
+  while (!(await isReady(port))) {
+    if (child.process.exitCode !== null || performance.now() > giveUpAt) {
+      throw new Error('the service did not become ready')
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+function isReady(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asking = http.get({ port, host: '127.0.0.1', path: '/health/ready', agent: false })
+    asking.on('error', () => resolve(false))
+    asking.on('response', (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+  })
+}
+
+/** A port that was free a moment ago. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}

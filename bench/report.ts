@@ -1,0 +1,96 @@
+/** The results as Markdown, for the terminal and for a README. */
+import type { Operation, ServerName } from './operations.ts'
+import { isNoisy, type Pair, type Round } from './rounds.ts'
+import { median, type StartUp } from './start-up.ts'
+
+/** The share of the floor's rate that the service is to reach. */
+const goals: Record<Operation, number> = { create: 0.6, read: 0.5, webhook: 0.65 }
+const names: Record<Operation, string> = {
+  create: 'create',
+  read: 'read by id',
+  webhook: 'webhook in'
+}
+
+export function toTable(results: ReadonlyMap<Operation, Pair[]>): string {
+  const head = [
+    '| operation | | requests/s | p50 ms | p99 ms | CPU µs a request, server + PostgreSQL | ' +
+      'ratio to the floor (goal) |',
+    '|---|---|---|---|---|---|---|'
+  ]
+  const rows = [...results].flatMap(([operation, pairs]) => [
+    toRow(names[operation], 'floor', pairs, ''),
+    toRow('', 'service', pairs, toRatio(operation, pairs))
+  ])
+  return [...head, ...rows].join('\n')
+}
+
+function toRow(operation: string, server: ServerName, pairs: Pair[], ratio: string): string {
+  const rounds = pairs.map((pair) => pair[server])
+  const of = (read: (round: Round) => number) => median(rounds.map(read))
+  const cpu = rounds.some((round) => round.cpu === undefined)
+    ? '–'
+    : `${of((round) => round.cpu?.serverUs ?? 0).toFixed(0)} + ` +
+      `${of((round) => round.cpu?.postgresUs ?? 0).toFixed(0)}`
+  const cells = [
+    operation,
+    server,
+    thousands(of((round) => round.rate)),
+    of((round) => round.p50Ms).toFixed(1),
+    of((round) => round.p99Ms).toFixed(1),
+    cpu,
+    ratio
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+function toRatio(operation: Operation, pairs: Pair[]): string {
+  const ratio = median(pairs.map(({ floor, service }) => service.rate / floor.rate))
+  return `**${ratio.toFixed(2)}** (${goals[operation].toFixed(2)})`
+}
+
+/** What a reader of the table must know: faults, noise, and what was still to be applied. */
+export function toNotes(results: ReadonlyMap<Operation, Pair[]>): string {
+  const notes = [...results].flatMap(([operation, pairs]) => {
+    const noisy = pairs.filter(isNoisy).length
+    const faults = pairs.flatMap((pair) => [...pair.floor.faults, ...pair.service.faults])
+    return [
+      ...(operation === 'webhook' ? [toBacklogNote(pairs)] : []),
+      ...(noisy > 0
+        ? [`${names[operation]}: the machine was busy elsewhere in ${noisy} rounds`]
+        : []),
+      ...faults.map((fault) => `${names[operation]}: FAULT: ${fault}`)
+    ]
+  })
+  return notes.map((note) => `- ${note}.`).join('\n')
+}
+
+function toBacklogNote(pairs: Pair[]): string {
+  const backlog = median(pairs.map(({ service }) => service.backlogSeconds))
+  const applied = median(pairs.map(({ service }) => service.appliedRate))
+  const ratio = median(pairs.map(({ floor, service }) => service.appliedRate / floor.appliedRate))
+  return (
+    `webhook in: all that was accepted was applied ${backlog.toFixed(2)} s after the last answer, ` +
+    `so ${thousands(applied)} a second were accepted and applied, ${ratio.toFixed(2)} of the floor`
+  )
+}
+
+export function hasFaults(results: ReadonlyMap<Operation, Pair[]>): boolean {
+  return [...results.values()].flat().some((pair) => {
+    return pair.floor.faults.length > 0 || pair.service.faults.length > 0
+  })
+}
+
+export function toStartUpTable(cold: StartUp, warm: StartUp): string {
+  const row = (name: string, { readyMs, idleMb }: StartUp) =>
+    `| ${name} | ${Math.round(readyMs)} | ${idleMb === undefined ? '–' : Math.round(idleMb)} |`
+  return [
+    '| start of the service, median of 3 | from spawn to ready, ms (goal 1,000) | idle, MB (goal 150) |',
+    '|---|---|---|',
+    row('without a compile cache', cold),
+    row('with a warm compile cache', warm)
+  ].join('\n')
+}
+
+function thousands(value: number): string {
+  return Math.round(value).toLocaleString('en-GB')
+}
