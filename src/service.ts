@@ -82,14 +82,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       metrics.requests.observe({ route, method, status }, ms / 1000),
     log
   })
-  const listener = await listen(
-    options.databaseUrl,
-    { client_changed: clients.drop, work_due: worker.wake },
-    () => {
-      clients.drop()
-      worker.wake()
-    }
-  )
+  const listener = await listen(options.databaseUrl, { client_changed: clients.drop }, () => {
+    clients.drop()
+    worker.wake()
+  })
   const metricsServer = await serveMetrics(metrics, options)
 
   async function close(): Promise<void> {

@@ -54,6 +54,7 @@ const otherwise = { code: 'card_declined', retryable: true } as const
 /** The failure of a refused attempt. Adyen asks not to show its reasons to the customer. */
 export function toFailure(reason: string | undefined): Failure {
   const key = (reason ?? '').toLowerCase().replace(/[^a-z0-9]/g, '')
-  const { code, retryable } = failures[key] ?? otherwise
+  const known = Object.hasOwn(failures, key) ? failures[key] : undefined
+  const { code, retryable } = known ?? otherwise
   return { code, message: reason ?? 'Refused', retryable }
 }

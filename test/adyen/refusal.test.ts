@@ -78,7 +78,13 @@ t.test('without a reason it is a decline, with words of our own', async (t) => {
 })
 
 t.test('a card that will never work is not to be tried again', async (t) => {
-  const lost = ['Blocked Card', 'Expired Card', 'Invalid Card Number', 'Pin tries exceeded', 'FRAUD']
+  const lost = [
+    'Blocked Card',
+    'Expired Card',
+    'Invalid Card Number',
+    'Pin tries exceeded',
+    'FRAUD'
+  ]
   t.notOk(lost.some((reason) => toFailure(reason).retryable))
   const passing = ['Refused', 'Issuer Unavailable', 'Not enough balance', 'Acquirer Error']
   t.ok(passing.every((reason) => toFailure(reason).retryable))

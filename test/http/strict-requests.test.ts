@@ -1,0 +1,331 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { newAccountId, paymentBody, testService } from '../service.ts'
+
+t.test('nothing is coerced, dropped or let through', async (t) => {
+  const { call, db, createPayment } = await testService(t)
+  const accountId = newAccountId()
+  await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+  const valid = paymentBody(accountId)
+  const create = (body: unknown, headers = {}) =>
+    call('POST', '/v1/payments', { body, headers, idempotencyKey: crypto.randomUUID() })
+  const pointersOf = (answer: { body: { errors?: Array<{ pointer: string }> } }) =>
+    (answer.body.errors ?? []).map(({ pointer }) => pointer)
+  const countPayments = async () =>
+    (await sql<{ count: number }>`select count(*) from payment`.execute(db)).rows[0]?.count
+
+  t.test('400 for an amount that is no integer of at least 1', async (t) => {
+    const before = await countPayments()
+    for (const value of [
+      '"2500"',
+      'true',
+      'null',
+      '[5]',
+      '{}',
+      '1e98',
+      '1.5',
+      '-1',
+      '0',
+      '1e400'
+    ]) {
+      const body = JSON.stringify(valid).replace('2500', value)
+      const answer = await create(body)
+      t.equal(answer.status, 400, value)
+      t.same([...new Set(pointersOf(answer))], ['/amount/value'], value)
+      const charge = await call('POST', `/v1/accounts/${accountId}/charges`, {
+        body: `{"amount":{"currency":"GBP","value":${value}},"reference":"x","dueAt":"2026-01-01T00:00:00Z"}`
+      })
+      t.equal(charge.status, 400, value)
+    }
+    t.equal(await countPayments(), before)
+  })
+
+  t.test('400 for a field that is not known, on every level', async (t) => {
+    const own = ['status', 'clientId', 'id', 'version', 'amountCaptured', 'finished', 'eventCount']
+    for (const name of own) {
+      const answer = await create({ ...valid, [name]: 'x' })
+      t.equal(answer.status, 400)
+      t.same(pointersOf(answer), [`/${name}`])
+    }
+    const nested = await create({
+      ...valid,
+      amount: { currency: 'GBP', value: 1, minor: true },
+      customer: { name: 'x' },
+      operator: { id: 'a', reason: 'b', role: 'c' }
+    })
+    t.same(pointersOf(nested).sort(), ['/amount/minor', '/customer/name', '/operator/role'])
+    const account = await call('PUT', `/v1/accounts/${newAccountId()}`, {
+      body: { currency: 'GBP', balance: 5 }
+    })
+    t.same([account.status, pointersOf(account)], [400, ['/balance']])
+    const query = await call('GET', '/v1/payments?offset=5&clientId=x')
+    t.same([query.status, pointersOf(query).sort()], [400, ['/clientId', '/offset']])
+  })
+
+  t.test('400 lists all missing fields at once', async (t) => {
+    const answer = await create({})
+    t.equal(answer.status, 400)
+    t.same(pointersOf(answer).sort(), ['/accountId', '/amount', '/channel', '/returnUrl'])
+    const charge = await call('POST', `/v1/accounts/${accountId}/charges`, { body: {} })
+    t.same(pointersOf(charge).sort(), ['/amount', '/dueAt', '/reference'])
+    const agent = await create({ ...valid, channel: 'agent' })
+    t.same(pointersOf(agent), ['/operator'], 'whoever acts for the customer is named')
+  })
+
+  t.test('400 for a null where a value belongs', async (t) => {
+    for (const name of ['accountId', 'amount', 'channel', 'returnUrl', 'reference', 'metadata']) {
+      const answer = await create({ ...valid, [name]: null })
+      t.equal(answer.status, 400, name)
+    }
+  })
+
+  const bad = {
+    NUL: '\u0000',
+    'a control character': '\u0007',
+    'a line feed': 'a\nb',
+    DEL: '\u007f',
+    'a C1 control': '\u0085',
+    'a bidi override': 'a\u202eb',
+    'a bidi isolate': '\u2066',
+    'a bidi mark': '\u200f'
+  }
+  for (const [name, text] of Object.entries(bad)) {
+    t.test(`400 for ${name} in any text`, async (t) => {
+      const fields = {
+        '/reference': { reference: text },
+        '/description': { description: text },
+        '/operator/id': { operator: { id: text, reason: 'b' } },
+        '/operator/reason': { operator: { id: 'a', reason: text } },
+        '/customer/reference': { customer: { reference: text } },
+        '/customer/email': { customer: { email: `${text}@a.example` } },
+        '/customer/phone': { customer: { phone: `+4420794600${text}` } },
+        '/customer/locale': { customer: { locale: text } },
+        '/metadata/a': { metadata: { a: text } },
+        [`/metadata/${text}`]: { metadata: { [text]: 'a' } },
+        '/returnUrl': { returnUrl: `https://selfcare.example/${text}` },
+        '/accountId': { accountId: text }
+      }
+      for (const [pointer, field] of Object.entries(fields)) {
+        const answer = await create({ ...valid, ...field })
+        t.equal(answer.status, 400, pointer)
+        t.ok(pointersOf(answer).includes(pointer), pointer)
+      }
+      const account = await call('PUT', `/v1/accounts/${newAccountId()}`, {
+        body: { currency: 'GBP', name: text }
+      })
+      t.equal(account.status, 400)
+      const charge = await call('POST', `/v1/accounts/${accountId}/charges`, {
+        body: {
+          amount: { currency: 'GBP', value: 1 },
+          reference: `x${text}`,
+          dueAt: '2026-01-01T00:00:00Z'
+        }
+      })
+      t.equal(charge.status, 400)
+      const encoded = encodeURIComponent(text)
+      for (const query of [
+        `payments?reference=a${encoded}`,
+        `payments?metadata.a=${encoded}`,
+        `payments?metadata.${encoded}=a`,
+        `notifications?reference=${encoded}`,
+        `notifications?eventCode=${encoded}`
+      ]) {
+        t.equal((await call('GET', `/v1/${query}`)).status, 400, query)
+      }
+    })
+  }
+
+  t.test('400 for a lone surrogate', async (t) => {
+    for (const escaped of ['\\ud800', '\\udfff', 'a\\ud83db']) {
+      const body = JSON.stringify({ ...valid, reference: 'XX' }).replace('XX', escaped)
+      t.equal((await create(body)).status, 400)
+      const named = JSON.stringify({ ...valid, metadata: { XX: 'a' } }).replace('XX', escaped)
+      t.equal((await create(named)).status, 400)
+    }
+  })
+
+  t.test('accents and emoji pass, and are kept in NFC', async (t) => {
+    const payment = await createPayment({
+      accountId,
+      reference: 'Cafe\u0301',
+      metadata: { 'nai\u0308ve': '👍🏽 e\u0301' }
+    })
+    t.equal(payment.reference, 'Caf\u00e9')
+    t.same(payment.metadata['nai\u0308ve'] ?? payment.metadata['na\u00efve'], '👍🏽 \u00e9')
+    const found = await call('GET', `/v1/payments?reference=${encodeURIComponent('Cafe\u0301')}`)
+    t.equal(found.body.data[0]?.id, payment.id, 'however it is spelt')
+    const account = await call('PUT', `/v1/accounts/${accountId}`, {
+      body: { currency: 'GBP', name: 'Zoe\u0308' }
+    })
+    t.equal(account.body.name, 'Zo\u00eb')
+  })
+
+  t.test('413 for a body above 64 KiB, whatever it says', async (t) => {
+    for (const body of [{ ...valid, description: 'x'.repeat(70_000) }, 'x'.repeat(70_000)]) {
+      const answer = await create(body)
+      t.equal(answer.status, 413)
+      t.equal(answer.body.code, 'body_too_large')
+    }
+  })
+
+  t.test('400 for what is not JSON', async (t) => {
+    const texts = ['{', '{"a":1,}', "{'a':1}", 'undefined', 'NaN', '{"a":01}', '\u0000', '{}{}', '']
+    for (const text of texts) {
+      const answer = await create(text)
+      t.equal(answer.status, 400, text)
+      t.equal(answer.body.code, 'request_invalid')
+    }
+  })
+
+  t.test('400 for JSON that is no object', async (t) => {
+    for (const text of ['null', '[]', '"a"', '5', 'true']) {
+      t.equal((await create(text)).status, 400, text)
+    }
+    const answer = await call('POST', '/v1/payments', { idempotencyKey: 'without-a-body' })
+    t.equal(answer.status, 400)
+  })
+
+  t.test('415 for another content type', async (t) => {
+    for (const type of [
+      'text/plain',
+      'application/xml',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'json',
+      'application/jsonp',
+      'application/json-patch+json'
+    ]) {
+      const answer = await create(JSON.stringify(valid), { 'content-type': type })
+      t.equal(answer.status, 415, type)
+      t.equal(answer.body.code, 'content_type_unsupported', type)
+    }
+    const utf8 = await create(valid, { 'content-type': 'application/json; charset=utf-8' })
+    t.equal(utf8.status, 201)
+  })
+
+  t.test('400 for JSON that is nested deeply, in a body of any size', async (t) => {
+    for (const depth of [20, 200, 30_000]) {
+      const deep = '['.repeat(depth) + ']'.repeat(depth)
+      for (const path of ['/v1/payments', `/v1/accounts/${accountId}/charges`]) {
+        const answer = await call('POST', path, { body: `{"a":${deep}}`, idempotencyKey: 'deep' })
+        t.equal(answer.status, 400, `${depth}`)
+      }
+      const objects = `${'{"a":'.repeat(depth / 4)}1${'}'.repeat(depth / 4)}`
+      t.equal((await create(objects)).status, 400)
+    }
+  })
+
+  t.test('400 for what would reach the prototypes', async (t) => {
+    for (const text of [
+      '{"__proto__":{"polluted":1}}',
+      '{"constructor":{"prototype":{"polluted":1}}}',
+      '{"amount":{"__proto__":{"value":1}}}',
+      '{"metadata":{"__proto__":"a"}}',
+      '{"constructor":1,"toString":2,"hasOwnProperty":3}'
+    ]) {
+      const body = `${JSON.stringify(valid).slice(0, -1)},${text.slice(1)}`
+      t.equal((await create(body)).status, 400, text)
+    }
+    t.equal(({} as Record<string, unknown>).polluted, undefined)
+    const payment = await createPayment({
+      accountId,
+      metadata: { constructor: 'a', toString: 'b' }
+    })
+    t.same(payment.metadata, { constructor: 'a', toString: 'b' }, 'mere names are names')
+    const filter = await call('GET', '/v1/payments?metadata.__proto__=a&metadata.constructor=a')
+    t.equal(filter.status, 200)
+  })
+
+  t.test('of members that are there twice the last one counts, everywhere', async (t) => {
+    const body = JSON.stringify(valid).replace('"value":2500', '"value":2500,"value":7')
+    const answer = await create(body)
+    t.equal(answer.status, 201)
+    t.equal(answer.body.amount.value, 7)
+    const { body: found } = await call('GET', `/v1/payments/${answer.body.id}`)
+    t.equal(found.amount.value, 7)
+  })
+
+  t.test('400 for a moment that no calendar has, or that is out of reach', async (t) => {
+    const moments = [
+      '2016-12-31T23:59:60Z',
+      '2026-02-30T00:00:00Z',
+      '2026-13-01T00:00:00Z',
+      '2026-01-01',
+      '2026-01-01T00:00:00',
+      '0000-01-01T00:00:00Z',
+      '9999-12-31T23:59:59-23:00',
+      'tomorrow',
+      ''
+    ]
+    for (const moment of moments) {
+      const charge = await call('POST', `/v1/accounts/${accountId}/charges`, {
+        body: { amount: { currency: 'GBP', value: 1 }, reference: 'm', dueAt: moment }
+      })
+      t.same([charge.status, pointersOf(charge)], [400, ['/dueAt']], moment)
+      t.equal((await create({ ...valid, expiresAt: moment })).status, 400, moment)
+      for (const name of ['createdFrom', 'createdTo']) {
+        const list = await call('GET', `/v1/payments?${name}=${encodeURIComponent(moment)}`)
+        t.equal(list.status, 400, `${name} ${moment}`)
+      }
+    }
+  })
+
+  t.test('404 for a method or a path that no route has', async (t) => {
+    for (const [method, path] of [
+      ['DELETE', '/v1/payments'],
+      ['PATCH', '/v1/payments/pay_1'],
+      ['PUT', '/v1/payments'],
+      ['OPTIONS', '/v1/payments'],
+      ['POST', '/v1/payments/pay_1'],
+      ['GET', '/webhooks/adyen'],
+      ['GET', '/'],
+      ['GET', '/v2/payments'],
+      ['GET', '/v1/payments/a/b/c'],
+      ['GET', '/../etc/passwd'],
+      ['GET', '/docs/../../../etc/passwd'],
+      ['GET', '/docs/static/..%2f..%2f..%2fpackage.json'],
+      ['GET', '/metrics']
+    ] as const) {
+      const answer = await call(method, path)
+      t.equal(answer.status, 404, `${method} ${path}`)
+    }
+  })
+
+  t.test('400 for a path that is no URL, 404 for an id that cannot exist', async (t) => {
+    for (const path of ['/v1/payments/%zz', '/v1/payments/%', '/%e0%a4%a', '/return/%ff']) {
+      const answer = await call('GET', path)
+      t.equal(answer.status, 400, path)
+      t.equal(answer.body.code, 'request_invalid', path)
+      t.equal(answer.headers.get('x-request-id'), answer.body.requestId)
+      t.equal(answer.headers.get('x-content-type-options'), 'nosniff')
+    }
+    const ids = [
+      '%00',
+      '%20',
+      '%0a',
+      'a'.repeat(100),
+      'a'.repeat(5000),
+      'pay_%2e%2e',
+      "'--",
+      '\u00e9'
+    ]
+    for (const id of ids) {
+      for (const [method, path] of [
+        ['GET', `/v1/payments/${id}`],
+        ['GET', `/v1/payments/${id}/events`],
+        ['GET', `/v1/accounts/${id}`],
+        ['GET', `/v1/accounts/${id}/charges`],
+        ['GET', `/v1/accounts/${id}/entries`],
+        ['GET', `/return/${id}`],
+        ['POST', `/v1/notifications/${id}/retry`]
+      ] as const) {
+        const answer = await call(method, path, { idempotencyKey: 'x' })
+        t.equal(answer.status, 404, `${method} ${path.slice(0, 60)}`)
+      }
+    }
+  })
+
+  t.test('after all this there is no payment but those that were answered 201', async (t) => {
+    t.equal(await countPayments(), 4)
+  })
+})
