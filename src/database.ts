@@ -60,11 +60,20 @@ export type ConnectOptions = {
   max?: number
   /** Called when an idle connection breaks; the pool replaces it by itself. */
   onError?: (error: Error) => void
+  /** For migrations, whose statements take the time that they take. */
+  patient?: boolean
 }
+
+const bounds = {
+  statement_timeout: 5_000,
+  query_timeout: 6_000,
+  lock_timeout: 2_000,
+  idle_in_transaction_session_timeout: 10_000
+} as const
 
 /**
  * A pool of connections to `url`. Every wait is bounded: 2 s for a connection, 5 s for a statement,
- * 2 s for a lock, 10 s for an idle transaction.
+ * 2 s for a lock, 10 s for an idle transaction. Fails when it is first used, not before.
  */
 export function connect(url: string, options: ConnectOptions = {}): Db {
   const pool = new pg.Pool({
@@ -75,10 +84,7 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     idleTimeoutMillis: 30_000,
     maxLifetimeSeconds: 3_600,
     keepAlive: true,
-    statement_timeout: 5_000,
-    query_timeout: 6_000,
-    lock_timeout: 2_000,
-    idle_in_transaction_session_timeout: 10_000,
+    ...(options.patient ? {} : bounds),
     application_name: 'one-off-payments'
   })
   // Without a listener a broken idle connection would end the process.

@@ -72,7 +72,7 @@ function end(log: Logger, reason: string): void {
 }
 
 async function runMigrate(): Promise<void> {
-  const db = connect(onlyDatabaseUrl(), { max: 1 })
+  const db = connect(onlyDatabaseUrl(), { max: 1, patient: true })
   try {
     const applied = await migrate(db)
     process.stdout.write(

@@ -257,7 +257,8 @@ function onReversalFailed(
 ): Effect {
   const reversal = findReversal(book, authorisation)
   if (reversal === undefined) {
-    return book.authorisations.some((one) => one.reference === authorisation) ? 'ignored' : 'early'
+    const known = book.authorisations.find((one) => one.reference === authorisation)
+    return known?.outcome === 'authorised' ? 'ignored' : 'early'
   }
   if (reversal.status === 'failed') return 'applied'
   if (reversal.status === 'succeeded' && isTaken(book.payment)) {

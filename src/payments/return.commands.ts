@@ -21,7 +21,7 @@ export async function returnFromPage(
 ): Promise<string> {
   const payment = await findPayment(deps.db, paymentId)
   if (payment === undefined) throw new Problem('payment_not_found', `No payment ${paymentId}.`)
-  if (result !== undefined && payment.providerSession !== null) {
+  if (result !== undefined && payment.providerSession !== null && payment.authorisation === null) {
     const applied = applyPageResult(deps, paymentId, payment.providerSession, result).catch(onFault)
     await Promise.race([applied, after(returnWithinMs)])
   }
