@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import type { Db } from '../database.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { problemReplies, ref } from '../http/common.schema.ts'
+import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { type Entry, listEntries } from '../ledger/ledger.store.ts'
 import { Problem } from '../problem.ts'
@@ -44,11 +44,13 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
         body: PutAccount,
         response: {
           200: ref(AccountSchema),
-          201: ref(AccountSchema),
-          ...problemReplies('account_not_known', 'account_currency_fixed', 'card_number_refused')
+          201: ref(AccountSchema)
         }
       },
-      config: { scope: 'accounts:write' }
+      config: {
+        scope: 'accounts:write',
+        problems: ['account_not_known', 'account_currency_fixed', 'card_number_refused']
+      }
     },
     async (request, reply) => {
       const id = toAccountNumber(request.params.accountId)
@@ -71,9 +73,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
         summary: 'Get an account and its balance',
         tags: ['Accounts'],
         params: AccountParams,
-        response: { 200: ref(AccountSchema), ...problemReplies('account_not_known') }
+        response: { 200: ref(AccountSchema) }
       },
-      config: { scope: 'accounts:read' }
+      config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request) => await toAccountView(await getAccount(request.params.accountId))
   )
@@ -92,19 +94,21 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
         body: CreateCharge,
         response: {
           200: ref(ChargeSchema),
-          201: ref(ChargeSchema),
-          ...problemReplies(
-            'account_not_known',
-            'account_closed',
-            'charge_conflict',
-            'currency_mismatch',
-            'amount_too_large',
-            'amount_not_representable',
-            'card_number_refused'
-          )
+          201: ref(ChargeSchema)
         }
       },
-      config: { scope: 'accounts:write' }
+      config: {
+        scope: 'accounts:write',
+        problems: [
+          'account_not_known',
+          'account_closed',
+          'charge_conflict',
+          'currency_mismatch',
+          'amount_too_large',
+          'amount_not_representable',
+          'card_number_refused'
+        ]
+      }
     },
     async (request, reply) => {
       const { amount, reference, dueAt } = request.body
@@ -128,9 +132,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
         tags: ['Accounts'],
         params: AccountParams,
         querystring: ListChargesQuery,
-        response: { 200: ChargePage, ...problemReplies('account_not_known') }
+        response: { 200: ChargePage }
       },
-      config: { scope: 'accounts:read' }
+      config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request, reply) => {
       const account = await getAccount(request.params.accountId)
@@ -159,9 +163,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
         tags: ['Accounts'],
         params: AccountParams,
         querystring: ListEntriesQuery,
-        response: { 200: EntryPage, ...problemReplies('account_not_known') }
+        response: { 200: EntryPage }
       },
-      config: { scope: 'accounts:read' }
+      config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request, reply) => {
       const account = await getAccount(request.params.accountId)

@@ -174,7 +174,8 @@ async function readText(response: http.IncomingMessage): Promise<string> {
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const json: unknown = JSON.parse(text)
-    return typeof json === 'object' && json !== null ? { ...json } : undefined
+    const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
+    return isObject ? { ...json } : undefined
   } catch {
     return undefined
   }

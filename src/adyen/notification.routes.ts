@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Db, Tx } from '../database.ts'
-import { problemReplies, ref } from '../http/common.schema.ts'
+import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf } from '../http/idempotency.plugin.ts'
 import { type Claim, claimKey, findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
@@ -76,9 +76,9 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
         description: 'Every signed item, newest first, with what became of it.',
         tags: ['Reconciliation'],
         querystring: ListNotificationsQuery,
-        response: { 200: NotificationPage, ...problemReplies('card_number_refused') }
+        response: { 200: NotificationPage }
       },
-      config: { scope: 'reconciliation:read' }
+      config: { scope: 'reconciliation:read', problems: ['card_number_refused'] }
     },
     async (request, reply) => {
       const { limit, status, eventCode, reference, cursor } = request.query
@@ -102,17 +102,19 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
         headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
         params: NotificationParams,
         response: {
-          202: ref(NotificationSchema),
-          ...problemReplies(
-            'notification_not_found',
-            'notification_not_retryable',
-            'idempotency_key_missing',
-            'idempotency_key_reused',
-            'idempotency_key_in_flight'
-          )
+          202: ref(NotificationSchema)
         }
       },
-      config: { scope: 'reconciliation:write' }
+      config: {
+        scope: 'reconciliation:write',
+        problems: [
+          'notification_not_found',
+          'notification_not_retryable',
+          'idempotency_key_missing',
+          'idempotency_key_reused',
+          'idempotency_key_in_flight'
+        ]
+      }
     },
     async (request, reply) => {
       const claim = claimOf(request)

@@ -24,7 +24,7 @@ export type NotificationItem = {
 }
 
 /** A canonical base64 text of 32 bytes: lenient decoding would let many texts pass for one. */
-const canonicalSignature = /^[A-Za-z0-9+/]{43}=$/
+const canonicalSignature = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 
 /** The eight fields that Adyen signs, in its order, joined without escaping. */
 export function signedText(item: NotificationItem): string {

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { currencies } from '../money.ts'
-import { type ProblemCode, problems } from '../problem.ts'
+import { problems } from '../problem.ts'
 
 /** A reference to a schema that the OpenAPI document names; its type is the schema's own. */
 export function ref<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
@@ -94,44 +94,3 @@ export const ProblemSchema = Type.Object(
   },
   { $id: 'Problem', description: 'RFC 9457, application/problem+json' }
 )
-
-const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
-const everyAuthenticatedRoute: ProblemCode[] = ['unauthenticated', 'scope_missing']
-
-/**
- * The responses of a route for these problems and those that every route has, by status, each with
- * an example: spread it into `response`.
- */
-export function problemReplies(...codes: ProblemCode[]): Record<number, TSchema> {
-  const byStatus = new Map<number, ProblemCode[]>()
-  for (const code of new Set([...everyRoute, ...everyAuthenticatedRoute, ...codes])) {
-    const { status } = problems[code]
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
-  }
-  return Object.fromEntries([...byStatus].map(([status, own]) => [status, problemReply(own)]))
-}
-
-function problemReply(codes: ProblemCode[]): TSchema {
-  const description = codes.map((code) => `\`${code}\`: ${problems[code].title}.`).join('\n\n')
-  const examples = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }]))
-  return {
-    description,
-    content: { 'application/problem+json': { schema: ref(ProblemSchema), examples } }
-  } as unknown as TSchema
-}
-
-function exampleOf(code: ProblemCode): Static<typeof ProblemSchema> {
-  const { status, title, cause } = problems[code]
-  return {
-    type: `https://payments.example/docs/problems#${code}`,
-    title,
-    status,
-    detail: cause,
-    code,
-    instance: '/v1/payments',
-    requestId: '3b1f6f0e4d0c4f6c9a40d5f3b7a0c1d2',
-    ...(code === 'request_invalid' && {
-      errors: [{ pointer: '/amount/value', detail: 'must be integer' }]
-    })
-  }
-}

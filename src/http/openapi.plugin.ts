@@ -1,7 +1,15 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
-import { problems } from '../problem.ts'
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import { type ProblemCode, problems } from '../problem.ts'
+import { toProblemReplies } from './problem-replies.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What this route may answer besides what every route may. */
+    problems?: ProblemCode[]
+  }
+}
 
 const description = `
 One-off card payments against the balance of a customer's account.
@@ -39,8 +47,16 @@ export async function addOpenApi(app: FastifyInstance, publicUrl: string): Promi
         }
       }
     },
+    transform: ({ schema, url, route }) => ({ schema: withProblems(schema, route), url }),
     refResolver: { buildLocalReference: (json, _, __, place) => String(json.$id ?? `def-${place}`) }
   })
+}
+
+function withProblems(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
+  const { problems, scope } = route.config ?? {}
+  if (problems === undefined) return schema ?? {}
+  const replies = toProblemReplies(problems, scope !== undefined)
+  return { ...schema, response: { ...(schema?.response as object), ...replies } }
 }
 
 /** Interactive docs, the document itself, and a page that tells cause and cure of each problem. */

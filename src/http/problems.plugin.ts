@@ -74,7 +74,9 @@ function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error
   if (error.validation !== undefined) {
     const context = error.validationContext ?? 'body'
-    const errors = error.validation.filter(({ keyword }) => keyword !== 'if').map(toFieldFault)
+    const errors = error.validation
+      .filter(({ keyword }) => !summaries.has(keyword))
+      .map(toFieldFault)
     const detail = `${errors.length === 1 ? 'A fault' : `${errors.length} faults`} in the ${context}.`
     return new Problem('request_invalid', detail, { errors })
   }
@@ -87,11 +89,16 @@ function toProblem(error: FastifyError): Problem {
   return fromFastify(error) ?? new Problem('internal_error', 'A fault of ours.', { cause: error })
 }
 
-type Validation = NonNullable<FastifyError['validation']>[number]
+/** Ajv's errors that only say that there are others, which say more. */
+const summaries = new Set(['if', 'propertyNames'])
+
+/** Ajv's own also has the name that a fault of a name is about. */
+type Validation = NonNullable<FastifyError['validation']>[number] & { propertyName?: string }
 
 /** Ajv's error as a pointer to the field itself, also where it is missing or unknown. */
-function toFieldFault({ instancePath, keyword, params, message }: Validation): FieldFault {
-  const named = params.missingProperty ?? params.additionalProperty ?? params.propertyName
+function toFieldFault(fault: Validation): FieldFault {
+  const { instancePath, keyword, params, message, propertyName } = fault
+  const named = params.missingProperty ?? params.additionalProperty ?? propertyName
   const pointer =
     typeof named === 'string'
       ? `${instancePath}/${named.replaceAll('~', '~0').replaceAll('/', '~1')}`

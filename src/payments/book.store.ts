@@ -128,7 +128,7 @@ async function saveAuthorisations(tx: Tx, books: readonly Book[]): Promise<void>
       .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
   )
   if (rows.length === 0) return
-  await sql`
+  const result = await sql`
     insert into authorisation (provider_reference, payment_id, outcome, disposition, currency, amount)
     select reference, "paymentId", outcome, disposition, currency, value
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(reference text, "paymentId" text,
@@ -136,6 +136,9 @@ async function saveAuthorisations(tx: Tx, books: readonly Book[]): Promise<void>
     on conflict (provider_reference) do update set outcome = excluded.outcome,
       disposition = excluded.disposition, currency = excluded.currency, amount = excluded.amount
     where authorisation.payment_id = excluded.payment_id`.execute(tx)
+  if (result.numAffectedRows !== BigInt(rows.length)) {
+    throw new Error('an authorisation belongs to another payment')
+  }
 }
 
 async function saveReversals(tx: Tx, books: readonly Book[]): Promise<void> {

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ListQuery, problemReplies, ref } from '../http/common.schema.ts'
+import { ListQuery, ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf } from '../http/idempotency.plugin.ts'
 import type { Reply } from '../http/idempotency.store.ts'
@@ -47,26 +47,28 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
         }),
         body: CreatePayment,
         response: {
-          201: ref(PaymentSchema),
-          ...problemReplies(
-            'idempotency_key_missing',
-            'idempotency_key_in_flight',
-            'body_too_large',
-            'content_type_unsupported',
-            'idempotency_key_reused',
-            'account_not_found',
-            'account_closed',
-            'currency_mismatch',
-            'amount_too_large',
-            'amount_not_representable',
-            'return_url_refused',
-            'card_number_refused',
-            'provider_rejected',
-            'provider_unavailable'
-          )
+          201: ref(PaymentSchema)
         }
       },
-      config: { scope: 'payments:write' }
+      config: {
+        scope: 'payments:write',
+        problems: [
+          'idempotency_key_missing',
+          'idempotency_key_in_flight',
+          'body_too_large',
+          'content_type_unsupported',
+          'idempotency_key_reused',
+          'account_not_found',
+          'account_closed',
+          'currency_mismatch',
+          'amount_too_large',
+          'amount_not_representable',
+          'return_url_refused',
+          'card_number_refused',
+          'provider_rejected',
+          'provider_unavailable'
+        ]
+      }
     },
     async (request, reply) => {
       const answer = await createPayment(deps, toCreateRequest(deps, request, request.body))
@@ -87,11 +89,10 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
         params: PaymentParams,
         response: {
           200: ref(PaymentSchema),
-          304: { description: 'Not changed since that ETag' },
-          ...problemReplies('payment_not_found')
+          304: { description: 'Not changed since that ETag' }
         }
       },
-      config: { scope: 'payments:read' }
+      config: { scope: 'payments:read', problems: ['payment_not_found'] }
     },
     async (request, reply) => {
       const payment = await getPayment(request, request.params.id)
@@ -112,9 +113,9 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
           'Newest first. Besides the parameters shown, `metadata.KEY=value` filters by metadata.',
         tags: ['Payments'],
         querystring: ListPaymentsQuery,
-        response: { 200: PaymentPage, ...problemReplies('card_number_refused') }
+        response: { 200: PaymentPage }
       },
-      config: { scope: 'payments:read' }
+      config: { scope: 'payments:read', problems: ['card_number_refused'] }
     },
     async (request, reply) => {
       const { limit, accountId, status, channel, reference, createdFrom, createdTo } = request.query
@@ -146,9 +147,9 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
         tags: ['Payments'],
         params: PaymentParams,
         querystring: Type.Object(ListQuery, { additionalProperties: false }),
-        response: { 200: EventPage, ...problemReplies('payment_not_found') }
+        response: { 200: EventPage }
       },
-      config: { scope: 'payments:read' }
+      config: { scope: 'payments:read', problems: ['payment_not_found'] }
     },
     async (request, reply) => {
       const payment = await getPayment(request, request.params.id)
