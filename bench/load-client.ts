@@ -105,7 +105,7 @@ function keepBusy(
     }
     socket.on('connect', send)
     socket.on('data', (part) => {
-      received += part.latin1Slice()
+      received += part.toString('latin1')
       if (!isWhole(received)) return
       onAnswer(Number(received.slice(9, 12)), performance.now() - sentAt)
       received = ''

@@ -65,6 +65,28 @@ function readMachine(): number {
   return ticks / ticksPerSecond
 }
 
+/** Processor time of one process so far, ms; undefined where the system has no /proc. */
+export function readCpuOf(pid: number): number | undefined {
+  return existsSync('/proc/stat') ? (readProcess(pid)?.own ?? 0) * 1_000 : undefined
+}
+
+/** A machine is calm when less than this of one processor is used. */
+const calmBelow = 0.2
+const calmSampleMs = 300
+/** How long a run may wait for a calm machine in all, ms. */
+let patienceMs = 45_000
+
+/** Waits until others leave the machine alone, for some seconds at most. */
+export async function untilCalm(): Promise<void> {
+  const giveUpAt = Math.max(0, patienceMs - 6_000)
+  while (existsSync('/proc/stat') && patienceMs > giveUpAt) {
+    const before = readMachine()
+    await new Promise((resolve) => setTimeout(resolve, calmSampleMs))
+    if ((readMachine() - before) / (calmSampleMs / 1_000) < calmBelow) return
+    patienceMs -= calmSampleMs
+  }
+}
+
 /** Resident memory of a process, MB; undefined where the system has no /proc. */
 export function readMemory(pid: number): number | undefined {
   if (!existsSync('/proc/stat')) return undefined

@@ -1,7 +1,7 @@
 /** The processes of a run and what it leaves behind, so that nothing of either stays. */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -63,11 +63,17 @@ export async function startHelper<T>(
 
 /** The next message of a child; throws when it ends instead. */
 export async function hear<T>(child: ChildProcess): Promise<T> {
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`a process of the bench has ended (${signal ?? code})`)
+  const controller = new AbortController()
+  const { signal } = controller
+  const ended = once(child, 'exit', { signal }).then(([code, name]) => {
+    throw new Error(`a process of the bench has ended (${name ?? code})`)
   })
-  const [message] = await Promise.race([once(child, 'message'), ended])
-  return message as T
+  try {
+    const [message] = await Promise.race([once(child, 'message', { signal }), ended])
+    return message as T
+  } finally {
+    controller.abort()
+  }
 }
 
 /** Runs `src/main.ts`; what it writes goes into `logFile`. */
@@ -95,11 +101,11 @@ function baseEnv(): Record<string, string> {
 const readyWithinMs = 30_000
 
 /** Asks every 5 ms until the service says that it is ready. */
-export async function untilReady(port: number, child: Child): Promise<void> {
+export async function untilReady(port: number, child: Child, logFile: string): Promise<void> {
   const giveUpAt = performance.now() + readyWithinMs
   while (!(await isReady(port))) {
     if (child.process.exitCode !== null || performance.now() > giveUpAt) {
-      throw new Error('the service did not become ready')
+      throw new Error(`the service did not become ready: ${readFileSync(logFile, 'utf8')}`)
     }
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

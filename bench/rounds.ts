@@ -1,6 +1,6 @@
 /** Rounds: one operation, one server, some seconds, and what it took. */
 import type { LoadMessage, LoadResult } from './load-client.ts'
-import { type CpuReading, readCpu } from './machine.ts'
+import { type CpuReading, readCpu, untilCalm } from './machine.ts'
 import type { Operation, Plan, ServerName } from './operations.ts'
 import { hear } from './processes.ts'
 import type { Site } from './site.ts'
@@ -107,11 +107,14 @@ async function runRound(
   settled: boolean
 ): Promise<Round> {
   const { site, connections } = bench
-  const { db, tallies, apiKey, port, name } = target
+  const { tallies, apiKey, port, name } = target
   if (stint.operation === 'webhook') await target.seed(stint.first, stint.most)
   const plan: Plan = { ...stint, server: name, port, connections, apiKey, hmacKey: site.hmacKey }
   await tellLoad(site, { prepare: plan })
-  if (settled) await settle(target)
+  if (settled) {
+    await settle(target)
+    await untilCalm()
+  }
   const pids = {
     server: target.pid,
     postgres: site.postgresPid,
@@ -121,7 +124,7 @@ async function runRound(
   const startedAt = performance.now()
   const before = readCpu(pids)
   const { result } = await tellLoad<{ result: LoadResult }>(site, { go: true })
-  const backlogSeconds = await untilApplied(target)
+  const backlogSeconds = stint.operation === 'webhook' ? await untilApplied(target) : 0
   const after = readCpu(pids)
   const elapsedSeconds = (performance.now() - startedAt) / 1_000
   const faults = Object.entries(result.failures).map(([what, times]) => `${times} × ${what}`)
@@ -130,7 +133,6 @@ async function runRound(
   if (stint.operation !== 'read' && written !== answered) {
     faults.push(`${answered} answered 2xx, ${written} written`)
   }
-  await db.query('select 1')
   return {
     rate: result.count / result.seconds,
     p50Ms: result.p50Ms,

@@ -11,7 +11,7 @@ import {
   returnOrigin,
   type ServerName
 } from './operations.ts'
-import { type Child, findFreePort, startHelper, startMain, untilReady } from './processes.ts'
+import { findFreePort, startHelper, startMain, untilReady } from './processes.ts'
 import { openClient, type Site } from './site.ts'
 
 export type Target = {
@@ -112,13 +112,9 @@ export async function startOurs(site: Site): Promise<Target> {
   )
   const { key: apiKey } = JSON.parse(client) as { key: string }
   const port = await findFreePort()
-  const child: Child = startMain(
-    [],
-    productionEnv(site, port),
-    join(site.folder, 'service.log'),
-    site.cleaner
-  )
-  await untilReady(port, child)
+  const log = join(site.folder, 'service.log')
+  const child = startMain([], productionEnv(site, port), log, site.cleaner)
+  await untilReady(port, child, log)
   await pushAccounts(port, apiKey)
   const template = await createTemplate(port, apiKey)
   const db = await openClient(site.url('service'), site.cleaner)

@@ -16,8 +16,9 @@ const schemes: ReadonlyArray<{ prefix: RegExp; lengths: readonly number[] }> = [
 const shortest = 13
 const longest = 19
 
-/** Digits with single spaces or dashes between them, bounded by neither letter nor digit. */
-const candidate = /(?<![\p{L}\p{N}])\d(?:[ -]?\d){12,}(?![\p{L}\p{N}])/gu
+/** Digits with up to three spaces or dashes between them, bounded by neither letter nor digit. */
+const candidate = /(?<![\p{L}\p{N}])\d(?:[\s\p{Pd}]{0,3}\d){12,}(?![\p{L}\p{N}])/gu
+const separators = /[\s\p{Pd}]+/u
 
 export function hasCardNumber(text: string): boolean {
   return text.length >= shortest && [...text.matchAll(candidate)].some(([run]) => isIn(run))
@@ -31,12 +32,12 @@ export function hideCardNumbers(text: string): string {
 
 /** Whether the groups of a run hold a card number: all of them, or some that stand together. */
 function isIn(run: string): boolean {
-  const groups = run.split(/[ -]/)
+  const groups = run.split(separators)
   for (let from = 0; from < groups.length; from++) {
     let digits = ''
     for (let to = from; to < groups.length && digits.length <= longest; to++) {
       digits += groups[to]
-      if (isCardNumber(digits)) return true
+      if (digits.length >= shortest && isCardNumber(digits)) return true
     }
   }
   return false

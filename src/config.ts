@@ -1,6 +1,6 @@
 /**
- * The configuration of the service, read once from the environment: every fault is told at once, and
- * a part of a production configuration never falls back to the sandbox.
+ * The configuration of the service, read once from the environment: every fault is told at once,
+ * and a part of a production configuration never falls back to the sandbox.
  */
 import { isLoopback } from './clients/client.ts'
 
@@ -143,8 +143,8 @@ function readPublicUrl(reader: Reader, live: boolean): string {
 }
 
 /**
- * A comma-separated list, for rotation. Node decodes hexadecimal up to the first wrong digit without
- * a word, so that a slip would leave a key that anybody can guess.
+ * A comma-separated list, for rotation. Node decodes hexadecimal up to the first wrong digit
+ * without a word, so that a slip would leave a key that anybody can guess.
  */
 function readHmacKeys(reader: Reader): Buffer[] {
   const text = reader.required('ADYEN_HMAC_KEYS')

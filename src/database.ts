@@ -136,6 +136,9 @@ export function violates(error: unknown, constraint: string): boolean {
   return error instanceof pg.DatabaseError && error.constraint === constraint
 }
 
+const unavailableMessage =
+  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable/i
+
 /**
  * Whether the database could not be reached or had no time for us, so that asking again later may
  * succeed: connection failures (class 08), shutdown (57P), resources (53), cancelled statements,
@@ -149,8 +152,6 @@ export function isUnavailable(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   return (
     /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
-    /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable/i.test(
-      error.message
-    )
+    unavailableMessage.test(error.message)
   )
 }

@@ -1,4 +1,7 @@
-/** The only file with side effects of its own: it reads the environment and starts what is asked for. */
+/**
+ * The only file with side effects of its own: it reads the environment and starts what is asked
+ * for.
+ */
 import type { Logger } from 'pino'
 import { runClientCommand, UsageFault } from './clients/client.commands.ts'
 import {

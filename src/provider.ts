@@ -81,7 +81,7 @@ export type PageResult =
   | { outcome: 'open' }
 
 /** Headers that name the request that a call belongs to: its id, and its W3C trace context. */
-export type Trace = { 'x-request-id': string; traceparent?: string }
+export type Trace = { 'x-request-id'?: string; traceparent?: string }
 
 export type Provider = {
   name: string

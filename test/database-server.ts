@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { findProcess } from '../src/sandbox/processes.ts'
 
-/** The PostgreSQL of one test run, and the migrated database that each test file's is copied from. */
+/**
+ * The PostgreSQL of one test run, and the migrated database that each test file's is copied from.
+ */
 export type TestServer = {
   /** What it is, for people. */
   kind: string

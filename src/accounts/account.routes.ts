@@ -49,7 +49,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
       },
       config: {
         scope: 'accounts:write',
-        problems: ['account_not_known', 'account_currency_fixed', 'card_number_refused']
+        problems: ['account_not_known', 'account_currency_fixed']
       }
     },
     async (request, reply) => {
@@ -87,8 +87,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
         operationId: 'createCharge',
         summary: 'Push a charge',
         description:
-          'What the customer owes, such as an invoice. `reference` is its natural key, so that no ' +
-          'Idempotency-Key is needed: the same content again answers 200 with the same charge.',
+          'What the customer owes, such as an invoice. `reference` is its natural key, so that ' +
+          'no Idempotency-Key is needed: the same content again answers 200 with the same charge.',
         tags: ['Accounts'],
         params: AccountParams,
         body: CreateCharge,
@@ -105,8 +105,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
           'charge_conflict',
           'currency_mismatch',
           'amount_too_large',
-          'amount_not_representable',
-          'card_number_refused'
+          'amount_not_representable'
         ]
       }
     },

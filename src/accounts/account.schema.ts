@@ -55,7 +55,23 @@ export const AccountSchema = Type.Object(
       })
     })
   },
-  { $id: 'Account' }
+  {
+    $id: 'Account',
+    examples: [
+      {
+        id: '10000001',
+        currency: 'GBP',
+        name: 'A. Customer',
+        status: 'open',
+        balance: {
+          outstanding: { currency: 'GBP', value: 4200 },
+          overdue: { currency: 'GBP', value: 2500 },
+          inQuery: { currency: 'GBP', value: 0 },
+          credit: { currency: 'GBP', value: 0 }
+        }
+      }
+    ]
+  }
 )
 export type AccountView = Static<typeof AccountSchema>
 
@@ -90,10 +106,24 @@ export const ChargeSchema = Type.Object(
     status: Type.Enum(['open', 'paid']),
     createdAt: Timestamp
   },
-  { $id: 'Charge' }
+  {
+    $id: 'Charge',
+    examples: [
+      {
+        id: 'chg_06f1k2m3n4p5q6r7',
+        amount: { currency: 'GBP', value: 4200 },
+        openAmount: 1700,
+        inQuery: false,
+        reference: 'INV-1001',
+        dueAt: '2026-12-01T00:00:00.000Z',
+        status: 'open',
+        createdAt: '2026-11-01T09:00:00.000Z'
+      }
+    ]
+  }
 )
 export type ChargeView = Static<typeof ChargeSchema>
-export const ChargePage = pageOf(ref(ChargeSchema))
+export const ChargePage = pageOf(ChargeSchema)
 export const ListChargesQuery = Type.Object(
   { ...ListQuery, status: Type.Optional(Type.Enum(['open', 'paid'])) },
   { additionalProperties: false }
@@ -117,9 +147,20 @@ export const EntrySchema = Type.Object(
   },
   {
     $id: 'Entry',
+    examples: [
+      {
+        id: 'txn_06f1k2m3n4p5q6r7.credit',
+        createdAt: '2026-11-22T09:00:00.000Z',
+        account: 'customer',
+        amount: { currency: 'GBP', value: 2500 },
+        direction: 'credit',
+        cause: { type: 'payment', id: 'pay_06f1k2m3n4p5q6r7' },
+        paymentId: 'pay_06f1k2m3n4p5q6r7'
+      }
+    ],
     description: 'One side of a transfer: each has a debit and a credit of the same amount'
   }
 )
 export type EntryView = Static<typeof EntrySchema>
-export const EntryPage = pageOf(ref(EntrySchema))
+export const EntryPage = pageOf(EntrySchema)
 export const ListEntriesQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })

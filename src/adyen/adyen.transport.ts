@@ -2,11 +2,9 @@ import http from 'node:http'
 import https from 'node:https'
 import httpClientException from '@adyen/api-library/lib/src/httpClient/httpClientException.js'
 import type { Trace } from '../provider.ts'
+import { AdyenOutcomeUnknown } from './answer.ts'
 
 const HttpClientException = httpClientException.default
-
-/** The request may or may not have been processed: ask again under the same key, or wait. */
-export class AdyenOutcomeUnknown extends Error {}
 
 const responseSizeMaxBytes = 1024 * 1024
 const socketsMax = 256

@@ -1,5 +1,10 @@
-/** How an answer of Adyen that is not a success is read (docs.adyen.com/development-resources/error-codes). */
-import { AdyenOutcomeUnknown } from './adyen.transport.ts'
+/**
+ * How an answer of Adyen that is not a success is read
+ * (docs.adyen.com/development-resources/error-codes).
+ */
+
+/** The request may or may not have been processed: ask again under the same key, or wait. */
+export class AdyenOutcomeUnknown extends Error {}
 
 /** What of the library's HttpClientException decides. */
 type HttpError = {

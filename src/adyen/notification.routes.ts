@@ -78,7 +78,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
         querystring: ListNotificationsQuery,
         response: { 200: NotificationPage }
       },
-      config: { scope: 'reconciliation:read', problems: ['card_number_refused'] }
+      config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
       const { limit, status, eventCode, reference, cursor } = request.query
@@ -144,7 +144,10 @@ function isAllowed(
   return timingSafeEqual(hash(given), hash(text))
 }
 
-/** The items of the standard envelope; undefined where it is another body, or an item lacks what is signed. */
+/**
+ * The items of the standard envelope; undefined where it is another body, or an item lacks what is
+ * signed.
+ */
 function readItems(body: unknown): NotificationItem[] | undefined {
   const { notificationItems } = (body ?? {}) as { notificationItems?: unknown }
   if (!Array.isArray(notificationItems) || notificationItems.length === 0) return undefined

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { ListQuery, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
-import { notificationStatuses } from './notification.store.ts'
+import { ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
+import { notificationStatuses } from './notification.ts'
 
 export const NotificationSchema = Type.Object(
   {
@@ -28,9 +28,37 @@ export const NotificationSchema = Type.Object(
       description: 'As it came; only eight of its fields are signed'
     })
   },
-  { $id: 'Notification' }
+  {
+    $id: 'Notification',
+    examples: [
+      {
+        id: 'ntf_06f1k2m3n4p5q6r7',
+        eventCode: 'AUTHORISATION',
+        success: true,
+        pspReference: 'QFQTPCQ8HXSKGK82',
+        originalReference: null,
+        reference: 'pay_06f1k2m3n4p5q6r7',
+        merchantAccount: 'ExampleMerchant',
+        live: false,
+        status: 'received',
+        fault: null,
+        tries: 0,
+        receivedAt: '2026-11-22T09:00:00.000Z',
+        appliedAt: null,
+        item: {
+          eventCode: 'AUTHORISATION',
+          success: 'true',
+          pspReference: 'QFQTPCQ8HXSKGK82',
+          merchantReference: 'pay_06f1k2m3n4p5q6r7',
+          merchantAccountCode: 'ExampleMerchant',
+          amount: { currency: 'GBP', value: 2500 },
+          eventDate: '2026-11-22T10:00:00+01:00'
+        }
+      }
+    ]
+  }
 )
-export const NotificationPage = pageOf(ref(NotificationSchema))
+export const NotificationPage = pageOf(NotificationSchema)
 
 export const ListNotificationsQuery = Type.Object(
   {

@@ -5,18 +5,9 @@ import { newId } from '../id.ts'
 import {
   fingerprintOfItem,
   type NotificationItem,
+  type NotificationStatus,
   type StoredNotification
 } from './notification.ts'
-
-export const notificationStatuses = [
-  'received',
-  'applied',
-  'ignored',
-  'waiting',
-  'parked',
-  'foreign'
-] as const
-export type NotificationStatus = (typeof notificationStatuses)[number]
 
 export type NotificationTables = {
   notification: {

@@ -61,6 +61,17 @@ export function fingerprintOfItem(item: NotificationItem): Buffer {
     .digest()
 }
 
+/** What became of an item; the table `notification` says what each means. */
+export const notificationStatuses = [
+  'received',
+  'applied',
+  'ignored',
+  'waiting',
+  'parked',
+  'foreign'
+] as const
+export type NotificationStatus = (typeof notificationStatuses)[number]
+
 /** An item as the inbox keeps it. */
 export type StoredNotification = {
   eventCode: string
@@ -93,6 +104,7 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
         ? { type: 'givenBack', authorisation: about }
         : { type: 'reversalFailed', authorisation: about, reason }
     case 'REFUND_FAILED':
+    case 'REFUNDED_REVERSED':
       return { type: 'reversalFailed', authorisation: about, reason }
     default:
       return undefined

@@ -38,6 +38,8 @@ const failures: Readonly<Record<string, { code: FailureCode; retryable: boolean 
   issuersuspectedfraud: { code: 'fraud_suspected', retryable: false },
   avsdeclined: { code: 'card_declined', retryable: true },
   cardrequiresonlinepin: { code: 'authentication_required', retryable: true },
+  nocheckingaccount: { code: 'not_permitted', retryable: false },
+  nosavingsaccount: { code: 'not_permitted', retryable: false },
   nocheckingaccountavailableoncard: { code: 'not_permitted', retryable: false },
   nosavingsaccountavailableoncard: { code: 'not_permitted', retryable: false },
   authenticationrequired: { code: 'authentication_required', retryable: true },
@@ -51,10 +53,13 @@ const failures: Readonly<Record<string, { code: FailureCode; retryable: boolean 
 /** What the table does not know is a decline like any other. */
 const otherwise = { code: 'card_declined', retryable: true } as const
 
+/** The reason is not signed: whatever it is, it is not long. */
+const messageLengthMax = 255
+
 /** The failure of a refused attempt. Adyen asks not to show its reasons to the customer. */
 export function toFailure(reason: string | undefined): Failure {
   const key = (reason ?? '').toLowerCase().replace(/[^a-z0-9]/g, '')
   const known = Object.hasOwn(failures, key) ? failures[key] : undefined
   const { code, retryable } = known ?? otherwise
-  return { code, message: reason ?? 'Refused', retryable }
+  return { code, message: (reason ?? 'Refused').slice(0, messageLengthMax), retryable }
 }

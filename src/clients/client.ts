@@ -39,8 +39,8 @@ export function visibleTo(client: Client): string | null {
 }
 
 /**
- * Whether a browser may be sent to `url` in the end: https, no user information, and an origin given
- * to the client; in the sandbox also http to loopback, for every client.
+ * Whether a browser may be sent to `url` in the end: https, no user information, and an origin
+ * given to the client; in the sandbox also http to loopback, for every client.
  */
 export function mayReturnTo(client: Client, url: string, sandbox: boolean): boolean {
   // What a browser reads otherwise than the one who typed it is refused before it is parsed.

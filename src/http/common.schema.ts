@@ -1,4 +1,4 @@
-import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
+import { type Static, type TInteger, type TSchema, type TUnsafe, Type } from 'typebox'
 import { currencies } from '../money.ts'
 import { problems } from '../problem.ts'
 
@@ -58,19 +58,25 @@ export const Balance = Type.Object(
   { $id: 'Balance', additionalProperties: false, examples: [{ currency: 'GBP', value: 0 }] }
 )
 
+const limitOptions = { minimum: 1, maximum: 100, default: 20, description: 'Page size' }
 export const ListQuery = {
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Page size' }),
+  // Optional to the caller; the handler always has one, since the default is filled in.
+  limit: Type.Optional(Type.Integer(limitOptions)) as unknown as TInteger,
   cursor: Type.Optional(
     Type.String({ maxLength: 200, description: '`nextCursor` of the page before' })
   )
 }
 
-/** A page of `item`, newest first. */
+/** A page of items of a schema with $id. */
 export function pageOf<T extends TSchema>(item: T) {
-  return Type.Object({
-    data: Type.Array(item),
-    nextCursor: nullable(Type.String({ description: 'Null on the last page' }))
-  })
+  const { examples = [] } = item as { examples?: unknown[] }
+  return Type.Object(
+    {
+      data: Type.Array(ref(item)),
+      nextCursor: nullable(Type.String({ description: 'Null on the last page' }))
+    },
+    { examples: [{ data: examples, nextCursor: null }] }
+  )
 }
 
 export const ProblemSchema = Type.Object(

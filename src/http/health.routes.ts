@@ -9,10 +9,11 @@ export type HealthDeps = {
 /** Live: the process answers. Ready: it can do its work; a load balancer asks this one. */
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthDeps> = async (app, { findFault }) => {
   const Live = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
-  const Ready = Type.Object({
-    status: Type.Enum(['ok', 'unavailable']),
-    fault: Type.Optional(Type.String())
-  })
+  const Ready = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
+  const Unavailable = Type.Object(
+    { status: Type.Enum(['unavailable']), fault: Type.String() },
+    { examples: [{ status: 'unavailable', fault: 'the database does not answer' }] }
+  )
   const tags = ['Health']
 
   app.get(
@@ -38,7 +39,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthDeps> = async (app, {
         summary: 'Whether the service can do its work',
         tags,
         security: [],
-        response: { 200: Ready, 503: Ready }
+        response: { 200: Ready, 503: Unavailable }
       },
       config: { quiet: true }
     },

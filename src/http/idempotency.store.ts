@@ -28,7 +28,9 @@ export type KnownKey = {
   reply: Reply | null
 }
 
-/** SHA-256 of method, path and the parsed JSON, its members sorted: spacing and order don't matter. */
+/**
+ * SHA-256 of method, path and the parsed JSON, its members sorted: spacing and order don't matter.
+ */
 export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
   return createHash('sha256')
     .update(`${method} ${path} ${stringify(body ?? null)}`)

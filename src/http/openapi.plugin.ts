@@ -55,8 +55,16 @@ export async function addOpenApi(app: FastifyInstance, publicUrl: string): Promi
 function withProblems(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   const { problems, scope } = route.config ?? {}
   if (problems === undefined) return schema ?? {}
-  const replies = toProblemReplies(problems, scope !== undefined)
-  return { ...schema, response: { ...(schema?.response as object), ...replies } }
+  const hasBody = route.method !== 'GET'
+  const replies = toProblemReplies(problems, { hasScope: scope !== undefined, hasBody })
+  // No schema asks for the header, so that its lack has a code of its own; the document does.
+  const needsKey = problems.includes('idempotency_key_missing')
+  const headers = { ...(schema?.headers as object), required: ['idempotency-key'] }
+  return {
+    ...schema,
+    ...(needsKey && { headers }),
+    response: { ...(schema?.response as object), ...replies }
+  }
 }
 
 /** Interactive docs, the document itself, and a page that tells cause and cure of each problem. */

@@ -5,15 +5,28 @@
 import { type ProblemCode, type ProblemDocument, problems } from '../problem.ts'
 
 const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
-const everyRouteWithScope: ProblemCode[] = ['unauthenticated', 'scope_missing']
+const everyRouteWithScope: ProblemCode[] = [
+  'unauthenticated',
+  'scope_missing',
+  'card_number_refused'
+]
+const everyRouteWithBody: ProblemCode[] = ['body_too_large', 'content_type_unsupported']
 
-/** The responses for these problems and those that every such route has, by status, with examples. */
+/**
+ * The responses for these problems and those that every such route has, by status, with examples.
+ */
 export function toProblemReplies(
   own: readonly ProblemCode[],
-  hasScope: boolean
+  { hasScope, hasBody }: { hasScope: boolean; hasBody: boolean }
 ): Record<number, unknown> {
+  const codes = new Set([
+    ...everyRoute,
+    ...(hasScope ? everyRouteWithScope : []),
+    ...(hasBody ? everyRouteWithBody : []),
+    ...own
+  ])
   const byStatus = new Map<number, ProblemCode[]>()
-  for (const code of new Set([...everyRoute, ...(hasScope ? everyRouteWithScope : []), ...own])) {
+  for (const code of codes) {
     const { status } = problems[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }

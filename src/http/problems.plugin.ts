@@ -77,7 +77,8 @@ function toProblem(error: FastifyError): Problem {
     const errors = error.validation
       .filter(({ keyword }) => !summaries.has(keyword))
       .map(toFieldFault)
-    const detail = `${errors.length === 1 ? 'A fault' : `${errors.length} faults`} in the ${context}.`
+    const count = errors.length === 1 ? 'A fault' : `${errors.length} faults`
+    const detail = `${count} in the ${context}.`
     return new Problem('request_invalid', detail, { errors })
   }
   if (isUnavailable(error)) {

@@ -62,7 +62,10 @@ function sidesOf({ kind }: Posting): { debit: LedgerAccount; credit: LedgerAccou
   return postings[kind]
 }
 
-/** One at a time moves the money of an account; always in the same order, so that none wait in a ring. */
+/**
+ * One at a time moves the money of an account; always in the same order, so that none wait in a
+ * ring.
+ */
 async function lockAccounts(tx: Tx, all: readonly Posting[]): Promise<number[]> {
   const ids = [...new Set(all.map(({ accountId }) => accountId))]
   await sql`select id from account where id = any(${ids}) order by id for no key update`.execute(tx)

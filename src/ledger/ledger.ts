@@ -11,7 +11,9 @@ export const ledgerAccounts = {
   provider: 'receivable from the payment provider',
   /** What the billing system charged. */
   billing: 'charges of the billing system',
-  /** Money that the provider took and that is not the customer's payment: on its way back, or held. */
+  /**
+   * Money that the provider took and that is not the customer's payment: on its way back, or held.
+   */
   clearing: 'money under reversal or in doubt'
 } as const
 export type LedgerAccount = keyof typeof ledgerAccounts

@@ -5,7 +5,8 @@ import type { Db } from '../database.ts'
 export async function countOpenItems(db: Db): Promise<Array<{ kind: string; count: number }>> {
   const { rows } = await sql<{ kind: string; count: number }>`
     select 'payments_pending' as kind, count(*) from payment where due_at is not null
-    union all select 'payments_overdue', count(*) from payment where due_at < now() - interval '1 minute'
+    union all select 'payments_overdue', count(*) from payment
+      where due_at < now() - interval '1 minute'
     union all select 'reversals_due', count(*) from modification where due_at is not null
     union all select 'notifications_due', count(*) from notification where due_at is not null
     union all select 'notifications_parked', count(*) from notification where status = 'parked'

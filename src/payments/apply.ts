@@ -106,7 +106,7 @@ function keep(
   const move = successOf(payment)
   authorisation.disposition = 'kept'
   payment.authorisation = authorisation.reference
-  payment.card = card ?? payment.card
+  payment.card = card
   payment.failure = null
   payment.cancelledBy = null
   if (move === 'captured') {
@@ -155,9 +155,11 @@ function hold(book: Book, authorisation: Authorisation, context: Context): void 
   openDiscrepancy(book, 'amount_differs', authorisation.reference, details, context)
 }
 
-/** Money that was taken stands in clearing; a mere reservation moves no books. */
+/**
+ * Money that was taken stands in clearing; a mere reservation, or an amount of 0, moves no books.
+ */
 function holdTaken(book: Book, authorisation: Authorisation, cause: Posting['cause']): void {
-  if (isTaken(book.payment)) {
+  if (isTaken(book.payment) && authorisation.amount.value > 0) {
     post(book, 'held', authorisation.reference, authorisation.amount, cause)
   }
 }

@@ -129,7 +129,8 @@ async function saveAuthorisations(tx: Tx, books: readonly Book[]): Promise<void>
   )
   if (rows.length === 0) return
   const result = await sql`
-    insert into authorisation (provider_reference, payment_id, outcome, disposition, currency, amount)
+    insert into authorisation
+      (provider_reference, payment_id, outcome, disposition, currency, amount)
     select reference, "paymentId", outcome, disposition, currency, value
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(reference text, "paymentId" text,
       outcome text, disposition text, currency text, value bigint)

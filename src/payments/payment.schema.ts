@@ -64,6 +64,36 @@ export const OperatorSchema = Type.Object(
   { additionalProperties: false, description: 'The person who acts for the customer' }
 )
 
+const paymentExample = {
+  id: 'pay_06f1k2m3n4p5q6r7',
+  accountId: '10000001',
+  amount: { currency: 'GBP', value: 2500 },
+  channel: 'selfcare',
+  method: 'hostedPage',
+  status: 'pending',
+  finished: false,
+  failure: null,
+  checkout: {
+    url: 'https://eu.adyen.link/hosted/CSFF69355B6EAD2F68',
+    expiresAt: '2026-11-22T10:00:00.000Z'
+  },
+  card: null,
+  capture: 'automatic',
+  amountCaptured: 0,
+  amountRefunded: 0,
+  amountChargedBack: 0,
+  amountRefundable: 0,
+  reference: 'basket-77',
+  description: null,
+  metadata: null,
+  operator: null,
+  provider: { name: 'adyen', reference: null },
+  settlement: null,
+  createdAt: '2026-11-22T09:00:00.000Z',
+  updatedAt: '2026-11-22T09:00:00.000Z',
+  finishedAt: null
+}
+
 export const PaymentSchema = Type.Object(
   {
     id: Type.String({ examples: ['pay_06f1k2m3n4p5q6r7'] }),
@@ -101,7 +131,7 @@ export const PaymentSchema = Type.Object(
     updatedAt: Timestamp,
     finishedAt: nullable(Timestamp)
   },
-  { $id: 'Payment' }
+  { $id: 'Payment', examples: [paymentExample] }
 )
 export type PaymentView = Static<typeof PaymentSchema>
 
@@ -177,7 +207,7 @@ export const ListPaymentsQuery = Type.Object(
 )
 export type ListPaymentsFilter = Static<typeof ListPaymentsQuery>
 
-export const PaymentPage = pageOf(ref(PaymentSchema))
+export const PaymentPage = pageOf(PaymentSchema)
 
 export const EventSchema = Type.Object(
   {
@@ -195,9 +225,19 @@ export const EventSchema = Type.Object(
       description: 'The payment as it was then, and what the event is about'
     })
   },
-  { $id: 'Event' }
+  {
+    $id: 'Event',
+    examples: [
+      {
+        id: 'pay_06f1k2m3n4p5q6r7.1',
+        type: 'payment.created',
+        createdAt: '2026-11-22T09:00:00.000Z',
+        accountId: '10000001',
+        paymentId: 'pay_06f1k2m3n4p5q6r7',
+        sequence: 1,
+        data: { payment: { ...paymentExample, checkout: null } }
+      }
+    ]
+  }
 )
-export const EventPage = Type.Object({
-  data: Type.Array(ref(EventSchema)),
-  nextCursor: nullable(Type.String())
-})
+export const EventPage = pageOf(EventSchema)

@@ -47,9 +47,13 @@ export function isUnpaid(status: PaymentStatus): boolean {
   return isFinished(status) && status !== 'captured'
 }
 
-/** How long after `expiresAt` a page without an outcome ends: its last attempt may be on its way. */
+/**
+ * How long after `expiresAt` a page without an outcome ends: its last attempt may be on its way.
+ */
 export const pageGraceMs = 15 * 60_000
-/** A page's life: 1 h unless asked otherwise, at least 1 minute, at most 24 h (Adyen, /sessions). */
+/**
+ * A page's life: 1 h unless asked otherwise, at least 1 minute, at most 24 h (Adyen, /sessions).
+ */
 export const pageLifeMs = { default: 60 * 60_000, min: 60_000, max: 24 * 60 * 60_000 }
 
 export type Customer = {

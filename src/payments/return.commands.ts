@@ -1,8 +1,10 @@
+import type { Money } from '../money.ts'
 import { Problem } from '../problem.ts'
 import type { PageResult, ProviderEvent } from '../provider.ts'
 import { applyEvents } from './apply.commands.ts'
 import type { PaymentDeps } from './create-payment.commands.ts'
 import { findPayment } from './payment.store.ts'
+import type { Payment } from './payment.ts'
 
 /** The browser waits: after this it is sent on, whatever the provider does. */
 const lookUpForMs = 2_000
@@ -22,7 +24,7 @@ export async function returnFromPage(
   const payment = await findPayment(deps.db, paymentId)
   if (payment === undefined) throw new Problem('payment_not_found', `No payment ${paymentId}.`)
   if (result !== undefined && payment.providerSession !== null && payment.authorisation === null) {
-    const applied = applyPageResult(deps, paymentId, payment.providerSession, result).catch(onFault)
+    const applied = applyPageResult(deps, payment, payment.providerSession, result).catch(onFault)
     await Promise.race([applied, after(returnWithinMs)])
   }
   return withPaymentId(payment.returnUrl, paymentId)
@@ -30,26 +32,25 @@ export async function returnFromPage(
 
 async function applyPageResult(
   deps: PaymentDeps,
-  paymentId: string,
+  { id: paymentId, amount }: Payment,
   session: string,
   result: string
 ): Promise<void> {
   const { db, provider } = deps
   const found = await provider.findPageResult(session, result, paymentId, lookUpForMs)
-  const event = toEvent(found)
+  const event = toEvent(found, amount)
   if (event === undefined) return
   await db.transaction().execute((tx) => applyEvents(tx, provider.name, [{ paymentId, event }]))
 }
 
-function toEvent(found: PageResult): ProviderEvent | undefined {
+/** Another amount is for the notification to tell: only that is signed. */
+function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
   switch (found.outcome) {
-    case 'paid':
-      return {
-        type: 'authorised',
-        authorisation: found.authorisation,
-        amount: found.amount,
-        card: null
-      }
+    case 'paid': {
+      const { authorisation, amount } = found
+      const matches = amount.value === asked.value && amount.currency === asked.currency
+      return matches ? { type: 'authorised', authorisation, amount, card: null } : undefined
+    }
     case 'cancelled':
       return { type: 'pageClosed', by: 'customer' }
     case 'refused':

@@ -19,7 +19,7 @@ export function findBinaries(): string {
     return join(dirname(fileURLToPath(import.meta.resolve(name))), '..', 'native')
   } catch {
     throw new Error(
-      `There is no embedded PostgreSQL here: the optional package ${name} is not installed. ${advice}`
+      `There is no embedded PostgreSQL here: the optional package ${name} is missing. ${advice}`
     )
   }
 }
@@ -27,8 +27,9 @@ export function findBinaries(): string {
 /**
  * Answers a folder whose binaries `user` can run: `native` itself if possible, else a copy (60 MB,
  * kept for the next time). A copy is needed where `native` lies below a folder that is closed to
- * `user`, as a home mostly is to all but its owner, or where it lacks its links and can't be written.
- * Throws where the copy does not run either: the binaries are made for glibc, for instance.
+ * `user`, as a home mostly is to all but its owner, or where it lacks its links and can't be
+ * written. Throws where the copy does not run either: the binaries are made for glibc, for
+ * instance.
  */
 export async function runnableBinaries(native: string, user: User | undefined): Promise<string> {
   await makeLinks(native)

@@ -1,7 +1,6 @@
 import httpClientException from '@adyen/api-library/lib/src/httpClient/httpClientException.js'
 import t from 'tap'
-import { AdyenOutcomeUnknown } from '../../src/adyen/adyen.transport.ts'
-import { readError } from '../../src/adyen/answer.ts'
+import { AdyenOutcomeUnknown, readError } from '../../src/adyen/answer.ts'
 
 const HttpClientException = httpClientException.default
 

@@ -1,6 +1,8 @@
 import type { Scope } from '../../src/clients/client.ts'
 
-/** A route that needs a key: with these ids and this body it gets past everything but its own work. */
+/**
+ * A route that needs a key: with these ids and this body it gets past everything but its own work.
+ */
 export type Route = {
   method: string
   /** As the OpenAPI document has it. */

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { applyEvent, type Book, type Effect } from '../../src/payments/apply.ts'
+import { applyEvent, type Effect } from '../../src/payments/apply.ts'
+import type { Book } from '../../src/payments/book.ts'
 import { type Payment, type PaymentStatus, statuses } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {

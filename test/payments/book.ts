@@ -1,4 +1,4 @@
-import type { Book, Context } from '../../src/payments/apply.ts'
+import type { Book, Context } from '../../src/payments/book.ts'
 import { isFinished, type Payment, type PaymentStatus } from '../../src/payments/payment.ts'
 import type { CardFace, Failure, ProviderEvent } from '../../src/provider.ts'
 

@@ -70,7 +70,8 @@ t.test('creating a payment', async (t) => {
   t.test('201 again, byte for byte, when the key is repeated in another spelling', async (t) => {
     const key = newKey()
     const first = await create({ metadata: { a: '1', b: '2' } }, key)
-    const spelled = `{ "metadata": {"b":"2","a":"1"}, ${JSON.stringify(paymentBody(accountId)).slice(1)}`
+    const rest = JSON.stringify(paymentBody(accountId)).slice(1)
+    const spelled = `{ "metadata": {"b":"2","a":"1"}, ${rest}`
     const again = await call('POST', '/v1/payments', { body: spelled, idempotencyKey: key })
     t.equal(again.status, 201)
     t.equal(again.text, first.text)

@@ -1,0 +1,527 @@
+import { createHmac } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import t from 'tap'
+import { type Call, hmacKey, merchantAccount, newAccountId, testService } from '../service.ts'
+
+const secondKey = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
+
+type Item = Record<string, unknown> & { additionalData?: Record<string, unknown> | null }
+
+let references = 0
+function newReference(): string {
+  references += 1
+  return `PSP${String(references).padStart(13, 'X')}`
+}
+
+function item(changes: Item = {}): Item {
+  return {
+    pspReference: newReference(),
+    merchantAccountCode: merchantAccount,
+    merchantReference: 'pay_unknown',
+    amount: { currency: 'GBP', value: 2500 },
+    eventCode: 'AUTHORISATION',
+    eventDate: '2026-01-01T00:00:00+01:00',
+    success: 'true',
+    reason: '',
+    ...changes
+  }
+}
+
+/** Signed by the specification of Adyen, apart from our own code. */
+function signatureOf(one: Item, key = hmacKey): string {
+  const amount = (one.amount ?? {}) as { value?: unknown; currency?: unknown }
+  const text = [
+    one.pspReference,
+    one.originalReference,
+    one.merchantAccountCode,
+    one.merchantReference,
+    amount.value,
+    amount.currency,
+    one.eventCode,
+    one.success
+  ]
+    .map((value) => value ?? '')
+    .join(':')
+  return createHmac('sha256', Buffer.from(key, 'hex')).update(text).digest('base64')
+}
+
+const signed = (one: Item, key = hmacKey): Item => ({
+  ...one,
+  additionalData: { ...one.additionalData, hmacSignature: signatureOf(one, key) }
+})
+const withSignature = (one: Item, hmacSignature: unknown): Item => ({
+  ...one,
+  additionalData: { hmacSignature }
+})
+const envelope = (items: unknown[], live: unknown = 'false') => ({
+  live,
+  notificationItems: items.map((one) => ({ NotificationRequestItem: one }))
+})
+
+t.test('what Adyen sends', async (t) => {
+  const { call, createPayment, db, until } = await testService(t)
+  const send = (body: unknown, options: Call = {}) =>
+    call('POST', '/webhooks/adyen', { key: null, body, ...options })
+  const countRows = async () =>
+    (await sql<{ count: number }>`select count(*) from notification`.execute(db)).rows[0]?.count
+  const rowOf = async (psp: unknown) =>
+    (await call('GET', '/v1/notifications?limit=100')).body.data.find(
+      (one: { pspReference: string }) => one.pspReference === psp
+    )
+  /** The notification once `isDone`; gives up after 5 s. */
+  async function settled(
+    psp: unknown,
+    isDone = (one: { status: string }) => one.status !== 'received'
+  ) {
+    for (let tries = 0; tries < 500; tries++) {
+      const found = await rowOf(psp)
+      if (found !== undefined && isDone(found)) return found
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    throw new Error(`not in time: ${JSON.stringify(await rowOf(psp))}`)
+  }
+
+  t.test('202 [accepted] for a signed item, which is kept and applied', async (t) => {
+    const { id } = await createPayment()
+    const one = signed(item({ merchantReference: id }))
+    const answer = await send(envelope([one]))
+    t.equal(answer.status, 202)
+    t.equal(answer.text, '[accepted]')
+    const payment = await until(id, ({ status }) => status === 'captured')
+    t.equal(payment.provider.reference, one.pspReference)
+    const kept = await settled(one.pspReference)
+    t.match(kept, {
+      eventCode: 'AUTHORISATION',
+      success: true,
+      reference: id,
+      merchantAccount,
+      live: false,
+      status: 'applied',
+      fault: null
+    })
+    t.notMatch(JSON.stringify(kept), 'hmacSignature', 'the signature is nobody’s business')
+  })
+
+  t.test('401 where the signature is not that of a current key, and nothing is kept', async (t) => {
+    const before = await countRows()
+    const one = item()
+    const genuine = signatureOf(one)
+    const bytes = Buffer.from(genuine, 'base64')
+    const wrong: Record<string, unknown> = {
+      'another key': signatureOf(one, secondKey),
+      'another text': signatureOf({ ...one, success: 'false' }),
+      empty: '',
+      null: null,
+      'a number': 5,
+      'a list': [genuine],
+      hexadecimal: bytes.toString('hex'),
+      base64url: `${genuine.slice(0, -2)}_=`,
+      'without padding': genuine.slice(0, -1),
+      'with a space': `${genuine} `,
+      'with a line feed': `${genuine}\n`,
+      'one byte short': bytes.subarray(1).toString('base64'),
+      'one byte long': Buffer.concat([bytes, Buffer.of(0)]).toString('base64'),
+      // The last character of 32 bytes has bits that lenient decoders pass over.
+      'not canonical': genuine.replace(
+        /.=$/,
+        (end) => `${String.fromCharCode(end.charCodeAt(0) + 1)}=`
+      ),
+      twice: genuine + genuine
+    }
+    for (const [name, signature] of Object.entries(wrong)) {
+      const answer = await send(envelope([withSignature(one, signature)]))
+      t.equal(answer.status, 401, name)
+      t.equal(answer.body.code, 'unauthenticated', name)
+    }
+    for (const additionalData of [undefined, null, {}, 'text', []]) {
+      t.equal((await send(envelope([{ ...one, additionalData } as Item]))).status, 401)
+    }
+    t.equal(await countRows(), before)
+  })
+
+  t.test('401 where any of the signed fields was changed', async (t) => {
+    const one = signed(item({ originalReference: 'ORIGINAL' }))
+    for (const [name, value] of Object.entries({
+      pspReference: 'OTHER',
+      originalReference: 'OTHER',
+      merchantAccountCode: 'OTHER',
+      merchantReference: 'OTHER',
+      amount: { currency: 'GBP', value: 2501 },
+      eventCode: 'REFUND',
+      success: 'false'
+    })) {
+      t.equal((await send(envelope([{ ...one, [name]: value }]))).status, 401, name)
+    }
+    const other = { ...one, amount: { currency: 'EUR', value: 2500 } }
+    t.equal((await send(envelope([other]))).status, 401)
+    t.equal(
+      (await send(envelope([{ ...one, reason: 'not signed', paymentMethod: 'mc' }]))).status,
+      202
+    )
+  })
+
+  t.test('one bad item of several: 401, and none is kept', async (t) => {
+    const before = await countRows()
+    for (const place of [0, 1, 2]) {
+      const items: unknown[] = [signed(item()), signed(item()), signed(item())]
+      items[place] = item()
+      t.equal((await send(envelope(items))).status, 401)
+      items[place] = null
+      t.equal((await send(envelope(items))).status, 401)
+    }
+    t.equal(await countRows(), before)
+    t.equal((await send(envelope([signed(item()), signed(item())]))).status, 202)
+    t.equal(await countRows(), (before ?? 0) + 2)
+  })
+
+  t.test('401 for a body that is none of the standard ones', async (t) => {
+    const before = await countRows()
+    const one = signed(item())
+    const token = { type: 'recurring.token.created', data: { merchantAccount }, version: '1' }
+    const bodies: unknown[] = [
+      {},
+      '[]',
+      'null',
+      '"text"',
+      '5',
+      envelope([]),
+      { notificationItems: 'x' },
+      { notificationItems: [one] },
+      { notificationItems: [null] },
+      { notificationItems: [{ NotificationRequestItem: [] }] },
+      token,
+      envelope([signed(item({ pspReference: 5 }))]),
+      envelope([signed(item({ eventCode: null }))]),
+      envelope([signed(item({ amount: null }))]),
+      envelope([signed(item({ amount: { currency: 'GBP' } }))]),
+      envelope([signed(item({ success: 'maybe' }))]),
+      `{"live":"false","notificationItems":${'['.repeat(30_000)}${']'.repeat(30_000)}}`
+    ]
+    for (const [place, body] of bodies.entries()) {
+      t.equal((await send(body)).status, 401, `${place}`)
+    }
+    t.equal((await send('{broken')).status, 400)
+    t.equal((await send('a=b', { headers: { 'content-type': 'text/plain' } })).status, 415)
+    t.equal(await countRows(), before)
+  })
+
+  t.test('413 above 1 MiB, 202 below it', async (t) => {
+    const large = (size: number) =>
+      envelope([signed(item({ additionalData: { padding: 'x'.repeat(size) } }))])
+    t.equal((await send(large(1024 * 1024))).status, 413)
+    t.equal((await send(large(1000 * 1024))).status, 202)
+  })
+
+  t.test('what no database holds does not keep an item from being kept', async (t) => {
+    const one = signed(
+      item({
+        merchantReference: 'a\u0000b',
+        reason: 'NUL \u0000, lone \ud800, backslash \\u0000',
+        additionalData: { 'n\u0000ame': '\u0000', deep: { list: ['\udc00'] } }
+      })
+    )
+    t.equal((await send(envelope([one]))).status, 202)
+    const kept = await settled(one.pspReference)
+    t.equal(kept.reference, 'a\ufffdb')
+    t.equal(kept.item.reason, 'NUL \ufffd, lone \ufffd, backslash \\u0000')
+  })
+
+  t.test('a reference that looks like a card number: accepted, and kept hidden', async (t) => {
+    const one = signed(
+      item({ additionalData: { networkTxReference: '341111111111111', n: '4111 1111 1111 1111' } })
+    )
+    t.equal((await send(envelope([one]))).status, 202)
+    const kept = await settled(one.pspReference)
+    t.match(kept.item.additionalData, {
+      networkTxReference: '[card number]',
+      n: '[card number]'
+    })
+  })
+
+  t.test('text is taken as it was signed, not brought to NFC', async (t) => {
+    const one = signed(item({ merchantReference: 'cafe\u0301' }))
+    t.equal((await send(envelope([one]))).status, 202)
+    t.equal((await settled(one.pspReference)).reference, 'cafe\u0301')
+  })
+
+  t.test('success and live may be text or truth values, an amount text or a number', async (t) => {
+    for (const changes of [
+      { success: true },
+      { success: false },
+      { success: 'false' },
+      { amount: { currency: 'GBP', value: '2500' } }
+    ]) {
+      const one = signed(item(changes))
+      t.equal((await send(envelope([one], false))).status, 202)
+      t.equal((await settled(one.pspReference)).success, String(one.success) === 'true')
+    }
+  })
+
+  t.test('of another merchant account or platform: kept as foreign, not applied', async (t) => {
+    const { id } = await createPayment()
+    const foreign = signed(item({ merchantReference: id, merchantAccountCode: 'OtherMerchant' }))
+    const live = signed(item({ merchantReference: id }))
+    const alsoLive = signed(item({ merchantReference: id }))
+    t.equal((await send(envelope([foreign]))).status, 202)
+    t.equal((await send(envelope([live], 'true'))).status, 202)
+    t.equal((await send(envelope([alsoLive], true))).status, 202)
+    t.match(await settled(foreign.pspReference), {
+      status: 'foreign',
+      merchantAccount: 'OtherMerchant'
+    })
+    t.match(await settled(live.pspReference), { status: 'foreign', live: true })
+    t.match(await settled(alsoLive.pspReference), { status: 'foreign', live: true })
+    t.equal((await call('GET', `/v1/payments/${id}`)).body.status, 'pending')
+  })
+
+  t.test('a code that is not known is kept and ignored', async (t) => {
+    const { id } = await createPayment()
+    for (const eventCode of ['REPORT_AVAILABLE', 'SOMETHING_NEW', '']) {
+      const one = signed(item({ merchantReference: id, eventCode }))
+      t.equal((await send(envelope([one]))).status, 202)
+      t.match(await settled(one.pspReference), { status: 'ignored', eventCode })
+    }
+    t.equal((await call('GET', `/v1/payments/${id}`)).body.status, 'pending')
+  })
+
+  t.test('for a payment that is not known yet: waiting, then applied once it is', async (t) => {
+    const accountId = newAccountId()
+    await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+    const known = await createPayment({ accountId })
+    const id = 'pay_00000000000later'
+    const one = signed(item({ merchantReference: id }))
+    t.equal((await send(envelope([one]))).status, 202)
+    t.equal((await settled(one.pspReference)).status, 'waiting')
+    await db.transaction().execute(async (tx) => {
+      await sql`insert into payment select * from jsonb_populate_record(null::payment,
+        (select to_jsonb(p) || jsonb_build_object('id', ${id}::text, 'provider_session', 'later')
+          from payment p where id = ${known.id}))`.execute(tx)
+      await sql`insert into payment_event (payment_id, sequence, type, data)
+        values (${id}, 1, 'payment.created', '{}')`.execute(tx)
+    })
+    const { body } = await call('GET', `/v1/notifications?status=waiting&reference=${id}`)
+    await call('POST', `/v1/notifications/${body.data[0].id}/retry`, { idempotencyKey: 'later' })
+    t.equal((await settled(one.pspReference, ({ status }) => status === 'applied')).fault, null)
+    t.equal((await call('GET', `/v1/payments/${id}`)).body.status, 'captured')
+  })
+
+  t.test('20 at once of the same item are one, and move money once', async (t) => {
+    const { id, accountId } = await createPayment()
+    const one = signed(item({ merchantReference: id }))
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(envelope([one, one]))))
+    for (const { status } of answers) t.equal(status, 202)
+    await until(id, ({ status }) => status === 'captured')
+    const { rows } =
+      await sql`select 1 from notification where psp_reference = ${one.pspReference}`.execute(db)
+    t.equal(rows.length, 1)
+    const { body } = await call('GET', `/v1/accounts/${accountId}`)
+    t.equal(body.balance.credit.value, 2500)
+  })
+
+  t.test('the same fact with another date or reason is kept beside the first', async (t) => {
+    const { id, accountId } = await createPayment()
+    const one = item({ merchantReference: id })
+    await send(envelope([signed(one)]))
+    await send(envelope([signed({ ...one, eventDate: '2026-01-02T00:00:00+01:00' })]))
+    await send(envelope([signed({ ...one, reason: 'other' })]))
+    await until(id, ({ status }) => status === 'captured')
+    const { rows } =
+      await sql`select 1 from notification where psp_reference = ${one.pspReference}`.execute(db)
+    t.equal(rows.length, 3)
+    const { body } = await call('GET', `/v1/accounts/${accountId}`)
+    t.equal(body.balance.credit.value, 2500)
+  })
+
+  t.test('an item that cannot be applied is parked, the others of its request go on', async (t) => {
+    const payments = [await createPayment(), await createPayment(), await createPayment()]
+    const items = payments.map(({ id }) => signed(item({ merchantReference: id })))
+    // No account of money holds it: neither the translation nor the database takes these two.
+    const poison = [
+      signed(item({ merchantReference: payments[1].id, amount: { currency: 'POUND', value: 1 } })),
+      signed(item({ merchantReference: payments[1].id, amount: { currency: 'ISK', value: 101 } }))
+    ]
+    const last = items.pop() as Item
+    t.equal((await send(envelope([items[0], ...poison, items[1], last]))).status, 202)
+    for (const { id } of payments) await until(id, ({ status }) => status === 'captured')
+    for (const one of poison) {
+      const tried = await settled(
+        one.pspReference,
+        (found) => (found as never as { tries: number }).tries > 0
+      )
+      t.equal(tried.status, 'received', 'it is tried again')
+      t.type(tried.fault, 'string')
+      await sql`update notification set tries = 5, due_at = now()
+        where psp_reference = ${one.pspReference}`.execute(db)
+      const parked = await settled(one.pspReference)
+      t.match(parked, { status: 'parked', tries: 6 })
+      t.type(parked.fault, 'string')
+    }
+    t.same(await unbalanced(), [])
+  })
+
+  async function unbalanced() {
+    const { rows } = await sql`select payment_id from ledger_transfer where posting = 'payment'
+      group by 1 having count(*) > 1`.execute(db)
+    return rows
+  }
+
+  t.test('GET /v1/notifications: newest first, by status, code and reference', async (t) => {
+    const { id } = await createPayment()
+    const sent = [
+      signed(item({ merchantReference: id, success: 'false', reason: 'Refused' })),
+      signed(item({ merchantReference: id, eventCode: 'REPORT_AVAILABLE' })),
+      signed(item({ merchantReference: id, merchantAccountCode: 'Other' }))
+    ]
+    for (const one of sent) {
+      await send(envelope([one]))
+      await settled(one.pspReference)
+    }
+    const find = async (query: string) =>
+      (await call('GET', `/v1/notifications?reference=${id}${query}`)).body.data.map(
+        ({ pspReference }: { pspReference: string }) => pspReference
+      )
+    const [refused, report, foreign] = sent.map(({ pspReference }) => pspReference)
+    t.same(await find(''), [foreign, report, refused])
+    t.same(await find('&status=ignored'), [report])
+    t.same(await find('&status=foreign'), [foreign])
+    t.same(await find('&eventCode=AUTHORISATION'), [foreign, refused])
+    t.same(await find('&eventCode=AUTHORISATION&status=applied'), [refused])
+    t.same(await find('&status=parked'), [])
+    t.equal((await call('GET', '/v1/notifications?status=lost')).status, 400)
+    const first = await call('GET', `/v1/notifications?reference=${id}&limit=2`)
+    t.match(first.headers.get('link'), /rel="next"/)
+    t.same(await find(`&limit=2&cursor=${first.body.nextCursor}`), [refused])
+  })
+
+  t.test('POST retry: 202 and due at once; 404, 409, 422', async (t) => {
+    const one = signed(item({ merchantReference: 'pay_nobodys' }))
+    await send(envelope([one]))
+    const { id } = await settled(one.pspReference)
+    const retry = (of: string, idempotencyKey = 'retry-1') =>
+      call('POST', `/v1/notifications/${of}/retry`, { idempotencyKey })
+    const first = await retry(id)
+    t.equal(first.status, 202)
+    t.match(first.body, { id, status: 'received', fault: null, tries: 0 })
+    t.equal((await settled(one.pspReference)).status, 'waiting', 'it was tried')
+    const again = await retry(id)
+    t.equal(again.status, 202)
+    t.equal(again.text, first.text)
+    t.equal(again.headers.get('idempotent-replayed'), 'true')
+    const other = signed(item({ eventCode: 'REPORT_AVAILABLE' }))
+    await send(envelope([other]))
+    const ignored = await settled(other.pspReference)
+    const reused = await retry(ignored.id)
+    t.same([reused.status, reused.body.code], [422, 'idempotency_key_reused'])
+    const settledAlready = await retry(ignored.id, 'retry-2')
+    t.same([settledAlready.status, settledAlready.body.code], [409, 'notification_not_retryable'])
+    const unknown = await retry('ntf_0000000000000000', 'retry-3')
+    t.same([unknown.status, unknown.body.code], [404, 'notification_not_found'])
+    await sql`update notification set status = 'parked', fault = 'a fault', due_at = null, tries = 6
+      where id = ${id}`.execute(db)
+    t.equal((await retry(id, 'retry-4')).status, 202, 'a parked one may be tried too')
+    const storm = await Promise.all(Array.from({ length: 10 }, () => retry(id, 'retry-5')))
+    for (const { status, body } of storm) {
+      t.ok(status === 202 || body.code === 'notification_not_retryable')
+    }
+  })
+})
+
+t.test('keys are rotated: any current one will do', async (t) => {
+  const { call } = await testService(t, { hmacKeys: [secondKey, hmacKey] })
+  const send = (one: Item) => call('POST', '/webhooks/adyen', { key: null, body: envelope([one]) })
+  t.equal((await send(signed(item(), hmacKey))).status, 202)
+  t.equal((await send(signed(item(), secondKey))).status, 202)
+  t.equal((await send(signed(item(), hmacKey.replace('a', 'b')))).status, 401)
+})
+
+t.test('basic auth, where it is configured', async (t) => {
+  const adyen = { webhookUser: 'adyen', webhookPassword: 'pass:word' } as never
+  const { call, db } = await testService(t, { adyen })
+  const send = (authorization: string | undefined, one = signed(item())) =>
+    call('POST', '/webhooks/adyen', {
+      key: null,
+      body: envelope([one]),
+      ...(authorization !== undefined && { headers: { authorization } })
+    })
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+  const wrong = ['', 'adyen', 'adyen:', 'adyen:pass', 'Adyen:pass:word', ':', 'adyen:pass:word ']
+  for (const text of wrong) t.equal((await send(basic(text))).status, 401, text)
+  for (const header of [undefined, '', 'Basic', 'Bearer x']) {
+    t.equal((await send(header)).status, 401)
+  }
+  const { rows } = await sql`select 1 from notification`.execute(db)
+  t.equal(rows.length, 0)
+  t.equal((await send(basic('adyen:pass:word'))).status, 202)
+  t.equal((await send(basic('adyen:pass:word'), item())).status, 401, 'and it must be signed')
+})
+
+const specs = process.env.ADYEN_SPECS
+t.test(
+  "every example of Adyen's OpenAPI document of webhooks",
+  { skip: specs === undefined && 'ADYEN_SPECS does not name the folder of the documents' },
+  async (t) => {
+    const { call } = await testService(t)
+    const file = join(specs as string, 'Webhooks-v1.json')
+    const examples = examplesOf(JSON.parse(await readFile(file, 'utf8')))
+    t.ok(examples.length >= 39)
+    const findAll = async () => {
+      const found: Array<{ pspReference: string; status: string; eventCode: string }> = []
+      let next: string | null = '/v1/notifications?limit=100'
+      while (next !== null) {
+        const { body, headers } = await call('GET', next)
+        found.push(...body.data)
+        next = /<([^>]+)>/.exec(headers.get('link') ?? '')?.[1] ?? null
+      }
+      return found
+    }
+    for (const [mine, live] of [
+      [true, 'false'],
+      [false, undefined]
+    ] as const) {
+      for (const { name, body } of examples) {
+        const items = body.notificationItems.map(({ NotificationRequestItem: one }) =>
+          signed({ ...one, ...(mine && { merchantAccountCode: merchantAccount }) })
+        )
+        const sent = envelope(items, live ?? body.live)
+        const answer = await call('POST', '/webhooks/adyen', { key: null, body: sent })
+        t.equal(answer.status, 202, name)
+        const found = await findAll()
+        for (const { pspReference, eventCode } of items) {
+          const kept = found.filter(
+            (one) => one.pspReference === pspReference && one.eventCode === eventCode
+          )
+          t.ok(kept.length > 0, `${name} is kept`)
+          if (!mine)
+            t.ok(
+              kept.some(({ status }) => status === 'foreign'),
+              `${name} is foreign`
+            )
+          else
+            t.ok(
+              kept.some(({ status }) => status !== 'foreign'),
+              `${name} is ours`
+            )
+        }
+      }
+    }
+    t.same(
+      (await findAll()).filter(({ status }) => status === 'parked'),
+      []
+    )
+  }
+)
+
+type Example = {
+  name: string
+  body: { live: unknown; notificationItems: Array<{ NotificationRequestItem: Item }> }
+}
+
+/** Every value in the document that is a webhook's body. */
+function examplesOf(node: unknown, name = ''): Example[] {
+  if (typeof node !== 'object' || node === null) return []
+  const { notificationItems } = node as { notificationItems?: unknown }
+  if (Array.isArray(notificationItems)) return [{ name, body: node as Example['body'] }]
+  return Object.entries(node).flatMap(([key, value]) => examplesOf(value, `${name}/${key}`))
+}

@@ -1,0 +1,547 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import t, { type Test } from 'tap'
+import { type AdyenOptions, createAdyenProvider } from '../../src/adyen/adyen.provider.ts'
+import type { HostedPageRequest, Provider } from '../../src/provider.ts'
+import { startSimulator } from '../../src/simulator/simulator.ts'
+
+const merchantAccount = 'TestMerchant'
+const apiKey = 'test-adyen-api-key'
+const trace = {
+  'x-request-id': 'req-1',
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+}
+
+let payments = 0
+function newRequest(changes: Partial<HostedPageRequest> = {}): HostedPageRequest {
+  payments += 1
+  const paymentId = `pay_${String(payments).padStart(16, '0')}`
+  return {
+    key: `${paymentId}.session.1`,
+    paymentId,
+    accountId: 7,
+    amount: { currency: 'GBP', value: 2500 },
+    returnUrl: `https://pay.example/return/${paymentId}`,
+    expiresAt: new Date(Date.now() + 3_600_000),
+    capture: 'automatic',
+    saveCard: 'never',
+    customer: null,
+    metadata: null,
+    ...changes
+  }
+}
+
+function newProvider(t: Test, checkoutUrl: string, options: Partial<AdyenOptions> = {}) {
+  const provider = createAdyenProvider({
+    environment: 'TEST',
+    apiKey,
+    merchantAccount,
+    timeoutMs: 5_000,
+    checkoutUrl,
+    ...options
+  })
+  t.teardown(() => provider.close())
+  return provider
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a test finds is what it asserts.
+type Json = any
+
+/** A simulator without anybody to send webhooks to, and a provider of it. */
+async function startPair(t: Test, options: Partial<AdyenOptions> = {}) {
+  const simulator = await startSimulator({
+    port: 0,
+    apiKey,
+    merchantAccount,
+    hmacKey: '0123456789abcdef'.repeat(4),
+    webhookUrl: 'http://127.0.0.1:1/webhooks/adyen',
+    retryDelaysMs: []
+  })
+  t.teardown(() => simulator.close())
+  const control = async (method: string, path: string, body?: unknown): Promise<Json> => {
+    const response = await fetch(`${simulator.url}/_simulator${path}`, {
+      method,
+      ...(body !== undefined && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body)
+      })
+    })
+    return await response.json()
+  }
+  return {
+    provider: newProvider(t, simulator.url, options),
+    url: simulator.url,
+    control,
+    setFaults: (api: object) => control('PUT', '/faults', { api }),
+    lastRequest: async () => (await control('GET', '/requests')).at(-1)
+  }
+}
+
+/** A server in Adyen's place that gives every call the same answer. */
+async function startStub(t: Test, answer: (body: Json, url: string) => [number, unknown]) {
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const part of request) text += part
+    const [status, body] = answer(text === '' ? undefined : JSON.parse(text), request.url ?? '')
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(body === undefined ? undefined : JSON.stringify(body))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const checkoutUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return newProvider(t, checkoutUrl)
+}
+
+async function openPage(provider: Provider, request: HostedPageRequest) {
+  const answer = await provider.createHostedPage(request)
+  if (answer.outcome !== 'done') throw new Error(JSON.stringify(answer))
+  return answer.value
+}
+
+t.test('a page is opened, for cards only, under the stored key', async (t) => {
+  const { provider, url, lastRequest } = await startPair(t)
+  const request = newRequest()
+  const { session, url: page } = await openPage(provider, request)
+  t.match(session, /^CS/)
+  t.ok(page.startsWith(url))
+  const { body, headers, path, method } = await lastRequest()
+  t.same([method, path], ['POST', '/v72/sessions'])
+  t.equal(headers['idempotency-key'], request.key)
+  t.same(body, {
+    merchantAccount,
+    amount: request.amount,
+    reference: request.paymentId,
+    returnUrl: request.returnUrl,
+    mode: 'hosted',
+    expiresAt: request.expiresAt.toISOString(),
+    allowedPaymentMethods: ['scheme'],
+    shopperReference: 'account-7',
+    shopperInteraction: 'Ecommerce',
+    storePaymentMethodMode: 'disabled',
+    captureDelayHours: 0
+  })
+})
+
+t.test('who asks is passed on, in this call and not in the next', async (t) => {
+  const { provider, lastRequest } = await startPair(t)
+  await provider.createHostedPage(newRequest(), trace)
+  t.match((await lastRequest()).headers, trace)
+  await provider.createHostedPage(newRequest())
+  const { headers } = await lastRequest()
+  t.same([headers.traceparent, headers['x-request-id']], [undefined, undefined])
+})
+
+t.test('the same key opens the same page', async (t) => {
+  const { provider } = await startPair(t)
+  const request = newRequest()
+  t.same(await openPage(provider, request), await openPage(provider, request))
+  t.not(
+    (await openPage(provider, newRequest())).session,
+    (await openPage(provider, request)).session
+  )
+})
+
+t.test('what a payment asks for is what the page is asked for', async (t) => {
+  const { provider, lastRequest } = await startPair(t)
+  const sent = async (changes: Partial<HostedPageRequest>) => {
+    await openPage(provider, newRequest(changes))
+    return (await lastRequest()).body
+  }
+  const manual = await sent({ capture: 'manual' })
+  t.same(manual.additionalData, { manualCapture: 'true' })
+  t.notOk('captureDelayHours' in manual)
+  t.match(await sent({ saveCard: 'ask' }), {
+    storePaymentMethodMode: 'askForConsent',
+    recurringProcessingModel: 'CardOnFile'
+  })
+  t.match(await sent({ saveCard: 'always' }), {
+    storePaymentMethodMode: 'enabled',
+    recurringProcessingModel: 'CardOnFile'
+  })
+  t.notOk('recurringProcessingModel' in (await sent({ saveCard: 'never' })))
+  t.match(await sent({ metadata: { basket: '7' } }), { metadata: { basket: '7' } })
+  t.match(await sent({ amount: { currency: 'CLP', value: 1500 } }), {
+    amount: { currency: 'CLP', value: 150_000 }
+  })
+  const customer = {
+    reference: 'C-1',
+    email: 'a@example.com',
+    phone: '+44 (0)20 7946-0958',
+    locale: 'en-GB',
+    countryCode: 'GB'
+  }
+  t.match(await sent({ customer }), {
+    shopperEmail: 'a@example.com',
+    telephoneNumber: '+4402079460958',
+    shopperLocale: 'en-GB',
+    countryCode: 'GB'
+  })
+})
+
+t.test('only what Adyen’s minor units can hold can be expressed', async (t) => {
+  const provider = newProvider(t, 'http://127.0.0.1:1')
+  t.ok(provider.canExpress({ currency: 'GBP', value: 1 }))
+  t.ok(provider.canExpress({ currency: 'IDR', value: 100 }))
+  t.notOk(provider.canExpress({ currency: 'IDR', value: 101 }))
+})
+
+const sameKey = { outcome: 'unknown', retry: 'same_key' }
+const newKey = { outcome: 'unknown', retry: 'new_key' }
+const rejected = { outcome: 'rejected' }
+
+/** What goes wrong at Adyen, and how the call for a page and that for a reversal are read. */
+const faults: ReadonlyArray<[name: string, api: object, page: object, reversal: object]> = [
+  ['an invalid request', { status4xx: 422 }, rejected, rejected],
+  ['a wrong key', { status4xx: { status: 401 } }, rejected, rejected],
+  ['a conflict', { status4xx: { status: 409 } }, sameKey, sameKey],
+  ['a running call', { status4xx: { errorCode: '704' } }, sameKey, sameKey],
+  ['too many calls', { status4xx: { status: 429 } }, sameKey, sameKey],
+  ['an error that is stored', { status5xx: 500 }, newKey, sameKey],
+  ['an error that is transient', { status5xx: { transientError: true } }, sameKey, sameKey],
+  ['the page of a gateway', { html500: true }, newKey, sameKey],
+  ['half an answer', { truncate200: true }, sameKey, sameKey],
+  ['an empty answer', { emptyBody: true }, sameKey, sameKey],
+  ['a reset connection', { resetBeforeHeaders: true }, sameKey, sameKey],
+  ['a reset after the work', { resetBeforeHeaders: { afterWork: true } }, sameKey, sameKey],
+  ['no answer in time', { hangAfterWork: true }, sameKey, sameKey]
+]
+
+for (const [name, api, page, reversal] of faults) {
+  t.test(`${name}: how a page and a reversal go on`, async (t) => {
+    const { provider, control, setFaults } = await startPair(t, { timeoutMs: 400 })
+    const { session } = await openPage(provider, newRequest())
+    const { pspReference } = await control('POST', `/sessions/${session}/pay`, {})
+    await setFaults(api)
+    t.match(await provider.createHostedPage(newRequest()), page)
+    const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation: pspReference }
+    t.match(await provider.reverse(request), reversal)
+  })
+}
+
+t.test('after a lost answer the same key finds the page that was made', async (t) => {
+  for (const api of [
+    { truncate200: { times: 1 } },
+    { emptyBody: { times: 1 } },
+    { resetBeforeHeaders: { times: 1, afterWork: true } }
+  ]) {
+    const { provider, control, setFaults } = await startPair(t)
+    await setFaults(api)
+    const request = newRequest()
+    t.match(await provider.createHostedPage(request), sameKey)
+    t.match(await provider.createHostedPage(request), { outcome: 'done' })
+    t.equal((await control('GET', '/sessions')).length, 1, 'one page was made')
+  }
+})
+
+t.test('an answer without what makes a page leaves the outcome unknown', async (t) => {
+  const request = newRequest()
+  const whole = { id: 'CS1', url: 'https://page.example', reference: request.paymentId }
+  const without = (field: string) =>
+    Object.fromEntries(Object.entries(whole).filter(([name]) => name !== field))
+  for (const body of [
+    without('id'),
+    without('url'),
+    without('reference'),
+    { ...whole, reference: 'pay_of_another' },
+    { ...whole, id: 1 },
+    { ...whole, url: null },
+    { ...whole, expiresAt: 'never', amount: null },
+    {},
+    [],
+    undefined
+  ]) {
+    const provider = await startStub(t, () => [201, body])
+    const answer = await provider.createHostedPage(request)
+    const isWhole = (body as { amount?: null } | undefined)?.amount === null
+    t.match(answer, isWhole ? { outcome: 'done' } : sameKey, JSON.stringify(body))
+  }
+  const empty = await startStub(t, () => [204, undefined])
+  t.match(await empty.createHostedPage(request), sameKey, 'without content')
+})
+
+t.test('a reversal is asked for by the authorisation, under its key', async (t) => {
+  const { provider, control, lastRequest } = await startPair(t)
+  const { session } = await openPage(provider, newRequest())
+  const { pspReference: authorisation } = await control('POST', `/sessions/${session}/pay`, {})
+  const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation }
+  const answer = await provider.reverse(request)
+  t.match(answer, { outcome: 'done', value: { reference: String } })
+  const { path, body, headers } = await lastRequest()
+  t.equal(path, `/v72/payments/${authorisation}/reversals`)
+  t.same(body, { merchantAccount, reference: 'rev_1' })
+  t.equal(headers['idempotency-key'], request.key)
+  t.same(await provider.reverse(request), answer, 'the same key, the same answer')
+  t.match(
+    await provider.reverse({ ...request, key: 'rev_2.reversal.1', authorisation: 'NONE' }),
+    rejected
+  )
+})
+
+t.test('a reversal without a reference in the answer is unknown', async (t) => {
+  const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation: 'PSP' }
+  for (const [status, body] of [
+    [201, {}],
+    [201, { status: 'received' }],
+    [201, { pspReference: 1 }],
+    [204, undefined]
+  ] as const) {
+    const provider = await startStub(t, () => [status, body])
+    t.match(await provider.reverse(request), sameKey, JSON.stringify(body))
+  }
+})
+
+t.test('what stands in a reference can not lead to another call', async (t) => {
+  const urls: string[] = []
+  const provider = await startStub(t, (_body, url) => {
+    urls.push(url)
+    return [201, { pspReference: 'MOD' }]
+  })
+  await provider.reverse({ key: 'k', reversalId: 'rev_1', authorisation: 'A/../B?c#d' })
+  t.same(urls, ['/v72/payments/A%2F..%2FB%3Fc%23d/reversals'])
+})
+
+t.test('the result of a page', async (t) => {
+  /** Ends a page and answers what its return would bring. */
+  async function endedPage(
+    { provider, control }: Awaited<ReturnType<typeof startPair>>,
+    how: (session: string) => Promise<unknown>
+  ) {
+    const request = newRequest()
+    const { session } = await openPage(provider, request)
+    await how(session)
+    const sessions = await control('GET', '/sessions')
+    const { result, attempts } = sessions.find((one: Json) => one.id === session)
+    return { session, request, attempts, result: result.sessionResult as string }
+  }
+
+  t.test('of a paid one is the money, by its reference', async (t) => {
+    const pair = await startPair(t)
+    const { session, request, result, attempts } = await endedPage(pair, (session) =>
+      pair.control('POST', `/sessions/${session}/pay`, {})
+    )
+    const { paymentId, amount } = request
+    t.same(await pair.provider.findPageResult(session, result, paymentId, 2_000), {
+      outcome: 'paid',
+      authorisation: attempts[0].pspReference,
+      amount
+    })
+    const { path } = await pair.lastRequest()
+    t.equal(path, `/v72/sessions/${session}?sessionResult=${result}`, 'sent as it is')
+    t.same(
+      await pair.provider.findPageResult(session, result, 'pay_of_another', 2_000),
+      { outcome: 'open' },
+      'for another payment it says nothing'
+    )
+    t.same(await pair.provider.findPageResult('CS-other', result, paymentId, 2_000), {
+      outcome: 'open'
+    })
+    t.same(await pair.provider.findPageResult(session, 'forged', paymentId, 2_000), {
+      outcome: 'open'
+    })
+  })
+
+  t.test('of one that was refused too often is refused', async (t) => {
+    const pair = await startPair(t)
+    const { session, request, result } = await endedPage(pair, async (session) => {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        await pair.control('POST', `/sessions/${session}/pay`, { holderName: 'DECLINED' })
+      }
+    })
+    t.same(await pair.provider.findPageResult(session, result, request.paymentId, 2_000), {
+      outcome: 'refused'
+    })
+  })
+
+  t.test('of one that expired is open: its time ends it', async (t) => {
+    const pair = await startPair(t)
+    const { session, request, result } = await endedPage(pair, (session) =>
+      pair.control('POST', `/sessions/${session}/expire`)
+    )
+    t.same(await pair.provider.findPageResult(session, result, request.paymentId, 2_000), {
+      outcome: 'open'
+    })
+  })
+
+  t.test('where Adyen fails is open', async (t) => {
+    const pair = await startPair(t, { timeoutMs: 400 })
+    const { session, request, result } = await endedPage(pair, (session) =>
+      pair.control('POST', `/sessions/${session}/pay`, {})
+    )
+    for (const api of [
+      { status5xx: { times: 1 } },
+      { status4xx: { times: 1 } },
+      { html500: { times: 1 } },
+      { truncate200: { times: 1 } },
+      { emptyBody: { times: 1 } },
+      { resetBeforeHeaders: { times: 1 } },
+      { hangAfterWork: { times: 1 } }
+    ]) {
+      await pair.setFaults(api)
+      t.same(
+        await pair.provider.findPageResult(session, result, request.paymentId, 2_000),
+        { outcome: 'open' },
+        JSON.stringify(api)
+      )
+    }
+    t.match(await pair.provider.findPageResult(session, result, request.paymentId, 2_000), {
+      outcome: 'paid'
+    })
+  })
+
+  const answerOf = (changes: object) => ({
+    id: 'CS1',
+    status: 'completed',
+    reference: 'pay_1',
+    payments: [
+      { pspReference: 'PSP', resultCode: 'Authorised', amount: { currency: 'GBP', value: 2500 } }
+    ],
+    ...changes
+  })
+  const payment = answerOf({}).payments[0]
+  const money = { outcome: 'paid', authorisation: 'PSP', amount: { currency: 'GBP', value: 2500 } }
+  const readings: ReadonlyArray<[name: string, changes: object, result: object]> = [
+    ['completed', {}, money],
+    ['canceled', { status: 'canceled', payments: [] }, { outcome: 'cancelled' }],
+    ['refused', { status: 'refused', payments: undefined }, { outcome: 'refused' }],
+    ['expired', { status: 'expired', payments: [] }, { outcome: 'open' }],
+    ['active', { status: 'active' }, { outcome: 'open' }],
+    ['still pending', { status: 'paymentPending' }, { outcome: 'open' }],
+    ['of a status unknown', { status: 'other' }, { outcome: 'open' }],
+    ['of another session', { id: 'CS2' }, { outcome: 'open' }],
+    ['without id', { id: undefined }, { outcome: 'open' }],
+    ['of another payment', { reference: 'pay_2' }, { outcome: 'open' }],
+    ['without reference', { reference: undefined }, { outcome: 'open' }],
+    ['of another payment, cancelled', { reference: 'p', status: 'canceled' }, { outcome: 'open' }],
+    ['without payments', { payments: undefined }, { outcome: 'open' }],
+    ['with none', { payments: [] }, { outcome: 'open' }],
+    ['received only', { payments: [{ ...payment, resultCode: 'Received' }] }, { outcome: 'open' }],
+    ['without amount', { payments: [{ ...payment, amount: undefined }] }, { outcome: 'open' }],
+    ['without psp', { payments: [{ ...payment, pspReference: '' }] }, { outcome: 'open' }],
+    [
+      'with the second authorised',
+      { payments: [{ ...payment, pspReference: 'X', resultCode: 'Pending' }, payment] },
+      money
+    ],
+    [
+      'in Adyen’s own minor units',
+      { payments: [{ ...payment, amount: { currency: 'CLP', value: 150_000 } }] },
+      { ...money, amount: { currency: 'CLP', value: 1500 } }
+    ]
+  ]
+  for (const [name, changes, expected] of readings) {
+    t.test(`${name}: ${Object.values(expected)[0]}`, async (t) => {
+      const provider = await startStub(t, () => [200, answerOf(changes)])
+      t.same(await provider.findPageResult('CS1', 'result', 'pay_1', 2_000), expected)
+    })
+  }
+
+  t.test('a text that Adyen never writes is not sent on', async (t) => {
+    let calls = 0
+    const provider = await startStub(t, () => {
+      calls += 1
+      return [200, answerOf({})]
+    })
+    for (const text of [
+      '',
+      'a b',
+      'a&status=completed',
+      'a%2Fb',
+      'a#b',
+      'a\r\nx: y',
+      'ü',
+      'a'.repeat(8193)
+    ]) {
+      t.same(await provider.findPageResult('CS1', text, 'pay_1', 2_000), { outcome: 'open' })
+    }
+    t.equal(calls, 0)
+    t.same(await provider.findPageResult('CS1', 'Ab0+/=!_.~-', 'pay_1', 2_000), money)
+  })
+})
+
+t.test('every call is told: its name, how it went, and its time', async (t) => {
+  const calls: Array<{ operation: string; outcome: string; ms: number }> = []
+  const { provider, setFaults } = await startPair(t, { onCall: (call) => calls.push(call) })
+  await provider.createHostedPage(newRequest())
+  await setFaults({ status4xx: { times: 1 } })
+  await provider.createHostedPage(newRequest())
+  await provider.reverse({ key: 'k', reversalId: 'rev_1', authorisation: 'NONE' })
+  await provider.findPageResult('CS1', 'forged', 'pay_1', 2_000)
+  t.same(
+    calls.map(({ operation, outcome }) => [operation, outcome]),
+    [
+      ['sessions', 'done'],
+      ['sessions', 'rejected'],
+      ['reversals', 'rejected'],
+      ['session_result', 'open']
+    ]
+  )
+  t.ok(calls.every(({ ms }) => ms >= 0))
+})
+
+const specs = process.env.ADYEN_SPECS
+const noSpecs = 'ADYEN_SPECS does not name the folder of Adyen’s OpenAPI files'
+
+t.test(
+  'every request is valid by Adyen’s own description',
+  { skip: !specs && noSpecs },
+  async (t) => {
+    const text = await readFile(join(specs as string, 'CheckoutService-v72.json'), 'utf8')
+    const ajv = addFormats.default(new Ajv2020({ strict: false, allErrors: true }))
+    ajv.addSchema({ $id: 'adyen', ...JSON.parse(text) })
+    const validatorOf = (name: string) => {
+      const validate = ajv.getSchema(`adyen#/components/schemas/${name}`)
+      if (validate === undefined) throw new Error(`no schema ${name}`)
+      return validate
+    }
+    const session = validatorOf('CreateCheckoutSessionRequest')
+    t.notOk(session({ merchantAccount }), 'the description itself refuses what lacks a field')
+
+    const { provider, control, lastRequest } = await startPair(t)
+    const customers: HostedPageRequest['customer'][] = [
+      null,
+      {},
+      { reference: 'C-1' },
+      { email: 'a@example.com' },
+      { phone: '+44 20 7946 0958' },
+      { locale: 'en-GB', countryCode: 'GB' },
+      { reference: 'C', email: 'a@b.example', phone: '1', locale: 'nl-NL', countryCode: 'NL' }
+    ]
+    const metadata = [
+      null,
+      {},
+      Object.fromEntries(
+        Array.from({ length: 20 }, (_, place) => [`key-${place}`.padEnd(20, 'x'), 'y'.repeat(80)])
+      )
+    ]
+    for (const capture of ['automatic', 'manual'] as const) {
+      for (const saveCard of ['never', 'ask', 'always'] as const) {
+        for (const customer of customers) {
+          for (const pairs of metadata) {
+            const request = newRequest({ capture, saveCard, customer, metadata: pairs })
+            await openPage(provider, request)
+            const { body } = await lastRequest()
+            if (session(body)) continue
+            t.fail(`${ajv.errorsText(session.errors)}: ${JSON.stringify(body)}`)
+          }
+        }
+      }
+    }
+    t.pass('sessions, in all variations')
+
+    const [{ id }] = await control('GET', '/sessions')
+    const { pspReference } = await control('POST', `/sessions/${id}/pay`, {})
+    const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation: pspReference }
+    t.match(await provider.reverse(request), { outcome: 'done' })
+    const reversal = validatorOf('PaymentReversalRequest')
+    const { body } = await lastRequest()
+    t.ok(reversal(body), ajv.errorsText(reversal.errors))
+  }
+)

@@ -1,0 +1,372 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { type AdyenTransport, createTransport } from '../../src/adyen/adyen.transport.ts'
+import { AdyenOutcomeUnknown } from '../../src/adyen/answer.ts'
+
+const endpoint = 'https://checkout-test.adyen.com/v72/sessions'
+const apiKey = 'test-adyen-api-key'
+/** Long enough for whatever answers on loopback. */
+const deadlineMs = 5_000
+/** For what never answers. */
+const shortMs = 150
+
+type Seen = { method: string; url: string; headers: IncomingMessage['headers']; body: string }
+type Answer = (response: ServerResponse, seen: Seen) => void
+
+/** A server in Adyen's place, and a transport to it. */
+async function startPair(t: Test, answer: Answer, options: { deadlineMs?: number } = {}) {
+  const requests: Seen[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const part of request) body += part
+    const { method = '', url = '', headers } = request
+    const seen = { method, url, headers, body }
+    requests.push(seen)
+    answer(response, seen)
+  })
+  server.on('connection', (socket) => sockets.add(socket))
+  server.on('clientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const transport = createTransport({
+    apiKey,
+    deadlineMs: options.deadlineMs ?? deadlineMs,
+    origin
+  })
+  t.teardown(() => {
+    transport.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { transport, origin, requests, sockets }
+}
+
+const config = {}
+const post = (transport: AdyenTransport, options: object = {}, url = endpoint, body = '{"a":1}') =>
+  transport.request(url, body, config, true, options)
+
+const json = (status: number, body: unknown, headers: Record<string, string> = {}): Answer => {
+  return (response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers })
+    response.end(typeof body === 'string' ? body : JSON.stringify(body))
+  }
+}
+
+const unknown = (message: RegExp) => ({ constructor: AdyenOutcomeUnknown, message })
+
+async function failureOf(call: Promise<unknown>): Promise<Error & Record<string, unknown>> {
+  try {
+    await call
+  } catch (error) {
+    return error as Error & Record<string, unknown>
+  }
+  throw new Error('the call went well')
+}
+
+async function isUnknown(t: Test, call: Promise<unknown>, message: RegExp): Promise<void> {
+  const error = await failureOf(call)
+  t.ok(error instanceof AdyenOutcomeUnknown, `${error.name}: ${error.message}`)
+  t.match(error, unknown(message))
+}
+
+t.test(
+  'a call goes out with our key, our JSON and its length, and its answer comes back',
+  async (t) => {
+    const { transport, requests } = await startPair(t, json(201, { id: 'CS1' }))
+    t.equal(
+      await post(transport, { idempotencyKey: 'key' }, endpoint, '{"name":"Å"}'),
+      '{"id":"CS1"}'
+    )
+    t.match(requests, [
+      {
+        method: 'POST',
+        url: '/v72/sessions',
+        body: '{"name":"Å"}',
+        headers: {
+          'x-api-key': apiKey,
+          'content-type': 'application/json',
+          'content-length': '13',
+          'idempotency-key': 'key'
+        }
+      }
+    ])
+    t.equal(requests[0]?.headers['transfer-encoding'], undefined)
+  }
+)
+
+t.test('method and query are those of the library', async (t) => {
+  const { transport, requests } = await startPair(t, json(200, {}))
+  const params = { merchantAccount: 'A&B', shopperReference: 'c d' }
+  await post(transport, { method: 'GET', params }, endpoint, '')
+  t.match(requests, [
+    { method: 'GET', url: '/v72/sessions?merchantAccount=A%26B&shopperReference=c+d', body: '' }
+  ])
+})
+
+t.test('a server that never answers is cut off at the deadline', async (t) => {
+  const { transport } = await startPair(t, () => {}, { deadlineMs: shortMs })
+  await isUnknown(t, post(transport), /no answer within 150 ms/)
+})
+
+t.test('the deadline is for the whole: an answer that drips does not move it', async (t) => {
+  let written = 0
+  const drip: Answer = (response) => {
+    response.writeHead(201, { 'content-type': 'application/json' })
+    const timer = setInterval(() => {
+      written += 1
+      response.write(' ')
+    }, 20)
+    response.on('close', () => clearInterval(timer))
+  }
+  const { transport } = await startPair(t, drip, { deadlineMs: shortMs })
+  await isUnknown(t, post(transport), /no answer within 150 ms/)
+  t.ok(written > 0, 'it did drip')
+})
+
+t.test('headers alone are no answer', async (t) => {
+  const { transport } = await startPair(t, (response) => response.writeHead(201).flushHeaders(), {
+    deadlineMs: shortMs
+  })
+  await isUnknown(t, post(transport), /no answer/)
+})
+
+t.test('a connection that is reset before the headers leaves the outcome unknown', async (t) => {
+  const { transport } = await startPair(t, (response) => response.socket?.resetAndDestroy())
+  await isUnknown(t, post(transport), /ECONNRESET|hang up/)
+})
+
+t.test('a connection that is closed before the headers leaves the outcome unknown', async (t) => {
+  const { transport } = await startPair(t, (response) => response.socket?.end())
+  await isUnknown(t, post(transport), /hang up/)
+})
+
+t.test('a connection that is reset within the answer leaves the outcome unknown', async (t) => {
+  for (const headers of [{ 'content-length': '100' }, {}]) {
+    const { transport } = await startPair(t, (response) => {
+      response.writeHead(201, { 'content-type': 'application/json', ...headers })
+      response.write('{"id":', () => response.socket?.resetAndDestroy())
+    })
+    await isUnknown(t, post(transport), /aborted|ECONNRESET|terminated/)
+  }
+})
+
+t.test('an error whose answer is cut off leaves the outcome unknown', async (t) => {
+  const { transport } = await startPair(t, (response) => {
+    response.writeHead(422, { 'content-length': '100' })
+    response.write('{"status":422', () => response.socket?.destroy())
+  })
+  await isUnknown(t, post(transport), /aborted|ECONNRESET|terminated/)
+})
+
+t.test('nobody listening leaves the outcome unknown', async (t) => {
+  const { transport } = await startPair(t, json(200, {}))
+  const dead = createTransport({ apiKey, deadlineMs, origin: 'http://127.0.0.1:1' })
+  t.teardown(() => dead.close())
+  await isUnknown(t, post(dead), /ECONNREFUSED/)
+  t.equal(await post(transport), '{}', 'another transport is not concerned')
+})
+
+t.test('what does not speak HTTP leaves the outcome unknown', async (t) => {
+  const { transport } = await startPair(t, (response) => response.socket?.end('nonsense\r\n\r\n'))
+  await isUnknown(t, post(transport), /Parse Error/)
+})
+
+t.test('a success without a JSON object leaves the outcome unknown', async (t) => {
+  const whole = JSON.stringify({ id: 'CS1', url: 'https://example' })
+  const bodies: Record<string, string> = {
+    'an empty body': '',
+    'a body cut short': whole.slice(0, -5),
+    HTML: '<html><body>ok</body></html>',
+    'a text': '"ok"',
+    'a number': '1',
+    null: 'null',
+    'a list': '[]',
+    'the text ok': 'ok'
+  }
+  for (const [name, body] of Object.entries(bodies)) {
+    const { transport } = await startPair(t, json(200, body))
+    await t.test(name, (t) => isUnknown(t, post(transport), /without JSON/))
+  }
+})
+
+t.test('a success without content, as a deletion has it, is an empty text', async (t) => {
+  const { transport } = await startPair(t, (response) => response.writeHead(204).end())
+  t.equal(await post(transport, { method: 'DELETE' }, endpoint, ''), '')
+})
+
+t.test('an error keeps its status, whatever its body', async (t) => {
+  const bodies: Record<string, string> = {
+    JSON: JSON.stringify({ status: 200, errorCode: '101', message: 'Invalid' }),
+    'a problem': JSON.stringify({ title: 'Invalid', detail: 'more' }),
+    HTML: '<html>Bad Gateway</html>',
+    nothing: '',
+    'a text': '"str"',
+    null: 'null',
+    'a list': '[1]'
+  }
+  for (const [name, body] of Object.entries(bodies)) {
+    for (const status of [307, 308, 400, 401, 422, 429, 500, 502, 503]) {
+      const { transport } = await startPair(t, json(status, body))
+      const error = await failureOf(post(transport))
+      t.match(error, { name: 'HttpClientException', statusCode: status }, `${status}, ${name}`)
+    }
+  }
+})
+
+t.test('an error tells its code, its headers and what was said', async (t) => {
+  const body = { status: 500, errorCode: '14_030', message: 'Return URL is missing.' }
+  const { transport } = await startPair(t, json(422, body, { 'Transient-Error': 'true' }))
+  t.match(await failureOf(post(transport)), {
+    statusCode: 422,
+    errorCode: '14_030',
+    apiError: { message: 'Return URL is missing.' },
+    responseHeaders: { 'transient-error': 'true' }
+  })
+})
+
+t.test('a redirect is not followed, wherever it leads', async (t) => {
+  const { transport, requests, origin } = await startPair(t, (response, { url }) => {
+    if (url === '/v72/sessions') response.writeHead(308, { location: `${origin}/other` }).end()
+    else response.end('{}')
+  })
+  t.match(await failureOf(post(transport)), { statusCode: 308 })
+  t.equal(requests.length, 1)
+})
+
+t.test('an answer of more than 1 MiB is not read', async (t) => {
+  const large = JSON.stringify({ id: 'x'.repeat(1024 * 1024) })
+  const { transport } = await startPair(t, json(200, large))
+  await isUnknown(t, post(transport), /too large/)
+  const { transport: other } = await startPair(t, json(500, large))
+  await isUnknown(t, post(other), /too large/)
+})
+
+t.test('five calls one after another use one connection', async (t) => {
+  const { transport, requests, sockets } = await startPair(t, json(201, { id: 'CS1' }))
+  for (let call = 0; call < 5; call++) await post(transport)
+  t.equal(requests.length, 5)
+  t.equal(sockets.size, 1)
+})
+
+t.test('a connection is used again after an error with a whole answer', async (t) => {
+  const { transport, sockets } = await startPair(t, json(422, { status: 422 }))
+  for (let call = 0; call < 3; call++) await failureOf(post(transport))
+  t.equal(sockets.size, 1)
+})
+
+t.test('a connection that was cut off is not used again', async (t) => {
+  let isFirst = true
+  const { transport, sockets } = await startPair(
+    t,
+    (response) => {
+      if (!isFirst) return response.end('{"id":"CS1"}')
+      isFirst = false
+      return undefined
+    },
+    { deadlineMs: 500 }
+  )
+  await isUnknown(t, post(transport), /no answer/)
+  t.equal(await post(transport), '{"id":"CS1"}')
+  t.equal(sockets.size, 2)
+})
+
+t.test('calls at the same time each get their own answer', async (t) => {
+  const { transport } = await startPair(t, (response, { body }) => response.end(body))
+  const bodies = Array.from({ length: 50 }, (_, place) => `{"place":${place}}`)
+  t.same(await Promise.all(bodies.map((body) => post(transport, {}, endpoint, body))), bodies)
+})
+
+t.test(
+  'nothing of one call is in the next, even where the options are the same object',
+  async (t) => {
+    const { transport, requests } = await startPair(t, json(201, {}))
+    const options: Record<string, unknown> = {
+      idempotencyKey: 'first',
+      params: { page: '1' },
+      headers: { traceparent: '00-1' }
+    }
+    const before = structuredClone(options)
+    await post(transport, options)
+    t.same(options, before, 'the options are not written to')
+    delete options.idempotencyKey
+    delete options.params
+    options.headers = {}
+    await post(transport, options)
+    await post(transport)
+    t.match(requests[0], { url: '/v72/sessions?page=1', headers: { 'idempotency-key': 'first' } })
+    for (const request of requests.slice(1)) {
+      t.equal(request.url, '/v72/sessions')
+      t.equal(request.headers['idempotency-key'], undefined)
+      t.equal(request.headers.traceparent, undefined)
+      t.equal(request.headers['x-api-key'], apiKey)
+    }
+  }
+)
+
+t.test(
+  'the trace of a request is passed on, and no header can take the place of our key',
+  async (t) => {
+    const { transport, requests } = await startPair(t, json(200, {}))
+    const trace = {
+      'x-request-id': 'req-1',
+      traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    }
+    await post(transport, { headers: { ...trace, 'x-api-key': 'other' } })
+    await transport.getRaw(`${endpoint}/CS1`, trace, deadlineMs)
+    t.match(requests, [
+      { headers: { ...trace, 'x-api-key': apiKey } },
+      { headers: { ...trace, 'x-api-key': apiKey } }
+    ])
+  }
+)
+
+t.test('a raw GET sends path and query as they are, without body or type', async (t) => {
+  const { transport, requests } = await startPair(t, json(200, { id: 'CS1' }))
+  const result = 'X3XtfGC9!H4sI/AA+a==.~-_'
+  await transport.getRaw(`${endpoint}/CS1?sessionResult=${result}`, undefined, deadlineMs)
+  t.match(requests, [{ method: 'GET', url: `/v72/sessions/CS1?sessionResult=${result}`, body: '' }])
+  t.equal(requests[0]?.headers['content-type'], undefined)
+  t.equal(requests[0]?.headers['content-length'], undefined)
+})
+
+t.test('a raw GET has the shorter of two deadlines', async (t) => {
+  const { transport } = await startPair(t, () => {})
+  await isUnknown(t, transport.getRaw(endpoint, undefined, 50), /within 50 ms/)
+  const { transport: hasty } = await startPair(t, () => {}, { deadlineMs: shortMs })
+  await isUnknown(t, hasty.getRaw(endpoint, undefined, 60_000), /within 150 ms/)
+})
+
+t.test(
+  'our origin takes the place of Adyen’s, of the test platform and of the live one',
+  async (t) => {
+    const { transport, requests } = await startPair(t, json(200, {}))
+    for (const url of [
+      'https://checkout-test.adyen.com/v72/sessions',
+      'https://prefix-checkout-live.adyenpayments.com/checkout/v72/sessions'
+    ]) {
+      await post(transport, {}, url)
+      await transport.getRaw(`${url}/CS1?sessionResult=a/checkout`, undefined, deadlineMs)
+    }
+    t.same(
+      requests.map(({ url }) => url),
+      [
+        '/v72/sessions',
+        '/v72/sessions/CS1?sessionResult=a/checkout',
+        '/v72/sessions',
+        '/v72/sessions/CS1?sessionResult=a/checkout'
+      ]
+    )
+  }
+)
+
+t.test('without an origin of ours a call goes to the host of the URL', async (t) => {
+  const { origin, requests } = await startPair(t, json(200, { id: 'CS1' }))
+  const transport = createTransport({ apiKey, deadlineMs })
+  t.teardown(() => transport.close())
+  await post(transport, {}, `${origin}/checkout/v72/sessions`)
+  t.match(requests, [{ url: '/checkout/v72/sessions' }])
+})

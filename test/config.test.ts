@@ -1,0 +1,237 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { sql } from 'kysely'
+import t, { type Test } from 'tap'
+import { ConfigFault, type Env, readConfig } from '../src/config.ts'
+import { testDatabase } from './database.ts'
+
+const production = {
+  DATABASE_URL: 'postgresql://payments@db.example/payments',
+  PUBLIC_URL: 'https://payments.example',
+  ADYEN_ENVIRONMENT: 'TEST',
+  ADYEN_API_KEY: 'an-api-key',
+  ADYEN_MERCHANT_ACCOUNT: 'Merchant',
+  ADYEN_HMAC_KEYS: 'ab'.repeat(32)
+}
+const live = { ...production, ADYEN_ENVIRONMENT: 'LIVE', ADYEN_LIVE_URL_PREFIX: '0123-Company' }
+
+function faultsOf(env: Env): readonly string[] {
+  try {
+    readConfig(env)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigFault) return error.faults
+    throw error
+  }
+}
+
+t.test('without configuration it is the sandbox, on loopback only', async (t) => {
+  const config = readConfig({ HOME: '/root', PATH: '/bin' })
+  t.match(config, { kind: 'sandbox', host: '127.0.0.1', port: 3000, metricsPort: 9464 })
+  t.match(config, { dir: '.sandbox', simulatorPort: 3001 })
+  const told = readConfig({ HOST: '0.0.0.0', PORT: '0', SANDBOX_DIR: '/x', SIMULATOR_PORT: '5' })
+  t.match(told, { kind: 'sandbox', host: '127.0.0.1', port: 0, dir: '/x', simulatorPort: 5 })
+})
+
+t.test('production, with what it needs', async (t) => {
+  const config = readConfig(production)
+  t.match(config, {
+    kind: 'production',
+    host: '0.0.0.0',
+    port: 3000,
+    metricsPort: 9464,
+    logLevel: 'info',
+    adyenTimeoutMs: 8000,
+    databaseUrl: production.DATABASE_URL,
+    publicUrl: production.PUBLIC_URL,
+    adyen: { environment: 'TEST', apiKey: 'an-api-key', merchantAccount: 'Merchant' }
+  })
+  const { adyen } = config as Extract<typeof config, { kind: 'production' }>
+  t.same(adyen.hmacKeys, [Buffer.alloc(32, 0xab)])
+  t.same(faultsOf(live), [])
+})
+
+t.test('any variable of production makes it production, never the sandbox', async (t) => {
+  for (const name of [...Object.keys(production), 'ADYEN_WHATEVER', 'ADYEN_WEBHOOK_USER']) {
+    const faults = faultsOf({ [name]: 'x' })
+    t.ok(faults.length >= 5, name)
+  }
+})
+
+t.test('each variable that is needed is named when it is missing or empty', async (t) => {
+  for (const name of Object.keys(production)) {
+    for (const value of [undefined, '', '  ']) {
+      const faults = faultsOf({ ...production, [name]: value })
+      t.equal(faults.length, 1, name)
+      t.match(faults[0], new RegExp(`^${name} is required`))
+    }
+  }
+})
+
+t.test('every fault is told at once', async (t) => {
+  const faults = faultsOf({
+    ADYEN_ENVIRONMENT: 'LIVE',
+    ADYEN_CHECKOUT_URL: 'http://127.0.0.1:9999',
+    ADYEN_HMAC_KEYS: 'xyz',
+    ADYEN_WEBHOOK_USER: 'adyen',
+    PUBLIC_URL: 'http://payments.example',
+    PORT: 'http',
+    METRICS_PORT: '70000',
+    LOG_LEVEL: 'loud',
+    ADYEN_TIMEOUT_MS: '1',
+    PAYMENT_MAX_VALUE: '0'
+  })
+  for (const name of [
+    'DATABASE_URL',
+    'PUBLIC_URL',
+    'ADYEN_API_KEY',
+    'ADYEN_MERCHANT_ACCOUNT',
+    'ADYEN_HMAC_KEYS',
+    'ADYEN_LIVE_URL_PREFIX',
+    'ADYEN_CHECKOUT_URL',
+    'ADYEN_WEBHOOK_USER',
+    'PORT',
+    'METRICS_PORT',
+    'LOG_LEVEL',
+    'ADYEN_TIMEOUT_MS',
+    'PAYMENT_MAX_VALUE'
+  ]) {
+    t.equal(faults.filter((fault) => fault.startsWith(name)).length, 1, name)
+  }
+  t.equal(faults.length, 13)
+})
+
+const wrong: Record<string, [Env, string]> = {
+  'an HMAC key with a digit that is none': [
+    { ADYEN_HMAC_KEYS: `${'ab'.repeat(31)}zz` },
+    'ADYEN_HMAC_KEYS: key 1'
+  ],
+  'an HMAC key that is short': [{ ADYEN_HMAC_KEYS: 'ab'.repeat(31) }, 'ADYEN_HMAC_KEYS: key 1'],
+  'the second HMAC key of two': [
+    { ADYEN_HMAC_KEYS: `${'ab'.repeat(32)},${'g'.repeat(64)}` },
+    'ADYEN_HMAC_KEYS: key 2'
+  ],
+  'an empty HMAC key in the list': [
+    { ADYEN_HMAC_KEYS: `${'ab'.repeat(32)},` },
+    'ADYEN_HMAC_KEYS: key 2'
+  ],
+  'an environment that there is not': [{ ADYEN_ENVIRONMENT: 'live' }, 'ADYEN_ENVIRONMENT'],
+  'a public URL without TLS': [{ PUBLIC_URL: 'http://payments.example' }, 'PUBLIC_URL'],
+  'a public URL that is none': [{ PUBLIC_URL: 'payments.example' }, 'PUBLIC_URL'],
+  'another database': [{ DATABASE_URL: 'mysql://db.example/payments' }, 'DATABASE_URL'],
+  'a user without a password': [{ ADYEN_WEBHOOK_USER: 'adyen' }, 'ADYEN_WEBHOOK_USER and'],
+  'a password without a user': [{ ADYEN_WEBHOOK_PASSWORD: 'secret' }, 'ADYEN_WEBHOOK_USER and'],
+  'a checkout URL with a path': [
+    { ADYEN_CHECKOUT_URL: 'http://127.0.0.1:9999/v72' },
+    'ADYEN_CHECKOUT_URL'
+  ],
+  'a checkout URL that is none': [{ ADYEN_CHECKOUT_URL: '127.0.0.1:9999' }, 'ADYEN_CHECKOUT_URL'],
+  'a port with a sign': [{ PORT: '+3000' }, 'PORT'],
+  'a port out of bounds': [{ PORT: '65536' }, 'PORT']
+}
+for (const [name, [env, fault]] of Object.entries(wrong)) {
+  t.test(`refused: ${name}`, async (t) => {
+    const faults = faultsOf({ ...production, ...env })
+    t.equal(faults.length, 1)
+    t.ok(faults[0]?.startsWith(fault))
+  })
+}
+
+t.test('LIVE needs its prefix, and takes neither another origin nor loopback', async (t) => {
+  t.match(faultsOf({ ...live, ADYEN_LIVE_URL_PREFIX: '' }), [/^ADYEN_LIVE_URL_PREFIX/])
+  t.match(faultsOf({ ...live, ADYEN_CHECKOUT_URL: 'https://x.example' }), [/^ADYEN_CHECKOUT_URL/])
+  t.match(faultsOf({ ...live, PUBLIC_URL: 'http://127.0.0.1:3000' }), [/^PUBLIC_URL/])
+})
+
+t.test('TEST may be http on loopback, with another origin for Adyen', async (t) => {
+  const env = { PUBLIC_URL: 'http://127.0.0.1:3000/', ADYEN_CHECKOUT_URL: 'http://127.0.0.1:9999' }
+  const config = readConfig({ ...production, ...env })
+  t.match(config, {
+    publicUrl: 'http://127.0.0.1:3000',
+    adyen: { checkoutUrl: 'http://127.0.0.1:9999' }
+  })
+})
+
+t.test('no fault repeats a secret', async (t) => {
+  const secret = 'hunter2hunter2'
+  const faults = faultsOf({
+    ADYEN_API_KEY: secret,
+    ADYEN_HMAC_KEYS: secret,
+    ADYEN_WEBHOOK_PASSWORD: secret,
+    DATABASE_URL: `mysql://a:${secret}@b/c`
+  })
+  t.notMatch(faults.join(' '), secret)
+})
+
+type Ended = { code: number; stdout: string; stderr: string }
+
+/** Runs the real program with exactly this environment, in an empty folder. */
+async function run(
+  t: Test,
+  env: Record<string, string>,
+  args: string[] = []
+): Promise<Ended & { files: string[] }> {
+  const cwd = await mkdtemp(join(tmpdir(), 'config-test-'))
+  t.teardown(() => rm(cwd, { recursive: true, force: true }))
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const ended = await new Promise<Ended>((resolve) => {
+    execFile(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', main, ...args],
+      { cwd, env: { PATH: process.env.PATH ?? '', ...env }, timeout: 20_000 },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr })
+      }
+    )
+  })
+  return { ...ended, files: await readdir(cwd) }
+}
+
+t.test(
+  'the program with a part of its configuration ends with 1 and names every fault',
+  async (t) => {
+    const names = Object.keys(production)
+    const runs = names.map(async (name) => {
+      const { [name as keyof typeof production]: _, ...rest } = production
+      const ended = await run(t, { ...rest, PORT: 'x' })
+      t.equal(ended.code, 1, name)
+      t.match(ended.stderr, new RegExp(`- ${name} is required`))
+      t.match(ended.stderr, /- PORT must be/)
+      t.notMatch(ended.stderr, /\n +at /, 'people get sentences')
+      t.equal(ended.stdout, '')
+      t.same(ended.files, [], 'no sandbox was made')
+    })
+    await Promise.all(runs)
+  }
+)
+
+t.test('migrations that are pending: it does not start, and says what to do', async (t) => {
+  const { url, db } = await testDatabase(t)
+  const env = { ...production, DATABASE_URL: url, PORT: '0', METRICS_PORT: '0' }
+  await sql`drop schema public cascade; create schema public`.execute(db)
+  const ended = await run(t, env)
+  t.equal(ended.code, 1)
+  t.match(ended.stderr, /Migrations are pending: 0001_clients, .*Run npm run migrate/)
+
+  const migrated = await run(t, { DATABASE_URL: url }, ['migrate'])
+  t.equal(migrated.code, 0, 'which needs the database alone')
+  t.match(migrated.stdout, /^Applied 0001_clients, /)
+  const again = await run(t, { DATABASE_URL: url }, ['migrate'])
+  t.match(again, { code: 0, stdout: 'Nothing to migrate.\n' })
+})
+
+t.test('a database that does not answer, and a command that there is not', async (t) => {
+  const env = { ...production, DATABASE_URL: 'postgresql://127.0.0.1:1/none' }
+  const ended = await run(t, env)
+  t.equal(ended.code, 1)
+  t.match(ended.stderr, /^The database does not answer/)
+  const unknown = await run(t, {}, ['fly'])
+  t.equal(unknown.code, 1)
+  t.match(unknown.stderr, /^No command fly. There are start, migrate, client, openapi/)
+  const migrate = await run(t, { PUBLIC_URL: 'https://x.example' }, ['migrate'])
+  t.equal(migrate.code, 1)
+  t.match(migrate.stderr, /DATABASE_URL is required/)
+})

@@ -1,0 +1,98 @@
+import t from 'tap'
+import { testService } from '../service.ts'
+
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+t.test('headers', async (t) => {
+  const { call, control, createPayment } = await testService(t)
+
+  t.test('every answer names its request, and may be neither sniffed nor stored', async (t) => {
+    for (const [method, path] of [
+      ['GET', '/v1/payments'],
+      ['GET', '/v1/payments/a'],
+      ['GET', '/v1/nothing'],
+      ['POST', '/v1/payments'],
+      ['GET', '/v1/payments/%zz'],
+      ['GET', `/v1/payments/${'a'.repeat(200)}`],
+      ['GET', '/health/live'],
+      ['GET', '/health/ready'],
+      ['GET', '/docs/problems'],
+      ['GET', '/openapi.json'],
+      ['GET', '/return/a'],
+      ['POST', '/webhooks/adyen']
+    ] as const) {
+      const { headers } = await call(method, path)
+      t.match(headers.get('x-request-id'), /^[0-9a-f]{32}$/, path)
+      t.equal(headers.get('x-content-type-options'), 'nosniff', path)
+      t.equal(headers.get('cache-control'), 'no-store', path)
+      t.equal(headers.get('access-control-allow-origin'), null, path)
+      t.equal(headers.get('server'), null, path)
+      t.equal(headers.get('x-powered-by'), null, path)
+    }
+  })
+
+  t.test('no two requests have one id', async (t) => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => call('GET', '/health/live')))
+    t.equal(new Set(answers.map(({ headers }) => headers.get('x-request-id'))).size, 20)
+  })
+
+  t.test('an X-Request-Id is taken, unless it could harm a log', async (t) => {
+    for (const id of ['a', 'A-b_c.9', 'x'.repeat(64)]) {
+      const { headers, body } = await call('GET', '/v1/nothing', {
+        headers: { 'x-request-id': id }
+      })
+      t.equal(headers.get('x-request-id'), id)
+      t.equal(body.requestId, id)
+    }
+    for (const id of ['', 'a b', 'x'.repeat(65), '{"a":1}', 'caf\u00e9', '<b>', 'a,b']) {
+      const { headers } = await call('GET', '/v1/nothing', { headers: { 'x-request-id': id } })
+      t.match(headers.get('x-request-id'), /^[0-9a-f]{32}$/)
+    }
+  })
+
+  t.test('both are passed on to the provider', async (t) => {
+    await createPayment({}, { headers: { traceparent, 'x-request-id': 'passed-on' } })
+    const { body: requests } = await control('GET', '/_simulator/requests')
+    const { headers } = requests.at(-1)
+    t.equal(headers['x-request-id'], 'passed-on')
+    const [version, traceId, span, flags] = headers.traceparent.split('-')
+    t.same([version, traceId, flags], ['00', '0af7651916cd43dd8448eb211c80319c', '01'])
+    t.match(span, /^[0-9a-f]{16}$/)
+    t.not(span, 'b7ad6b7169203331', 'with a span of our own')
+  })
+
+  t.test('a traceparent that is none is not passed on', async (t) => {
+    for (const wrong of [
+      'x',
+      traceparent.slice(1),
+      traceparent.toUpperCase(),
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
+      `ff${traceparent.slice(2)}`
+    ]) {
+      await createPayment({}, { headers: { traceparent: wrong } })
+      const { body: requests } = await control('GET', '/_simulator/requests')
+      t.equal(requests.at(-1).headers.traceparent, undefined, wrong)
+    }
+  })
+
+  t.test('no page that a customer meets here has a script or a frame', async (t) => {
+    const { id } = await createPayment()
+    const { status, text } = await call('GET', `/return/${id}`, { key: null })
+    t.equal(status, 303)
+    t.equal(text, '')
+    const page = await call('GET', '/docs/problems', { key: null })
+    t.notMatch(page.text, /<script|<iframe|<object|javascript:/i)
+  })
+
+  t.test('the interactive docs may run nothing but their own', async (t) => {
+    const { status, headers } = await call('GET', '/docs', { key: null })
+    t.ok(status === 200 || status === 302)
+    const page = await call('GET', '/docs/', { key: null })
+    const policy = String(
+      (page.status === 200 ? page.headers : headers).get('content-security-policy')
+    )
+    t.match(policy, /default-src 'self'/)
+    t.notMatch(policy, /script-src[^;]*(unsafe-inline|unsafe-eval|\*)/)
+  })
+})

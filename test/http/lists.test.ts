@@ -1,0 +1,240 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { newAccountId, testService } from '../service.ts'
+
+type Row = { id: string; status: string; reference: string | null }
+
+t.test('lists', async (t) => {
+  const service = await testService(t)
+  const { call, createPayment, db } = service
+  const accountId = newAccountId()
+  await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+  const made: string[] = []
+  for (let count = 0; count < 25; count++) {
+    const { id } = await createPayment({
+      accountId,
+      channel: count % 5 === 0 ? 'ivr' : 'selfcare',
+      reference: `ref-${count % 10}`,
+      metadata: { parity: count % 2 === 0 ? 'even' : 'odd', all: 'yes' }
+    })
+    made.push(id)
+  }
+  const newestFirst = [...made].reverse()
+  const idsOf = (rows: Row[]) => rows.map(({ id }) => id)
+
+  /** Every page, by Link headers, as a caller follows them. */
+  async function follow(path: string, onPage = async () => {}): Promise<Row[][]> {
+    const pages: Row[][] = []
+    let next: string | null = path
+    while (next !== null) {
+      const { status, body, headers } = await call('GET', next)
+      t.equal(status, 200)
+      pages.push(body.data)
+      const link: string | null = headers.get('link')
+      t.equal(link === null, body.nextCursor === null)
+      next = link === null ? null : (/^<([^>]+)>; rel="next"$/.exec(link)?.[1] ?? 'no link')
+      await onPage()
+      if (pages.length > 100) throw new Error('the list has no end')
+    }
+    return pages
+  }
+
+  t.test('the newest come first, 20 unless told otherwise', async (t) => {
+    const { body, headers } = await call('GET', '/v1/payments')
+    t.same(idsOf(body.data), newestFirst.slice(0, 20))
+    t.type(body.nextCursor, 'string')
+    t.ok(headers.get('link')?.includes(`cursor=${body.nextCursor}`))
+  })
+
+  t.test('400 for a limit that is not 1 to 100', async (t) => {
+    for (const limit of ['0', '-1', '101', '1.5', 'ten', '', 'NaN', '1e9', '5&limit=6', '%00']) {
+      const answer = await call('GET', `/v1/payments?limit=${limit}`)
+      t.equal(answer.status, 400, limit)
+      t.same(answer.body.errors[0].pointer, '/limit')
+    }
+    t.equal((await call('GET', '/v1/payments?limit=1')).body.data.length, 1)
+    t.equal((await call('GET', '/v1/payments?limit=100')).body.data.length, 25)
+    t.equal((await call('GET', '/v1/payments?limit=25')).body.nextCursor, null, 'no empty page')
+  })
+
+  t.test('following the links meets every payment once, with any size of page', async (t) => {
+    for (const limit of [1, 2, 7, 24, 25, 26]) {
+      const pages = await follow(`/v1/payments?limit=${limit}`)
+      t.same(idsOf(pages.flat()), newestFirst, `limit ${limit}`)
+      t.equal(pages.length, Math.ceil(25 / limit))
+    }
+  })
+
+  t.test('links keep the filters', async (t) => {
+    const pages = await follow(`/v1/payments?limit=2&channel=ivr&accountId=${accountId}`)
+    t.equal(pages.flat().length, 5)
+    t.equal(pages.length, 3)
+  })
+
+  t.test('what is added while somebody reads moves no page', async (t) => {
+    const added: string[] = []
+    const pages = await follow('/v1/payments?limit=5', async () => {
+      added.push((await createPayment({ accountId })).id)
+    })
+    t.same(idsOf(pages.flat()), newestFirst)
+    t.equal(added.length, 5)
+    await sql`delete from idempotency_key where resource_id = any(${added})`.execute(db)
+    made.push(...added)
+    newestFirst.unshift(...added.reverse())
+  })
+
+  t.test('400 for a cursor that this list did not answer', async (t) => {
+    const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const cursors = [
+      'x',
+      '',
+      '%00',
+      '....',
+      encode('text'),
+      encode(null),
+      encode({}),
+      encode([]),
+      encode([1]),
+      encode(['a', 'b', 'c']),
+      encode(['']),
+      encode(['\u0000']),
+      encode(['x'.repeat(81)]),
+      'x'.repeat(300)
+    ]
+    const lists = [
+      'payments',
+      `payments/${made[0]}/events`,
+      `accounts/${accountId}/charges`,
+      `accounts/${accountId}/entries`,
+      'notifications'
+    ]
+    for (const list of lists) {
+      for (const cursor of cursors) {
+        const answer = await call('GET', `/v1/${list}?cursor=${cursor}`)
+        t.equal(answer.status, 400, `${list} ${cursor.slice(0, 20)}`)
+        t.equal(answer.body.errors[0].pointer, '/cursor')
+      }
+    }
+    for (const position of ['abc', '-1', '1.5', '99999999999', 'NaN', "1'"]) {
+      const answer = await call(
+        'GET',
+        `/v1/payments/${made[0]}/events?cursor=${encode([position])}`
+      )
+      t.equal(answer.status, 400, `an event has no number ${position}`)
+    }
+  })
+
+  t.test('payments by accountId, status, channel, reference and metadata', async (t) => {
+    const other = await createPayment({ reference: 'ref-3', metadata: { all: 'yes' } })
+    const find = async (query: string) =>
+      idsOf((await call('GET', `/v1/payments?${query}`)).body.data)
+    const only = (test: (count: number) => boolean) =>
+      made
+        .slice(0, 25)
+        .filter((_, count) => test(count))
+        .reverse()
+    t.same(await find(`accountId=${other.accountId}`), [other.id])
+    t.same(
+      await find('channel=ivr'),
+      only((count) => count % 5 === 0)
+    )
+    t.same(await find('reference=ref-3'), [other.id, ...only((count) => count % 10 === 3)])
+    t.same(
+      await find(`reference=ref-3&accountId=${accountId}`),
+      only((count) => count % 10 === 3),
+      'filters narrow each other'
+    )
+    t.same(
+      await find('metadata.parity=odd&limit=100'),
+      only((count) => count % 2 === 1)
+    )
+    t.same(
+      await find('metadata.parity=even&metadata.all=yes&channel=ivr'),
+      only((count) => count % 10 === 0)
+    )
+    t.same(await find('metadata.parity=none'), [])
+    t.same(await find('metadata.nothing=odd'), [])
+    t.same(await find('status=captured'), [])
+    t.equal((await find('status=pending&limit=100')).length, 31)
+    t.same(await find('accountId=7'), [], 'an account that nobody knows has no payments')
+  })
+
+  t.test('payments by the time they were created: from, and to but not at', async (t) => {
+    const { rows } = await sql<{ id: string; at: string }>`
+      select id, to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at
+      from payment where account_id = ${accountId} order by id`.execute(db)
+    const at = rows[10]?.at as string
+    const find = async (query: string) =>
+      idsOf((await call('GET', `/v1/payments?limit=100&accountId=${accountId}&${query}`)).body.data)
+    const from = await find(`createdFrom=${at}`)
+    const to = await find(`createdTo=${at}`)
+    t.ok(from.includes(rows[10]?.id as string))
+    t.equal(from.length + to.length, rows.length)
+    t.same([...from, ...to], newestFirst)
+    t.same(await find(`createdFrom=${at}&createdTo=${at}`), [])
+    const zone = at.replace('Z', encodeURIComponent('+00:00'))
+    t.same(await find(`createdFrom=${zone}`), from)
+    t.same(await find('createdFrom=2099-01-01T00:00:00Z'), [])
+    t.same(await find('createdTo=1990-01-01T00:00:00Z'), [])
+  })
+
+  t.test('400 for a filter that no payment can match', async (t) => {
+    for (const [query, pointer] of [
+      ['accountId=0', '/accountId'],
+      ['accountId=123456789', '/accountId'],
+      ['accountId=abc', '/accountId'],
+      ['status=paid', '/status'],
+      ['channel=fax', '/channel'],
+      ['status=pending&status=captured', '/status'],
+      ['reference=', '/reference'],
+      [`reference=${'x'.repeat(70)}`, '/reference'],
+      ['createdFrom=yesterday', '/createdFrom'],
+      [`metadata.a=${'x'.repeat(81)}`, '/metadata.a'],
+      [`metadata.${'k'.repeat(21)}=a`, `/metadata.${'k'.repeat(21)}`],
+      ['metadata.=a', '/metadata.'],
+      ['metadata=a', '/metadata'],
+      ['nothing=a', '/nothing']
+    ] as const) {
+      const answer = await call('GET', `/v1/payments?${query}`)
+      t.equal(answer.status, 400, query)
+      t.equal(answer.body.errors[0].pointer, pointer, query)
+    }
+  })
+
+  t.test('an ETag stands for a state of the payment', async (t) => {
+    const { id } = await createPayment({ reference: 'etag' })
+    const first = await call('GET', `/v1/payments/${id}`)
+    const etag = String(first.headers.get('etag'))
+    t.match(etag, /^"[^"]+"$/)
+    const ask = (tag: string) =>
+      call('GET', `/v1/payments/${id}`, { headers: { 'if-none-match': tag } })
+    for (const tag of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
+      const answer = await ask(tag)
+      t.equal(answer.status, 304, tag)
+      t.equal(answer.text, '')
+      t.equal(answer.headers.get('etag'), etag)
+    }
+    for (const tag of ['"x"', etag.slice(1, -1), `${etag}x`, '']) {
+      t.equal((await ask(tag)).status, 200, tag)
+    }
+    await service.pay(id, 'NOT_ENOUGH_BALANCE')
+    const refused = await service.until(id, ({ failure }) => failure !== null)
+    const second = await ask(etag)
+    t.equal(second.status, 200, 'an attempt is an event')
+    t.not(second.headers.get('etag'), etag)
+    t.same(second.body, refused)
+    await service.pay(id)
+    await service.until(id, ({ status }) => status === 'captured')
+    t.equal((await ask(`${etag}, ${second.headers.get('etag')}`)).status, 200)
+  })
+
+  t.test('events come oldest first, without holes, by any size of page', async (t) => {
+    const { body } = await call('GET', '/v1/payments?reference=etag')
+    const [{ id }] = body.data
+    const pages = await follow(`/v1/payments/${id}/events?limit=1`)
+    t.same(
+      pages.flat().map((event) => (event as unknown as { sequence: number }).sequence),
+      [1, 2, 3]
+    )
+  })
+})

@@ -1,0 +1,741 @@
+import fc from 'fast-check'
+import { sql } from 'kysely'
+import t, { type Test } from 'tap'
+import { createCharge } from '../../src/accounts/account.commands.ts'
+import { findBalance } from '../../src/accounts/account.store.ts'
+import { newId } from '../../src/id.ts'
+import { applyEvents, type EventOfPayment } from '../../src/payments/apply.commands.ts'
+import type { Effect } from '../../src/payments/apply.ts'
+import { findPayment, insertIntent, listEvents } from '../../src/payments/payment.store.ts'
+import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
+import { returnFromPage } from '../../src/payments/return.commands.ts'
+import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
+import { testDatabase } from '../database.ts'
+import { closedBy, newPayment, paidBy, price, refusedBy, visa } from './book.ts'
+
+const { db } = await testDatabase(t)
+// Statements are planned while the tables are empty, and used when they are not.
+await sql`set enable_seqscan = off`.execute(db)
+
+let accounts = 20_000_000
+async function addAccount(): Promise<number> {
+  accounts += 1
+  await db
+    .insertInto('account')
+    .values({ id: accounts, currency: 'GBP', name: null, status: 'open' })
+    .execute()
+  return accounts
+}
+
+type Start = { accountId: number; capture?: 'automatic' | 'manual'; cancelledBy?: 'client' }
+
+/** A pending payment whose page is open; or one that the caller has cancelled. */
+async function addPayment({ accountId, capture = 'automatic', cancelledBy }: Start) {
+  const id = newId('pay')
+  const {
+    createdAt: _,
+    updatedAt: __,
+    expiresAt,
+    ...intent
+  } = newPayment({ id, accountId, capture })
+  const claim = {
+    clientId: intent.clientId,
+    key: id,
+    fingerprint: Buffer.alloc(32)
+  }
+  const life = { expiresAt, defaultS: 3600, leaseS: 60 }
+  const result = await insertIntent(db, { ...intent, idempotencyKey: id }, claim, life)
+  if (result.outcome !== 'created') throw new Error(result.outcome)
+  await sql`update payment set provider_session = 'CS1' where id = ${id}`.execute(db)
+  if (cancelledBy !== undefined) {
+    // As a cancellation by the caller leaves it, with the event of it.
+    await sql`update payment set status = 'cancelled', cancelled_by = ${cancelledBy},
+      finished_at = now(), due_at = null, event_count = 2 where id = ${id}`.execute(db)
+    await sql`insert into payment_event (payment_id, sequence, type, data, payment)
+      values (${id}, 2, 'payment.cancelled', '{}', '{"status": "cancelled"}')`.execute(db)
+  }
+  return id
+}
+
+async function addCharge(accountId: number, value: number, dueAt = new Date('2026-01-01')) {
+  const amount = { currency: 'GBP', value }
+  const reference = newId('chg')
+  return await createCharge(db, { accountId, reference, amount, dueAt })
+}
+
+async function apply(events: EventOfPayment[]): Promise<Array<Effect | 'unknown'>> {
+  const { effects } = await db.transaction().execute((tx) => applyEvents(tx, 'adyen', events))
+  return effects
+}
+
+const applyTo = (paymentId: string, ...events: ProviderEvent[]) =>
+  apply(events.map((event) => ({ paymentId, event })))
+
+async function read(id: string): Promise<Payment> {
+  return (await findPayment(db, id)) as Payment
+}
+
+async function typesOf(id: string): Promise<string[]> {
+  return (await listEvents(db, id, 0, 100)).map(({ type }) => type)
+}
+
+let references = 0
+/** A reference of money that no other payment has. */
+function newReference(): string {
+  references += 1
+  return `PSP${String(references).padStart(13, '0')}`
+}
+
+/** Whatever of these accounts would differ, if anything had changed. */
+async function fingerprint(accountIds: number[]): Promise<string> {
+  const { rows } = await sql<{ text: string }>`
+    with p as (select * from payment where account_id = any(${accountIds}))
+    select md5(jsonb_build_array(
+      (select jsonb_agg(to_jsonb(p) order by id) from p),
+      (select jsonb_agg(to_jsonb(e) order by payment_id, sequence) from payment_event e
+        where payment_id in (select id from p)),
+      (select jsonb_agg(to_jsonb(a) order by provider_reference) from authorisation a
+        where payment_id in (select id from p)),
+      (select jsonb_agg(to_jsonb(m) order by id) from modification m
+        where payment_id in (select id from p)),
+      (select jsonb_agg(to_jsonb(d) order by id) from discrepancy d
+        where payment_id in (select id from p)),
+      (select jsonb_agg(to_jsonb(l) order by id) from ledger_transfer l
+        where account_id = any(${accountIds})),
+      (select jsonb_agg(to_jsonb(c) order by id) from charge c
+        where account_id = any(${accountIds})),
+      (select jsonb_agg(to_jsonb(c) order by transfer_id) from credit c
+        where account_id = any(${accountIds})),
+      (select jsonb_agg(to_jsonb(a) order by id) from allocation a
+        where account_id = any(${accountIds}))
+    )::text) as text`.execute(db)
+  return rows[0]?.text ?? ''
+}
+
+/** Each is a query of rows that must not exist. */
+const invariants: Record<string, (accountIds: number[]) => ReturnType<typeof sql>> = {
+  'an account is credited exactly once for each authorisation kept and captured': (ids) => sql`
+    select a.provider_reference, count(l.id) as postings
+    from authorisation a join payment p on p.id = a.payment_id
+    left join ledger_transfer l on l.posting = 'payment' and l.fact = a.provider_reference
+      and l.payment_id = p.id and l.account_id = p.account_id and l.amount = a.amount
+      and l.currency = a.currency
+    where p.account_id = any(${ids})
+    group by a.provider_reference, a.disposition, p.capture
+    having count(l.id) <>
+      case when a.disposition = 'kept' and p.capture = 'automatic' then 1 else 0 end`,
+  'an account is credited for nothing else': (ids) => sql`
+    select l.* from ledger_transfer l
+    left join authorisation a on a.provider_reference = l.fact and a.disposition = 'kept'
+    where l.account_id = any(${ids}) and l.credit_account = 'customer'
+      and a.provider_reference is null`,
+  'what was captured is what was credited, and at most what was asked for': (ids) => sql`
+    select p.id from payment p
+    left join ledger_transfer l on l.payment_id = p.id and l.credit_account = 'customer'
+    where p.account_id = any(${ids})
+    group by p.id
+    having p.amount_captured <> coalesce(sum(l.amount), 0) or p.amount_captured > p.amount`,
+  'what stands in clearing is what is under reversal, came back, or differs': (ids) => sql`
+    with clearing as (
+      select l.payment_id as id, l.currency, sum(case when l.credit_account = 'clearing'
+        then l.amount else -l.amount end) as amount
+      from ledger_transfer l
+      where l.account_id = any(${ids}) and 'clearing' in (l.debit_account, l.credit_account)
+      group by 1, 2
+    ), expected as (
+      select p.id, a.currency, sum(a.amount) as amount
+      from payment p join authorisation a on a.payment_id = p.id
+      left join modification m on m.authorisation = a.provider_reference
+        and m.payment_id = p.id
+      where p.account_id = any(${ids}) and p.capture = 'automatic'
+        and (a.disposition = 'differs' or a.disposition = 'reversing' and m.status <> 'succeeded')
+      group by 1, 2
+    )
+    select * from clearing full join expected using (id, currency)
+    where coalesce(clearing.amount, 0) <> coalesce(expected.amount, 0)`,
+  'the books of each account balance, and the provider owes what was kept or is held': (ids) => sql`
+    with sides as (
+      select account_id, currency, debit_account as side, amount from ledger_transfer
+      where account_id = any(${ids})
+      union all
+      select account_id, currency, credit_account, -amount from ledger_transfer
+      where account_id = any(${ids})
+    )
+    select account_id, currency from sides group by 1, 2
+    having sum(amount) <> 0
+      or coalesce(sum(amount) filter (where side = 'clearing'), 0) > 0
+      or coalesce(sum(amount) filter (where side = 'provider'), 0)
+        <> coalesce(-sum(amount) filter (where side in ('customer', 'clearing', 'billing')), 0)`,
+  'what the customer owes by the ledger is what is outstanding less the credit': (ids) => sql`
+    select a.id from account a
+    where a.id = any(${ids}) and (
+      select coalesce(sum(case when debit_account = 'customer' then amount
+        when credit_account = 'customer' then -amount else 0 end), 0)
+      from ledger_transfer where account_id = a.id
+    ) <> (select coalesce(sum(open_amount), 0) from charge where account_id = a.id)
+      - (select coalesce(sum(open_amount), 0) from credit where account_id = a.id)`,
+  'a charge is open by what no allocation has paid': (ids) => sql`
+    select c.id from charge c left join allocation a on a.charge_id = c.id
+    where c.account_id = any(${ids}) group by c.id
+    having c.open_amount <> c.amount - coalesce(sum(a.amount), 0)`,
+  'credit is open by what no allocation has spent': (ids) => sql`
+    select c.transfer_id from credit c left join allocation a on a.transfer_id = c.transfer_id
+    where c.account_id = any(${ids}) group by c.transfer_id
+    having c.open_amount <> c.amount - coalesce(sum(a.amount), 0)`,
+  'each payment that was credited is credit on its own account': (ids) => sql`
+    select l.id from ledger_transfer l left join credit c on c.transfer_id = l.id
+      and c.account_id = l.account_id and c.amount = l.amount
+    where l.account_id = any(${ids})
+      and (l.credit_account = 'customer') <> (c.transfer_id is not null)`,
+  'no credit is open beside a charge that could take it': (ids) => sql`
+    select a.id from account a where a.id = any(${ids})
+      and exists (select from credit where account_id = a.id and open_amount > 0)
+      and exists (select from charge where account_id = a.id and open_amount > 0 and not in_query)`,
+  'allocations stay within an account': (ids) => sql`
+    select a.id from allocation a join credit c using (transfer_id)
+    join charge g on g.id = a.charge_id
+    where a.account_id = any(${ids})
+      and (c.account_id <> a.account_id or g.account_id <> a.account_id)`,
+  'events are numbered without holes, and counted': (ids) => sql`
+    select p.id from payment p left join payment_event e on e.payment_id = p.id
+    where p.account_id = any(${ids}) group by p.id
+    having count(*) <> p.event_count or min(e.sequence) <> 1 or max(e.sequence) <> p.event_count`,
+  'the status is what the last event that changed it says': (ids) => sql`
+    select p.id, p.status, last.type from payment p
+    cross join lateral (
+      select replace(type, 'created', 'pending') as type from payment_event e
+      where e.payment_id = p.id and type like 'payment.%' and type <> 'payment.attemptRefused'
+      order by sequence desc limit 1
+    ) last
+    where p.account_id = any(${ids}) and last.type <> 'payment.' || p.status`,
+  'the last event shows the payment as it is': (ids) => sql`
+    select p.id from payment p
+    join payment_event e on e.payment_id = p.id and e.sequence = p.event_count
+    where p.account_id = any(${ids}) and e.sequence > 1
+      and e.payment->>'status' is distinct from p.status`,
+  'each reversal has its authorisation, and each that goes back its reversal': (ids) => sql`
+    select a.provider_reference from authorisation a join payment p on p.id = a.payment_id
+    left join modification m on m.authorisation = a.provider_reference and m.payment_id = p.id
+      and m.amount = a.amount and m.currency = a.currency
+    where p.account_id = any(${ids})
+      and (a.disposition is not distinct from 'reversing') <> (m.id is not null)`,
+  'each event of a discrepancy has its discrepancy, and each reversal its events': (ids) => sql`
+    select p.id from payment p where p.account_id = any(${ids}) and (
+      (select count(*) from payment_event where payment_id = p.id and type = 'discrepancy.opened')
+        <> (select count(*) from discrepancy where payment_id = p.id)
+      or (select count(*) from payment_event where payment_id = p.id
+          and type = 'reversal.requested')
+        <> (select count(*) from modification where payment_id = p.id)
+      or (select count(*) from payment_event where payment_id = p.id
+          and type = 'payment.attemptRefused')
+        < (select count(*) from authorisation where payment_id = p.id and outcome = 'refused')
+    )`
+}
+
+/** The invariants that do not hold, each with the rows that say so. */
+async function findFaults(accountIds: number[]): Promise<string[]> {
+  const queries = Object.entries(invariants).map(
+    ([name, query]) => sql`
+      select ${sql.lit(name)} as fault, jsonb_agg(to_jsonb(x)) as rows from (${query(accountIds)}) x
+      having count(*) > 0`
+  )
+  const { rows } = await sql`${sql.join(queries, sql` union all `)}`.execute(db)
+  return rows.map((row) => JSON.stringify(row))
+}
+
+async function checkInvariants(t: Test, accountIds: number[]): Promise<void> {
+  t.same(await findFaults(accountIds), [], 'all invariants hold')
+}
+
+t.test('a paid payment is written as a whole: row, event, authorisation, ledger', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const reference = newReference()
+  t.same(await applyTo(id, paidBy(reference, { card: visa })), ['applied'])
+  t.match(await read(id), {
+    status: 'captured',
+    amountCaptured: 2500,
+    authorisation: reference,
+    card: visa,
+    failure: null,
+    eventCount: 2,
+    finishedAt: Date
+  })
+  t.match(await listEvents(db, id, 1, 10), [
+    {
+      sequence: 2,
+      type: 'payment.captured',
+      data: { authorisation: reference },
+      payment: { status: 'captured', finished: true, card: visa, checkout: null }
+    }
+  ])
+  const { rows } = await sql`
+    select debit_account, credit_account, trim(currency) as currency, amount, posting, fact,
+      cause_type, cause_id, payment_id from ledger_transfer
+    where account_id = ${accountId}`.execute(db)
+  t.same(rows, [
+    {
+      debit_account: 'provider',
+      credit_account: 'customer',
+      currency: 'GBP',
+      amount: 2500,
+      posting: 'payment',
+      fact: reference,
+      cause_type: 'payment',
+      cause_id: id,
+      payment_id: id
+    }
+  ])
+  t.match(await findBalance(db, accountId), { outstanding: 0, credit: 2500 })
+  await checkInvariants(t, [accountId])
+})
+
+t.test('a payment pays the charges that are there, and those that come later', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  await addCharge(accountId, 1000)
+  await applyTo(id, paidBy(newReference()))
+  t.match(await findBalance(db, accountId), { outstanding: 0, credit: 1500 })
+  await addCharge(accountId, 1700)
+  t.match(await findBalance(db, accountId), { outstanding: 200, credit: 0 })
+  await checkInvariants(t, [accountId])
+})
+
+t.test('second money is written as a reversal that is due', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const [kept, more] = [newReference(), newReference()]
+  await applyTo(id, paidBy(kept), paidBy(more))
+  const { rows } = await sql<{ id: string }>`
+    select id, kind, authorisation, amount, status, due_at <= now() as due, provider_key
+    from modification where payment_id = ${id}`.execute(db)
+  const [reversal] = rows
+  t.match(rows, [{ kind: 'reversal', authorisation: more, amount: 2500, status: 'requested' }])
+  t.match(reversal, { due: true, provider_key: `${reversal?.id}.reversal.1` })
+  t.match(await findBalance(db, accountId), { credit: 2500 })
+  await checkInvariants(t, [accountId])
+
+  await applyTo(id, { type: 'givenBack', authorisation: more })
+  t.same(await typesOf(id), [
+    'payment.created',
+    'payment.captured',
+    'reversal.requested',
+    'reversal.succeeded'
+  ])
+  await checkInvariants(t, [accountId])
+  const later = { type: 'reversalFailed', authorisation: more, reason: 'Insufficient' } as const
+  await applyTo(id, later)
+  t.match(
+    (
+      await sql`select status, due_at, failure from modification
+    where payment_id = ${id}`.execute(db)
+    ).rows,
+    [{ status: 'failed', due_at: null, failure: { message: 'Insufficient' } }]
+  )
+  await checkInvariants(t, [accountId])
+})
+
+t.test('a reversal that is given up is due no more, and a discrepancy', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const more = newReference()
+  await applyTo(id, paidBy(newReference()), paidBy(more))
+  await applyTo(id, { type: 'reversalUnknown', authorisation: more })
+  const { rows } = await sql`select status, due_at from modification
+    where payment_id = ${id}`.execute(db)
+  t.same(rows, [{ status: 'requested', due_at: null }])
+  t.match(
+    (await sql`select kind, status from discrepancy where payment_id = ${id}`.execute(db)).rows,
+    [{ kind: 'outcome_unknown', status: 'open' }]
+  )
+  await checkInvariants(t, [accountId])
+})
+
+t.test('what has ended is no longer due', async (t) => {
+  const accountId = await addAccount()
+  for (const event of [paidBy(newReference()), closedBy('customer'), closedBy('time')]) {
+    const id = await addPayment({ accountId })
+    await applyTo(id, event)
+    t.match((await sql`select due_at from payment where id = ${id}`.execute(db)).rows, [
+      { due_at: null }
+    ])
+  }
+  const open = await addPayment({ accountId })
+  await applyTo(open, refusedBy(newReference()))
+  t.match((await sql`select due_at from payment where id = ${open}`.execute(db)).rows, [
+    { due_at: Date }
+  ])
+})
+
+t.test('a card that comes later is written, and is no event', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const reference = newReference()
+  await applyTo(id, paidBy(reference))
+  await applyTo(id, paidBy(reference, { card: visa }))
+  t.match(await read(id), { card: visa, eventCount: 2 })
+})
+
+t.test('facts of an unknown payment are unknown, and keep none from the others', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const missing = { paymentId: 'pay_0000000000000000', event: paidBy(newReference()) }
+  t.same(await apply([missing, { paymentId: id, event: paidBy(newReference()) }, missing]), [
+    'unknown',
+    'applied',
+    'unknown'
+  ])
+  t.match(await read(id), { status: 'captured' })
+})
+
+t.test('one piece of money pays one payment: for another it can not be written', async (t) => {
+  const accountId = await addAccount()
+  for (const capture of ['automatic', 'manual'] as const) {
+    const owner = await addPayment({ accountId, capture })
+    const other = await addPayment({ accountId, capture })
+    const reference = newReference()
+    await applyTo(owner, refusedBy(reference))
+    const before = await fingerprint([accountId])
+    await t.rejects(applyTo(other, paidBy(reference)), `${capture}: a success`)
+    await t.rejects(applyTo(other, refusedBy(reference)), `${capture}: a refusal`)
+    await t.rejects(
+      apply([
+        { paymentId: owner, event: paidBy(reference) },
+        { paymentId: other, event: paidBy(reference) }
+      ]),
+      `${capture}: both at once`
+    )
+    t.equal(await fingerprint([accountId]), before, 'nothing was written')
+  }
+})
+
+t.test('a batch that fails in part is not written at all', async (t) => {
+  const accountId = await addAccount()
+  const [one, other] = [await addPayment({ accountId }), await addPayment({ accountId })]
+  const before = await fingerprint([accountId])
+  const tooMuch = paidBy(newReference(), { amount: { currency: 'GBP', value: -1 } })
+  await t.rejects(
+    apply([
+      { paymentId: one, event: paidBy(newReference()) },
+      { paymentId: other, event: tooMuch }
+    ])
+  )
+  t.equal(await fingerprint([accountId]), before)
+})
+
+t.test('a success of no money at all is a discrepancy, and moves no books', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const nothing = paidBy(newReference(), { amount: { currency: 'GBP', value: 0 } })
+  t.same(await applyTo(id, nothing, nothing), ['applied', 'applied'])
+  t.same(await typesOf(id), ['payment.created', 'discrepancy.opened'])
+  t.match(await read(id), { status: 'pending' })
+  await checkInvariants(t, [accountId])
+})
+
+t.test('what the page says when the browser comes back', async (t) => {
+  const differing = { authorisation: newReference(), outcome: 'paid' as const }
+  const results: Array<[PageResult, PaymentStatus]> = [
+    [{ outcome: 'paid', authorisation: newReference(), amount: price }, 'captured'],
+    [{ ...differing, amount: { currency: 'GBP', value: 2499 } }, 'pending'],
+    [{ ...differing, amount: { currency: 'EUR', value: 2500 } }, 'pending'],
+    [{ outcome: 'cancelled' }, 'cancelled'],
+    [{ outcome: 'refused' }, 'refused'],
+    [{ outcome: 'open' }, 'pending']
+  ]
+  for (const [result, status] of results) {
+    const id = await addPayment({ accountId: await addAccount() })
+    const provider = { name: 'adyen', findPageResult: async () => result } as unknown as Provider
+    const faults: unknown[] = []
+    const deps = { db, provider, publicUrl: '', paymentMaxValue: 1, sandbox: true, leaseS: 1 }
+    const url = await returnFromPage(deps, id, 'result', (fault) => faults.push(fault))
+    t.equal(url, `https://selfcare.example/paid?paymentId=${id}`)
+    t.match(await read(id), { status }, JSON.stringify(result))
+    t.same(faults, [])
+    if (status === 'pending') t.same(await typesOf(id), ['payment.created'])
+  }
+})
+
+t.test('the late rule, with the ledger', async (t) => {
+  const endings: Array<[string, ProviderEvent[], Partial<Start>]> = [
+    ['expired', [closedBy('time')], {}],
+    ['refused', [refusedBy(newReference()), closedBy('refusals')], {}],
+    ['cancelled by the customer', [closedBy('customer')], {}],
+    ['cancelled by the caller', [], { cancelledBy: 'client' }]
+  ]
+  for (const [name, ending, start] of endings) {
+    const accountId = await addAccount()
+    const id = await addPayment({ accountId, ...start })
+    await applyTo(id, ...ending)
+    await applyTo(id, paidBy(newReference()))
+    const kept = start.cancelledBy === undefined
+    t.match(await read(id), { status: kept ? 'captured' : 'cancelled' }, name)
+    t.match(await findBalance(db, accountId), { credit: kept ? 2500 : 0 }, name)
+    await checkInvariants(t, [accountId])
+  }
+})
+
+// From here on: whatever the provider tells, in whatever order and however often.
+
+/** A fact of a payment; places stand for payments and references that each run makes anew. */
+type Step =
+  | { do: 'apply'; events: Array<{ payment: number; make: Made }> }
+  | { do: 'charge'; account: number; value: number; due: number; inQuery: boolean }
+type Made = { type: ProviderEvent['type']; reference: number; variant: number }
+
+const made: fc.Arbitrary<Made> = fc.record({
+  type: fc.oneof(
+    { weight: 5, arbitrary: fc.constant('authorised' as const) },
+    { weight: 3, arbitrary: fc.constant('attemptRefused' as const) },
+    { weight: 2, arbitrary: fc.constant('givenBack' as const) },
+    { weight: 2, arbitrary: fc.constant('reversalFailed' as const) },
+    { weight: 1, arbitrary: fc.constant('pageClosed' as const) },
+    { weight: 1, arbitrary: fc.constant('authorisationExpired' as const) },
+    { weight: 1, arbitrary: fc.constant('rejected' as const) }
+  ),
+  reference: fc.nat({ max: 2 }),
+  variant: fc.nat({ max: 9 })
+})
+
+/** One fact is always told alike: the amount belongs to the reference. */
+function makeEvent({ type, reference, variant }: Made, references: string[]): ProviderEvent {
+  const authorisation = references[reference] as string
+  const amount = reference === 2 ? { currency: 'GBP', value: 2400 } : price
+  switch (type) {
+    case 'authorised':
+      return { type, authorisation, amount, card: variant % 2 === 0 ? visa : null }
+    case 'attemptRefused':
+      return { ...refusedBy(authorisation), type, amount } as ProviderEvent
+    case 'pageClosed':
+      return closedBy((['customer', 'refusals', 'time'] as const)[variant % 3] ?? 'time')
+    case 'reversalFailed':
+      return { type, authorisation, reason: 'Insufficient balance' }
+    case 'rejected':
+      return { type, reason: 'Adyen answered 422' }
+    case 'authorisationExpired':
+    case 'givenBack':
+    case 'reversalUnknown':
+      return { type, authorisation }
+  }
+}
+
+/** Four payments of two accounts: automatic and manual, one of each cancelled by the caller. */
+const starts = [
+  { account: 0 },
+  { account: 0, cancelledBy: 'client' },
+  { account: 1, capture: 'manual' },
+  { account: 1, capture: 'manual', cancelledBy: 'client' },
+  { account: 1 }
+] as const
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('apply' as const),
+      events: fc.array(fc.record({ payment: fc.nat({ max: starts.length - 1 }), make: made }), {
+        minLength: 1,
+        maxLength: 8
+      })
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('charge' as const),
+      account: fc.nat({ max: 1 }),
+      value: fc.constantFrom(2500, 1000, 400, 6000),
+      due: fc.integer({ min: 1, max: 5 }),
+      inQuery: fc.boolean()
+    })
+  }
+)
+
+type World = { accountIds: number[]; payments: Array<{ id: string; references: string[] }> }
+
+async function newWorld(): Promise<World> {
+  const accountIds = [await addAccount(), await addAccount()]
+  const payments: World['payments'] = []
+  for (const { account, ...start } of starts) {
+    const id = await addPayment({ ...start, accountId: accountIds[account] as number })
+    payments.push({ id, references: [newReference(), newReference(), newReference()] })
+  }
+  return { accountIds, payments }
+}
+
+function eventsOf(world: World, step: Extract<Step, { do: 'apply' }>): EventOfPayment[] {
+  return step.events.map(({ payment, make }) => {
+    const { id, references } = world.payments[payment] as World['payments'][number]
+    return { paymentId: id, event: makeEvent(make, references) }
+  })
+}
+
+async function addRandomCharge(world: World, step: Extract<Step, { do: 'charge' }>): Promise<void> {
+  const accountId = world.accountIds[step.account] as number
+  const { charge } = await addCharge(accountId, step.value, new Date(Date.UTC(2026, 0, step.due)))
+  // A charge in query is skipped from then on; what was matched to it already stays.
+  if (!step.inQuery) return
+  await db.updateTable('charge').set({ in_query: true }).where('id', '=', charge.id).execute()
+}
+
+/** Applies events; those that are early again and again, as the inbox does, until none changes. */
+async function settle(events: EventOfPayment[]): Promise<void> {
+  let due = events
+  for (let round = 0; round <= events.length && due.length > 0; round++) {
+    const effects = await apply(due)
+    due = due.filter((_, place) => effects[place] === 'early')
+  }
+}
+
+async function mustHold(accountIds: number[], when: string): Promise<void> {
+  const faults = await findFaults(accountIds)
+  if (faults.length > 0) throw new Error(`${when}: ${faults.join('; ')}`)
+}
+
+t.test('whatever comes, in any order and batches: the money is right at every step', async (t) => {
+  const seen = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+      const world = await newWorld()
+      const { accountIds } = world
+      for (const step of steps) {
+        if (step.do === 'charge') {
+          await addRandomCharge(world, step)
+          await mustHold(accountIds, 'after a charge')
+          continue
+        }
+        const events = eventsOf(world, step)
+        const effects = await apply(events)
+        await mustHold(accountIds, 'after a batch')
+        if (effects.includes('early')) {
+          await settle(events)
+          await mustHold(accountIds, 'settled')
+        }
+        const before = await fingerprint(accountIds)
+        await apply(events)
+        if ((await fingerprint(accountIds)) !== before) throw new Error('a second time changed it')
+      }
+      for (const { id } of world.payments) for (const type of await typesOf(id)) seen.add(type)
+    }),
+    { numRuns: 200 }
+  )
+  for (const type of [
+    'payment.authorised',
+    'payment.captured',
+    'payment.refused',
+    'payment.cancelled',
+    'payment.expired',
+    'payment.attemptRefused',
+    'reversal.requested',
+    'reversal.succeeded',
+    'reversal.failed',
+    'discrepancy.opened'
+  ]) {
+    t.ok(seen.has(type), `${type} was among them`)
+  }
+})
+
+/** Where the money of an account stands, and what became of that which goes back. */
+async function moneyOf(accountId: number): Promise<unknown> {
+  const { rows } = await sql`
+    select side, trim(currency) as currency, sum(amount)::bigint as amount
+    from (
+      select debit_account as side, currency, amount from ledger_transfer
+      where account_id = ${accountId}
+      union all
+      select credit_account, currency, -amount from ledger_transfer
+      where account_id = ${accountId}
+    ) sides group by 1, 2 having sum(amount) <> 0 order by 1, 2`.execute(db)
+  const reversals = await sql`
+    select m.status from modification m join payment p on p.id = m.payment_id
+    where p.account_id = ${accountId} order by m.id`.execute(db)
+  const { outstanding, credit } = await findBalance(db, accountId)
+  return { sides: rows, reversals: reversals.rows, outstanding, credit }
+}
+
+/** Several facts of one authorisation, some told more than once, and two orders of them. */
+const twoOrders = fc
+  .array(
+    fc.constantFrom(
+      'authorised' as const,
+      'attemptRefused' as const,
+      'givenBack' as const,
+      'reversalFailed' as const,
+      'authorisationExpired' as const
+    ),
+    { minLength: 1, maxLength: 6 }
+  )
+  .chain((facts) => {
+    const order = fc.shuffledSubarray(facts, { minLength: facts.length, maxLength: facts.length })
+    return fc.tuple(order, order)
+  })
+
+t.test('the order in which facts of one authorisation come changes no money', async (t) => {
+  const situations = fc.constantFrom<Array<Omit<Start, 'accountId'> & { paid?: boolean }>>(
+    {},
+    { paid: true },
+    { cancelledBy: 'client' },
+    { capture: 'manual' },
+    { capture: 'manual', paid: true },
+    { capture: 'manual', cancelledBy: 'client' }
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      situations,
+      fc.nat({ max: 2 }),
+      twoOrders,
+      async ({ paid, ...start }, reference, orders) => {
+        const ends: unknown[] = []
+        for (const order of orders) {
+          const accountId = await addAccount()
+          const paymentId = await addPayment({ accountId, ...start })
+          const references = [newReference(), newReference(), newReference()]
+          if (paid) await applyTo(paymentId, paidBy(newReference()))
+          const events = order.map((type) => ({
+            paymentId,
+            event: makeEvent({ type, reference, variant: 0 }, references)
+          }))
+          await settle(events)
+          await mustHold([accountId], 'settled')
+          ends.push(await moneyOf(accountId))
+        }
+        const [one, other] = ends.map((end) => JSON.stringify(end))
+        if (one !== other) throw new Error(`${one}, or else ${other}`)
+      }
+    ),
+    { numRuns: 150 }
+  )
+  t.pass('150 times')
+})
+
+t.test('batches of any size leave the same money as one fact at a time', async (t) => {
+  const facts = fc.array(made, { minLength: 2, maxLength: 10 })
+  await fc.assert(
+    fc.asyncProperty(facts, fc.array(fc.integer({ min: 1, max: 5 })), async (facts, sizes) => {
+      const ends: unknown[] = []
+      for (const isBatched of [false, true]) {
+        const accountId = await addAccount()
+        const paymentId = await addPayment({ accountId })
+        const references = [newReference(), newReference(), newReference()]
+        const events = facts.map((made) => ({ paymentId, event: makeEvent(made, references) }))
+        let place = 0
+        for (let turn = 0; place < events.length; turn++) {
+          const size = isBatched ? (sizes[turn] ?? events.length) : 1
+          await apply(events.slice(place, place + size))
+          place += size
+        }
+        const { status, eventCount } = await read(paymentId)
+        ends.push({
+          money: await moneyOf(accountId),
+          status,
+          eventCount,
+          types: await typesOf(paymentId)
+        })
+      }
+      const [one, other] = ends.map((end) => JSON.stringify(end))
+      if (one !== other) throw new Error(`${one}, or else ${other}`)
+    }),
+    { numRuns: 60 }
+  )
+  t.pass('60 times')
+})

@@ -1,0 +1,254 @@
+/**
+ * The architecture as a test: a file's name says which worlds it may touch, its folder whom it
+ * knows.
+ */
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, posix } from 'node:path'
+import t from 'tap'
+
+/** Packages by the role of a file: the suffix is the permission. */
+const packages: Readonly<Record<string, RegExp>> = {
+  rules: /^node:crypto$/,
+  schema: /^typebox$/,
+  store: /^(kysely|node:crypto|safe-stable-stringify)$/,
+  commands: /^node:(crypto|util)$/,
+  routes: /^(fastify|@fastify\/type-provider-typebox|typebox|node:crypto)$/,
+  plugin: /^(fastify|@fastify\/.+|ajv|ajv-formats|node:crypto)$/,
+  jobs: /^node:crypto$/,
+  provider: /^@adyen\/api-library\b/,
+  transport: /^(@adyen\/api-library\b.*|node:https?)$/,
+  wiring: /./,
+  sandbox: /^(node:.+|kysely|pino)$/,
+  simulator: /^(node:.+|fastify)$/
+}
+
+/** Roles of our own files, by the role that imports them. */
+const roles: Readonly<Record<string, readonly string[]>> = {
+  rules: ['rules'],
+  schema: ['rules', 'schema'],
+  store: ['rules', 'store', 'wiring'],
+  commands: ['rules', 'store', 'commands', 'wiring'],
+  routes: ['rules', 'schema', 'store', 'commands', 'plugin', 'wiring'],
+  plugin: ['rules', 'schema', 'store', 'plugin', 'wiring'],
+  jobs: ['rules', 'store', 'commands', 'wiring'],
+  provider: ['rules', 'transport'],
+  transport: ['rules']
+}
+
+/** Folders and files of src, low to high: each knows only what stands before it. */
+const order = [
+  ...['problem', 'money', 'id', 'card-number', 'provider', 'database', 'jobs', 'clients', 'http'],
+  ...['ledger', 'accounts', 'payments', 'adyen', 'operations', 'config', 'logger', 'metrics'],
+  ...['listener', 'worker', 'app', 'openapi-file', 'service', 'sandbox', 'main']
+]
+
+/** Files of src itself that are rules; the others wire things together. */
+const topRules = ['problem.ts', 'money.ts', 'id.ts', 'card-number.ts', 'provider.ts', 'jobs.ts']
+/** The only ones that read the environment. */
+const programs = ['main.ts', 'simulator/main.ts']
+/** Names the tables of every store, by their types. */
+const knowsAllTypes = 'database.ts'
+
+const longest = { line: 100, function: 70, file: 400 }
+/** What people paste into a shell stands on one line, however long. */
+const isPasted = (line: string) => line.startsWith('curl ')
+const vagueFolders = ['utils', 'util', 'helpers', 'common', 'types', 'lib', 'shared', 'misc']
+
+function roleOf(path: string): string {
+  const [folder] = path.split('/')
+  if (folder === 'simulator' || folder === 'sandbox') return folder
+  if (!path.includes('/')) return topRules.includes(path) ? 'rules' : 'wiring'
+  return /\.(\w+)\.ts$/.exec(path)?.[1] ?? 'rules'
+}
+
+const placeOf = (path: string) => (path.split('/')[0] as string).replace(/\.ts$/, '')
+
+/** All that is wrong with a file; `path` is relative to src. */
+function faultsOf(path: string, source: string): string[] {
+  return [...importFaults(path, source), ...wordFaults(path, source), ...sizeFaults(path, source)]
+}
+
+function importFaults(path: string, source: string): string[] {
+  const faults: string[] = []
+  const role = roleOf(path)
+  if (packages[role] === undefined) return [`${path}: ${role} is no role of a file`]
+  const imports = source.matchAll(/^import (type )?(?:[^'"]*? from )?['"]([^'"]+)['"]/gm)
+  for (const [, type, target = ''] of imports) {
+    if (!target.startsWith('.')) {
+      if (type === undefined && !packages[role].test(target)) {
+        faults.push(`${path}: a ${role} file may not import ${target}`)
+      }
+      continue
+    }
+    const other = posix.join(dirname(path), target)
+    const [place, otherPlace] = [placeOf(path), placeOf(other)]
+    if (place === 'simulator' || otherPlace === 'simulator') {
+      if (place !== otherPlace) faults.push(`${path}: the simulator is a stranger to ${other}`)
+      continue
+    }
+    const [at, otherAt] = [order.indexOf(place), order.indexOf(otherPlace)]
+    const isUp = otherAt > at && !(type !== undefined && path === knowsAllTypes)
+    if (at < 0 || otherAt < 0) faults.push(`${path}: no place in the order for ${other}`)
+    else if (isUp) faults.push(`${path}: ${place} may not know ${otherPlace}`)
+    const otherRole = roleOf(other)
+    if (type === undefined && roles[role]?.includes(otherRole) === false) {
+      faults.push(`${path}: a ${role} file may not import a ${otherRole} file, ${other}`)
+    }
+  }
+  return faults
+}
+
+/** What no file may say. */
+const words: ReadonlyArray<readonly [RegExp, string]> = [
+  [/^\s*(export )?(declare )?(const )?enum\s/m, 'has an enum'],
+  [/^export default\b/m, 'has a default export'],
+  [/\b(TODO|FIXME|XXX)\b/, 'leaves something to do'],
+  [/^export (type )?(\*|\{[^}]*\})\s*(as \w+ )?from\b/m, 'exports what another file makes'],
+  [/\bimport\(/, 'imports while it runs, or within a type'],
+  [/\brequire\(/, 'requires'],
+  [/\bconsole\./, 'prints']
+]
+
+function wordFaults(path: string, source: string): string[] {
+  const faults = words.filter(([word]) => word.test(source)).map(([, what]) => `${path}: ${what}`)
+  if (!programs.includes(path) && /\bprocess\.env\b/.test(source)) {
+    faults.push(`${path}: reads the environment`)
+  }
+  if (roleOf(path) === 'rules' && /\bDate\.now\(|\bnew Date\(\)/.test(source) && path !== 'id.ts') {
+    faults.push(`${path}: reads the clock`)
+  }
+  const folder = path.split('/').slice(0, -1)
+  if (folder.some((name) => vagueFolders.includes(name))) faults.push(`${path}: in a vague folder`)
+  if (folder.length > 1) faults.push(`${path}: more than one folder deep`)
+  if (!/^[a-z0-9-]+(\.[a-z]+)?\.ts$/.test(path.split('/').at(-1) as string)) {
+    faults.push(`${path}: its name is not kebab-case`)
+  }
+  return faults
+}
+
+function sizeFaults(path: string, source: string): string[] {
+  const lines = source.trimEnd().split('\n')
+  const faults = lines.flatMap((line, at) =>
+    [...line].length > longest.line && !isPasted(line)
+      ? [`${path}:${at + 1}: ${[...line].length} columns`]
+      : []
+  )
+  if (lines.length > longest.file) faults.push(`${path}: ${lines.length} lines`)
+  for (const { name, own } of functionsOf(lines)) {
+    if (own > longest.function) faults.push(`${path}: ${name} has ${own} lines`)
+  }
+  return faults
+}
+
+/** Every function that is declared, and how many lines it has but for functions within it. */
+function functionsOf(lines: readonly string[]): Array<{ name: string; own: number }> {
+  const found: Array<{ name: string; from: number; to: number; own: number }> = []
+  for (const [from, line] of lines.entries()) {
+    const [, indent, name = ''] = /^(\s*)(?:export )?(?:async )?function\*? (\w+)/.exec(line) ?? []
+    if (indent === undefined || /\}\s*$/.test(line)) continue
+    const to = lines.findIndex((other, place) => place > from && other === `${indent}}`)
+    for (const outer of found) if (outer.to > to) outer.own -= to - from + 1
+    found.push({ name, from, to, own: to - from + 1 })
+  }
+  return found
+}
+
+async function filesOf(folder: string): Promise<Array<{ path: string; source: string }>> {
+  const root = new URL(`../${folder}/`, import.meta.url)
+  const names = await readdir(root, { recursive: true })
+  const paths = names.filter((name) => name.endsWith('.ts')).sort()
+  return await Promise.all(
+    paths.map(async (path) => ({ path, source: await readFile(new URL(path, root), 'utf8') }))
+  )
+}
+
+t.test('every file of src keeps to its world, its place and its size', async (t) => {
+  const files = await filesOf('src')
+  t.ok(files.length > 50)
+  for (const { path, source } of files) t.same(faultsOf(path, source), [], path)
+  const names = files.map(({ path }) => path.split('/').at(-1))
+  const twice = names.filter((name, at) => names.indexOf(name) !== at && name !== 'main.ts')
+  t.same(
+    twice.filter(
+      (name) => !['notifications.ts', 'money.ts', 'database.ts'].includes(name as string)
+    ),
+    [],
+    'an editor tab says where you are'
+  )
+})
+
+t.test('no test is too wide, or runs alone', async (t) => {
+  for (const { path, source } of await filesOf('test')) {
+    const faults = sizeFaults(path, source).filter((fault) => /columns$/.test(fault))
+    t.same(faults, [], path)
+    t.notMatch(source, /\b(t|tap)\.(only|todo)\(|\bonly: true/, path)
+  }
+})
+
+const bad: ReadonlyArray<readonly [path: string, source: string, fault: RegExp]> = [
+  ['payments/payment.ts', "import { sql } from 'kysely'", /rules file may not import kysely/],
+  ['payments/payment.ts', "import {\n  a,\n  b\n} from 'fastify'", /may not import fastify/],
+  ['payments/payment.ts', "import 'pg'", /may not import pg/],
+  ['payments/payment.ts', "import { b } from './payment.store.ts'", /may not import a store file/],
+  ['payments/payment.ts', 'const now = Date.now()', /reads the clock/],
+  ['payments/payment.schema.ts', "import { b } from './payment.store.ts'", /a store file/],
+  ['payments/payment.store.ts', "import http from 'node:http'", /may not import node:http/],
+  ['payments/payment.store.ts', "import { b } from '../http/auth.plugin.ts'", /a plugin file/],
+  [
+    'payments/payment.routes.ts',
+    "import { sql } from 'kysely'",
+    /routes file may not import kysely/
+  ],
+  ['payments/pay.commands.ts', "import { f } from 'fastify'", /may not import fastify/],
+  ['payments/payment.routes.ts', "import { b } from '../adyen/adyen.ts'", /may not know adyen/],
+  ['payments/payment.ts', "import type { B } from '../adyen/adyen.ts'", /may not know adyen/],
+  ['ledger/ledger.store.ts', "import { b } from '../payments/payment.store.ts'", /may not know/],
+  ['adyen/adyen.provider.ts', "import { b } from '../simulator/state.ts'", /a stranger/],
+  ['simulator/state.ts', "import type { B } from '../provider.ts'", /a stranger/],
+  ['payments/payment.ts', "import { b } from '../unheard-of/b.ts'", /no place in the order/],
+  ['unheard-of/b.ts', "import { b } from '../money.ts'", /no place in the order/],
+  ['database.ts', "import { b } from './payments/payment.store.ts'", /may not know payments/],
+  ['payments/payment.thing.ts', '', /thing is no role/],
+  ['payments/a.ts', 'export enum A { B }', /has an enum/],
+  ['payments/a.ts', 'const enum A { B }', /has an enum/],
+  ['payments/a.ts', 'export default 1', /default export/],
+  ['payments/a.ts', '// TODO: later', /something to do/],
+  ['payments/a.ts', "export { b } from './b.ts'", /another file makes/],
+  ['payments/a.ts', "export * from './b.ts'", /another file makes/],
+  ['payments/a.ts', "export type {\n  B\n} from './b.ts'", /another file makes/],
+  ['payments/a.ts', "const b = await import('pg')", /while it runs/],
+  ['payments/a.ts', "console.log('x')", /prints/],
+  ['config.ts', 'const url = process.env.DATABASE_URL', /reads the environment/],
+  ['utils/a.ts', 'const a = 1', /vague folder/],
+  ['payments/deep/a.ts', 'const a = 1', /one folder deep/],
+  ['payments/camelCase.ts', 'const a = 1', /kebab-case/],
+  ['payments/a.ts', `const a = '${'x'.repeat(100)}'`, /112 columns/],
+  ['payments/a.ts', `// a\n${'const a = 1\n'.repeat(400)}`, /401 lines/],
+  ['payments/a.ts', `export function f() {\n${'  g()\n'.repeat(70)}}`, /f has 72 lines/],
+  ['payments/a.ts', `  async function f(\n  a: 1\n  ) {\n${'    g()\n'.repeat(70)}  }`, /f has 74/]
+]
+for (const [path, source, fault] of bad) {
+  t.test(`refused: ${path}: ${source.slice(0, 60).replace(/\s+/g, ' ')}`, async (t) => {
+    t.match(faultsOf(path, source).join('\n'), fault)
+  })
+}
+
+t.test('what is good passes', async (t) => {
+  const good: ReadonlyArray<readonly [path: string, source: string]> = [
+    ['payments/payment.ts', "import type { Money } from '../money.ts'"],
+    ['payments/payment.ts', "import { createHash } from 'node:crypto'"],
+    ['payments/payment.ts', "import type { View } from './payment.schema.ts'"],
+    ['payments/payment.store.ts', "import { sql } from 'kysely'\nimport { a } from './payment.ts'"],
+    ['payments/pay.commands.ts', "import { post } from '../ledger/ledger.store.ts'"],
+    ['database.ts', "import type { Tables } from './payments/payment.store.ts'"],
+    ['http/auth.plugin.ts', "import { find } from '../clients/client.store.ts'"],
+    [
+      'payments/a.ts',
+      `export function f() {\n${`  function g() {\n${'    h()\n'.repeat(40)}  }\n`.repeat(3)}}`
+    ],
+    ['main.ts', 'const config = readConfig(process.env)'],
+    ['payments/a.ts', `export function f() {\n${'  g()\n'.repeat(68)}}`],
+    ['payments/a.ts', '// An enumeration: any name will do, whatever the default export.']
+  ]
+  for (const [path, source] of good) t.same(faultsOf(path, source), [])
+})
