@@ -84,8 +84,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
-  // Bodies are JSON; Fastify would read text as well.
-  app.removeContentTypeParser('text/plain')
+  addJsonBodies(app)
   for (const schema of schemas) app.addSchema(schema)
 
   addProblems(app, publicUrl)
@@ -101,4 +100,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(returnRoutes, deps.payments)
   await addDocs(app)
   return app
+}
+
+/** Bodies are JSON, or nothing at all; Fastify would read text as well, and mind an empty one. */
+function addJsonBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body as string, done)
+  })
 }

@@ -139,6 +139,9 @@ function readPublicUrl(reader: Reader, live: boolean): string {
   if (!secure && !local) {
     reader.fault('PUBLIC_URL must be https (with ADYEN_ENVIRONMENT=TEST also http to loopback)')
   }
+  if (url !== undefined && (url.search || url.hash || url.username || url.password)) {
+    reader.fault('PUBLIC_URL must have no query, fragment or user information')
+  }
   return text.replace(/\/+$/, '')
 }
 

@@ -19,6 +19,8 @@ import { startService } from './service.ts'
 
 /** All is stopped within this, or the process ends without it. */
 const stopWithinMs = 9_500
+/** A load balancer has this long to see that the instance is not ready, before it closes. */
+const drainMs = 500
 
 const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   start,
@@ -38,7 +40,7 @@ async function start(): Promise<void> {
   }
   const log = createLogger(config.logLevel, process.stdout.isTTY === true, 'stdout')
   await refusePendingMigrations(config)
-  const service = await startService({ ...config, sandbox: false, log })
+  const service = await startService({ ...config, sandbox: false, drainMs, log })
   log.info({ url: service.url, adyen: config.adyen.environment }, 'listening')
   stopOnSignals(log, service)
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type AdyenProvider, createAdyenProvider } from './adyen/adyen.provider.ts'
@@ -23,6 +23,8 @@ export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   adyen: AdyenConfig
   /** Whether browsers may also return to http on loopback. */
   sandbox: boolean
+  /** How long it says that it is not ready, and still accepts, before it closes; ms. */
+  drainMs?: number
   /** Undefined: no metrics are served. */
   metricsPort: number | undefined
   log: Logger
@@ -90,6 +92,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   async function close(): Promise<void> {
     draining = true
+    await setTimeout(options.drainMs ?? 0)
     await app.close()
     await worker.stop()
     metricsServer?.close()
@@ -162,9 +165,4 @@ async function serveMetrics(metrics: Metrics, { metricsPort, host }: ServiceOpti
   server.listen(metricsPort, host)
   await once(server, 'listening')
   return server
-}
-
-/** The port that a server listens on. */
-export function portOf(app: FastifyInstance): number {
-  return (app.server.address() as AddressInfo).port
 }

@@ -39,17 +39,25 @@ const findClientStatement = statement<{
   scopes: Scope[]
   third_party: boolean
   return_origins: string[]
-}>(`select client.id, name, scopes, third_party, return_origins
+  expires_in_ms: number | null
+}>(`select client.id, name, scopes, third_party, return_origins,
+      (extract(epoch from expires_at - now()) * 1000)::double precision as expires_in_ms
     from api_key join client on client.id = client_id
     where hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`)
 
+/** A client by one of its keys, and for how long the key is still good. */
+export type KnownClient = { client: Client; expiresInMs: number }
+
 /** The client that a key belongs to, unless the key or the client is no longer valid. */
-export async function findClient(db: Db, hash: Buffer): Promise<Client | undefined> {
+export async function findClient(db: Db, hash: Buffer): Promise<KnownClient | undefined> {
   const { rows } = await db.executeQuery(findClientStatement(hash))
   const row = rows[0]
   if (row === undefined) return undefined
   const { id, name, scopes, third_party: thirdParty, return_origins: returnOrigins } = row
-  return { id, name, scopes, thirdParty, returnOrigins }
+  return {
+    client: { id, name, scopes, thirdParty, returnOrigins },
+    expiresInMs: row.expires_in_ms ?? Number.POSITIVE_INFINITY
+  }
 }
 
 export async function insertClient(tx: Tx, client: Omit<Client, 'id'>): Promise<string> {

@@ -34,17 +34,18 @@ export function createClientCache(db: Db): ClientCache {
       const cached = known.get(name)
       if (cached !== undefined && cached.until > performance.now()) return cached.client
       const dropsBefore = drops
-      const client = await findClient(db, hash)
-      if (client === undefined) {
+      const found = await findClient(db, hash)
+      if (found === undefined) {
         known.delete(name)
         return undefined
       }
       if (known.size >= cachedMax) known.clear()
       // What was read before a change was told of may be what the change has ended.
       if (drops === dropsBefore) {
-        known.set(name, { client, until: performance.now() + cachedForMs })
+        const untilMs = Math.min(cachedForMs, found.expiresInMs)
+        known.set(name, { client: found.client, until: performance.now() + untilMs })
       }
-      return client
+      return found.client
     },
     drop() {
       drops += 1

@@ -54,7 +54,8 @@ export async function addOpenApi(app: FastifyInstance, publicUrl: string): Promi
 
 function withProblems(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   const { problems, scope } = route.config ?? {}
-  if (problems === undefined) return schema ?? {}
+  const own = describe(schema?.response as Record<string, object>)
+  if (problems === undefined) return { ...schema, response: own }
   const hasBody = route.method !== 'GET'
   const replies = toProblemReplies(problems, { hasScope: scope !== undefined, hasBody })
   // No schema asks for the header, so that its lack has a code of its own; the document does.
@@ -63,8 +64,26 @@ function withProblems(schema: FastifySchema | undefined, route: RouteOptions): F
   return {
     ...schema,
     ...(needsKey && { headers }),
-    response: { ...(schema?.response as object), ...replies }
+    response: { ...own, ...replies }
   }
+}
+
+/** Of the statuses of answers that are no problems. */
+const statusWords: Readonly<Record<string, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  304: 'Not modified',
+  503: 'Unavailable'
+}
+
+function describe(replies: Record<string, object> = {}): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(replies).map(([status, reply]) => [
+      status,
+      { description: statusWords[status], ...reply }
+    ])
+  )
 }
 
 /** Interactive docs, the document itself, and a page that tells cause and cure of each problem. */
