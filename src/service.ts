@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type AdyenProvider, createAdyenProvider } from './adyen/adyen.provider.ts'
-import { applyNotifications } from './adyen/notification.jobs.ts'
+import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
 import { buildApp } from './app.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import { connect, type Db } from './database.ts'
@@ -75,7 +75,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         adyen.webhookUser === undefined || adyen.webhookPassword === undefined
           ? undefined
           : { user: adyen.webhookUser, password: adyen.webhookPassword },
-      wake: worker.wake,
+      wake: () => worker.wake('apply_notifications'),
       onReceived: (outcome, items) => metrics.notifications.inc({ outcome }, items)
     },
     clients,
@@ -136,7 +136,11 @@ function tasksOf(payments: PaymentDeps, metrics: Metrics, log: Logger): Task[] {
   const jobs = { ...payments, onFault: onPaymentFault }
   const notifications = { db, providerName: provider.name, onFault: onNotificationFault }
   return [
-    { name: 'apply_notifications', run: () => applyNotifications(notifications) },
+    {
+      name: 'apply_notifications',
+      run: () => applyNotifications(notifications),
+      batchSize: notificationBatchSize
+    },
     { name: 'finish_pages', run: () => finishPages(jobs) },
     { name: 'end_pages', run: () => endPages(jobs) },
     { name: 'send_reversals', run: () => sendReversals(jobs) },

@@ -1,4 +1,5 @@
 /** The background work: each task is a loop of rounds, safe on any number of instances. */
+import { setTimeout } from 'node:timers/promises'
 import { pollEveryMs } from './jobs.ts'
 
 export type Task = {
@@ -7,6 +8,11 @@ export type Task = {
   run: () => Promise<number>
   /** How long it rests when nothing is due and nobody wakes it, ms. */
   everyMs?: number
+  /**
+   * What a full round does. After one that did less it pauses a moment, so that under load work
+   * gathers into rounds that are worth their statements.
+   */
+  batchSize?: number
 }
 
 export type WorkerEvents = {
@@ -15,11 +21,14 @@ export type WorkerEvents = {
 }
 
 export type Worker = {
-  /** Something may be due. */
-  wake(): void
+  /** Something may be due for the task of this name, or for any. */
+  wake(task?: string): void
   /** Lets the rounds under way end, and begins no other. */
   stop(): Promise<void>
 }
+
+/** Between rounds that are not full: little beside what a person or a client notices. */
+const gatherMs = 10
 
 /** After a fault, so that a broken database is not asked without end. */
 const restAfterFaultMs = 1_000
@@ -27,8 +36,8 @@ const restAfterFaultMs = 1_000
 export function startWorker(tasks: readonly Task[], events: WorkerEvents): Worker {
   const loops = tasks.map((task) => startLoop(task, events))
   return {
-    wake() {
-      for (const loop of loops) loop.wake()
+    wake(task) {
+      for (const loop of loops) if (task === undefined || task === loop.name) loop.wake()
     },
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()))
@@ -36,7 +45,8 @@ export function startWorker(tasks: readonly Task[], events: WorkerEvents): Worke
   }
 }
 
-function startLoop({ name, run, everyMs = pollEveryMs }: Task, events: WorkerEvents) {
+function startLoop(task: Task, events: WorkerEvents) {
+  const { name, run, everyMs = pollEveryMs, batchSize = 0 } = task
   let stopping = false
   let woken = false
   let rouse: () => void = () => {}
@@ -44,7 +54,7 @@ function startLoop({ name, run, everyMs = pollEveryMs }: Task, events: WorkerEve
   async function rest(ms: number): Promise<void> {
     if (stopping || woken) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms)
+      const timer = globalThis.setTimeout(resolve, ms)
       rouse = () => {
         clearTimeout(timer)
         resolve()
@@ -58,7 +68,8 @@ function startLoop({ name, run, everyMs = pollEveryMs }: Task, events: WorkerEve
       try {
         const count = await run()
         if (count > 0) events.onDone(name, count)
-        else await rest(everyMs)
+        if (count > 0 && count < batchSize) await setTimeout(gatherMs)
+        if (count === 0) await rest(everyMs)
       } catch (error) {
         events.onFault(name, error)
         woken = false
@@ -69,6 +80,7 @@ function startLoop({ name, run, everyMs = pollEveryMs }: Task, events: WorkerEve
 
   const ended = loop()
   return {
+    name,
     wake() {
       woken = true
       rouse()

@@ -17,7 +17,7 @@ export type NotificationDeps = {
 }
 
 /** As many as are applied in one transaction: each payment and account is locked once for all. */
-const batchSize = 100
+export const notificationBatchSize = 100
 
 /**
  * Applies what is due: one round, which answers how many it took. Where a batch fails, its items
@@ -25,12 +25,12 @@ const batchSize = 100
  */
 export async function applyNotifications(deps: NotificationDeps): Promise<number> {
   try {
-    return (await applyDue(deps, batchSize, () => {})).length
+    return (await applyDue(deps, notificationBatchSize, () => {})).length
   } catch (error) {
     if (isUnavailable(error)) throw error
   }
   let count = 0
-  while (count < batchSize && (await applyOne(deps))) count += 1
+  while (count < notificationBatchSize && (await applyOne(deps))) count += 1
   return count
 }
 

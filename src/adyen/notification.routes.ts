@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Db, Tx } from '../database.ts'
@@ -42,6 +42,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
   deps
 ) => {
   const { db } = deps
+  const keys = deps.hmacKeys.map((key) => createSecretKey(key))
 
   app.post(
     '/webhooks/adyen',
@@ -52,7 +53,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
       }
       const items = readItems(request.body)
       // Adyen keeps what is refused for 30 days, so that nothing genuine is lost by refusing.
-      if (items === undefined || !items.every((item) => isSigned(item, deps.hmacKeys))) {
+      if (items === undefined || !items.every((item) => isSigned(item, keys))) {
         deps.onReceived('refused', items?.length ?? 0)
         request.log.warn({ items: items?.length ?? 0 }, 'a notification is not signed by our keys')
         throw new Problem('unauthenticated', 'An item is not signed with a current HMAC key.')

@@ -3,7 +3,7 @@
  * (docs.adyen.com/development-resources/webhooks). Rules read only what is signed; the unsigned
  * rest is for display.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Money } from '../money.ts'
 import type { CardFace, ProviderEvent } from '../provider.ts'
 import { fromAdyenAmount } from './amount.ts'
@@ -43,7 +43,7 @@ export function signedText(item: NotificationItem): string {
 }
 
 /** Whether any of the current keys signed the item; compared in constant time. */
-export function isSigned(item: NotificationItem, keys: readonly Buffer[]): boolean {
+export function isSigned(item: NotificationItem, keys: ReadonlyArray<Buffer | KeyObject>): boolean {
   const signature = item.additionalData?.hmacSignature
   if (typeof signature !== 'string' || !canonicalSignature.test(signature)) return false
   const given = Buffer.from(signature, 'base64')
@@ -56,9 +56,7 @@ export function isSigned(item: NotificationItem, keys: readonly Buffer[]): boole
  * capture that failed and is taken again would be taken for a redelivery.
  */
 export function fingerprintOfItem(item: NotificationItem): Buffer {
-  return createHash('sha256')
-    .update(`${signedText(item)}\n${item.eventDate}\n${item.reason ?? ''}`)
-    .digest()
+  return hash('sha256', `${signedText(item)}\n${item.eventDate}\n${item.reason ?? ''}`, 'buffer')
 }
 
 /** What became of an item; the table `notification` says what each means. */

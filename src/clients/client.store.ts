@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { Generated } from 'kysely'
 import { type Db, statement, type Tx } from '../database.ts'
 import { newId } from '../id.ts'
@@ -30,7 +30,7 @@ export function newApiKey(): string {
 }
 
 export function hashKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest()
+  return hash('sha256', key, 'buffer')
 }
 
 const findClientStatement = statement<{

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Generated, type Kysely, sql } from 'kysely'
 import stringify from 'safe-stable-stringify'
 import { type Database, type Db, statement, type Tx } from '../database.ts'
@@ -32,9 +32,7 @@ export type KnownKey = {
  * SHA-256 of method, path and the parsed JSON, its members sorted: spacing and order don't matter.
  */
 export function fingerprintOf(method: string, path: string, body: unknown): Buffer {
-  return createHash('sha256')
-    .update(`${method} ${path} ${stringify(body ?? null)}`)
-    .digest()
+  return hash('sha256', `${method} ${path} ${stringify(body ?? null)}`, 'buffer')
 }
 
 const findKeyStatement = statement<{

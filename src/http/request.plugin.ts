@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
 import type { Trace } from '../provider.ts'
@@ -17,7 +17,7 @@ const requestId = /^[A-Za-z0-9._-]{1,64}$/
 export function newRequestId(request: { headers: NodeJS.Dict<string | string[]> }): string {
   const given = request.headers['x-request-id']
   if (typeof given === 'string' && requestId.test(given) && !hasCardNumber(given)) return given
-  return randomBytes(16).toString('hex')
+  return randomUUID().replaceAll('-', '')
 }
 
 const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
