@@ -52,7 +52,7 @@ create table idempotency_key (
   primary key (client_id, key),
   constraint reply_is_whole check ((reply_status is null) = (reply_body is null))
 ) with (fillfactor = 60); -- The reply is written into the same page.
-create index idempotency_key_created on idempotency_key using brin (created_at);
+create index idempotency_key_created on idempotency_key (created_at);
 
 -- Refuses to rewrite history; the tables that hold facts use it.
 create function refuse_change() returns trigger language plpgsql as $$

@@ -67,6 +67,8 @@ create index payment_client on payment (client_id, id);
 create index payment_reference on payment (reference, id) where reference is not null;
 create index payment_metadata on payment using gin (metadata jsonb_path_ops)
   where metadata is not null;
+-- Most payments are captured, and those that are pending are due: the others are few.
+create index payment_ended on payment (status, id) where status not in ('pending', 'captured');
 create index payment_due on payment (due_at) where due_at is not null;
 
 -- All that happened to a payment, numbered without holes. Never changed.
@@ -146,3 +148,4 @@ create table discrepancy (
   constraint discrepancy_once unique (kind, fact)
 );
 create index discrepancy_payment on discrepancy (payment_id);
+create index discrepancy_open on discrepancy (id) where status = 'open';

@@ -32,4 +32,5 @@ create table notification (
 ) with (fillfactor = 70);
 create index notification_due on notification (due_at) where due_at is not null;
 create index notification_list on notification (status, id);
+create index notification_code on notification (event_code, id);
 create index notification_reference on notification (merchant_reference);

@@ -55,6 +55,8 @@ export class ConfigFault extends Error {
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const hmacKey = /^[0-9a-fA-F]{64}$/
+/** A crashed create is finished within 15 s, and a stop ends within 10: no call may take longer. */
+const longestTimeoutMs = 9_000
 const largestPayment = 999_999_999_999
 
 /** Production is whatever has one of these set. */
@@ -73,7 +75,7 @@ export function readConfig(env: Env): Config {
     port: reader.integer('PORT', 3000, 0, 65_535),
     metricsPort: reader.integer('METRICS_PORT', 9464, 0, 65_535),
     logLevel: reader.oneOf('LOG_LEVEL', logLevels) ?? 'info',
-    adyenTimeoutMs: reader.integer('ADYEN_TIMEOUT_MS', 8_000, 100, 60_000),
+    adyenTimeoutMs: reader.integer('ADYEN_TIMEOUT_MS', 8_000, 100, longestTimeoutMs),
     paymentMaxValue: reader.integer('PAYMENT_MAX_VALUE', largestPayment, 1, largestPayment)
   }
   const config: Config = production

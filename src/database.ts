@@ -47,11 +47,21 @@ class PreparingClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of node-postgres can't be told apart.
   override query(first: any, values?: any, callback?: any): any {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
-      return super.query(first, values, callback)
+      return this.#watch(super.query(first, values, callback))
     }
     const name = names.get(first) ?? `s${names.size}`
     names.set(first, name)
-    return super.query({ name, text: first, values }, callback)
+    return this.#watch(super.query({ name, text: first, values }, callback))
+  }
+
+  /** A connection that gave no answer in time is closed: nobody may be there any more. */
+  #watch(result: unknown): unknown {
+    if (result instanceof Promise) {
+      result.catch((error: Error) => {
+        if (error.message === 'Query read timeout') this.connection.stream.destroy()
+      })
+    }
+    return result
   }
 }
 
@@ -84,6 +94,7 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     idleTimeoutMillis: 30_000,
     maxLifetimeSeconds: 3_600,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     ...(options.patient ? {} : bounds),
     application_name: 'one-off-payments'
   })
@@ -131,13 +142,13 @@ export async function findPendingMigrations(db: Db): Promise<string[]> {
   return all.filter((one) => one.executedAt === undefined).map((one) => one.name)
 }
 
-/** Whether `error` is a violation of the constraint of that name. */
-export function violates(error: unknown, constraint: string): boolean {
-  return error instanceof pg.DatabaseError && error.constraint === constraint
-}
-
 const unavailableMessage =
   /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable/i
+
+/** Whether a statement waited too long for a lock or for its turn: others may do better. */
+export function isContended(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(55P03|57014|40P01|40001)$/.test(error.code ?? '')
+}
 
 /**
  * Whether the database could not be reached or had no time for us, so that asking again later may

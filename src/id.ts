@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 /** Crockford's alphabet: sorts as its values do, and has no letters that look like digits. */
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 const randomBits = 35n
+const largestMs = 2 ** 45 - 1
 const largestRandom = (1n << randomBits) - 1n
 
 export type IdPrefix = 'pay' | 'cli' | 'chg' | 'txn' | 'rev' | 'dis' | 'ntf'
@@ -31,7 +32,8 @@ export function newId(prefix: IdPrefix): string {
 
 /** The smallest id that can have been made at `time` or later, for a range of ids. */
 export function smallestIdAt(prefix: IdPrefix, time: Date): string {
-  return `${prefix}_${encode(BigInt(time.getTime()) << randomBits)}`
+  const ms = Math.min(Math.max(time.getTime(), 0), largestMs)
+  return `${prefix}_${encode(BigInt(ms) << randomBits)}`
 }
 
 function encode(bits: bigint): string {

@@ -19,7 +19,12 @@ export async function listen(
   let timer: NodeJS.Timeout | undefined
 
   async function open(): Promise<void> {
-    const own = new pg.Client({ connectionString: url, keepAlive: true })
+    const own = new pg.Client({
+      connectionString: url,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      connectionTimeoutMillis: 2_000
+    })
     const onLost = () => {
       if (client !== own) return
       client = undefined

@@ -74,8 +74,8 @@ export const problems = {
   },
   notification_not_retryable: {
     status: 409,
-    title: 'This notification is not waiting or parked',
-    cause: 'It was applied, ignored or foreign already, so that there is nothing to try again.',
+    title: 'This notification has nothing to try again',
+    cause: 'It was applied, ignored or foreign already, or is about to be applied.',
     cure: 'Nothing needs to be done.'
   },
   body_too_large: {

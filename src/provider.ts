@@ -98,6 +98,9 @@ export type Provider = {
   reverse(request: ReversalRequest): Promise<Answer<{ reference: string }>>
 }
 
+/** A request about an authorisation: the provider's reference of it, and the one that we sent. */
+export type Modification = { providerReference: string; reference: string }
+
 /** A fact that the provider told us, by whatever way it came. */
 export type ProviderEvent =
   | { type: 'authorised'; authorisation: string; amount: Money; card: CardFace | null }
@@ -106,10 +109,14 @@ export type ProviderEvent =
   | { type: 'pageClosed'; by: 'customer' | 'refusals' | 'time' }
   /** What was reserved and not captured is released. */
   | { type: 'authorisationExpired'; authorisation: string }
+  /** What was reserved was captured, by whoever asked for it. */
+  | { type: 'captured'; authorisation: string; amount: Money }
   /** The authorisation was cancelled or its money given back, by whoever asked for it. */
-  | { type: 'givenBack'; authorisation: string }
-  /** A reversal was refused, or fell through after it had succeeded. */
-  | { type: 'reversalFailed'; authorisation: string; reason: string }
+  | { type: 'givenBack'; authorisation: string; by: Modification }
+  /** A request to give money back was refused: nothing went back by it. */
+  | { type: 'reversalRefused'; authorisation: string; by: Modification | null; reason: string }
+  /** Money that had been given back came again. */
+  | { type: 'reversalFellThrough'; authorisation: string; by: Modification; reason: string }
   /** The provider never said what became of a reversal. */
   | { type: 'reversalUnknown'; authorisation: string }
   /** The provider refused to open a page: the payment can't be made. */

@@ -93,8 +93,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   async function close(): Promise<void> {
     draining = true
     await setTimeout(options.drainMs ?? 0)
+    const stopped = worker.stop()
     await app.close()
-    await worker.stop()
+    await stopped
     metricsServer?.close()
     await listener.close()
     provider.close()

@@ -28,7 +28,6 @@ export const PutAccount = Type.Object(
     examples: [{ currency: 'GBP', name: 'A. Customer', status: 'open' }]
   }
 )
-export type PutAccountBody = Static<typeof PutAccount>
 
 export const AccountSchema = Type.Object(
   {
@@ -93,7 +92,6 @@ export const CreateCharge = Type.Object(
     ]
   }
 )
-export type CreateChargeBody = Static<typeof CreateCharge>
 
 export const ChargeSchema = Type.Object(
   {

@@ -137,19 +137,6 @@ export async function findChargeByReference(
     .executeTakeFirst()
 }
 
-export async function findCharge(
-  db: Kysely<Database>,
-  accountId: number,
-  id: string
-): Promise<Charge | undefined> {
-  return await db
-    .selectFrom('charge')
-    .select(chargeColumns)
-    .where('account_id', '=', accountId)
-    .where('id', '=', id)
-    .executeTakeFirst()
-}
-
 export async function listCharges(
   db: Db,
   accountId: number,

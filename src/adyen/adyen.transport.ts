@@ -6,8 +6,13 @@ import { AdyenOutcomeUnknown } from './answer.ts'
 
 const HttpClientException = httpClientException.default
 
+/** The other side had closed a kept connection before it saw the request. */
+class StaleConnection extends AdyenOutcomeUnknown {}
+
 const responseSizeMaxBytes = 1024 * 1024
 const socketsMax = 256
+/** A socket that was idle this long is closed, before something on the way forgets it. */
+const idleMs = 30_000
 
 export type TransportOptions = {
   apiKey: string
@@ -42,7 +47,12 @@ export type AdyenTransport = ReturnType<typeof createTransport>
  * pass as an empty object.
  */
 export function createTransport({ apiKey, deadlineMs, origin }: TransportOptions) {
-  const agentOptions = { keepAlive: true, maxSockets: socketsMax, scheduling: 'lifo' } as const
+  const agentOptions = {
+    keepAlive: true,
+    maxSockets: socketsMax,
+    scheduling: 'lifo',
+    timeout: idleMs
+  } as const
   const agents = { 'http:': new http.Agent(agentOptions), 'https:': new https.Agent(agentOptions) }
 
   /** As Adyen's `ClientInterface` has it; the library's URL gets our origin where one is set. */
@@ -84,13 +94,27 @@ export function createTransport({ apiKey, deadlineMs, origin }: TransportOptions
     return origin === undefined ? url : url.replace(/^https:\/\/[^/]+(\/checkout)?/, origin)
   }
 
-  function send(call: Call): Promise<string> {
+  /** Once more where a kept connection turned out to be closed; every call has its key for that. */
+  async function send(call: Call): Promise<string> {
+    const startedAt = performance.now()
+    try {
+      return await sendOnce(call)
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error
+      const leftMs = call.deadlineMs - (performance.now() - startedAt)
+      return await sendOnce({ ...call, deadlineMs: Math.max(1, leftMs) })
+    }
+  }
+
+  function sendOnce(call: Call): Promise<string> {
     return new Promise((resolve, reject) => {
       const outgoing = start(call)
       const fail = (cause: unknown) => {
         clearTimeout(deadline)
         outgoing.destroy()
-        reject(isVerdict(cause) ? cause : new AdyenOutcomeUnknown(describe(cause), { cause }))
+        if (isVerdict(cause)) reject(cause)
+        else if (outgoing.reusedSocket && isReset(cause)) reject(new StaleConnection('reset'))
+        else reject(new AdyenOutcomeUnknown(describe(cause), { cause }))
       }
       const deadline = setTimeout(
         () => fail(`no answer within ${call.deadlineMs} ms`),
@@ -177,6 +201,10 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined
   }
+}
+
+function isReset(cause: unknown): boolean {
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).code === 'ECONNRESET'
 }
 
 function isVerdict(cause: unknown): cause is Error {

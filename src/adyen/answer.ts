@@ -21,7 +21,8 @@ export type Unanswered =
 /** The first call under the key is still running, or is done. */
 const duplicateErrorCode = '704'
 const conflict = 409
-const tooManyRequests = 429
+/** Request Timeout, Too Early, Too Many Requests: a no of the way there, not of Adyen. */
+const notNow = [408, 425, 429]
 
 /**
  * `harmless` calls may take a new key where Adyen stored its own 5xx under the old one; what moves
@@ -34,7 +35,7 @@ export function readError(error: unknown, kind: 'harmless' | 'moves_money'): Una
   const said = apiError?.message ?? apiError?.detail ?? apiError?.title ?? ''
   const reason = `Adyen answered ${statusCode}${errorCode ? ` (${errorCode})` : ''}: ${said}`
   if (statusCode === conflict || errorCode === duplicateErrorCode) return unknown(reason)
-  if (statusCode === tooManyRequests) return unknown(reason)
+  if (notNow.includes(statusCode)) return unknown(reason)
   if (statusCode >= 400 && statusCode < 500) return { outcome: 'rejected', reason }
   // With this header nothing was attempted; without it the error is stored under the key.
   const transient = String(responseHeaders?.['transient-error']).toLowerCase() === 'true'

@@ -1,4 +1,4 @@
-import { type Db, isUnavailable, type Tx } from '../database.ts'
+import { type Db, isContended, isUnavailable, type Tx } from '../database.ts'
 import { delayAfter, notificationRetryS, notificationTriesMax, waitingTriesMax } from '../jobs.ts'
 import { applyEvents, type EventOfPayment } from '../payments/apply.commands.ts'
 import {
@@ -7,7 +7,7 @@ import {
   type NotificationResult,
   recordResults
 } from './notification.store.ts'
-import { toProviderEvent } from './notification.ts'
+import { isNotBookable, toProviderEvent } from './notification.ts'
 
 export type NotificationDeps = {
   db: Db
@@ -27,7 +27,8 @@ export async function applyNotifications(deps: NotificationDeps): Promise<number
   try {
     return (await applyDue(deps, notificationBatchSize, () => {})).length
   } catch (error) {
-    if (isUnavailable(error)) throw error
+    if (isUnavailable(error) && !isContended(error)) throw error
+    deps.onFault('of a batch', error)
   }
   let count = 0
   while (count < notificationBatchSize && (await applyOne(deps))) count += 1
@@ -56,7 +57,8 @@ async function applyOne(deps: NotificationDeps): Promise<boolean> {
     })
     return claimed !== undefined
   } catch (error) {
-    if (claimed === undefined || isUnavailable(error)) throw error
+    const isLost = isUnavailable(error) && !isContended(error)
+    if (claimed === undefined || isLost) throw error
     const fault = toFault(deps, claimed, error)
     await deps.db.transaction().execute((tx) => recordResults(tx, [fault]))
     return true
@@ -70,7 +72,9 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
     try {
       const event = toProviderEvent(notification)
       const { id, paymentId } = notification
-      if (event === undefined) results.push({ id, status: 'ignored', fault: null, retryInS: null })
+      if (isNotBookable(notification)) results.push(toUnsupported(notification))
+      else if (event === undefined)
+        results.push({ id, status: 'ignored', fault: null, retryInS: null })
       else if (paymentId === null) results.push(toWaiting(notification))
       else known.push({ notification, paymentId, event })
     } catch (error) {
@@ -80,7 +84,9 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
   const { effects } = await applyEvents(tx, deps.providerName, known)
   for (const [place, { notification }] of known.entries()) {
     const effect = effects[place]
-    if (effect === 'applied' || effect === 'ignored') {
+    if (effect === 'unsupported') {
+      results.push(toUnsupported(notification))
+    } else if (effect === 'applied' || effect === 'ignored') {
       results.push({ id: notification.id, status: effect, fault: null, retryInS: null })
     } else {
       results.push(toWaiting(notification))
@@ -96,6 +102,12 @@ function toWaiting({ id, tries }: DueNotification): NotificationResult {
     return { id, status: 'parked', fault, retryInS: null }
   }
   return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, tries) }
+}
+
+/** Parked at once: a retry after an upgrade can apply it. */
+function toUnsupported({ id, eventCode }: DueNotification): NotificationResult {
+  const fault = `${eventCode} moved money in a way that this version does not book.`
+  return { id, status: 'parked', fault, retryInS: null }
 }
 
 function toFault(

@@ -49,12 +49,14 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
     { bodyLimit: bodySizeMaxBytes, schema: { hide: true }, config: { signedBody: true } },
     async (request, reply) => {
       if (!isAllowed(request.headers.authorization, deps.basicAuth)) {
+        deps.onReceived('refused', 1)
+        request.log.warn('a notification came with a wrong user or password')
         throw new Problem('unauthenticated', 'Wrong user or password.')
       }
       const items = readItems(request.body)
       // Adyen keeps what is refused for 30 days, so that nothing genuine is lost by refusing.
       if (items === undefined || !items.every((item) => isSigned(item, keys))) {
-        deps.onReceived('refused', items?.length ?? 0)
+        deps.onReceived('refused', items?.length ?? 1)
         request.log.warn({ items: items?.length ?? 0 }, 'a notification is not signed by our keys')
         throw new Problem('unauthenticated', 'An item is not signed with a current HMAC key.')
       }
@@ -198,7 +200,9 @@ async function retryNotification(tx: Tx, claim: Claim, id: string): Promise<Answ
   if (notification === undefined) {
     throw new Problem('notification_not_found', 'No notification has this id.')
   }
-  if (notification.status !== 'waiting' && notification.status !== 'parked') {
+  const { status, fault } = notification
+  const mayRetry = status === 'waiting' || status === 'parked' || fault !== null
+  if (!mayRetry) {
     throw new Problem('notification_not_retryable', `It is ${notification.status}.`)
   }
   await makeDue(tx, id)

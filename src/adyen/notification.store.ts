@@ -35,13 +35,14 @@ export type NotificationTables = {
 const insertStatement = statement<{ id: string }>(`
   insert into notification (id, fingerprint, event_code, success, psp_reference,
     original_reference, merchant_reference, merchant_account, currency, amount, live, item, status,
-    due_at)
+    fault, due_at)
   select id, decode(fingerprint, 'hex'), event_code, success, psp_reference, original_reference,
     merchant_reference, merchant_account, currency, amount, live, item, status,
-    case when status = 'received' then now() end
+    fault, case when status = 'received' then now() end
   from jsonb_to_recordset($1::jsonb) as x(id text, fingerprint text, event_code text,
     success boolean, psp_reference text, original_reference text, merchant_reference text,
-    merchant_account text, currency text, amount bigint, live boolean, item jsonb, status text)
+    merchant_account text, currency text, amount bigint, live boolean, item jsonb, status text,
+    fault text)
   on conflict (fingerprint) do nothing
   returning id`)
 
@@ -66,13 +67,25 @@ export async function insertNotifications(
     merchant_reference: item.merchantReference,
     merchant_account: item.merchantAccountCode,
     currency: item.amount.currency,
-    amount: Number.isSafeInteger(Number(item.amount.value)) ? Number(item.amount.value) : 0,
+    amount: readValue(item) ?? 0,
     live,
     item,
-    status: isForeign(item) ? 'foreign' : 'received'
+    ...statusOf(item, isForeign(item))
   }))
   const { rows: stored } = await db.executeQuery(insertStatement(toStorable(JSON.stringify(rows))))
   return stored.length
+}
+
+/** The amount's value; undefined where it is no integer, as digits or as text. */
+function readValue({ amount }: NotificationItem): number | undefined {
+  const value = String(amount.value).trim() === '' ? Number.NaN : Number(amount.value)
+  return Number.isSafeInteger(value) ? value : undefined
+}
+
+function statusOf(item: NotificationItem, foreign: boolean) {
+  if (foreign) return { status: 'foreign', fault: null }
+  if (readValue(item) !== undefined) return { status: 'received', fault: null }
+  return { status: 'parked', fault: 'The value of the amount is not an integer.' }
 }
 
 /**
@@ -96,6 +109,11 @@ export type DueNotification = StoredNotification & {
   paymentId: string | null
 }
 
+const dueColumns = sql.raw(
+  'id, tries, event_code, success, psp_reference, original_reference, merchant_reference, ' +
+    'currency, amount, item'
+)
+
 /**
  * Notifications that are due, oldest first, locked until the end of `tx`. The payment is found by
  * our reference, or by the reference of the authorisation that the item is about.
@@ -103,7 +121,7 @@ export type DueNotification = StoredNotification & {
 export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueNotification[]> {
   const { rows } = await sql<NotificationTables['notification'] & { payment_id: string | null }>`
     with due as (
-      select * from notification where due_at <= now()
+      select ${dueColumns}, due_at from notification where due_at <= now()
       order by due_at, id limit ${limit} for update skip locked
     )
     select due.*, coalesce(payment.id, original.payment_id, own.payment_id) as payment_id
@@ -140,7 +158,7 @@ export async function recordResults(tx: Tx, results: readonly NotificationResult
       applied_at = case when x.status = 'applied' then now() end
     from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
       as x(id text, status text, fault text, "retryInS" double precision)
-    where notification.id = x.id`.execute(tx)
+    where notification.id = x.id and due_at is not null`.execute(tx)
 }
 
 export type ListedNotification = Omit<NotificationTables['notification'], 'fingerprint'>

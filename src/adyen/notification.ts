@@ -70,6 +70,14 @@ export const notificationStatuses = [
 ] as const
 export type NotificationStatus = (typeof notificationStatuses)[number]
 
+/** They move money, and this version can't book them: a person must see that they came. */
+const notBookable = new Set(['CAPTURE_FAILED', 'REFUND', 'CHARGEBACK', 'SECOND_CHARGEBACK'])
+
+/** Whether an item moved money that nothing here books yet. */
+export function isNotBookable({ eventCode, success }: StoredNotification): boolean {
+  return success && notBookable.has(eventCode)
+}
+
 /** An item as the inbox keeps it. */
 export type StoredNotification = {
   eventCode: string
@@ -88,9 +96,12 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
   const { eventCode, success, pspReference, originalReference } = notification
   const reason = textOf(notification.item.reason) ?? eventCode
   const about = originalReference ?? pspReference
+  const by = { providerReference: pspReference, reference: notification.item.merchantReference }
   switch (eventCode) {
     case 'AUTHORISATION':
       return success ? authorised(notification) : refused(notification)
+    case 'CAPTURE':
+      return success ? captured(notification) : undefined
     case 'OFFER_CLOSED':
       return { type: 'pageClosed', by: 'time' }
     case 'EXPIRE':
@@ -99,11 +110,11 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
     case 'TECHNICAL_CANCEL':
     case 'CANCEL_OR_REFUND':
       return success
-        ? { type: 'givenBack', authorisation: about }
-        : { type: 'reversalFailed', authorisation: about, reason }
+        ? { type: 'givenBack', authorisation: about, by }
+        : { type: 'reversalRefused', authorisation: about, by, reason }
     case 'REFUND_FAILED':
     case 'REFUNDED_REVERSED':
-      return { type: 'reversalFailed', authorisation: about, reason }
+      return { type: 'reversalFellThrough', authorisation: about, by, reason }
     default:
       return undefined
   }
@@ -113,6 +124,12 @@ function authorised({ pspReference, amount, item }: StoredNotification): Provide
   const ours = fromAdyenAmount(amount)
   if (ours === undefined) throw new Error(`${amount.value} ${amount.currency} has no minor units`)
   return { type: 'authorised', authorisation: pspReference, amount: ours, card: toCardFace(item) }
+}
+
+function captured({ pspReference, originalReference, amount }: StoredNotification): ProviderEvent {
+  const ours = fromAdyenAmount(amount)
+  if (ours === undefined) throw new Error(`${amount.value} ${amount.currency} has no minor units`)
+  return { type: 'captured', authorisation: originalReference ?? pspReference, amount: ours }
 }
 
 function refused({ pspReference, amount, item }: StoredNotification): ProviderEvent {

@@ -5,7 +5,8 @@
  * from any source is the same fact, only another one is a second success.
  */
 import type { Posting } from '../ledger/ledger.ts'
-import type { CardFace, ProviderEvent } from '../provider.ts'
+import type { Money } from '../money.ts'
+import type { CardFace, Failure, Modification, ProviderEvent } from '../provider.ts'
 import {
   type Authorisation,
   addAuthorisation,
@@ -25,8 +26,11 @@ import { isUnpaid, mayMove, type Payment, providerKey } from './payment.ts'
 /**
  * `applied`: it changed something, or had changed it already. `ignored`: of no effect here.
  * `early`: it is about an authorisation that is not known yet, so it must be applied again.
+ * `unsupported`: it moved money in a way that nothing here books yet.
  */
-export type Effect = 'applied' | 'ignored' | 'early'
+export type Effect = 'applied' | 'ignored' | 'early' | 'unsupported'
+
+type EventOf<Type extends ProviderEvent['type']> = Extract<ProviderEvent, { type: Type }>
 
 export function applyEvent(book: Book, event: ProviderEvent, context: Context): Effect {
   switch (event.type) {
@@ -38,10 +42,14 @@ export function applyEvent(book: Book, event: ProviderEvent, context: Context): 
       return onPageClosed(book, event.by, context)
     case 'authorisationExpired':
       return release(book, event.authorisation, 'expired', context)
+    case 'captured':
+      return onCaptured(book, event.authorisation, event.amount, context)
     case 'givenBack':
-      return onGivenBack(book, event.authorisation, context)
-    case 'reversalFailed':
-      return onReversalFailed(book, event.authorisation, event.reason, context)
+      return onGivenBack(book, event, context)
+    case 'reversalRefused':
+      return onReversalRefused(book, event, context)
+    case 'reversalFellThrough':
+      return onReversalFellThrough(book, event, context)
     case 'reversalUnknown':
       return onReversalUnknown(book, event.authorisation, context)
     case 'rejected':
@@ -49,11 +57,7 @@ export function applyEvent(book: Book, event: ProviderEvent, context: Context): 
   }
 }
 
-function onAuthorised(
-  book: Book,
-  event: Extract<ProviderEvent, { type: 'authorised' }>,
-  context: Context
-): Effect {
+function onAuthorised(book: Book, event: EventOf<'authorised'>, context: Context): Effect {
   const { payment } = book
   const known = book.authorisations.find((one) => one.reference === event.authorisation)
   if (known?.outcome === 'authorised') return showCard(book, known, event.card, context)
@@ -134,6 +138,7 @@ function sendBack(book: Book, authorisation: Authorisation, context: Context): v
     status: 'requested',
     failure: null,
     providerKey: providerKey(id, 'reversal'),
+    providerReference: null,
     createdAt: context.now
   }
   authorisation.disposition = 'reversing'
@@ -169,11 +174,7 @@ function isTaken(payment: Payment): boolean {
   return payment.capture === 'automatic'
 }
 
-function onAttemptRefused(
-  book: Book,
-  event: Extract<ProviderEvent, { type: 'attemptRefused' }>,
-  context: Context
-): Effect {
+function onAttemptRefused(book: Book, event: EventOf<'attemptRefused'>, context: Context): Effect {
   const known = book.authorisations.find((one) => one.reference === event.authorisation)
   // A refusal after a success of the same reference is the older of the two.
   if (known !== undefined) return known.outcome === 'refused' ? 'applied' : 'ignored'
@@ -237,44 +238,122 @@ function release(
   return 'applied'
 }
 
-/** A reversal of ours succeeded; or a reservation was cancelled at the provider itself. */
-function onGivenBack(book: Book, authorisation: string, context: Context): Effect {
-  const reversal = findReversal(book, authorisation)
-  if (reversal === undefined) return release(book, authorisation, 'cancelled', context)
-  // A failure is the later of the two, in whatever order they came.
-  if (reversal.status !== 'requested') return 'applied'
-  reversal.status = 'succeeded'
-  if (isTaken(book.payment)) {
-    post(book, 'reversal', reversal.id, reversal.amount, { type: 'reversal', id: reversal.id })
+/** A reservation was captured: the money is taken now. An automatic capture has said so already. */
+function onCaptured(book: Book, reference: string, amount: Money, context: Context): Effect {
+  const { payment } = book
+  const kept = book.authorisations.find((one) => one.reference === reference)
+  if (kept?.outcome !== 'authorised') return 'early'
+  if (payment.authorisation !== reference) return 'unsupported'
+  if (payment.status === 'captured') return 'applied'
+  if (amount.currency !== payment.amount.currency || amount.value > payment.amount.value) {
+    return 'unsupported'
   }
+  if (!mayMove(payment.status, 'captured')) return 'unsupported'
+  payment.amountCaptured = amount.value
+  payment.failure = null
+  payment.cancelledBy = null
+  post(book, 'payment', reference, amount, { type: 'payment', id: payment.id })
+  movePayment(book, 'captured', { authorisation: reference }, context)
+  return 'applied'
+}
+
+/** A reversal of ours succeeded; or somebody gave back at the provider what we did not ask for. */
+function onGivenBack(book: Book, event: EventOf<'givenBack'>, context: Context): Effect {
+  const reversal = findReversal(book, event.authorisation)
+  if (reversal === undefined) return onGivenBackUnasked(book, event, context)
+  if (reversal.status === 'succeeded') return 'applied'
+  // That it fell through afterwards is the later news, in whatever order they came.
+  if (hasFallenThrough(reversal) && isOurs(reversal, event.by)) return 'applied'
+  reversal.status = 'succeeded'
+  reversal.failure = null
+  postReversal(book, 'reversal', reversal, event.by)
   recordReversal(book, reversal, context)
   return 'applied'
 }
 
-function onReversalFailed(
+function onGivenBackUnasked(book: Book, event: EventOf<'givenBack'>, context: Context): Effect {
+  const { authorisation: reference } = event
+  const known = book.authorisations.find((one) => one.reference === reference)
+  if (known?.disposition === 'differs') {
+    known.disposition = 'released'
+    book.touched.add(known)
+    if (isTaken(book.payment) && known.amount.value > 0) {
+      post(book, 'reversal', reference, known.amount, { type: 'payment', id: book.payment.id })
+    }
+    return 'applied'
+  }
+  if (known?.disposition === 'kept' && book.payment.status === 'captured') return 'unsupported'
+  return release(book, reference, 'cancelled', context)
+}
+
+function onReversalRefused(
   book: Book,
-  authorisation: string,
-  reason: string,
+  event: EventOf<'reversalRefused'>,
   context: Context
 ): Effect {
-  const reversal = findReversal(book, authorisation)
-  if (reversal === undefined) {
-    const known = book.authorisations.find((one) => one.reference === authorisation)
-    return known?.outcome === 'authorised' ? 'ignored' : 'early'
-  }
-  if (reversal.status === 'failed') return 'applied'
-  if (reversal.status === 'succeeded' && isTaken(book.payment)) {
-    post(book, 'reversalFailed', reversal.id, reversal.amount, {
-      type: 'reversal',
-      id: reversal.id
-    })
-  }
-  reversal.status = 'failed'
-  reversal.failure = { code: 'provider_rejected', message: reason, retryable: true }
-  recordReversal(book, reversal, context)
-  const details = { reversalId: reversal.id, authorisation, reason }
-  openDiscrepancy(book, 'reversal_failed', reversal.id, details, context)
+  const reversal = findReversal(book, event.authorisation)
+  if (reversal === undefined) return withoutReversal(book, event.authorisation)
+  // Somebody else's request was refused; or ours, of which we know more already.
+  if (event.by !== null && !isOurs(reversal, event.by)) return 'ignored'
+  if (reversal.status !== 'requested') return 'applied'
+  failReversal(book, reversal, { code: 'provider_rejected', message: event.reason }, context)
   return 'applied'
+}
+
+function onReversalFellThrough(
+  book: Book,
+  event: EventOf<'reversalFellThrough'>,
+  context: Context
+): Effect {
+  const reversal = findReversal(book, event.authorisation)
+  if (reversal === undefined) return withoutReversal(book, event.authorisation)
+  if (reversal.status === 'failed') return 'applied'
+  if (reversal.status === 'succeeded') postReversal(book, 'reversalFailed', reversal, event.by)
+  failReversal(book, reversal, { code: 'provider_error', message: event.reason }, context)
+  return 'applied'
+}
+
+/** Of a payment without reversal: the money went back some other way, or nothing is known yet. */
+function withoutReversal(book: Book, authorisation: string): Effect {
+  const known = book.authorisations.find((one) => one.reference === authorisation)
+  return known?.outcome === 'authorised' ? 'unsupported' : 'early'
+}
+
+function failReversal(
+  book: Book,
+  reversal: Reversal,
+  failure: Pick<Failure, 'code' | 'message'>,
+  context: Context
+): void {
+  reversal.status = 'failed'
+  reversal.failure = { ...failure, retryable: true }
+  recordReversal(book, reversal, context)
+  const { id, authorisation } = reversal
+  const details = { reversalId: id, authorisation, reason: failure.message }
+  openDiscrepancy(book, 'reversal_failed', id, details, context)
+}
+
+/** Whether a request that the provider tells of is the one that we made. */
+function isOurs(reversal: Reversal, by: Modification): boolean {
+  const { providerReference, id } = reversal
+  return (
+    providerReference === null || by.providerReference === providerReference || by.reference === id
+  )
+}
+
+/** It had succeeded at the provider and came to nothing later; a refused one never succeeded. */
+function hasFallenThrough({ failure }: Reversal): boolean {
+  return failure?.code === 'provider_error'
+}
+
+function postReversal(
+  book: Book,
+  kind: 'reversal' | 'reversalFailed',
+  { id, amount }: Reversal,
+  by: Modification
+): void {
+  if (!isTaken(book.payment)) return
+  post(book, kind, `${id}:${by.providerReference}`, amount, { type: 'reversal', id })
 }
 
 function onReversalUnknown(book: Book, authorisation: string, context: Context): Effect {

@@ -3,12 +3,15 @@ import type { Tx } from '../database.ts'
 import { post } from '../ledger/ledger.store.ts'
 import type { Failure } from '../provider.ts'
 import type { Authorisation, Book, Reversal } from './book.ts'
-import { type PaymentRow, toPayment } from './payment.store.ts'
+import { paymentColumnList, type StoredPayment, toPayment } from './payment.store.ts'
 import { toPaymentView } from './payment-view.ts'
 
-/** The database's clock: what happens in one transaction happens at one time. */
+/**
+ * The database's clock. Read after the books are locked, so that of two events of a payment the
+ * later one has the later time, however long its transaction waited.
+ */
 export async function readClock(tx: Tx): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`select now()`.execute(tx)
+  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx)
   return (rows[0] as { now: Date }).now
 }
 
@@ -30,18 +33,23 @@ type ReversalRow = {
   status: Reversal['status']
   failure: Failure | null
   provider_key: string
+  provider_reference: string | null
   created_at: Date
 }
 
 /** The books of these payments, locked; always in the same order, so that none wait in a ring. */
 export async function lockBooks(tx: Tx, paymentIds: readonly string[]): Promise<Map<string, Book>> {
-  const payments = await sql<PaymentRow>`
-    select * from payment where id = any(${paymentIds}) order by id for no key update`.execute(tx)
+  const payments = await sql<StoredPayment>`
+    select ${paymentColumnList} from payment where id = any(${paymentIds}) order by id for no key update`.execute(
+    tx
+  )
   const authorisations = await sql<AuthorisationRow>`
-    select * from authorisation where payment_id = any(${paymentIds}) order by created_at
-    `.execute(tx)
+    select provider_reference, payment_id, outcome, disposition, currency, amount
+    from authorisation where payment_id = any(${paymentIds}) order by created_at`.execute(tx)
   const reversals = await sql<ReversalRow>`
-    select * from modification where payment_id = any(${paymentIds}) and kind = 'reversal'
+    select id, payment_id, authorisation, currency, amount, status, failure, provider_key,
+      provider_reference, created_at
+    from modification where payment_id = any(${paymentIds}) and kind = 'reversal'
     order by id`.execute(tx)
   return new Map(
     payments.rows.map((row) => [
@@ -75,6 +83,7 @@ function toReversal(row: ReversalRow): Reversal {
     status,
     failure,
     providerKey: row.provider_key,
+    providerReference: row.provider_reference,
     createdAt: row.created_at
   }
 }
@@ -166,15 +175,17 @@ async function insertEvents(tx: Tx, books: readonly Book[], providerName: string
     events.map((event) => ({
       ...event,
       paymentId: payment.id,
+      createdAt: event.payment.updatedAt,
       payment: toPaymentView(event.payment, providerName)
     }))
   )
   if (rows.length === 0) return
   await sql`
-    insert into payment_event (payment_id, sequence, type, data, payment)
-    select "paymentId", sequence, type, data, payment
+    insert into payment_event (payment_id, sequence, type, data, payment, created_at)
+    select "paymentId", sequence, type, data, payment, "createdAt"
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as x("paymentId" text, sequence integer, type text, data jsonb, payment jsonb)`.execute(tx)
+      as x("paymentId" text, sequence integer, type text, data jsonb, payment jsonb,
+        "createdAt" timestamptz)`.execute(tx)
 }
 
 async function insertDiscrepancies(tx: Tx, books: readonly Book[]): Promise<void> {

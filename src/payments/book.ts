@@ -21,6 +21,8 @@ export type Reversal = {
   status: 'requested' | 'succeeded' | 'failed'
   failure: Failure | null
   providerKey: string
+  /** The provider's reference of what it accepted; null until it has answered. */
+  providerReference: string | null
   createdAt: Date
 }
 

@@ -191,6 +191,8 @@ async function answerAgain(
   // Whoever was at it may be gone: where its lease has ended, this call finishes the work.
   const [due] = await claimDuePages(deps.db, deps.leaseS, 1, paymentId)
   if (due !== undefined) return await finishPage(deps, due, request)
+  const settled = await settleAnswer(deps, paymentId)
+  if (settled !== undefined) return { ...settled, paymentId, replayed: false }
   throw new Problem('idempotency_key_in_flight', `Payment ${paymentId} is being made.`, {
     paymentId,
     retryAfterS: 1
@@ -230,7 +232,7 @@ export async function finishPage(
   if (await recordPage(db, payment.id, { session, url }, pageGraceMs / 1000, reply)) {
     return { ...reply, paymentId: payment.id, replayed: false }
   }
-  return await readSavedReply(deps, payment)
+  return await readAnswer(deps, payment)
 }
 
 /** The answer to a create, as it is sent and saved. */
@@ -251,20 +253,37 @@ async function recordRejection(
     status: problem.status,
     body: JSON.stringify(toProblemDocument(problem, place))
   }
-  const record = async (tx: Tx) => {
-    await applyEvents(tx, deps.provider.name, [{ paymentId, event: { type: 'rejected', reason } }])
+  const event = { type: 'rejected', reason } as const
+  const record = async (tx: Tx): Promise<boolean> => {
+    const { effects } = await applyEvents(tx, deps.provider.name, [{ paymentId, event }])
+    if (effects[0] !== 'applied') return false
     await saveReply(tx, payment.clientId, payment.idempotencyKey, reply)
+    return true
   }
-  await deps.db.transaction().execute(record)
-  return { ...reply, paymentId, replayed: false }
+  if (await deps.db.transaction().execute(record)) return { ...reply, paymentId, replayed: false }
+  return await readAnswer(deps, payment)
 }
 
-/** Another finisher was first: its answer counts. */
-async function readSavedReply(deps: PaymentDeps, payment: Payment): Promise<CreateAnswer> {
-  const known = await findKey(deps.db, payment.clientId, payment.idempotencyKey)
-  const reply =
-    known?.reply ?? toReply((await findPayment(deps.db, payment.id)) ?? payment, deps.provider.name)
-  return { ...reply, paymentId: payment.id, replayed: false }
+/** Another finisher was first, or the payment has ended meanwhile: that is the answer. */
+async function readAnswer(deps: PaymentDeps, { id, ...payment }: Payment): Promise<CreateAnswer> {
+  const settled = await settleAnswer(deps, id)
+  if (settled !== undefined) return { ...settled, paymentId: id, replayed: false }
+  throw new Error(`payment ${id} of ${payment.clientId} has neither page nor end`)
+}
+
+/**
+ * The saved answer of a payment that has its page, or has ended before it had one, which saves it;
+ * undefined while it is still being made.
+ */
+async function settleAnswer(deps: PaymentDeps, paymentId: string): Promise<Reply | undefined> {
+  return await deps.db.transaction().execute(async (tx) => {
+    const payment = await findPayment(tx, paymentId)
+    if (payment === undefined) return undefined
+    if (payment.status === 'pending' && payment.providerSession === null) return undefined
+    const { clientId, idempotencyKey } = payment
+    await saveReply(tx, clientId, idempotencyKey, toReply(payment, deps.provider.name))
+    return (await findKey(tx, clientId, idempotencyKey))?.reply ?? undefined
+  })
 }
 
 function toPageRequest(deps: PaymentDeps, payment: Payment): HostedPageRequest {

@@ -13,7 +13,8 @@ import {
   recordReversalAccepted
 } from './reversal.store.ts'
 
-const batchSize = 20
+/** As many calls at once as the transport has sockets to spare for. */
+const batchSize = 100
 
 export type JobDeps = PaymentDeps & { onFault: (paymentId: string, error: unknown) => void }
 
@@ -85,6 +86,6 @@ async function sendReversal(deps: JobDeps, reversal: DueReversal): Promise<void>
   } else if (answer.outcome === 'unknown') {
     await postponeReversal(db, id, delayAfter(providerRetryS, tries))
   } else {
-    await apply({ type: 'reversalFailed', authorisation, reason: answer.reason })
+    await apply({ type: 'reversalRefused', authorisation, by: null, reason: answer.reason })
   }
 }

@@ -205,7 +205,6 @@ export const ListPaymentsQuery = Type.Object(
     patternProperties: { [`^metadata\\.${textCharacter}{1,20}$`]: text(80) }
   }
 )
-export type ListPaymentsFilter = Static<typeof ListPaymentsQuery>
 
 export const PaymentPage = pageOf(PaymentSchema)
 

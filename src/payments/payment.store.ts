@@ -55,7 +55,51 @@ export type PaymentTables = {
   }
 }
 
-export function toPayment(row: PaymentRow): Payment {
+/**
+ * Named one by one: a statement that was prepared for `*` fails when a migration adds a column.
+ * What is due is not among them: only the claims ask for it.
+ */
+const paymentColumns = [
+  'id',
+  'client_id',
+  'idempotency_key',
+  'account_id',
+  'currency',
+  'amount',
+  'channel',
+  'method',
+  'capture',
+  'save_card',
+  'return_url',
+  'reference',
+  'description',
+  'metadata',
+  'customer',
+  'operator',
+  'expires_at',
+  'created_at',
+  'status',
+  'cancelled_by',
+  'failure',
+  'card',
+  'authorisation',
+  'amount_captured',
+  'amount_refunded',
+  'amount_charged_back',
+  'event_count',
+  'updated_at',
+  'finished_at',
+  'provider_key',
+  'provider_session',
+  'checkout_url'
+] as const satisfies ReadonlyArray<keyof PaymentRow>
+export type StoredPayment = Pick<PaymentRow, (typeof paymentColumns)[number]>
+
+const columnList = paymentColumns.join(', ')
+/** The columns of a `StoredPayment`, for a statement. */
+export const paymentColumnList = sql.raw(columnList)
+
+export function toPayment(row: StoredPayment): Payment {
   return {
     id: row.id,
     clientId: row.client_id,
@@ -229,14 +273,14 @@ export async function claimDuePages(
   limit: number,
   id: string | null = null
 ): Promise<DuePage[]> {
-  const { rows } = await sql<PaymentRow>`
+  const { rows } = await sql<StoredPayment & { tries: number }>`
     update payment set due_at = now() + make_interval(secs => ${leaseS})
     where id in (
       select id from payment
       where due_at <= now() and status = 'pending' and provider_session is null
         and expires_at > now() and (${id}::text is null or id = ${id})
       order by due_at limit ${limit} for update skip locked
-    ) returning *`.execute(db)
+    ) returning ${paymentColumnList}, tries`.execute(db)
   return rows.map((row) => ({ payment: toPayment(row), tries: row.tries }))
 }
 
@@ -250,8 +294,8 @@ export async function claimEndedPages(tx: Tx, limit: number): Promise<string[]> 
   return rows.map(({ id }) => id)
 }
 
-const findPaymentStatement = statement<PaymentRow>(
-  'select * from payment where id = $1 and ($2::text is null or client_id = $2)'
+const findPaymentStatement = statement<StoredPayment>(
+  `select ${columnList} from payment where id = $1 and ($2::text is null or client_id = $2)`
 )
 
 /** `clientId`: only where the payment is that client's. */
@@ -282,7 +326,11 @@ const clockSkewMs = 2 * 60 * 60_000
 
 /** Newest first; by key, so that page 1,000 costs what page 1 does. */
 export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payment[]> {
-  let query = db.selectFrom('payment').selectAll().orderBy('id', 'desc').limit(filter.limit)
+  let query = db
+    .selectFrom('payment')
+    .select(paymentColumns)
+    .orderBy('id', 'desc')
+    .limit(filter.limit)
   const { clientId, accountId, status, channel, reference, createdFrom, createdTo } = filter
   if (filter.before !== null) query = query.where('id', '<', filter.before)
   if (clientId !== null) query = query.where('client_id', '=', clientId)

@@ -29,10 +29,14 @@ export async function claimDueReversals(
   return rows
 }
 
-/** The provider took it; its outcome comes as a notification. */
+/**
+ * The provider took it; its outcome comes as a notification. Where none comes within a day it is
+ * due again, to be told to a person.
+ */
 export async function recordReversalAccepted(db: Db, id: string, reference: string): Promise<void> {
   await sql`
-    update modification set provider_reference = ${reference}, due_at = null, updated_at = now()
+    update modification set provider_reference = ${reference}, updated_at = now(),
+      due_at = case when status = 'requested' then first_tried_at + interval '24 hours 1 minute' end
     where id = ${id}`.execute(db)
 }
 

@@ -232,7 +232,7 @@ t.test('when Adyen misbehaves', async (t) => {
     ['hangs after doing the work', { hangAfterWork: { times: 1 } }],
     ['cuts the answer in half', { truncate200: { times: 1 } }],
     ['answers with an empty body', { emptyBody: { times: 1 } }],
-    ['resets the connection', { resetBeforeHeaders: { times: 1 } }],
+    ['resets the connection', { resetBeforeHeaders: { times: 2 } }],
     [
       'answers 503 without having tried',
       { status5xx: { times: 1, status: 503, transientError: true } }
