@@ -297,7 +297,7 @@ t.test('the document', async (t) => {
     const { control, pay, until } = service
     await control('PUT', '/_simulator/faults', { api: { status4xx: { times: 1 } } })
     const { body: rejected } = await create()
-    await control('PUT', '/_simulator/faults', { api: { resetBeforeHeaders: { times: 1 } } })
+    await control('PUT', '/_simulator/faults', { api: { resetBeforeHeaders: { times: 2 } } })
     await create()
     await control('PUT', '/_simulator/faults', { api: { delayMs: { ms: 300, times: 1 } } })
     const both = await Promise.all([create({}, 'two'), create({}, 'two'), create({}, 'two')])

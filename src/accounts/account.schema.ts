@@ -132,7 +132,9 @@ export const EntrySchema = Type.Object(
     id: Type.String({ examples: ['txn_06f1k2m3n4p5q6r7.credit'] }),
     createdAt: Timestamp,
     account: Type.String({
-      description: "A ledger account; `customer` is the customer's own",
+      description:
+        'customer: what the customer owes; billing: what was charged; provider: what the payment ' +
+        'provider owes us; clearing: money on its way back or in doubt',
       examples: ['customer']
     }),
     amount: ref(Amount),

@@ -1,7 +1,7 @@
 /**
  * Adyen's standard webhooks: who signed an item, and what it means for a payment
- * (docs.adyen.com/development-resources/webhooks). Rules read only what is signed; the unsigned
- * rest is for display.
+ * (docs.adyen.com/development-resources/webhooks). Rules read only what is signed; of the unsigned
+ * rest `reason` words a failure, and the card is for display.
  */
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Money } from '../money.ts'

@@ -14,12 +14,37 @@ declare module 'fastify' {
 const description = `
 One-off card payments against the balance of a customer's account.
 
-A caller creates a payment, sends the customer to \`checkout.url\` (the payment provider's own card
-page, so that no card number ever comes here), and learns the outcome by asking for the payment.
+A caller creates a payment, sends the customer to \`checkout.url\` (the payment provider's own
+card page, so that no card number ever comes here), and learns the outcome by asking for the
+payment.
 
-Every POST that changes something carries an \`Idempotency-Key\`: repeat a request under its key as
-often as needed, there will be one payment. Errors are \`application/problem+json\` (RFC 9457); the
-page of each code is at [/docs/problems](/docs/problems).
+**Repeating.** Every POST that changes something carries an \`Idempotency-Key\`: repeat a request
+under its key as often as needed, there will be one payment. A repetition gets the first answer,
+byte for byte, with \`Idempotent-Replayed: true\`; GET tells the present. A 409 or 503 that is
+worth repeating has \`Retry-After\` in seconds. A 201 has its \`Location\`.
+
+**Polling.** GET of a payment has an \`ETag\`; with \`If-None-Match\` it answers 304 until
+something changed. \`finished\` is true once nothing more is expected; \`card\` may become known a
+moment later. A page that nobody paid or that was left without coming back ends 15 minutes after
+\`expiresAt\`: until then its payment is \`pending\`, since a last attempt may be on its way.
+While it is pending, \`failure\` tells the last refused attempt; the customer may try again.
+
+**Returning.** In the end the browser is sent to \`returnUrl\` with \`paymentId\` added to its
+query. Ask for the payment then: the redirect itself proves nothing.
+
+**Lists** are newest first, by id, which sorts as payments were made. \`nextCursor\` goes with the
+same filters; the \`Link\` header holds the whole next address.
+
+**Events** of a payment: \`payment.created\`, \`.attemptRefused\`, \`.authorised\`, \`.captured\`,
+\`.refused\`, \`.cancelled\`, \`.expired\`, \`.failed\`, \`reversal.requested\`, \`.succeeded\`,
+\`.failed\`, \`discrepancy.opened\`; in the order in which they became known here.
+
+**Who sees what.** A client that is a third party sees the payments, events and ledger entries
+that are its own; anything else is 404. Accounts and charges are open to every client with the
+scope.
+
+**Errors** are \`application/problem+json\` (RFC 9457); each code has a page with its cause and
+cure at [/docs/problems](/docs/problems).
 `.trim()
 
 /** The OpenAPI 3.1 document of all routes that are registered after it. */
@@ -61,8 +86,10 @@ function withProblems(schema: FastifySchema | undefined, route: RouteOptions): F
   // No schema asks for the header, so that its lack has a code of its own; the document does.
   const needsKey = problems.includes('idempotency_key_missing')
   const headers = { ...(schema?.headers as object), required: ['idempotency-key'] }
+  const needed = scope === undefined ? '' : `\n\nScope: \`${scope}\`.`
   return {
     ...schema,
+    description: `${schema?.description ?? ''}${needed}`.trim(),
     ...(needsKey && { headers }),
     response: { ...own, ...replies }
   }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database.ts'
 
-/** How many rows wait for somebody, by kind: of each an index knows only those that do. */
+/** How many rows wait for somebody, by kind: an index of each knows those that do. */
 export async function countOpenItems(db: Db): Promise<Array<{ kind: string; count: number }>> {
   const { rows } = await sql<{ kind: string; count: number }>`
     select 'payments_pending' as kind, count(*) from payment where due_at is not null

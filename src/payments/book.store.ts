@@ -40,9 +40,8 @@ type ReversalRow = {
 /** The books of these payments, locked; always in the same order, so that none wait in a ring. */
 export async function lockBooks(tx: Tx, paymentIds: readonly string[]): Promise<Map<string, Book>> {
   const payments = await sql<StoredPayment>`
-    select ${paymentColumnList} from payment where id = any(${paymentIds}) order by id for no key update`.execute(
-    tx
-  )
+    select ${paymentColumnList} from payment where id = any(${paymentIds})
+    order by id for no key update`.execute(tx)
   const authorisations = await sql<AuthorisationRow>`
     select provider_reference, payment_id, outcome, disposition, currency, amount
     from authorisation where payment_id = any(${paymentIds}) order by created_at`.execute(tx)

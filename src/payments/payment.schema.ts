@@ -144,7 +144,9 @@ export const CreatePayment = Type.Object(
     returnUrl: Type.String({
       maxLength: 1024,
       format: 'uri',
-      description: 'Where the browser goes in the end: an https origin given to the client'
+      description:
+        'Where the browser goes in the end: https, at an origin given to the client (in the ' +
+        'sandbox also http to loopback)'
     }),
     saveCard: Type.Optional(
       Type.Enum(['never', 'ask', 'always'], {
@@ -154,7 +156,11 @@ export const CreatePayment = Type.Object(
       })
     ),
     capture: Type.Optional(
-      Type.Enum(['automatic', 'manual'], { description: 'Default automatic' })
+      Type.Enum(['automatic', 'manual'], {
+        description:
+          'Default automatic. Manual only reserves the money: it is captured or released at the ' +
+          'payment provider'
+      })
     ),
     reference: Type.Optional(reference),
     description: Type.Optional(description),
@@ -164,7 +170,9 @@ export const CreatePayment = Type.Object(
     expiresAt: Type.Optional(
       Type.String({
         format: 'date-time',
-        description: 'When the page closes: 1 minute to 24 hours ahead; default 1 hour'
+        description:
+          'When the page closes: 1 minute to 24 hours ahead; default 1 hour. The payment ends ' +
+          '15 minutes later'
       })
     )
   },
