@@ -69,8 +69,10 @@ async function run(site: Site): Promise<boolean> {
 
 async function main(): Promise<void> {
   const cleaner = createCleaner()
+  let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
+      stopping = true
       tell('stopping')
       cleaner.clean().then(() => process.exit(130))
     })
@@ -80,10 +82,11 @@ async function main(): Promise<void> {
     readOptions()
     passed = await run(await openSite(cleaner))
   } catch (error) {
-    tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    // What is stopped in the middle complains; that is no news then.
+    if (!stopping) tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
   }
   await cleaner.clean()
-  process.exit(passed ? 0 : 1)
+  process.exit(stopping ? 130 : passed ? 0 : 1)
 }
 
 main()

@@ -49,9 +49,15 @@ create table idempotency_key (
   reply_status smallint,
   reply_body text,
   created_at timestamptz not null default now(),
+  -- Until when somebody is at it, after whom it is to be finished; null once it is answered. It
+  -- stands here and not beside the payment, whose row can then take its page in place.
+  due_at timestamptz,
+  tries smallint not null default 0,
   primary key (client_id, key),
+  constraint due_until_answered check (due_at is null or reply_status is null),
   constraint reply_is_whole check ((reply_status is null) = (reply_body is null))
 ) with (fillfactor = 60); -- The reply is written into the same page.
+create index idempotency_key_due on idempotency_key (due_at) where due_at is not null;
 create index idempotency_key_created on idempotency_key (created_at);
 
 -- Refuses to rewrite history; the tables that hold facts use it.

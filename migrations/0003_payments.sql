@@ -40,10 +40,8 @@ create table payment (
   provider_key text not null,
   provider_session text,
   checkout_url text,
-  -- What is due next: without a session, to ask for the page (until then somebody is asking);
-  -- with one, to end the payment when the page ended without an outcome.
+  -- When to end the payment if its page ended without an outcome.
   due_at timestamptz,
-  tries smallint not null default 0,
 
   constraint agent_is_named check (channel <> 'agent' or operator is not null),
   constraint captured_within_authorised check (amount_captured between 0 and amount),
@@ -60,7 +58,7 @@ create table payment (
     (status not in ('pending', 'authorised')) = (finished_at is not null)
   ),
   constraint only_pending_is_due check (due_at is null or status = 'pending')
-) with (fillfactor = 80);
+) with (fillfactor = 70); -- The page is written into the same page.
 -- Ids are sortable by time, so lists go by id.
 create index payment_account on payment (account_id, id);
 create index payment_client on payment (client_id, id);

@@ -109,11 +109,13 @@ export function createTransport({ apiKey, deadlineMs, origin }: TransportOptions
   function sendOnce(call: Call): Promise<string> {
     return new Promise((resolve, reject) => {
       const outgoing = start(call)
+      let isAnswered = false
       const fail = (cause: unknown) => {
         clearTimeout(deadline)
         outgoing.destroy()
         if (isVerdict(cause)) reject(cause)
-        else if (outgoing.reusedSocket && isReset(cause)) reject(new StaleConnection('reset'))
+        else if (outgoing.reusedSocket && !isAnswered && isReset(cause))
+          reject(new StaleConnection('reset'))
         else reject(new AdyenOutcomeUnknown(describe(cause), { cause }))
       }
       const deadline = setTimeout(
@@ -122,6 +124,7 @@ export function createTransport({ apiKey, deadlineMs, origin }: TransportOptions
       )
       outgoing.on('error', fail)
       outgoing.on('response', (response) => {
+        isAnswered = true
         readAnswer(response).then((text) => {
           clearTimeout(deadline)
           resolve(text)

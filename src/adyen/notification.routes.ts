@@ -14,7 +14,7 @@ import {
   NotificationSchema
 } from './notification.schema.ts'
 import {
-  insertNotifications,
+  createInbox,
   type ListedNotification,
   listNotifications,
   lockNotification,
@@ -42,6 +42,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
   deps
 ) => {
   const { db } = deps
+  const inbox = createInbox(db)
   const keys = deps.hmacKeys.map((key) => createSecretKey(key))
 
   app.post(
@@ -63,7 +64,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
       const live = String((request.body as { live?: unknown }).live) === 'true'
       const isForeign = (item: NotificationItem) =>
         live !== deps.live || item.merchantAccountCode !== deps.merchantAccount
-      await insertNotifications(db, items, live, isForeign)
+      await inbox.store(items, live, isForeign)
       deps.onReceived('accepted', items.length)
       deps.wake()
       return reply.code(202).type('text/plain').send('[accepted]')

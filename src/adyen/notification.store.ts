@@ -32,7 +32,7 @@ export type NotificationTables = {
   }
 }
 
-const insertStatement = statement<{ id: string }>(`
+const insertStatement = statement(`
   insert into notification (id, fingerprint, event_code, success, psp_reference,
     original_reference, merchant_reference, merchant_account, currency, amount, live, item, status,
     fault, due_at)
@@ -43,21 +43,71 @@ const insertStatement = statement<{ id: string }>(`
     success boolean, psp_reference text, original_reference text, merchant_reference text,
     merchant_account text, currency text, amount bigint, live boolean, item jsonb, status text,
     fault text)
-  on conflict (fingerprint) do nothing
-  returning id`)
+  on conflict (fingerprint) do nothing`)
+
+/** How many statements store at the same time; what comes meanwhile goes into the next one. */
+const storesAtOnce = 2
+const storedAtOnceMax = 200
+
+type Waiting = {
+  rows: ReturnType<typeof toRow>[]
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+export type Inbox = ReturnType<typeof createInbox>
 
 /**
- * Stores the items of one request in one statement, and makes them due; a redelivery is there
- * already and changes nothing. `isForeign`: not for this merchant account, or not of this platform.
- * Answers how many were new.
+ * The durable inbox. Requests that come at the same time are stored by one statement, and so by one
+ * commit; each is answered when its own items are there. Where that fails, each is stored alone.
  */
-export async function insertNotifications(
-  db: Db,
-  items: readonly NotificationItem[],
-  live: boolean,
-  isForeign: (item: NotificationItem) => boolean
-): Promise<number> {
-  const rows = items.map((item) => ({
+export function createInbox(db: Db) {
+  const waiting: Waiting[] = []
+  let running = 0
+
+  async function run(): Promise<void> {
+    running += 1
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, storedAtOnceMax)
+      await insertRows(db, batch).catch(async (error) => {
+        for (const one of batch) {
+          if (batch.length === 1) one.reject(error)
+          else await insertRows(db, [one]).catch(one.reject)
+        }
+      })
+    }
+    running -= 1
+  }
+
+  return {
+    /**
+     * Stores the items of one request and makes them due; a redelivery is there already and changes
+     * nothing. `isForeign`: not for this merchant account, or not of this platform.
+     */
+    store(
+      items: readonly NotificationItem[],
+      live: boolean,
+      isForeign: (item: NotificationItem) => boolean
+    ): Promise<void> {
+      const rows = items.map((item) => toRow(item, live, isForeign(item)))
+      return new Promise((resolve, reject) => {
+        waiting.push({ rows, resolve, reject })
+        if (running < storesAtOnce) void run()
+      })
+    }
+  }
+}
+
+/** In the order of their fingerprints, so that of two statements none waits for the other. */
+async function insertRows(db: Db, batch: readonly Waiting[]): Promise<void> {
+  const rows = batch.flatMap((one) => one.rows)
+  rows.sort((one, other) => (one.fingerprint < other.fingerprint ? -1 : 1))
+  await db.executeQuery(insertStatement(toStorable(JSON.stringify(rows))))
+  for (const one of batch) one.resolve()
+}
+
+function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
+  return {
     id: newId('ntf'),
     fingerprint: fingerprintOfItem(item).toString('hex'),
     event_code: item.eventCode,
@@ -70,10 +120,8 @@ export async function insertNotifications(
     amount: readValue(item) ?? 0,
     live,
     item,
-    ...statusOf(item, isForeign(item))
-  }))
-  const { rows: stored } = await db.executeQuery(insertStatement(toStorable(JSON.stringify(rows))))
-  return stored.length
+    ...statusOf(item, foreign)
+  }
 }
 
 /** The amount's value; undefined where it is no integer, as digits or as text. */

@@ -12,6 +12,8 @@ export type IdempotencyTables = {
     reply_status: number | null
     reply_body: string | null
     created_at: Generated<Date>
+    due_at: Date | null
+    tries: Generated<number>
   }
 }
 
@@ -66,7 +68,8 @@ export async function claimKey(tx: Tx, claim: Claim, resourceId: string): Promis
       fingerprint,
       resource_id: resourceId,
       reply_status: null,
-      reply_body: null
+      reply_body: null,
+      due_at: null
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
@@ -82,7 +85,7 @@ export async function saveReply(
 ): Promise<void> {
   await tx
     .updateTable('idempotency_key')
-    .set({ reply_status: reply.status, reply_body: reply.body })
+    .set({ reply_status: reply.status, reply_body: reply.body, due_at: null })
     .where('client_id', '=', clientId)
     .where('key', '=', key)
     .where('reply_status', 'is', null)

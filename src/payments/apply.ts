@@ -249,6 +249,8 @@ function onCaptured(book: Book, reference: string, amount: Money, context: Conte
     return 'unsupported'
   }
   if (!mayMove(payment.status, 'captured')) return 'unsupported'
+  kept.disposition = 'kept'
+  book.touched.add(kept)
   payment.amountCaptured = amount.value
   payment.failure = null
   payment.cancelledBy = null
@@ -296,7 +298,8 @@ function onReversalRefused(
   // Somebody else's request was refused; or ours, of which we know more already.
   if (event.by !== null && !isOurs(reversal, event.by)) return 'ignored'
   if (reversal.status !== 'requested') return 'applied'
-  failReversal(book, reversal, { code: 'provider_rejected', message: event.reason }, context)
+  const failure = { code: 'provider_rejected', message: event.reason } as const
+  failReversal(book, reversal, failure, reversal.id, context)
   return 'applied'
 }
 
@@ -307,9 +310,17 @@ function onReversalFellThrough(
 ): Effect {
   const reversal = findReversal(book, event.authorisation)
   if (reversal === undefined) return withoutReversal(book, event.authorisation)
-  if (reversal.status === 'failed') return 'applied'
+  const failure = { code: 'provider_error', message: event.reason } as const
+  if (reversal.status === 'failed') {
+    // It counts more than a refusal: it is not given back any more by the same request.
+    if (!hasFallenThrough(reversal)) {
+      reversal.failure = { ...failure, retryable: true }
+      book.touched.add(reversal)
+    }
+    return 'applied'
+  }
   if (reversal.status === 'succeeded') postReversal(book, 'reversalFailed', reversal, event.by)
-  failReversal(book, reversal, { code: 'provider_error', message: event.reason }, context)
+  failReversal(book, reversal, failure, `${reversal.id}:${event.by.providerReference}`, context)
   return 'applied'
 }
 
@@ -323,6 +334,7 @@ function failReversal(
   book: Book,
   reversal: Reversal,
   failure: Pick<Failure, 'code' | 'message'>,
+  fact: string,
   context: Context
 ): void {
   reversal.status = 'failed'
@@ -330,7 +342,7 @@ function failReversal(
   recordReversal(book, reversal, context)
   const { id, authorisation } = reversal
   const details = { reversalId: id, authorisation, reason: failure.message }
-  openDiscrepancy(book, 'reversal_failed', id, details, context)
+  openDiscrepancy(book, 'reversal_failed', fact, details, context)
 }
 
 /** Whether a request that the provider tells of is the one that we made. */

@@ -14,15 +14,8 @@ import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import { Problem, type ProblemCode, type ProblemPlace, toProblemDocument } from '../problem.ts'
 import type { HostedPageRequest, Provider, Trace } from '../provider.ts'
 import { applyEvents } from './apply.commands.ts'
-import {
-  claimDuePages,
-  type DuePage,
-  findPayment,
-  insertIntent,
-  type PaymentIntent,
-  postponePage,
-  recordPage
-} from './payment.store.ts'
+import { claimDuePage, type DuePage, postponePage, recordPage } from './page.store.ts'
+import { findPayment, insertIntent, type PaymentIntent } from './payment.store.ts'
 import {
   type Channel,
   type Customer,
@@ -84,7 +77,8 @@ export async function createPayment(
     const result = await insertIntent(deps.db, toIntent(request), request.claim, {
       expiresAt: request.expiresAt,
       defaultS: pageLifeMs.default / 1000,
-      leaseS: deps.leaseS
+      leaseS: deps.leaseS,
+      graceS: pageGraceMs / 1000
     })
     if (result.outcome === 'created') {
       return await finishPage(deps, { payment: result.payment, tries: 0 }, request)
@@ -189,7 +183,7 @@ async function answerAgain(
   const paymentId = known.resourceId
   if (known.reply !== null) return { ...known.reply, paymentId, replayed: true }
   // Whoever was at it may be gone: where its lease has ended, this call finishes the work.
-  const [due] = await claimDuePages(deps.db, deps.leaseS, 1, paymentId)
+  const due = await claimDuePage(deps.db, deps.leaseS, request.claim)
   if (due !== undefined) return await finishPage(deps, due, request)
   const settled = await settleAnswer(deps, paymentId)
   if (settled !== undefined) return { ...settled, paymentId, replayed: false }
@@ -229,7 +223,7 @@ export async function finishPage(
   const { session, url } = answer.value
   const opened: Payment = { ...payment, providerSession: session, checkoutUrl: url }
   const reply = toReply(opened, provider.name)
-  if (await recordPage(db, payment.id, { session, url }, pageGraceMs / 1000, reply)) {
+  if (await recordPage(db, payment.id, { session, url }, reply)) {
     return { ...reply, paymentId: payment.id, replayed: false }
   }
   return await readAnswer(deps, payment)

@@ -5,7 +5,7 @@ import { Problem } from '../problem.ts'
 import type { ProviderEvent } from '../provider.ts'
 import { applyEvents } from './apply.commands.ts'
 import { finishPage, type PaymentDeps, toReply } from './create-payment.commands.ts'
-import { claimDuePages, claimEndedPages } from './payment.store.ts'
+import { claimDuePages, claimEndedPages } from './page.store.ts'
 import {
   claimDueReversals,
   type DueReversal,

@@ -1,6 +1,6 @@
 import { type Generated, type Kysely, sql } from 'kysely'
-import { type Database, type Db, statement, type Tx } from '../database.ts'
-import type { Claim, Reply } from '../http/idempotency.store.ts'
+import { type Database, type Db, statement } from '../database.ts'
+import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
 import type { CardFace, Failure } from '../provider.ts'
 import type { EventType } from './book.ts'
@@ -40,7 +40,6 @@ export type PaymentRow = {
   provider_session: string | null
   checkout_url: string | null
   due_at: Date | null
-  tries: number
 }
 
 export type PaymentTables = {
@@ -144,8 +143,9 @@ const insertIntentStatement = statement<{
   with known as (
     select id, currency, status from account where id = $1
   ), claimed as (
-    insert into idempotency_key (client_id, key, fingerprint, resource_id)
-    select $2, $3, $4, $5 from known where currency = $6 and status = 'open'
+    insert into idempotency_key (client_id, key, fingerprint, resource_id, due_at)
+    select $2, $3, $4, $5, now() + make_interval(secs => $21)
+    from known where currency = $6 and status = 'open'
     on conflict (client_id, key) do nothing
     returning resource_id
   ), created as (
@@ -154,7 +154,9 @@ const insertIntentStatement = statement<{
       expires_at, status, provider_key, due_at)
     select resource_id, $2, $3, $1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb,
       $16::jsonb, $17::jsonb, coalesce($18::timestamptz, now() + make_interval(secs => $19)),
-      'pending', $20, now() + make_interval(secs => $21)
+      'pending', $20,
+      coalesce($18::timestamptz, now() + make_interval(secs => $19))
+        + make_interval(secs => $22)
     from claimed
     returning id, created_at, expires_at
   ), event as (
@@ -175,13 +177,14 @@ export type IntentResult =
 
 /**
  * Writes key, payment, first event and due time in one statement, if the account is open and in the
- * currency and the key is free. `leaseS`: for how many seconds the caller finishes it alone.
+ * currency and the key is free. `leaseS`: for how many seconds the caller finishes it alone;
+ * `graceS`: how long after its page's end the payment ends.
  */
 export async function insertIntent(
   db: Db,
   intent: PaymentIntent,
   claim: Claim,
-  life: { expiresAt: Date | null; defaultS: number; leaseS: number }
+  life: { expiresAt: Date | null; defaultS: number; leaseS: number; graceS: number }
 ): Promise<IntentResult> {
   const { currency, value } = intent.amount
   const { rows } = await db.executeQuery(
@@ -206,7 +209,8 @@ export async function insertIntent(
       life.expiresAt,
       life.defaultS,
       intent.providerKey,
-      life.leaseS
+      life.leaseS,
+      life.graceS
     )
   )
   const row = rows[0]
@@ -221,77 +225,6 @@ export async function insertIntent(
     return { outcome: 'account', currency: row?.currency ?? null, status: row?.status ?? null }
   }
   return { outcome: 'exists' }
-}
-
-const recordPageStatement = statement<{ id: string }>(`
-  with opened as (
-    update payment set provider_session = $2, checkout_url = $3, tries = 0,
-      due_at = expires_at + make_interval(secs => $4)
-    where id = $1 and status = 'pending' and provider_session is null
-    returning id, client_id, idempotency_key
-  ), replied as (
-    update idempotency_key k set reply_status = $5, reply_body = $6
-    from opened where k.client_id = opened.client_id and k.key = opened.idempotency_key
-      and reply_status is null
-  )
-  select id from opened`)
-
-/**
- * Writes the page and the answer to the create in one statement; `graceS` after the page's end the
- * payment is due again. False where another finisher was first, or the payment has ended.
- */
-export async function recordPage(
-  db: Db,
-  id: string,
-  page: { session: string; url: string },
-  graceS: number,
-  reply: Reply
-): Promise<boolean> {
-  const { rows } = await db.executeQuery(
-    recordPageStatement(id, page.session, page.url, graceS, reply.status, reply.body)
-  )
-  return rows.length === 1
-}
-
-/** Leaves the page due in `delayS`, under `key`: whether it was made is not known. */
-export async function postponePage(db: Db, id: string, key: string, delayS: number): Promise<void> {
-  await sql`
-    update payment set provider_key = ${key}, tries = tries + 1,
-      due_at = now() + make_interval(secs => ${delayS})
-    where id = ${id} and status = 'pending' and provider_session is null`.execute(db)
-}
-
-export type DuePage = { payment: Payment; tries: number }
-
-/**
- * Takes payments whose page is due to be asked for, for `leaseS` seconds: those of a process that
- * died, and those that the provider left unknown. `id`: only that one.
- */
-export async function claimDuePages(
-  db: Db,
-  leaseS: number,
-  limit: number,
-  id: string | null = null
-): Promise<DuePage[]> {
-  const { rows } = await sql<StoredPayment & { tries: number }>`
-    update payment set due_at = now() + make_interval(secs => ${leaseS})
-    where id in (
-      select id from payment
-      where due_at <= now() and status = 'pending' and provider_session is null
-        and expires_at > now() and (${id}::text is null or id = ${id})
-      order by due_at limit ${limit} for update skip locked
-    ) returning ${paymentColumnList}, tries`.execute(db)
-  return rows.map((row) => ({ payment: toPayment(row), tries: row.tries }))
-}
-
-/** Payments whose page ended without an outcome, or never opened; locked until the end of `tx`. */
-export async function claimEndedPages(tx: Tx, limit: number): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select id from payment
-    where due_at <= now() and status = 'pending'
-      and (provider_session is not null or expires_at <= now())
-    order by due_at limit ${limit} for no key update skip locked`.execute(tx)
-  return rows.map(({ id }) => id)
 }
 
 const findPaymentStatement = statement<StoredPayment>(

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import {
   fingerprintOfItem,
+  isNotBookable,
   isSigned,
   type NotificationItem,
   type StoredNotification,
@@ -236,8 +237,11 @@ function stored(changes: Partial<StoredNotification> & Partial<NotificationItem>
 
 const modification = { pspReference: 'MOD', originalReference: 'PAY' }
 const failed = { ...modification, success: false, reason: 'Not possible' }
-const paidBack = { type: 'givenBack', authorisation: 'PAY' }
-const notBack = { type: 'reversalFailed', authorisation: 'PAY', reason: 'Not possible' }
+const by = { providerReference: 'MOD', reference: 'pay_0123456789abcdef' }
+const paidBack = { type: 'givenBack', authorisation: 'PAY', by }
+const notBack = { type: 'reversalRefused', authorisation: 'PAY', by, reason: 'Not possible' }
+const backAgain = { type: 'reversalFellThrough', authorisation: 'PAY', by, reason: 'Not possible' }
+const ourRequest = { ...modification, merchantReference: 'rev_0123456789abcdef' }
 
 /** What each event code means, for what it says of `success`. */
 const meanings: ReadonlyArray<[string, Parameters<typeof stored>[0], object | undefined]> = [
@@ -265,9 +269,27 @@ const meanings: ReadonlyArray<[string, Parameters<typeof stored>[0], object | un
   ['TECHNICAL_CANCEL', failed, notBack],
   ['CANCEL_OR_REFUND', modification, paidBack],
   ['CANCEL_OR_REFUND', failed, notBack],
-  ['REFUND_FAILED', { ...failed, success: true }, notBack],
-  ['REFUND_FAILED', failed, notBack],
+  [
+    'CANCEL_OR_REFUND',
+    ourRequest,
+    { ...paidBack, by: { providerReference: 'MOD', reference: 'rev_0123456789abcdef' } }
+  ],
+  ['REFUND_FAILED', { ...failed, success: true }, backAgain],
+  ['REFUND_FAILED', failed, backAgain],
+  ['REFUNDED_REVERSED', { ...failed, success: true }, backAgain],
+  ['REFUNDED_REVERSED', failed, backAgain],
+  [
+    'CAPTURE',
+    modification,
+    { type: 'captured', authorisation: 'PAY', amount: { currency: 'GBP', value: 2500 } }
+  ],
+  ['CAPTURE', failed, undefined],
   ...[
+    'CAPTURE_FAILED',
+    'REFUND',
+    'CHARGEBACK',
+    'SECOND_CHARGEBACK',
+    'CHARGEBACK_REVERSED',
     'AUTHORISATION_ADJUSTMENT',
     'AUTHENTICATION',
     'AUTORESCUE',
@@ -311,8 +333,33 @@ for (const [eventCode, changes, meaning] of meanings) {
   })
 }
 
-t.test('an automatic capture is captured already: CAPTURE changes nothing', async (t) => {
-  t.equal(toProviderEvent(stored({ ...modification, eventCode: 'CAPTURE' })), undefined)
+t.test('what was captured may be a part, and is in our minor units', async (t) => {
+  const capturedOf = (changes: Parameters<typeof stored>[0]) =>
+    toProviderEvent(stored({ ...modification, eventCode: 'CAPTURE', ...changes }))
+  const event = { type: 'captured', authorisation: 'PAY' }
+  t.same(capturedOf({ amount: { currency: 'GBP', value: 1000 } }), {
+    ...event,
+    amount: { currency: 'GBP', value: 1000 }
+  })
+  t.same(capturedOf({ amount: { currency: 'CLP', value: 150_000 } }), {
+    ...event,
+    amount: { currency: 'CLP', value: 1500 }
+  })
+  t.throws(() => capturedOf({ amount: { currency: 'CLP', value: 150_050 } }), { message: /CLP/ })
+  const odd = { success: false, amount: { currency: 'CLP', value: 150_050 } }
+  t.equal(capturedOf(odd), undefined, 'what was not captured is no money')
+})
+
+t.test('what moved money that nothing books is for a person, where it went well', async (t) => {
+  const codes = ['CAPTURE_FAILED', 'REFUND', 'CHARGEBACK', 'SECOND_CHARGEBACK']
+  for (const eventCode of codes) {
+    t.equal(isNotBookable(stored({ ...modification, eventCode })), true, eventCode)
+    t.equal(isNotBookable(stored({ ...failed, eventCode })), false, `${eventCode} failed`)
+  }
+  for (const [eventCode, changes] of meanings) {
+    if (codes.includes(eventCode)) continue
+    t.equal(isNotBookable(stored({ ...changes, eventCode })), false, eventCode)
+  }
 })
 
 t.test('the text null and the empty text are no reason', async (t) => {

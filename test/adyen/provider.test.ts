@@ -203,6 +203,8 @@ const faults: ReadonlyArray<[name: string, api: object, page: object, reversal: 
   ['a wrong key', { status4xx: { status: 401 } }, rejected, rejected],
   ['a conflict', { status4xx: { status: 409 } }, sameKey, sameKey],
   ['a running call', { status4xx: { errorCode: '704' } }, sameKey, sameKey],
+  ['a time-out on the way', { status4xx: { status: 408 } }, sameKey, sameKey],
+  ['a call too early', { status4xx: { status: 425 } }, sameKey, sameKey],
   ['too many calls', { status4xx: { status: 429 } }, sameKey, sameKey],
   ['an error that is stored', { status5xx: 500 }, newKey, sameKey],
   ['an error that is transient', { status5xx: { transientError: true } }, sameKey, sameKey],
@@ -381,7 +383,8 @@ t.test('the result of a page', async (t) => {
       { html500: { times: 1 } },
       { truncate200: { times: 1 } },
       { emptyBody: { times: 1 } },
-      { resetBeforeHeaders: { times: 1 } },
+      // A kept connection that is reset is tried once more.
+      { resetBeforeHeaders: { times: 2 } },
       { hangAfterWork: { times: 1 } }
     ]) {
       await pair.setFaults(api)

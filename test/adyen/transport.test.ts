@@ -56,8 +56,6 @@ const json = (status: number, body: unknown, headers: Record<string, string> = {
   }
 }
 
-const unknown = (message: RegExp) => ({ constructor: AdyenOutcomeUnknown, message })
-
 async function failureOf(call: Promise<unknown>): Promise<Error & Record<string, unknown>> {
   try {
     await call
@@ -70,7 +68,7 @@ async function failureOf(call: Promise<unknown>): Promise<Error & Record<string,
 async function isUnknown(t: Test, call: Promise<unknown>, message: RegExp): Promise<void> {
   const error = await failureOf(call)
   t.ok(error instanceof AdyenOutcomeUnknown, `${error.name}: ${error.message}`)
-  t.match(error, unknown(message))
+  t.match(error, { message })
 }
 
 t.test(
@@ -135,8 +133,11 @@ t.test('headers alone are no answer', async (t) => {
 })
 
 t.test('a connection that is reset before the headers leaves the outcome unknown', async (t) => {
-  const { transport } = await startPair(t, (response) => response.socket?.resetAndDestroy())
+  const { transport, requests } = await startPair(t, (response) =>
+    response.socket?.resetAndDestroy()
+  )
   await isUnknown(t, post(transport), /ECONNRESET|hang up/)
+  t.equal(requests.length, 1, 'a new connection is not tried again')
 })
 
 t.test('a connection that is closed before the headers leaves the outcome unknown', async (t) => {
@@ -272,6 +273,86 @@ t.test('a connection that was cut off is not used again', async (t) => {
   await isUnknown(t, post(transport), /no answer/)
   t.equal(await post(transport), '{"id":"CS1"}')
   t.equal(sockets.size, 2)
+})
+
+for (const how of ['destroy', 'resetAndDestroy', 'end'] as const) {
+  t.test(`a kept connection that turns out to be closed (${how}) is tried again`, async (t) => {
+    const [call, next] = [
+      { method: 'POST', url: '/v72/sessions', body: '{"a":1}' },
+      { method: 'POST', url: '/v72/sessions', body: '{"b":2}' }
+    ]
+    const { transport, requests, sockets } = await startPair(t, (response) => {
+      if (requests.length === 2) response.socket?.[how]()
+      else response.end('{"id":"CS1"}')
+    })
+    await post(transport, { idempotencyKey: 'first' }, endpoint, call.body)
+    const options = { idempotencyKey: 'second', headers: { traceparent: '00-2' } }
+    t.equal(await post(transport, options, endpoint, next.body), '{"id":"CS1"}')
+    const again = { ...next, headers: { 'idempotency-key': 'second', traceparent: '00-2' } }
+    t.match(requests, [{ ...call, headers: { 'idempotency-key': 'first' } }, again, again])
+    t.equal(requests.length, 3)
+    t.equal(sockets.size, 2, 'by a new connection')
+  })
+}
+
+t.test('a call that is reset on two kept connections is not sent a third time', async (t) => {
+  const waiting: ServerResponse[] = []
+  const { transport, requests, sockets } = await startPair(t, (response) => {
+    if (requests.length > 2) return response.socket?.resetAndDestroy()
+    waiting.push(response)
+    if (waiting.length === 2) for (const one of waiting) one.end('{}')
+    return undefined
+  })
+  await Promise.all([post(transport), post(transport)])
+  t.equal(sockets.size, 2, 'two connections are kept')
+  await isUnknown(t, post(transport, { idempotencyKey: 'key' }), /reset/i)
+  t.match(requests.slice(2), [
+    { headers: { 'idempotency-key': 'key' } },
+    { headers: { 'idempotency-key': 'key' } }
+  ])
+  t.equal(requests.length, 4)
+})
+
+t.test('the second try has what is left of the deadline', async (t) => {
+  const { transport, requests } = await startPair(
+    t,
+    (response) => {
+      if (requests.length === 1) response.end('{}')
+      else if (requests.length === 2) setTimeout(() => response.socket?.destroy(), 600)
+    },
+    { deadlineMs: 1_000 }
+  )
+  await post(transport)
+  const startedAt = performance.now()
+  await isUnknown(t, post(transport), /no answer/)
+  const ms = performance.now() - startedAt
+  t.equal(requests.length, 3)
+  t.ok(ms > 900 && ms < 1_400, `${Math.round(ms)} ms`)
+})
+
+t.test('a kept connection that answers too late is not tried again', async (t) => {
+  const { transport, requests } = await startPair(
+    t,
+    (response) => {
+      if (requests.length === 1) response.end('{}')
+    },
+    { deadlineMs: 300 }
+  )
+  await post(transport)
+  await isUnknown(t, post(transport), /no answer/)
+  t.equal(requests.length, 2)
+})
+
+t.test('a kept connection that is cut within the answer', async (t) => {
+  const { transport, requests } = await startPair(t, (response) => {
+    if (requests.length === 1) return response.end('{}')
+    response.writeHead(201, { 'content-length': '100' })
+    response.write('{"id":', () => response.socket?.resetAndDestroy())
+    return undefined
+  })
+  await post(transport)
+  await isUnknown(t, post(transport), /aborted|reset/i)
+  t.equal(requests.length, 2, 'the request was seen')
 })
 
 t.test('calls at the same time each get their own answer', async (t) => {

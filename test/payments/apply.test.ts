@@ -2,17 +2,22 @@ import t, { type Test } from 'tap'
 import { applyEvent, type Effect } from '../../src/payments/apply.ts'
 import type { Book } from '../../src/payments/book.ts'
 import { type Payment, type PaymentStatus, statuses } from '../../src/payments/payment.ts'
-import type { ProviderEvent } from '../../src/provider.ts'
+import type { Modification, ProviderEvent } from '../../src/provider.ts'
 import {
   bookOf,
+  captured,
   closedBy,
   declined,
+  fellThrough,
   first,
+  givenBack,
   newBook,
   newContext,
   paidBy,
   price,
   refusedBy,
+  requestOf,
+  reversalRefused,
   visa
 } from './book.ts'
 
@@ -20,12 +25,6 @@ const second = 'PSP0000000000002'
 const third = 'PSP0000000000003'
 
 const expired: ProviderEvent = { type: 'authorisationExpired', authorisation: first }
-const givenBack = (authorisation: string): ProviderEvent => ({ type: 'givenBack', authorisation })
-const reversalFailed = (authorisation: string): ProviderEvent => ({
-  type: 'reversalFailed',
-  authorisation,
-  reason: 'Insufficient balance'
-})
 const rejected: ProviderEvent = { type: 'rejected', reason: 'Adyen answered 422' }
 const unknown = (authorisation: string): ProviderEvent => ({
   type: 'reversalUnknown',
@@ -205,21 +204,101 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
     expired: nothing('early'),
     failed: nothing('early')
   },
-  'the reservation was cancelled at the provider': {
+  'it was cancelled or given back at the provider': {
     event: givenBack(first),
     pending: nothing('early'),
     authorised: { effect: 'applied', status: 'cancelled', events: ['payment.cancelled'] },
-    captured: nothing('ignored'),
+    captured: nothing('unsupported'),
     refused: nothing('early'),
     cancelled: nothing('early'),
     expired: nothing('early'),
     failed: nothing('early')
   },
-  'a reversal failed that nobody asked for': {
-    event: reversalFailed(first),
+  'a reversal was refused that nobody asked for': {
+    event: reversalRefused(first),
     pending: nothing('early'),
-    authorised: nothing('ignored'),
-    captured: nothing('ignored'),
+    authorised: nothing('unsupported'),
+    captured: nothing('unsupported'),
+    refused: nothing('early'),
+    cancelled: nothing('early'),
+    expired: nothing('early'),
+    failed: nothing('early')
+  },
+  'the provider rejected a reversal that nobody asked for': {
+    event: reversalRefused(first, null),
+    pending: nothing('early'),
+    authorised: nothing('unsupported'),
+    captured: nothing('unsupported'),
+    refused: nothing('early'),
+    cancelled: nothing('early'),
+    expired: nothing('early'),
+    failed: nothing('early')
+  },
+  'a reversal fell through that nobody asked for': {
+    event: fellThrough(first),
+    pending: nothing('early'),
+    authorised: nothing('unsupported'),
+    captured: nothing('unsupported'),
+    refused: nothing('early'),
+    cancelled: nothing('early'),
+    expired: nothing('early'),
+    failed: nothing('early')
+  },
+  'the reservation was captured': {
+    event: captured(first),
+    pending: nothing('early'),
+    authorised: {
+      effect: 'applied',
+      status: 'captured',
+      events: ['payment.captured'],
+      postings: [`payment ${first} 2500`]
+    },
+    captured: nothing('applied'),
+    refused: nothing('early'),
+    cancelled: nothing('early'),
+    expired: nothing('early'),
+    failed: nothing('early')
+  },
+  'a part of the reservation was captured': {
+    event: captured(first, { currency: 'GBP', value: 1000 }),
+    pending: nothing('early'),
+    authorised: {
+      effect: 'applied',
+      status: 'captured',
+      events: ['payment.captured'],
+      postings: [`payment ${first} 1000`]
+    },
+    captured: nothing('applied'),
+    refused: nothing('early'),
+    cancelled: nothing('early'),
+    expired: nothing('early'),
+    failed: nothing('early')
+  },
+  'more than the reservation was captured': {
+    event: captured(first, { currency: 'GBP', value: 2501 }),
+    pending: nothing('early'),
+    authorised: nothing('unsupported'),
+    captured: nothing('applied'),
+    refused: nothing('early'),
+    cancelled: nothing('early'),
+    expired: nothing('early'),
+    failed: nothing('early')
+  },
+  'it was captured in another currency': {
+    event: captured(first, { currency: 'EUR', value: 2500 }),
+    pending: nothing('early'),
+    authorised: nothing('unsupported'),
+    captured: nothing('applied'),
+    refused: nothing('early'),
+    cancelled: nothing('early'),
+    expired: nothing('early'),
+    failed: nothing('early')
+  },
+  'other money was captured that is not known': {
+    event: captured(second),
+    pending: nothing('early'),
+    authorised: nothing('early'),
+    captured: nothing('early'),
     refused: nothing('early'),
     cancelled: nothing('early'),
     expired: nothing('early'),
@@ -539,6 +618,14 @@ function reversing(capture: 'automatic' | 'manual' = 'automatic'): Book {
   return book
 }
 
+/** A request that somebody made at the provider. */
+const byHand: Modification = { providerReference: 'MODBYHAND', reference: 'by hand' }
+
+/** The provider took the reversal, and named it. */
+function accept(book: Book, providerReference: string | null = `MOD${second}`): void {
+  for (const reversal of book.reversals) reversal.providerReference = providerReference
+}
+
 /** What of the held money stands in clearing. */
 function inClearing(book: Book): number {
   const signs = { held: 1, reversal: -1, reversalFailed: 1, payment: 0, charge: 0 }
@@ -556,42 +643,193 @@ t.test('a reversal', async (t) => {
     checkBook(t, book, 1)
   })
 
-  t.test('that fails leaves the money in clearing, and a discrepancy', async (t) => {
-    const book = reversing()
-    t.same(apply(book, reversalFailed(second), reversalFailed(second)), ['applied', 'applied'])
-    t.match(book.reversals, [
-      {
-        status: 'failed',
-        failure: { code: 'provider_rejected', message: 'Insufficient balance' }
-      }
-    ])
-    t.equal(inClearing(book), 2500)
-    const id = book.reversals[0]?.id
-    t.same(traceOf(book).events, ['reversal.requested', 'reversal.failed', 'discrepancy.opened'])
-    t.same(traceOf(book).discrepancies, [`reversal_failed ${id}`])
-    checkBook(t, book, 1)
-  })
-
-  for (const order of [
-    [givenBack(second), reversalFailed(second)],
-    [reversalFailed(second), givenBack(second)]
-  ]) {
-    const name = order.map(({ type }) => type).join(', then ')
-    t.test(`${name}: it failed, and the money stands in clearing`, async (t) => {
+  for (const by of [requestOf(second), null]) {
+    const name = by === null ? 'rejected at once' : 'refused later'
+    t.test(`that is ${name} leaves the money in clearing, and a discrepancy`, async (t) => {
       const book = reversing()
-      apply(book, ...order, ...order)
-      t.match(book.reversals, [{ status: 'failed' }])
-      t.equal(inClearing(book), 2500)
-      t.equal(book.discrepancies.length, 1)
+      const refused = reversalRefused(second, by)
+      t.same(apply(book, refused, refused), ['applied', 'applied'])
+      t.match(book.reversals, [
+        {
+          status: 'failed',
+          failure: { code: 'provider_rejected', message: 'Transaction not found' }
+        }
+      ])
+      t.same(traceOf(book).postings, [`held ${second} 2500`])
+      const id = book.reversals[0]?.id
+      t.same(traceOf(book).events, ['reversal.requested', 'reversal.failed', 'discrepancy.opened'])
+      t.same(traceOf(book).discrepancies, [`reversal_failed ${id}`])
       checkBook(t, book, 1)
     })
   }
 
+  t.test('that succeeded stays so, whatever refusal is told after it', async (t) => {
+    for (const by of [requestOf(second), null]) {
+      const book = reversing()
+      t.same(apply(book, givenBack(second)), ['applied'])
+      const after = structuredClone(book)
+      t.same(apply(book, reversalRefused(second, by)), ['applied'])
+      t.same(book, after)
+    }
+  })
+
+  t.test('that was refused, and then given back, succeeded: clearing is empty', async (t) => {
+    for (const refusal of [requestOf(second), null]) {
+      const book = reversing()
+      const id = book.reversals[0]?.id
+      apply(book, reversalRefused(second, refusal))
+      t.same(apply(book, givenBack(second), givenBack(second)), ['applied', 'applied'])
+      t.match(book.reversals, [{ status: 'succeeded', failure: null }])
+      t.same(traceOf(book).postings, [`held ${second} 2500`, `reversal ${id}:MOD${second} 2500`])
+      t.same(traceOf(book).events.slice(1), [
+        'reversal.failed',
+        'discrepancy.opened',
+        'reversal.succeeded'
+      ])
+      checkBook(t, book, 1)
+    }
+  })
+
+  t.test('that had succeeded falls through: the money stands in clearing again', async (t) => {
+    const book = reversing()
+    const id = book.reversals[0]?.id
+    const outcomes = [givenBack(second), fellThrough(second)]
+    t.same(apply(book, ...outcomes, ...outcomes), ['applied', 'applied', 'applied', 'applied'])
+    t.match(book.reversals, [
+      { status: 'failed', failure: { code: 'provider_error', message: 'Insufficient balance' } }
+    ])
+    t.same(traceOf(book), {
+      status: 'captured',
+      events: ['reversal.requested', 'reversal.succeeded', 'reversal.failed', 'discrepancy.opened'],
+      postings: [
+        `held ${second} 2500`,
+        `reversal ${id}:MOD${second} 2500`,
+        `reversalFailed ${id}:MOD${second} 2500`
+      ],
+      discrepancies: traceOf(book).discrepancies
+    })
+    t.match(book.discrepancies, [
+      { kind: 'reversal_failed', details: { reversalId: id, reason: 'Insufficient balance' } }
+    ])
+    t.equal(book.discrepancies.length, 1)
+    t.equal(inClearing(book), 2500)
+    checkBook(t, book, 1)
+  })
+
+  t.test('that fell through before it was given back moved nothing', async (t) => {
+    const book = reversing()
+    const outcomes = [fellThrough(second), givenBack(second)]
+    t.same(apply(book, ...outcomes, ...outcomes), ['applied', 'applied', 'applied', 'applied'])
+    t.match(book.reversals, [{ status: 'failed', failure: { code: 'provider_error' } }])
+    t.same(traceOf(book).postings, [`held ${second} 2500`])
+    t.same(traceOf(book).events, ['reversal.requested', 'reversal.failed', 'discrepancy.opened'])
+    checkBook(t, book, 1)
+  })
+
+  t.test('that was refused does not fall through as well', async (t) => {
+    const book = reversing()
+    apply(book, reversalRefused(second))
+    const before = traceOf(book)
+    t.same(apply(book, fellThrough(second)), ['applied'])
+    t.same(traceOf(book), before)
+    t.match(book.reversals, [{ status: 'failed' }])
+  })
+
+  t.test('ends alike in whatever order its facts are told', async (t) => {
+    const [refused, back, fell] = [
+      reversalRefused(second),
+      givenBack(second),
+      fellThrough(second)
+    ] as const
+    for (const order of [
+      [refused, back, fell],
+      [refused, fell, back],
+      [back, refused, fell],
+      [back, fell, refused],
+      [fell, refused, back],
+      [fell, back, refused]
+    ]) {
+      const book = reversing()
+      apply(book, ...order)
+      const name = order.map(({ type }) => type).join(', ')
+      t.match(book.reversals, [{ status: 'failed' }], name)
+      t.equal(inClearing(book), 2500, name)
+      const after = traceOf(book)
+      apply(book, ...order)
+      t.same(traceOf(book), after, `${name}, told again`)
+    }
+  })
+
+  t.test('that fell through is given back by another request, whoever made it', async (t) => {
+    const book = reversing()
+    const id = book.reversals[0]?.id
+    accept(book)
+    apply(book, givenBack(second), fellThrough(second))
+    t.same(apply(book, givenBack(second, byHand), givenBack(second, byHand)), [
+      'applied',
+      'applied'
+    ])
+    t.match(book.reversals, [{ status: 'succeeded', failure: null }])
+    t.same(traceOf(book).postings, [
+      `held ${second} 2500`,
+      `reversal ${id}:MOD${second} 2500`,
+      `reversalFailed ${id}:MOD${second} 2500`,
+      `reversal ${id}:${byHand.providerReference} 2500`
+    ])
+    t.equal(inClearing(book), 0)
+    checkBook(t, book, 1)
+  })
+
+  t.test('is ours by either reference, or while the provider has given none', async (t) => {
+    const requests: Array<[string, string | null, (id: string) => Modification, boolean]> = [
+      ['none is known', null, () => byHand, true],
+      ['the provider’s', `MOD${second}`, () => requestOf(second), true],
+      ['our own', `MOD${second}`, (id) => ({ ...byHand, reference: id }), true],
+      ['neither', `MOD${second}`, () => byHand, false],
+      ['that of another reversal', `MOD${second}`, () => requestOf(third, 'rev_other'), false]
+    ]
+    for (const [name, providerReference, makeRequest, isOurs] of requests) {
+      const book = reversing()
+      accept(book, providerReference)
+      const by = makeRequest(book.reversals[0]?.id ?? '')
+      const before = structuredClone(book)
+      t.same(apply(book, reversalRefused(second, by)), [isOurs ? 'applied' : 'ignored'], name)
+      t.match(book.reversals, [{ status: isOurs ? 'failed' : 'requested' }], name)
+      if (!isOurs) t.same(book, before, name)
+
+      const fallen = reversing()
+      accept(fallen, providerReference)
+      apply(fallen, fellThrough(second))
+      apply(fallen, givenBack(second, by))
+      t.match(fallen.reversals, [{ status: isOurs ? 'failed' : 'succeeded' }], name)
+      t.equal(inClearing(fallen), isOurs ? 2500 : 0, name)
+    }
+  })
+
+  t.test('that the provider rejected is ours: nobody else was told so', async (t) => {
+    const book = reversing()
+    accept(book)
+    t.same(apply(book, reversalRefused(second, null)), ['applied'])
+    t.match(book.reversals, [{ status: 'failed' }])
+  })
+
+  t.test('succeeds by the request of anybody: the money went back', async (t) => {
+    const book = reversing()
+    accept(book)
+    t.same(apply(book, givenBack(second, byHand)), ['applied'])
+    t.match(book.reversals, [{ status: 'succeeded' }])
+    t.same(apply(book, reversalRefused(second)), ['applied'], 'ours was too late')
+    t.match(book.reversals, [{ status: 'succeeded' }])
+    t.equal(inClearing(book), 0)
+  })
+
   t.test('of a reservation moves no books, however it ends', async (t) => {
     for (const outcomes of [
       [givenBack(second)],
-      [reversalFailed(second)],
-      [givenBack(second), reversalFailed(second)]
+      [reversalRefused(second)],
+      [reversalRefused(second), givenBack(second)],
+      [fellThrough(second)],
+      [givenBack(second), fellThrough(second)]
     ]) {
       const book = reversing('manual')
       apply(book, ...outcomes)
@@ -611,18 +849,20 @@ t.test('a reversal', async (t) => {
   })
 
   t.test('whose outcome is told before the money is early, and then applied', async (t) => {
-    const book = bookOf('captured')
-    t.same(apply(book, givenBack(second), reversalFailed(second)), ['early', 'early'])
-    t.same(book.events, [])
-    apply(book, paidBy(second), givenBack(second), reversalFailed(second))
-    t.match(book.reversals, [{ status: 'failed' }])
-  })
-
-  t.test('whose failure is told while only a refusal is known is early too', async (t) => {
-    const book = bookOf('captured')
-    t.same(apply(book, refusedBy(second), reversalFailed(second)), ['applied', 'early'])
-    t.same(apply(book, paidBy(second), reversalFailed(second)), ['applied', 'applied'])
-    t.match(book.reversals, [{ status: 'failed' }])
+    const outcomes = [givenBack(second), reversalRefused(second), fellThrough(second)]
+    for (const before of [[], [refusedBy(second)]]) {
+      const book = bookOf('captured')
+      apply(book, ...before)
+      const seen = book.events.length
+      t.same(apply(book, ...outcomes), ['early', 'early', 'early'])
+      t.equal(book.events.length, seen)
+      t.same(apply(book, paidBy(second), givenBack(second), fellThrough(second)), [
+        'applied',
+        'applied',
+        'applied'
+      ])
+      t.match(book.reversals, [{ status: 'failed' }])
+    }
   })
 
   t.test('of which nothing is heard is a discrepancy, once it is known no more', async (t) => {
@@ -651,6 +891,139 @@ t.test('a reversal', async (t) => {
       { data: { reversal: { status: 'requested', paymentId: book.payment.id } } },
       { data: { reversal: { status: 'succeeded', amount: price, authorisation: second } } }
     ])
+  })
+})
+
+t.test('money that differs and was given back by hand', async (t) => {
+  const amount = { currency: 'EUR', value: 2400 }
+  for (const capture of ['automatic', 'manual'] as const) {
+    t.test(`${capture} capture: it is released, once`, async (t) => {
+      const book = newBook({ capture })
+      apply(book, paidBy(second, { amount }))
+      const by = { type: 'payment', id: book.payment.id }
+      t.same(apply(book, givenBack(second), givenBack(second)), ['applied', 'applied'])
+      t.match(book.authorisations, [{ reference: second, disposition: 'released' }])
+      t.ok(book.touched.has(book.authorisations[0] as never), 'it is to be written')
+      t.same(
+        book.postings.map(({ kind, fact, amount, cause }) => ({ kind, fact, amount, cause })),
+        capture === 'automatic'
+          ? [
+              { kind: 'held', fact: second, amount, cause: by },
+              { kind: 'reversal', fact: second, amount, cause: by }
+            ]
+          : []
+      )
+      t.equal(inClearing(book), 0)
+      t.equal(book.payment.status, 'pending')
+      t.same(traceOf(book).events, ['discrepancy.opened'])
+      apply(book, paidBy(third))
+      t.match(book.payment, { authorisation: third }, 'the right money may still come')
+      checkBook(t, book, 1)
+    })
+  }
+
+  t.test('an amount of 0 moves no books', async (t) => {
+    const book = newBook()
+    apply(book, paidBy(second, { amount: { currency: 'GBP', value: 0 } }))
+    t.same(apply(book, givenBack(second)), ['applied'])
+    t.match(book.authorisations, [{ disposition: 'released' }])
+    t.same(book.postings, [])
+  })
+
+  t.test('a reversal of it that was refused or fell through is for a person', async (t) => {
+    const book = newBook()
+    apply(book, paidBy(second, { amount }))
+    const before = structuredClone(book)
+    t.same(apply(book, reversalRefused(second), fellThrough(second)), [
+      'unsupported',
+      'unsupported'
+    ])
+    t.same(book, before)
+  })
+})
+
+t.test('a capture', async (t) => {
+  t.test('of a part takes that part, and posts it', async (t) => {
+    const book = newBook({ capture: 'manual' })
+    const part = { currency: 'GBP', value: 1000 }
+    t.same(apply(book, captured(second, part)), ['early'])
+    t.same(apply(book, paidBy(second), captured(second, part)), ['applied', 'applied'])
+    t.match(book.payment, {
+      status: 'captured',
+      amount: price,
+      amountCaptured: 1000,
+      failure: null,
+      cancelledBy: null,
+      finishedAt: newContext().now
+    })
+    t.match(book.postings, [
+      {
+        kind: 'payment',
+        fact: second,
+        amount: part,
+        cause: { type: 'payment', id: book.payment.id }
+      }
+    ])
+    t.same(traceOf(book).events, ['payment.authorised', 'payment.captured'])
+    t.same(apply(book, captured(second, part)), ['applied'])
+    t.equal(book.postings.length, 1)
+    checkBook(t, book, 1)
+  })
+
+  t.test('of money that is going back is for a person', async (t) => {
+    const book = reversing('manual')
+    const before = structuredClone(book)
+    t.same(apply(book, captured(second)), ['unsupported'])
+    t.same(book, before)
+    t.same(apply(book, captured(first)), ['applied'], 'that which was kept may be taken')
+    t.equal(book.payment.status, 'captured')
+  })
+
+  t.test('of money that differs is for a person', async (t) => {
+    const book = newBook({ capture: 'manual' })
+    apply(book, paidBy(second, { amount: { currency: 'GBP', value: 2400 } }))
+    t.same(apply(book, captured(second, { currency: 'GBP', value: 2400 })), ['unsupported'])
+    t.equal(book.payment.status, 'pending')
+    t.same(book.postings, [])
+  })
+
+  t.test('of a refused attempt is early', async (t) => {
+    const book = newBook({ capture: 'manual' })
+    t.same(apply(book, refusedBy(second), captured(second)), ['applied', 'early'])
+    t.same(book.postings, [])
+  })
+
+  t.test('that is told after the reservation ended is money all the same', async (t) => {
+    for (const end of [expired, givenBack(first)]) {
+      const book = bookOf('authorised')
+      t.same(apply(book, end, captured(first)), ['applied', 'applied'])
+      t.match(book.payment, { status: 'captured', amountCaptured: 2500, authorisation: first })
+      t.same(traceOf(book).postings, [`payment ${first} 2500`])
+      checkBook(t, book, 1)
+    }
+  })
+
+  t.test('keeps the money that was released', async (t) => {
+    for (const end of [expired, givenBack(first)]) {
+      const book = bookOf('authorised')
+      apply(book, end, captured(first))
+      t.match(book.authorisations, [{ disposition: 'kept' }])
+      t.same(apply(book, givenBack(first)), ['unsupported'], 'it is not applied in silence')
+    }
+  })
+
+  t.test('then given back at the provider is for a person', async (t) => {
+    const book = bookOf('authorised')
+    apply(book, captured(first))
+    const before = structuredClone(book)
+    t.same(apply(book, givenBack(first)), ['unsupported'])
+    t.same(book, before)
+  })
+
+  t.test('makes later money second money', async (t) => {
+    const book = bookOf('authorised')
+    apply(book, captured(first), paidBy(second))
+    t.match(book.reversals, [{ authorisation: second }])
   })
 })
 

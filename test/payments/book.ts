@@ -1,6 +1,7 @@
+import type { Money } from '../../src/money.ts'
 import type { Book, Context } from '../../src/payments/book.ts'
 import { isFinished, type Payment, type PaymentStatus } from '../../src/payments/payment.ts'
-import type { CardFace, Failure, ProviderEvent } from '../../src/provider.ts'
+import type { CardFace, Failure, Modification, ProviderEvent } from '../../src/provider.ts'
 
 export const price = { currency: 'GBP', value: 2500 }
 export const declined: Failure = { code: 'card_declined', message: 'Refused', retryable: true }
@@ -28,6 +29,44 @@ export const refusedBy = (authorisation: string, failure = declined): ProviderEv
 export const closedBy = (by: 'customer' | 'refusals' | 'time'): ProviderEvent => ({
   type: 'pageClosed',
   by
+})
+
+/** The request to give money back that the provider tells of; one of ours tells our reference. */
+export const requestOf = (authorisation: string, reference = 'not ours'): Modification => ({
+  providerReference: `MOD${authorisation}`,
+  reference
+})
+
+export const givenBack = (authorisation: string, by = requestOf(authorisation)): ProviderEvent => ({
+  type: 'givenBack',
+  authorisation,
+  by
+})
+
+export const reversalRefused = (
+  authorisation: string,
+  by: Modification | null = requestOf(authorisation)
+): ProviderEvent => ({
+  type: 'reversalRefused',
+  authorisation,
+  by,
+  reason: 'Transaction not found'
+})
+
+export const fellThrough = (
+  authorisation: string,
+  by = requestOf(authorisation)
+): ProviderEvent => ({
+  type: 'reversalFellThrough',
+  authorisation,
+  by,
+  reason: 'Insufficient balance'
+})
+
+export const captured = (authorisation: string, amount: Money = price): ProviderEvent => ({
+  type: 'captured',
+  authorisation,
+  amount
 })
 
 const createdAt = new Date('2026-01-31T10:00:00Z')

@@ -11,7 +11,19 @@ import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import { returnFromPage } from '../../src/payments/return.commands.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
 import { testDatabase } from '../database.ts'
-import { closedBy, newPayment, paidBy, price, refusedBy, visa } from './book.ts'
+import {
+  captured,
+  closedBy,
+  fellThrough,
+  givenBack,
+  newPayment,
+  paidBy,
+  price,
+  refusedBy,
+  requestOf,
+  reversalRefused,
+  visa
+} from './book.ts'
 
 const { db } = await testDatabase(t)
 // Statements are planned while the tables are empty, and used when they are not.
@@ -43,7 +55,7 @@ async function addPayment({ accountId, capture = 'automatic', cancelledBy }: Sta
     key: id,
     fingerprint: Buffer.alloc(32)
   }
-  const life = { expiresAt, defaultS: 3600, leaseS: 60 }
+  const life = { expiresAt, defaultS: 3600, leaseS: 60, graceS: 900 }
   const result = await insertIntent(db, { ...intent, idempotencyKey: id }, claim, life)
   if (result.outcome !== 'created') throw new Error(result.outcome)
   await sql`update payment set provider_session = 'CS1' where id = ${id}`.execute(db)
@@ -77,6 +89,13 @@ async function read(id: string): Promise<Payment> {
 
 async function typesOf(id: string): Promise<string[]> {
   return (await listEvents(db, id, 0, 100)).map(({ type }) => type)
+}
+
+async function postingsOf(id: string): Promise<string[]> {
+  const { rows } = await sql<{ text: string }>`
+    select posting || ' ' || fact || ' ' || trim(currency) || ' ' || amount as text
+    from ledger_transfer where payment_id = ${id} order by id`.execute(db)
+  return rows.map(({ text }) => text)
 }
 
 let references = 0
@@ -118,17 +137,18 @@ const invariants: Record<string, (accountIds: number[]) => ReturnType<typeof sql
     select a.provider_reference, count(l.id) as postings
     from authorisation a join payment p on p.id = a.payment_id
     left join ledger_transfer l on l.posting = 'payment' and l.fact = a.provider_reference
-      and l.payment_id = p.id and l.account_id = p.account_id and l.amount = a.amount
-      and l.currency = a.currency
+      and l.payment_id = p.id and l.account_id = p.account_id and l.currency = a.currency
+      and l.amount = case when p.capture = 'automatic' then a.amount else p.amount_captured end
     where p.account_id = any(${ids})
-    group by a.provider_reference, a.disposition, p.capture
-    having count(l.id) <>
-      case when a.disposition = 'kept' and p.capture = 'automatic' then 1 else 0 end`,
+    group by a.provider_reference, a.disposition, p.id
+    having count(l.id) <> case
+      when a.disposition = 'kept' and p.capture = 'automatic' then 1
+      when a.provider_reference = p.authorisation and p.status = 'captured' then 1
+      else 0 end`,
   'an account is credited for nothing else': (ids) => sql`
     select l.* from ledger_transfer l
-    left join authorisation a on a.provider_reference = l.fact and a.disposition = 'kept'
-    where l.account_id = any(${ids}) and l.credit_account = 'customer'
-      and a.provider_reference is null`,
+    left join payment p on p.id = l.payment_id and p.authorisation = l.fact
+    where l.account_id = any(${ids}) and l.credit_account = 'customer' and p.id is null`,
   'what was captured is what was credited, and at most what was asked for': (ids) => sql`
     select p.id from payment p
     left join ledger_transfer l on l.payment_id = p.id and l.credit_account = 'customer'
@@ -315,7 +335,7 @@ t.test('second money is written as a reversal that is due', async (t) => {
   t.match(await findBalance(db, accountId), { credit: 2500 })
   await checkInvariants(t, [accountId])
 
-  await applyTo(id, { type: 'givenBack', authorisation: more })
+  await applyTo(id, givenBack(more))
   t.same(await typesOf(id), [
     'payment.created',
     'payment.captured',
@@ -323,16 +343,126 @@ t.test('second money is written as a reversal that is due', async (t) => {
     'reversal.succeeded'
   ])
   await checkInvariants(t, [accountId])
-  const later = { type: 'reversalFailed', authorisation: more, reason: 'Insufficient' } as const
-  await applyTo(id, later)
+  await applyTo(id, fellThrough(more))
   t.match(
     (
       await sql`select status, due_at, failure from modification
     where payment_id = ${id}`.execute(db)
     ).rows,
-    [{ status: 'failed', due_at: null, failure: { message: 'Insufficient' } }]
+    [
+      {
+        status: 'failed',
+        due_at: null,
+        failure: { code: 'provider_error', message: 'Insufficient balance' }
+      }
+    ]
+  )
+  t.same(await postingsOf(id), [
+    `payment ${kept} GBP 2500`,
+    `held ${more} GBP 2500`,
+    `reversal ${reversal?.id}:MOD${more} GBP 2500`,
+    `reversalFailed ${reversal?.id}:MOD${more} GBP 2500`
+  ])
+  await checkInvariants(t, [accountId])
+})
+
+t.test('a reversal is ours by the reference that the provider gave it', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const more = newReference()
+  await applyTo(id, paidBy(newReference()), paidBy(more))
+  await sql`update modification set provider_reference = ${requestOf(more).providerReference}
+    where payment_id = ${id}`.execute(db)
+  const byHand = { providerReference: 'MODBYHAND', reference: 'by hand' }
+  const before = await fingerprint([accountId])
+  t.same(await applyTo(id, reversalRefused(more, byHand)), ['ignored'])
+  t.equal(await fingerprint([accountId]), before)
+  t.same(await applyTo(id, reversalRefused(more)), ['applied'])
+  await checkInvariants(t, [accountId])
+  t.same(await applyTo(id, givenBack(more)), ['applied'], 'it went back after all')
+  const succeeded = await fingerprint([accountId])
+  t.same(await applyTo(id, reversalRefused(more), givenBack(more)), ['applied', 'applied'])
+  t.equal(await fingerprint([accountId]), succeeded)
+  t.match(
+    (await sql`select status, failure from modification where payment_id = ${id}`.execute(db)).rows,
+    [{ status: 'succeeded', failure: null }]
   )
   await checkInvariants(t, [accountId])
+})
+
+t.test('a reversal that fell through is given back by another request', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const more = newReference()
+  await applyTo(id, paidBy(newReference()), paidBy(more))
+  await sql`update modification set provider_reference = ${requestOf(more).providerReference}
+    where payment_id = ${id}`.execute(db)
+  await applyTo(id, givenBack(more))
+  await applyTo(id, fellThrough(more))
+  const fallen = await fingerprint([accountId])
+  t.same(await applyTo(id, givenBack(more)), ['applied'])
+  t.equal(await fingerprint([accountId]), fallen, 'the same request changes nothing')
+  const byHand = { providerReference: `BYHAND${more}`, reference: 'by hand' }
+  t.same(await applyTo(id, givenBack(more, byHand)), ['applied'])
+  t.same((await typesOf(id)).slice(3), [
+    'reversal.succeeded',
+    'reversal.failed',
+    'discrepancy.opened',
+    'reversal.succeeded'
+  ])
+  await checkInvariants(t, [accountId])
+})
+
+t.test('a reversal may fail more than once', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const more = newReference()
+  await applyTo(id, paidBy(newReference()), paidBy(more))
+  for (const event of [reversalRefused(more, null), givenBack(more), fellThrough(more)]) {
+    t.same(await applyTo(id, event), ['applied'], event.type)
+    await checkInvariants(t, [accountId])
+  }
+  t.match((await typesOf(id)).slice(-2), ['reversal.failed', 'discrepancy.opened'])
+})
+
+t.test('money that differs and was given back stands in clearing no more', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const reference = newReference()
+  const amount = { currency: 'EUR', value: 2400 }
+  t.same(await applyTo(id, paidBy(reference, { amount })), ['applied'])
+  await checkInvariants(t, [accountId])
+  t.same(await applyTo(id, givenBack(reference)), ['applied'])
+  t.same(await postingsOf(id), [`held ${reference} EUR 2400`, `reversal ${reference} EUR 2400`])
+  t.match(
+    (await sql`select disposition from authorisation where payment_id = ${id}`.execute(db)).rows,
+    [{ disposition: 'released' }]
+  )
+  const before = await fingerprint([accountId])
+  t.same(await applyTo(id, givenBack(reference)), ['applied'])
+  t.equal(await fingerprint([accountId]), before)
+  await checkInvariants(t, [accountId])
+})
+
+t.test('what was captured of a reservation is credited, and pays charges', async (t) => {
+  const accountId = await addAccount()
+  await addCharge(accountId, 700)
+  const id = await addPayment({ accountId, capture: 'manual' })
+  const reference = newReference()
+  const part = { currency: 'GBP', value: 1000 }
+  t.same(await applyTo(id, paidBy(reference)), ['applied'])
+  t.match(await findBalance(db, accountId), { outstanding: 700, credit: 0 })
+  t.same(await applyTo(id, captured(reference, part)), ['applied'])
+  t.match(await read(id), { status: 'captured', amountCaptured: 1000, finishedAt: Date })
+  t.same(await postingsOf(id), [`payment ${reference} GBP 1000`])
+  t.match(await findBalance(db, accountId), { outstanding: 0, credit: 300 })
+  await checkInvariants(t, [accountId])
+  const before = await fingerprint([accountId])
+  t.same(await applyTo(id, captured(reference, part), givenBack(reference)), [
+    'applied',
+    'unsupported'
+  ])
+  t.equal(await fingerprint([accountId]), before)
 })
 
 t.test('a reversal that is given up is due no more, and a discrepancy', async (t) => {
@@ -488,7 +618,9 @@ const made: fc.Arbitrary<Made> = fc.record({
     { weight: 5, arbitrary: fc.constant('authorised' as const) },
     { weight: 3, arbitrary: fc.constant('attemptRefused' as const) },
     { weight: 2, arbitrary: fc.constant('givenBack' as const) },
-    { weight: 2, arbitrary: fc.constant('reversalFailed' as const) },
+    { weight: 2, arbitrary: fc.constant('reversalRefused' as const) },
+    { weight: 2, arbitrary: fc.constant('reversalFellThrough' as const) },
+    { weight: 2, arbitrary: fc.constant('captured' as const) },
     { weight: 1, arbitrary: fc.constant('pageClosed' as const) },
     { weight: 1, arbitrary: fc.constant('authorisationExpired' as const) },
     { weight: 1, arbitrary: fc.constant('rejected' as const) }
@@ -497,7 +629,10 @@ const made: fc.Arbitrary<Made> = fc.record({
   variant: fc.nat({ max: 9 })
 })
 
-/** One fact is always told alike: the amount belongs to the reference. */
+/**
+ * One fact is always told alike: the amount belongs to the reference, and so does whether the
+ * request to give it back is refused, or accepted and may fall through.
+ */
 function makeEvent({ type, reference, variant }: Made, references: string[]): ProviderEvent {
   const authorisation = references[reference] as string
   const amount = reference === 2 ? { currency: 'GBP', value: 2400 } : price
@@ -508,12 +643,17 @@ function makeEvent({ type, reference, variant }: Made, references: string[]): Pr
       return { ...refusedBy(authorisation), type, amount } as ProviderEvent
     case 'pageClosed':
       return closedBy((['customer', 'refusals', 'time'] as const)[variant % 3] ?? 'time')
-    case 'reversalFailed':
-      return { type, authorisation, reason: 'Insufficient balance' }
+    case 'captured':
+      return captured(authorisation, reference === 1 ? { currency: 'GBP', value: 1000 } : amount)
+    case 'givenBack':
+      return givenBack(authorisation)
+    case 'reversalRefused':
+    case 'reversalFellThrough':
+      if (reference !== 1) return fellThrough(authorisation)
+      return reversalRefused(authorisation, variant % 2 === 0 ? null : requestOf(authorisation))
     case 'rejected':
       return { type, reason: 'Adyen answered 422' }
     case 'authorisationExpired':
-    case 'givenBack':
     case 'reversalUnknown':
       return { type, authorisation }
   }
@@ -660,7 +800,9 @@ const twoOrders = fc
       'authorised' as const,
       'attemptRefused' as const,
       'givenBack' as const,
-      'reversalFailed' as const,
+      'reversalRefused' as const,
+      'reversalFellThrough' as const,
+      'captured' as const,
       'authorisationExpired' as const
     ),
     { minLength: 1, maxLength: 6 }
