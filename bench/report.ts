@@ -33,7 +33,7 @@ function toRow(operation: string, server: ServerName, pairs: Pair[], ratio: stri
       `${of((round) => round.cpu?.postgresUs ?? 0).toFixed(0)}`
   const cells = [
     operation,
-    server,
+    rounds.some(({ faults }) => faults.length > 0) ? `${server} (FAULTS: see below)` : server,
     thousands(of((round) => round.rate)),
     of((round) => round.p50Ms).toFixed(1),
     of((round) => round.p99Ms).toFixed(1),

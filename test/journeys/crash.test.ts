@@ -140,6 +140,11 @@ t.test('what was acknowledged before SIGKILL is applied after it', async (t) => 
     await pay(payment.id)
     const stored = () => db.selectFrom('notification').select('id').execute()
     while ((await stored()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    const isTold = async () => {
+      const { body } = await control('GET', '/_simulator/webhooks')
+      return body[0]?.attempts[0]?.status === 202
+    }
+    while (!(await isTold())) await new Promise((resolve) => setTimeout(resolve, 10))
     await running.kill()
   })
   const { body: webhooks } = await control('GET', '/_simulator/webhooks')
