@@ -142,7 +142,9 @@ app.post<{ Body: WebhookBody }>(
 
 function isSigned(item: Item): boolean {
   const { pspReference, merchantAccountCode, merchantReference, amount, eventCode, success } = item
-  const text = `${pspReference}::${merchantAccountCode}:${merchantReference}:${amount.value}:${amount.currency}:${eventCode}:${success}`
+  const text =
+    `${pspReference}::${merchantAccountCode}:${merchantReference}:` +
+    `${amount.value}:${amount.currency}:${eventCode}:${success}`
   const expected = createHmac('sha256', hmacKey).update(text).digest()
   const given = Buffer.from(item.additionalData.hmacSignature, 'base64')
   return given.length === expected.length && timingSafeEqual(given, expected)

@@ -93,7 +93,8 @@ function toWebhook({ server, port, hmacKey }: Plan, n: number): string {
   const pspReference = `BENCH${n.toString(36).toUpperCase().padStart(11, '0')}`
   const merchantReference = seededId(server, n)
   const value = seededAmount(n)
-  const signed = `${pspReference}::${merchantAccount}:${merchantReference}:${value}:GBP:AUTHORISATION:true`
+  const signed =
+    `${pspReference}::${merchantAccount}:${merchantReference}:` + `${value}:GBP:AUTHORISATION:true`
   const hmacSignature = createHmac('sha256', Buffer.from(hmacKey, 'hex'))
     .update(signed)
     .digest('base64')
