@@ -72,10 +72,10 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
     try {
       const event = toProviderEvent(notification)
       const { id, paymentId } = notification
-      if (isNotBookable(notification)) results.push(toUnsupported(notification))
-      else if (event === undefined)
-        results.push({ id, status: 'ignored', fault: null, retryInS: null })
+      const hasEffect = event !== undefined || isNotBookable(notification)
+      if (!hasEffect) results.push({ id, status: 'ignored', fault: null, retryInS: null })
       else if (paymentId === null) results.push(toWaiting(notification))
+      else if (event === undefined) results.push(toUnsupported(notification))
       else known.push({ notification, paymentId, event })
     } catch (error) {
       results.push(toFault(deps, notification, error))
