@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
-import { type Database, type Db, statement, type Tx } from '../database.ts'
+import { type Database, type Db, isUnavailable, statement, type Tx } from '../database.ts'
 import { newId } from '../id.ts'
 import {
   fingerprintOfItem,
@@ -59,7 +59,7 @@ export type Inbox = ReturnType<typeof createInbox>
 
 /**
  * The durable inbox. Requests that come at the same time are stored by one statement, and so by one
- * commit; each is answered when its own items are there. Where that fails, each is stored alone.
+ * commit; each is answered when its own items are there.
  */
 export function createInbox(db: Db) {
   const waiting: Waiting[] = []
@@ -69,12 +69,7 @@ export function createInbox(db: Db) {
     running += 1
     while (waiting.length > 0) {
       const batch = waiting.splice(0, storedAtOnceMax)
-      await insertRows(db, batch).catch(async (error) => {
-        for (const one of batch) {
-          if (batch.length === 1) one.reject(error)
-          else await insertRows(db, [one]).catch(one.reject)
-        }
-      })
+      await insertRows(db, batch).catch((error) => storeAlone(db, batch, error))
     }
     running -= 1
   }
@@ -95,6 +90,18 @@ export function createInbox(db: Db) {
         if (running < storesAtOnce) void run()
       })
     }
+  }
+}
+
+/**
+ * One bad item does not refuse the others. Where the database is not there, all are refused at
+ * once: Adyen waits 10 s for an answer, and sends them again.
+ */
+async function storeAlone(db: Db, batch: readonly Waiting[], error: unknown): Promise<void> {
+  const isHopeless = batch.length === 1 || isUnavailable(error)
+  for (const one of batch) {
+    if (isHopeless) one.reject(error)
+    else await insertRows(db, [one]).catch(one.reject)
   }
 }
 

@@ -17,6 +17,7 @@ import { applyEvents } from './apply.commands.ts'
 import { claimDuePage, type DuePage, postponePage, recordPage } from './page.store.ts'
 import { findPayment, insertIntent, type PaymentIntent } from './payment.store.ts'
 import {
+  beginning,
   type Channel,
   type Customer,
   nextProviderKey,
@@ -142,19 +143,8 @@ function toIntent(request: CreateRequest): PaymentIntent {
     metadata,
     customer,
     operator,
-    status: 'pending',
-    cancelledBy: null,
-    failure: null,
-    card: null,
-    authorisation: null,
-    amountCaptured: 0,
-    amountRefunded: 0,
-    amountChargedBack: 0,
-    eventCount: 1,
-    finishedAt: null,
-    providerKey: providerKey(id, 'session'),
-    providerSession: null,
-    checkoutUrl: null
+    ...beginning,
+    providerKey: providerKey(id, 'session')
   }
 }
 

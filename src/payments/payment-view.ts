@@ -1,5 +1,5 @@
 import type { PaymentView } from './payment.schema.ts'
-import { amountRefundable, isFinished, type Payment } from './payment.ts'
+import { amountRefundable, beginning, isFinished, type Payment } from './payment.ts'
 
 /** The payment as the API shows it. */
 export function toPaymentView(payment: Payment, providerName: string): PaymentView {
@@ -36,22 +36,7 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
 
 /** The payment as it was when it was created, before anything else happened to it. */
 export function asCreated(payment: Payment): Payment {
-  return {
-    ...payment,
-    status: 'pending',
-    cancelledBy: null,
-    failure: null,
-    card: null,
-    authorisation: null,
-    amountCaptured: 0,
-    amountRefunded: 0,
-    amountChargedBack: 0,
-    eventCount: 1,
-    updatedAt: payment.createdAt,
-    finishedAt: null,
-    providerSession: null,
-    checkoutUrl: null
-  }
+  return { ...payment, ...beginning, updatedAt: payment.createdAt }
 }
 
 /** Changes with every event of the payment, and when its page or its card becomes known. */

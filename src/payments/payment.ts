@@ -103,6 +103,22 @@ export type Payment = {
   checkoutUrl: string | null
 }
 
+/** How every payment begins. */
+export const beginning = {
+  status: 'pending',
+  cancelledBy: null,
+  failure: null,
+  card: null,
+  authorisation: null,
+  amountCaptured: 0,
+  amountRefunded: 0,
+  amountChargedBack: 0,
+  eventCount: 1,
+  finishedAt: null,
+  providerSession: null,
+  checkoutUrl: null
+} as const satisfies Partial<Payment>
+
 /** What can still be refunded: captured, less what went back already. */
 export function amountRefundable(payment: Payment): number {
   const { amountCaptured, amountRefunded, amountChargedBack } = payment
