@@ -11,8 +11,10 @@ export async function testDatabase(t: Test): Promise<{ url: string; db: Db }> {
   const server = (await findServer(process.ppid)) ?? (await startOwnServer())
   const name = `${server.template}_${randomUUID().slice(0, 8)}`
   await ask(server.url, `create database ${name} template ${server.template} strategy file_copy`)
-  // Tests need no commit to survive a power cut, and a server of one's own may have slow disks.
+  // Tests need no commit to survive a power cut; and compiling their large queries, each run once,
+  // takes longer than running them.
   await ask(server.url, `alter database ${name} set synchronous_commit = off`)
+  await ask(server.url, `alter database ${name} set jit = off`)
   const url = withDatabase(server.url, name)
   const db = connect(url)
   t.teardown(async () => {
