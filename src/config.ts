@@ -15,6 +15,10 @@ export type CommonConfig = {
   adyenTimeoutMs: number
   /** The operator's own limit of a payment, minor units of whatever currency. */
   paymentMaxValue: number
+  /** For how long a payment of the same account and amount is a duplicate, s; 0 for never. */
+  duplicateWindowS: number
+  /** Refunds above it need an approval, minor units of whatever currency; null for none. */
+  refundApprovalAbove: number | null
 }
 
 export type AdyenConfig = {
@@ -22,16 +26,24 @@ export type AdyenConfig = {
   apiKey: string
   merchantAccount: string
   hmacKeys: Buffer[]
+  /** Keys of the token webhooks, which have their own; none where they are not used. */
+  tokenHmacKeys: Buffer[]
   liveUrlPrefix: string | undefined
   checkoutUrl: string | undefined
   webhookUser: string | undefined
   webhookPassword: string | undefined
+  /** Whether an agent's card page is for a card that is told on the phone (MOTO). */
+  moto: boolean
+  /** Whether several partial captures of a payment are switched on for the merchant account. */
+  multiplePartialCaptures: boolean
 }
 
 export type ProductionConfig = CommonConfig & {
   kind: 'production'
   databaseUrl: string
   publicUrl: string
+  /** Whether webhooks may go to this machine, also over http: with TEST alone. */
+  webhooksAllowLoopback: boolean
   adyen: AdyenConfig
 }
 
@@ -58,6 +70,7 @@ const hmacKey = /^[0-9a-fA-F]{64}$/
 /** A crashed create is finished within 15 s, and a stop ends within 10: no call may take longer. */
 const longestTimeoutMs = 9_000
 const largestPayment = 999_999_999_999
+const longestWindowS = 24 * 60 * 60
 
 /** Production is whatever has one of these set. */
 function isProduction(env: Env): boolean {
@@ -76,7 +89,9 @@ export function readConfig(env: Env): Config {
     metricsPort: reader.integer('METRICS_PORT', 9464, 0, 65_535),
     logLevel: reader.oneOf('LOG_LEVEL', logLevels) ?? 'info',
     adyenTimeoutMs: reader.integer('ADYEN_TIMEOUT_MS', 8_000, 100, longestTimeoutMs),
-    paymentMaxValue: reader.integer('PAYMENT_MAX_VALUE', largestPayment, 1, largestPayment)
+    paymentMaxValue: reader.integer('PAYMENT_MAX_VALUE', largestPayment, 1, largestPayment),
+    duplicateWindowS: reader.integer('DUPLICATE_WINDOW_S', 600, 0, longestWindowS),
+    refundApprovalAbove: reader.integer('REFUND_APPROVAL_ABOVE', null, 0, largestPayment)
   }
   const config: Config = production
     ? readProduction(common, reader)
@@ -99,11 +114,18 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
     environment: live ? 'LIVE' : 'TEST',
     apiKey: reader.required('ADYEN_API_KEY'),
     merchantAccount: reader.required('ADYEN_MERCHANT_ACCOUNT'),
-    hmacKeys: readHmacKeys(reader),
+    hmacKeys: readHmacKeys(reader, 'ADYEN_HMAC_KEYS', reader.required('ADYEN_HMAC_KEYS')),
+    tokenHmacKeys: readHmacKeys(
+      reader,
+      'ADYEN_TOKEN_HMAC_KEYS',
+      reader.text('ADYEN_TOKEN_HMAC_KEYS') ?? ''
+    ),
     liveUrlPrefix: reader.text('ADYEN_LIVE_URL_PREFIX'),
     checkoutUrl: readOrigin(reader, 'ADYEN_CHECKOUT_URL'),
     webhookUser: reader.text('ADYEN_WEBHOOK_USER'),
-    webhookPassword: reader.text('ADYEN_WEBHOOK_PASSWORD')
+    webhookPassword: reader.text('ADYEN_WEBHOOK_PASSWORD'),
+    moto: reader.flag('ADYEN_MOTO'),
+    multiplePartialCaptures: reader.flag('ADYEN_MULTIPLE_PARTIAL_CAPTURES')
   }
   if (live && adyen.liveUrlPrefix === undefined) {
     reader.fault('ADYEN_LIVE_URL_PREFIX is required with ADYEN_ENVIRONMENT=LIVE')
@@ -114,9 +136,14 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
   if ((adyen.webhookUser === undefined) !== (adyen.webhookPassword === undefined)) {
     reader.fault('ADYEN_WEBHOOK_USER and ADYEN_WEBHOOK_PASSWORD must be set both or neither')
   }
+  const webhooksAllowLoopback = reader.flag('WEBHOOKS_ALLOW_LOOPBACK')
+  if (live && webhooksAllowLoopback) {
+    reader.fault('WEBHOOKS_ALLOW_LOOPBACK is refused with ADYEN_ENVIRONMENT=LIVE')
+  }
   return {
     ...common,
     kind: 'production',
+    webhooksAllowLoopback,
     databaseUrl: readDatabaseUrl(reader),
     publicUrl: readPublicUrl(reader, live),
     adyen
@@ -151,13 +178,12 @@ function readPublicUrl(reader: Reader, live: boolean): string {
  * A comma-separated list, for rotation. Node decodes hexadecimal up to the first wrong digit
  * without a word, so that a slip would leave a key that anybody can guess.
  */
-function readHmacKeys(reader: Reader): Buffer[] {
-  const text = reader.required('ADYEN_HMAC_KEYS')
+function readHmacKeys(reader: Reader, name: string, text: string): Buffer[] {
   if (text === '') return []
   const keys = text.split(',').map((key) => key.trim())
   const wrong = keys.flatMap((key, place) => (hmacKey.test(key) ? [] : [place + 1]))
   if (wrong.length > 0) {
-    reader.fault(`ADYEN_HMAC_KEYS: key ${wrong.join(', ')} is not 64 hexadecimal digits`)
+    reader.fault(`${name}: key ${wrong.join(', ')} is not 64 hexadecimal digits`)
   }
   return keys.map((key) => Buffer.from(key, 'hex'))
 }
@@ -199,8 +225,19 @@ export function createReader(env: Env) {
       }
       return value
     },
+    /** `true` or `false`; false where it is not set. */
+    flag(name: string): boolean {
+      const value = text(name) ?? 'false'
+      if (value !== 'true' && value !== 'false') fault(`${name} must be true or false`)
+      return value === 'true'
+    },
     /** `otherwise` where it is not set. */
-    integer(name: string, otherwise: number, min: number, max: number): number {
+    integer<Otherwise extends number | null>(
+      name: string,
+      otherwise: Otherwise,
+      min: number,
+      max: number
+    ): number | Otherwise {
       const value = text(name)
       if (value === undefined) return otherwise
       const number = /^\d+$/.test(value) ? Number(value) : Number.NaN

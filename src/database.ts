@@ -10,15 +10,23 @@ import { type Migration, Migrator } from 'kysely/migration'
 import pg from 'pg'
 import type { AccountTables } from './accounts/account.store.ts'
 import type { NotificationTables } from './adyen/notification.store.ts'
+import type { CardTables } from './cards/card.store.ts'
+import type { SyncTables } from './cards/card-sync.store.ts'
+import type { RegistrationTables } from './cards/registration.store.ts'
 import type { ClientTables } from './clients/client.store.ts'
+import type { EventTables } from './events/event.store.ts'
 import type { IdempotencyTables } from './http/idempotency.store.ts'
 import type { LedgerTables } from './ledger/ledger.store.ts'
 import type { PaymentTables } from './payments/payment.store.ts'
 
 export type Database = ClientTables &
+  EventTables &
   IdempotencyTables &
   AccountTables &
   LedgerTables &
+  CardTables &
+  SyncTables &
+  RegistrationTables &
   PaymentTables &
   NotificationTables
 

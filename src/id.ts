@@ -6,7 +6,26 @@ const randomBits = 35n
 const largestMs = 2 ** 45 - 1
 const largestRandom = (1n << randomBits) - 1n
 
-export type IdPrefix = 'pay' | 'cli' | 'chg' | 'txn' | 'rev' | 'dis' | 'ntf'
+export type IdPrefix =
+  | 'pay'
+  | 'cli'
+  | 'chg'
+  | 'adj'
+  | 'txn'
+  | 'cap'
+  | 'can'
+  | 'ref'
+  | 'rev'
+  | 'dsp'
+  | 'dis'
+  | 'crd'
+  | 'reg'
+  | 'evt'
+  | 'whe'
+  | 'whd'
+  | 'set'
+  | 'ntf'
+  | 'bil'
 
 let lastMs = 0n
 let lastRandom = 0n

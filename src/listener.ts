@@ -11,7 +11,7 @@ const reconnectAfterMs = 1_000
  */
 export async function listen(
   url: string,
-  channels: Readonly<Record<string, () => void>>,
+  channels: Readonly<Record<string, (payload: string) => void>>,
   onConnected: () => void
 ): Promise<Listener> {
   let closed = false
@@ -34,7 +34,7 @@ export async function listen(
     client = own
     own.on('error', onLost)
     own.on('end', onLost)
-    own.on('notification', ({ channel }) => channels[channel]?.())
+    own.on('notification', ({ channel, payload = '' }) => channels[channel]?.(payload))
     try {
       await own.connect()
       for (const channel of Object.keys(channels)) await own.query(`listen ${channel}`)

@@ -35,6 +35,12 @@ export function createMetrics() {
       help: 'Tries to apply a notification that failed',
       registers
     }),
+    webhooks: new Counter({
+      name: 'webhook_deliveries_total',
+      help: 'Attempts to deliver an event to a webhook endpoint, and deliveries that were given up',
+      labelNames: ['outcome'],
+      registers
+    }),
     work: new Counter({
       name: 'background_work_total',
       help: 'Units of background work done, by task',

@@ -4,6 +4,7 @@ import { createAdyenProvider } from './adyen/adyen.provider.ts'
 import { buildApp } from './app.ts'
 import { connect } from './database.ts'
 import { createClientCache } from './http/auth.plugin.ts'
+import { createWaitingRoom } from './payments/waiting.commands.ts'
 
 const file = new URL('../openapi/payments.v1.yaml', import.meta.url)
 
@@ -16,19 +17,25 @@ export async function renderOpenApi(): Promise<string> {
     merchantAccount: '',
     timeoutMs: 1
   })
+  const shared = { db, provider, publicUrl: 'http://127.0.0.1:3000', sandbox: false, leaseS: 1 }
   const app = await buildApp({
-    payments: {
+    payments: { ...shared, paymentMaxValue: 1, duplicateWindowS: 0, moto: false },
+    waitingRoom: createWaitingRoom(db, () => {}),
+    feed: { providerName: provider.name, untilAnnounced: async () => false },
+    modifications: {
       db,
-      provider,
-      publicUrl: 'http://127.0.0.1:3000',
-      paymentMaxValue: 1,
-      sandbox: false,
-      leaseS: 1
+      providerName: provider.name,
+      multiplePartialCaptures: false,
+      refundApprovalAbove: null,
+      wake: () => {}
     },
+    records: { db, providerName: provider.name, duplicateWindowS: 0 },
+    cards: { ...shared, wakeSync: () => {} },
     notifications: {
       merchantAccount: '',
       live: false,
       hmacKeys: [],
+      tokenHmacKeys: [],
       basicAuth: undefined,
       wake: () => {},
       onReceived: () => {}

@@ -42,11 +42,35 @@ export const problems = {
     cause: 'The id is unknown, or the payment belongs to another client.',
     cure: 'Use the id that the creation answered with, and the client that created it.'
   },
+  refund_not_found: {
+    status: 404,
+    title: 'No refund has this id',
+    cause: 'The id is unknown, or the payment belongs to another client.',
+    cure: 'Use the id that the request for the refund answered with.'
+  },
   account_not_known: {
     status: 404,
     title: 'No account has this number',
     cause: 'The account in the path was never pushed to this service.',
     cure: 'Push it with PUT /v1/accounts/{accountId}, or correct the number.'
+  },
+  charge_not_known: {
+    status: 404,
+    title: 'No charge has this id',
+    cause: 'The account in the path has no charge of the id in the path.',
+    cure: 'List the charges of the account and use an id from there.'
+  },
+  card_not_found: {
+    status: 404,
+    title: 'The account has no such card',
+    cause: "The id is unknown, the card is another account's, or it was removed.",
+    cure: 'List the cards of the account and use an id from there.'
+  },
+  registration_not_found: {
+    status: 404,
+    title: 'No card registration has this id',
+    cause: 'The id in the path is unknown.',
+    cure: 'Use the id that the creation answered with.'
   },
   notification_not_found: {
     status: 404,
@@ -60,11 +84,25 @@ export const problems = {
     cause: 'The first request has not ended, or waits for the payment provider.',
     cure: 'Repeat the same request, with the same key, after `Retry-After` seconds.'
   },
+  duplicate_suspected: {
+    status: 409,
+    title: 'A payment of the same account and amount was made a moment ago',
+    cause:
+      'It is pending, authorised or captured; `paymentId` names it where the client may see it.',
+    cure: 'Look at that payment; if this is meant to be a second one, send `allowDuplicate: true`.'
+  },
   charge_conflict: {
     status: 409,
     title: 'A charge with this reference exists with other content',
     cause: 'The reference was used on this account with another amount or due date.',
     cure: 'Use a new reference for a new charge; a charge that was pushed is never changed.'
+  },
+  adjustment_conflict: {
+    status: 409,
+    title: 'An adjustment with this reference exists with other content',
+    cause:
+      'The reference was used on this account with another amount, direction, reason or charge.',
+    cure: 'Use a new reference for a new adjustment; correct one by the opposite one.'
   },
   account_currency_fixed: {
     status: 409,
@@ -77,6 +115,48 @@ export const problems = {
     title: 'This notification has nothing to try again',
     cause: 'It was applied, ignored or foreign already, or is about to be applied.',
     cure: 'Nothing needs to be done.'
+  },
+  payment_not_capturable: {
+    status: 409,
+    title: 'The payment has nothing to capture',
+    cause: 'It is not authorised, is being cancelled, or has its one capture already.',
+    cure: 'Read the payment and its captures; only an authorised payment is captured.'
+  },
+  payment_not_cancellable: {
+    status: 409,
+    title: 'The payment cannot be cancelled any more',
+    cause: 'It has ended or was captured, or a capture or cancellation of it is under way.',
+    cure: 'Read the payment; what was captured is refunded instead.'
+  },
+  payment_not_refundable: {
+    status: 409,
+    title: 'The payment has nothing to refund',
+    cause: 'Nothing of it is captured.',
+    cure: 'Read the payment; before its capture it is cancelled instead.'
+  },
+  payment_disputed: {
+    status: 409,
+    title: 'The payment is disputed',
+    cause: 'A refund beside a chargeback would give the same money back twice.',
+    cure: 'Wait until the dispute is closed; see GET /v1/payments/{id}/disputes.'
+  },
+  refund_not_awaiting_approval: {
+    status: 409,
+    title: 'The refund does not wait for a decision',
+    cause: 'It needed none, or was approved or rejected already.',
+    cure: 'Read the refund; nothing needs to be done.'
+  },
+  recorded_payment_conflict: {
+    status: 409,
+    title: 'This payment was recorded with other content',
+    cause: 'The processor and its reference are known with another account, amount or outcome.',
+    cure: 'Compare `difference`; send a reference of its own for another payment.'
+  },
+  precondition_failed: {
+    status: 412,
+    title: 'The payment has changed since',
+    cause: '`amountRefundable` is not what the request says it is.',
+    cure: 'Read the payment, decide again, and send what it says now, with a new key.'
   },
   body_too_large: {
     status: 413,
@@ -102,6 +182,24 @@ export const problems = {
     cause: '`accountId` names an account that was never pushed to this service.',
     cure: 'Correct the number, or push the account with PUT /v1/accounts/{accountId} first.'
   },
+  charge_not_found: {
+    status: 422,
+    title: 'The charge is not known',
+    cause: 'The body names a charge that its account does not have.',
+    cure: 'Use the id that the push of the charge answered with, on the same account.'
+  },
+  registered_card_not_found: {
+    status: 422,
+    title: 'The account has no such registered card',
+    cause: '`registeredCardId` is unknown, of another account, or was removed.',
+    cure: 'Use an id of GET /v1/accounts/{accountId}/cards, or let the customer type a card.'
+  },
+  allocations_exceed_amount: {
+    status: 422,
+    title: 'The allocations are more than the amount',
+    cause: 'The amounts of `allocations` add up to more than what is paid.',
+    cure: 'Send allocations of at most the amount; what they leave is matched by the rule.'
+  },
   account_closed: {
     status: 422,
     title: 'The account is closed',
@@ -111,7 +209,7 @@ export const problems = {
   currency_mismatch: {
     status: 422,
     title: "The currency is not the account's",
-    cause: 'Payments and charges are made in the currency of their account.',
+    cause: 'Payments, charges and adjustments are made in the currency of their account.',
     cure: "Send the account's currency."
   },
   amount_too_large: {
@@ -125,6 +223,24 @@ export const problems = {
     title: 'The amount cannot be expressed',
     cause: 'It has more decimals than the billing system or the payment provider can hold.',
     cure: 'Round the amount to what the currency has in common with both.'
+  },
+  capture_exceeds_authorised: {
+    status: 422,
+    title: 'The capture is larger than what is reserved',
+    cause: 'All captures of a payment together are at most its amount.',
+    cure: 'Capture at most what is left.'
+  },
+  refund_exceeds_captured: {
+    status: 422,
+    title: 'The refund is larger than what can be refunded',
+    cause: 'Refunds, those under way included, and chargebacks are at most what was captured.',
+    cure: 'Refund at most `amountRefundable` of the payment.'
+  },
+  approver_is_requester: {
+    status: 422,
+    title: 'Another operator must decide',
+    cause: 'The operator who asked for a refund neither approves nor rejects it.',
+    cure: 'Let another operator decide.'
   },
   return_url_refused: {
     status: 422,
@@ -168,10 +284,14 @@ export const problems = {
 export type ProblemCode = keyof typeof problems
 export type FieldFault = { pointer: string; detail: string }
 
+export type Difference = Record<string, { recorded: unknown; sent: unknown }>
+
 type ProblemExtras = {
   errors?: FieldFault[]
   /** The payment that the problem is about. */
   paymentId?: string
+  /** What differs from what was recorded, by the name of the field. */
+  difference?: Difference
   /** Seconds after which it is worth repeating the request. */
   retryAfterS?: number
   /** For the log only. */
@@ -183,6 +303,7 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly errors: FieldFault[] | undefined
   readonly paymentId: string | undefined
+  readonly difference: Difference | undefined
   readonly retryAfterS: number | undefined
 
   constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
@@ -190,6 +311,7 @@ export class Problem extends Error {
     this.code = code
     this.errors = extras.errors
     this.paymentId = extras.paymentId
+    this.difference = extras.difference
     this.retryAfterS = extras.retryAfterS
   }
 
@@ -208,6 +330,7 @@ export type ProblemDocument = {
   requestId: string
   errors?: FieldFault[]
   paymentId?: string
+  difference?: Difference
 }
 
 /** Where a problem was met: the service's public URL, the request's path, and its id. */
@@ -225,6 +348,7 @@ export function toProblemDocument(problem: Problem, place: ProblemPlace): Proble
     instance: place.instance,
     requestId: place.requestId,
     ...(problem.errors && { errors: problem.errors }),
-    ...(problem.paymentId && { paymentId: problem.paymentId })
+    ...(problem.paymentId && { paymentId: problem.paymentId }),
+    ...(problem.difference && { difference: problem.difference })
   }
 }

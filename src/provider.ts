@@ -36,42 +36,91 @@ export type CardFace = {
   registeredCardId: string | null
 }
 
-export type HostedPageRequest = {
+export type Customer = {
+  reference?: string
+  email?: string
+  phone?: string
+  locale?: string
+  countryCode?: string
+}
+
+/** What every way to ask for money has in common. */
+type MoneyRequest = {
   /** The idempotency key of this call, stored before it is made. */
   key: string
   paymentId: string
   accountId: number
   amount: Money
+  /** Ours: it leads on to the caller's own. */
   returnUrl: string
-  expiresAt: Date
   capture: 'automatic' | 'manual'
-  saveCard: 'never' | 'ask' | 'always'
-  customer: {
-    reference?: string
-    email?: string
-    phone?: string
-    locale?: string
-    countryCode?: string
-  } | null
   metadata: Record<string, string> | null
 }
-export type HostedPage = { session: string; url: string }
 
-export type ReversalRequest = {
-  key: string
-  reversalId: string
-  /** The authorisation whose money goes back. */
-  authorisation: string
+type PageDetails = {
+  expiresAt: Date
+  saveCard: 'never' | 'ask' | 'always'
+  customer: Customer | null
 }
 
+/** `byPhone`: an operator types the card for the customer (mail order, telephone order). */
+export type HostedPageRequest = MoneyRequest & PageDetails & { byPhone: boolean }
 /**
- * The answer to a call. `rejected` is definite: nothing happened and nothing will. `unknown` may or
- * may not have happened: ask again under the same key, or, only where the provider did answer and
- * stored its error under that key, under a new one.
+ * A link is sent to the customer; `description` is shown on its page, which leads on to `returnUrl`
+ * where there is one.
+ */
+export type PaymentLinkRequest = Omit<MoneyRequest, 'returnUrl'> &
+  PageDetails & { returnUrl: string | null; description: string | null }
+/** A page where a customer may pay: its id at the provider, and its address. */
+export type HostedPage = { session: string; url: string }
+
+/** `token`: the provider's name of the registered card. */
+export type ChargeRequest = MoneyRequest & { token: string; customer: Customer | null }
+
+/**
+ * What came of charging a card. `asked`: the customer must go to `url` first (3-D Secure), and what
+ * comes of that is told when they come back. `open`: the provider has it and will tell.
+ */
+export type ChargeResult =
+  | { result: 'paid'; authorisation: string; amount: Money; card: CardFace | null }
+  | { result: 'refused'; authorisation: string; failure: Failure }
+  | { result: 'asked'; session: string; url: string }
+  | { result: 'open' }
+
+/** A page where a customer registers a card and pays nothing. */
+export type RegistrationRequest = {
+  key: string
+  registrationId: string
+  accountId: number
+  currency: string
+  returnUrl: string
+  expiresAt: Date
+  customer: Customer | null
+}
+
+/** A card that the provider keeps for an account. */
+export type StoredCard = { token: string } & Omit<CardFace, 'registeredCardId'>
+
+/**
+ * What is asked of the provider about money that it has authorised, or about a payment that has not
+ * come so far. `reference` is ours, and comes back with the outcome.
+ */
+export type ModificationRequest = { key: string; reference: string } & (
+  | { kind: 'capture' | 'refund'; authorisation: string; amount: Money }
+  | { kind: 'cancellation' | 'reversal'; authorisation: string }
+  /** No authorisation is known: whatever the provider has under our payment's id. */
+  | { kind: 'cancellation'; authorisation: null; paymentId: string }
+)
+
+/**
+ * The answer to a call. `rejected` is definite: nothing happened and nothing will; with `access` it
+ * only says that we may not ask, and nothing of an earlier call under the same key. `unknown` may
+ * or may not have happened: ask again under the same key, or, only where the provider did answer
+ * and stored its error under that key, under a new one.
  */
 export type Answer<T> =
   | { outcome: 'done'; value: T }
-  | { outcome: 'rejected'; reason: string }
+  | { outcome: 'rejected'; reason: string; access?: true }
   | { outcome: 'unknown'; reason: string; retry: 'same_key' | 'new_key' }
 
 /** What a page had to say when the customer came back from it. */
@@ -79,6 +128,9 @@ export type PageResult =
   | { outcome: 'paid'; authorisation: string; amount: Money }
   | { outcome: 'cancelled' | 'refused' }
   | { outcome: 'open' }
+
+/** What the provider says of a link, which it may be asked at any time. */
+export type LinkStatus = 'open' | 'paid' | 'expired' | 'unknown'
 
 /** Headers that name the request that a call belongs to: its id, and its W3C trace context. */
 export type Trace = { 'x-request-id'?: string; traceparent?: string }
@@ -95,11 +147,48 @@ export type Provider = {
     paymentId: string,
     deadlineMs: number
   ): Promise<PageResult>
-  reverse(request: ReversalRequest): Promise<Answer<{ reference: string }>>
+  createPaymentLink(request: PaymentLinkRequest, trace?: Trace): Promise<Answer<HostedPage>>
+  findLinkStatus(link: string): Promise<LinkStatus>
+  /** Closes a link for good; rejected where it was paid already. Repeating it is harmless. */
+  expireLink(link: string): Promise<Answer<null>>
+  chargeCard(request: ChargeRequest, trace?: Trace): Promise<Answer<ChargeResult>>
+  /** What came of sending the customer away; `result` is what was appended to the return URL. */
+  finishCharge(
+    request: { key: string; paymentId: string; result: string },
+    deadlineMs: number
+  ): Promise<Answer<ChargeResult>>
+  modify(request: ModificationRequest): Promise<Answer<{ reference: string }>>
+  createRegistrationPage(request: RegistrationRequest, trace?: Trace): Promise<Answer<HostedPage>>
+  listStoredCards(accountId: number): Promise<Answer<StoredCard[]>>
+  /** Done also where the provider does not know the card any more. */
+  forgetCard(accountId: number, token: string): Promise<Answer<null>>
 }
 
-/** A request about an authorisation: the provider's reference of it, and the one that we sent. */
-export type Modification = { providerReference: string; reference: string }
+/** A request that the provider tells of: its own reference, and the one that was sent with it. */
+export type RequestReference = { providerReference: string; reference: string }
+
+/** What the provider tells of a dispute. Each kind changes a dispute once, in whatever order. */
+export const disputeNews = [
+  'informationRequested',
+  'notified',
+  'defended',
+  'chargedBack',
+  'reversed',
+  'chargedBackAgain',
+  'defencePeriodEnded',
+  'issuerTimeEnded',
+  'issuerCommented',
+  'preArbitrationOpened',
+  'preArbitrationAccepted',
+  'preArbitrationDeclined',
+  'preArbitrationWithdrawn',
+  'preArbitrationWon',
+  'preArbitrationLost',
+  'arbitrationOpened',
+  'arbitrationWon',
+  'arbitrationLost'
+] as const
+export type DisputeNews = (typeof disputeNews)[number]
 
 /** A fact that the provider told us, by whatever way it came. */
 export type ProviderEvent =
@@ -109,15 +198,57 @@ export type ProviderEvent =
   | { type: 'pageClosed'; by: 'customer' | 'refusals' | 'time' }
   /** What was reserved and not captured is released. */
   | { type: 'authorisationExpired'; authorisation: string }
-  /** What was reserved was captured, by whoever asked for it. */
-  | { type: 'captured'; authorisation: string; amount: Money }
-  /** The authorisation was cancelled or its money given back, by whoever asked for it. */
-  | { type: 'givenBack'; authorisation: string; by: Modification }
-  /** A request to give money back was refused: nothing went back by it. */
-  | { type: 'reversalRefused'; authorisation: string; by: Modification | null; reason: string }
-  /** Money that had been given back came again. */
-  | { type: 'reversalFellThrough'; authorisation: string; by: Modification; reason: string }
-  /** The provider never said what became of a reversal. */
-  | { type: 'reversalUnknown'; authorisation: string }
-  /** The provider refused to open a page: the payment can't be made. */
+  /** A capture went well. `again`: after it had failed; it may be told before the failure is. */
+  | { type: 'captured'; authorisation: string; amount: Money; by: RequestReference; again: boolean }
+  /** A request was refused: nothing moved by it. */
+  | { type: 'captureRefused'; by: RequestReference; reason: string }
+  | { type: 'cancellationRefused'; by: RequestReference; reason: string }
+  | { type: 'refundRefused'; by: RequestReference; reason: string }
+  | { type: 'reversalRefused'; authorisation: string; by: RequestReference; reason: string }
+  /** A capture came to nothing that had been accepted. */
+  | {
+      type: 'captureFellThrough'
+      authorisation: string
+      amount: Money
+      by: RequestReference
+      reason: string
+    }
+  /**
+   * What was reserved is released because somebody asked for it; null where a payment was
+   * cancelled by our reference of it, and the provider knew no authorisation.
+   */
+  | { type: 'cancelled'; authorisation: string | null; by: RequestReference }
+  /** Money went back. */
+  | { type: 'refunded'; authorisation: string; amount: Money; by: RequestReference }
+  /** An authorisation was cancelled, or all its money went back, whichever was possible. */
+  | { type: 'reversed'; authorisation: string; amount: Money; by: RequestReference }
+  /** Money came again that had gone back, by a refund or by a reversal. */
+  | {
+      type: 'refundFellThrough'
+      authorisation: string
+      amount: Money
+      by: RequestReference
+      reason: string
+    }
+  | {
+      type: 'disputed'
+      news: DisputeNews
+      /** The provider's reference of the dispute; of some news it is the authorisation's. */
+      dispute: string
+      amount: Money
+      reason: string | null
+      reasonCode: string | null
+      defendBy: Date | null
+    }
+  /** The provider answered our own request, by its id, with a definite no. */
+  | { type: 'modificationRejected'; id: string; reason: string }
+  /** The provider never said what became of our request. */
+  | { type: 'modificationUnknown'; id: string }
+  /** The link of a payment that was to be cancelled is closed. */
+  | { type: 'linkExpired' }
+  /** A source without a reference of the money says that it was paid. */
+  | { type: 'paidWithoutReference' }
+  /** The provider never said what became of charging a card. */
+  | { type: 'chargeUnknown' }
+  /** The provider refused to open a page or to charge: the payment can't be made. */
   | { type: 'rejected'; reason: string }

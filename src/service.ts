@@ -3,19 +3,19 @@ import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type AdyenProvider, createAdyenProvider } from './adyen/adyen.provider.ts'
-import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
 import { buildApp } from './app.ts'
+import type { CardDeps } from './cards/card.commands.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import { connect, type Db } from './database.ts'
-import { createClientCache } from './http/auth.plugin.ts'
-import { purgeKeys } from './http/idempotency.store.ts'
-import { leaseMarginS, purgeEveryMs } from './jobs.ts'
+import { type ClientCache, createClientCache } from './http/auth.plugin.ts'
+import { leaseMarginS } from './jobs.ts'
 import { listen } from './listener.ts'
 import { createMetrics, createMetricsServer, type Metrics } from './metrics.ts'
-import { countOpenItems } from './operations/open-items.store.ts'
-import type { PaymentDeps } from './payments/create-payment.commands.ts'
-import { endPages, finishPages, sendReversals } from './payments/payment.jobs.ts'
-import { startWorker, type Task } from './worker.ts'
+import { createBell } from './outcomes/bell.ts'
+import { changedChannel } from './outcomes/feed.store.ts'
+import { createWaitingRoom } from './payments/waiting.commands.ts'
+import { announcing, tasksOf } from './tasks.ts'
+import { startWorker } from './worker.ts'
 
 export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   databaseUrl: string
@@ -38,8 +38,6 @@ export type Service = {
   close(): Promise<void>
 }
 
-const countEveryMs = 15_000
-
 /** Everything that one instance runs: the API, the background work, metrics. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { log, adyen } = options
@@ -48,17 +46,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     onError: (error) => log.warn({ err: error }, 'an idle database connection broke')
   })
   const provider = createProvider(options, metrics)
-  const payments: PaymentDeps = {
-    db,
-    provider,
-    publicUrl: options.publicUrl,
-    paymentMaxValue: options.paymentMaxValue,
-    sandbox: options.sandbox,
-    leaseS: options.adyenTimeoutMs / 1000 + leaseMarginS
-  }
+  const { publicUrl, paymentMaxValue, duplicateWindowS, sandbox } = options
+  const limits = { paymentMaxValue, duplicateWindowS, leaseS: leaseOf(options) }
+  const payments = { db, provider, publicUrl, sandbox, moto: adyen.moto, ...limits }
+  const cards: CardDeps = { ...payments, wakeSync: () => worker.wake('sync_cards') }
   const clients = createClientCache(db)
-  const worker = startWorker(tasksOf(payments, metrics, log), {
-    onDone: (task, count) => metrics.work.inc({ task }, count),
+  const ears = createEars(db, clients, log)
+  const worker = startWorker(tasksOf(payments, cards, metrics, log), {
+    onDone: (task, count) => {
+      metrics.work.inc({ task }, count)
+      if (task !== announcing) worker.wake(announcing)
+    },
     onFault: (task, error) => {
       metrics.workFaults.inc({ task })
       log.error({ err: error, task }, 'a round of background work failed')
@@ -67,25 +65,33 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   let draining = false
   const app = await buildApp({
     payments,
+    waitingRoom: ears.waitingRoom,
+    feed: { providerName: provider.name, untilAnnounced: ears.bell.next },
+    modifications: {
+      db,
+      providerName: provider.name,
+      multiplePartialCaptures: adyen.multiplePartialCaptures,
+      refundApprovalAbove: options.refundApprovalAbove,
+      wake: () => worker.wake('send_modifications')
+    },
+    records: { db, providerName: provider.name, duplicateWindowS },
+    cards,
     notifications: {
-      merchantAccount: adyen.merchantAccount,
-      live: adyen.environment === 'LIVE',
-      hmacKeys: adyen.hmacKeys,
-      basicAuth:
-        adyen.webhookUser === undefined || adyen.webhookPassword === undefined
-          ? undefined
-          : { user: adyen.webhookUser, password: adyen.webhookPassword },
+      ...toSender(adyen),
       wake: () => worker.wake('apply_notifications'),
       onReceived: (outcome, items) => metrics.notifications.inc({ outcome }, items)
     },
     clients,
     findFault: () => (draining ? Promise.resolve('stopping') : findDatabaseFault(db)),
-    onAnswer: (route, method, status, ms) =>
-      metrics.requests.observe({ route, method, status }, ms / 1000),
+    onAnswer: (route, method, status, ms) => {
+      metrics.requests.observe({ route, method, status }, ms / 1000)
+      // Whatever it wrote is announced at once, and not when the next poll finds it.
+      if (mayWrite(method, route)) worker.wake(announcing)
+    },
     log
   })
-  const listener = await listen(options.databaseUrl, { client_changed: clients.drop }, () => {
-    clients.drop()
+  const listener = await listen(options.databaseUrl, ears.channels, () => {
+    ears.onSilence()
     worker.wake()
   })
   const metricsServer = await serveMetrics(metrics, options)
@@ -94,6 +100,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     draining = true
     await setTimeout(options.drainMs ?? 0)
     const stopped = worker.stop()
+    ears.close()
     await app.close()
     await stopped
     metricsServer?.close()
@@ -111,6 +118,56 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 }
 
+/** Who listens to what other instances, or this one, have changed. */
+function createEars(db: Db, clients: ClientCache, log: Logger) {
+  const bell = createBell()
+  const waitingRoom = createWaitingRoom(db, (error) =>
+    log.warn({ err: error }, 'payments that callers wait for could not be read')
+  )
+  return {
+    bell,
+    waitingRoom,
+    channels: {
+      client_changed: clients.drop,
+      [changedChannel]: (ids: string) => {
+        waitingRoom.changed(ids.split(','))
+        bell.ring()
+      }
+    },
+    /** Anything may have been said while nobody listened. */
+    onSilence: () => {
+      clients.drop()
+      waitingRoom.changedAny()
+      bell.ring()
+    },
+    close: () => {
+      waitingRoom.close()
+      bell.close()
+    }
+  }
+}
+
+/** Whether a request may have made events: a browser that returns may have brought an outcome. */
+function mayWrite(method: string, route: string): boolean {
+  return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
+}
+
+/** For how long one finisher has a payment to itself, seconds. */
+function leaseOf({ adyenTimeoutMs }: ServiceOptions): number {
+  return adyenTimeoutMs / 1000 + leaseMarginS
+}
+
+/** Who may send notifications, and for whom they are. */
+function toSender({ webhookUser: user, webhookPassword: password, ...adyen }: AdyenConfig) {
+  return {
+    merchantAccount: adyen.merchantAccount,
+    live: adyen.environment === 'LIVE',
+    hmacKeys: adyen.hmacKeys,
+    tokenHmacKeys: adyen.tokenHmacKeys,
+    basicAuth: user === undefined || password === undefined ? undefined : { user, password }
+  }
+}
+
 function createProvider(options: ServiceOptions, metrics: Metrics): AdyenProvider {
   const { environment, apiKey, merchantAccount, liveUrlPrefix, checkoutUrl } = options.adyen
   return createAdyenProvider({
@@ -123,36 +180,6 @@ function createProvider(options: ServiceOptions, metrics: Metrics): AdyenProvide
     onCall: ({ operation, outcome, ms }) =>
       metrics.providerCalls.observe({ operation, outcome }, ms / 1000)
   })
-}
-
-/** All background work of an instance. */
-function tasksOf(payments: PaymentDeps, metrics: Metrics, log: Logger): Task[] {
-  const { db, provider } = payments
-  const onNotificationFault = (notificationId: string, error: unknown) => {
-    metrics.notificationFaults.inc()
-    log.error({ err: error, notificationId }, 'a notification could not be applied')
-  }
-  const onPaymentFault = (paymentId: string, error: unknown) =>
-    log.error({ err: error, paymentId }, 'background work on a payment failed')
-  const jobs = { ...payments, onFault: onPaymentFault }
-  const notifications = { db, providerName: provider.name, onFault: onNotificationFault }
-  return [
-    {
-      name: 'apply_notifications',
-      run: () => applyNotifications(notifications),
-      batchSize: notificationBatchSize
-    },
-    { name: 'finish_pages', run: () => finishPages(jobs) },
-    { name: 'end_pages', run: () => endPages(jobs) },
-    { name: 'send_reversals', run: () => sendReversals(jobs) },
-    { name: 'purge_keys', run: () => purgeKeys(db), everyMs: purgeEveryMs },
-    { name: 'count_open_items', run: () => count(db, metrics), everyMs: countEveryMs }
-  ]
-}
-
-async function count(db: Db, metrics: Metrics): Promise<number> {
-  for (const { kind, count } of await countOpenItems(db)) metrics.open.set({ kind }, count)
-  return 0
 }
 
 async function findDatabaseFault(db: Db): Promise<string | undefined> {

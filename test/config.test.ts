@@ -51,8 +51,27 @@ t.test('production, with what it needs', async (t) => {
   })
   const { adyen } = config as Extract<typeof config, { kind: 'production' }>
   t.same(adyen.hmacKeys, [Buffer.alloc(32, 0xab)])
+  t.same(adyen.tokenHmacKeys, [], 'token webhooks are optional')
   t.same(faultsOf(live), [])
 })
+
+t.test('token webhooks have keys of their own', async (t) => {
+  const keys = `${'cd'.repeat(32)}, ${'EF'.repeat(32)}`
+  const config = readConfig({ ...production, ADYEN_TOKEN_HMAC_KEYS: keys })
+  const { adyen } = config as Extract<typeof config, { kind: 'production' }>
+  t.same(adyen.tokenHmacKeys, [Buffer.alloc(32, 0xcd), Buffer.alloc(32, 0xef)])
+  t.same(adyen.hmacKeys, [Buffer.alloc(32, 0xab)])
+})
+
+t.test(
+  'the guard against duplicates and MOTO have defaults, and may be told otherwise',
+  async (t) => {
+    t.match(readConfig({}), { duplicateWindowS: 600 })
+    t.match(readConfig({ DUPLICATE_WINDOW_S: '0' }), { duplicateWindowS: 0 })
+    t.match(readConfig(production), { duplicateWindowS: 600, adyen: { moto: false } })
+    t.match(readConfig({ ...production, ADYEN_MOTO: 'true' }), { adyen: { moto: true } })
+  }
+)
 
 t.test('any variable of production makes it production, never the sandbox', async (t) => {
   for (const name of [...Object.keys(production), 'ADYEN_WHATEVER', 'ADYEN_WEBHOOK_USER']) {
@@ -82,7 +101,8 @@ t.test('every fault is told at once', async (t) => {
     METRICS_PORT: '70000',
     LOG_LEVEL: 'loud',
     ADYEN_TIMEOUT_MS: '1',
-    PAYMENT_MAX_VALUE: '0'
+    PAYMENT_MAX_VALUE: '0',
+    DUPLICATE_WINDOW_S: '-1'
   })
   for (const name of [
     'DATABASE_URL',
@@ -97,11 +117,12 @@ t.test('every fault is told at once', async (t) => {
     'METRICS_PORT',
     'LOG_LEVEL',
     'ADYEN_TIMEOUT_MS',
-    'PAYMENT_MAX_VALUE'
+    'PAYMENT_MAX_VALUE',
+    'DUPLICATE_WINDOW_S'
   ]) {
     t.equal(faults.filter((fault) => fault.startsWith(name)).length, 1, name)
   }
-  t.equal(faults.length, 13)
+  t.equal(faults.length, 14)
 })
 
 const wrong: Record<string, [Env, string]> = {
@@ -118,6 +139,12 @@ const wrong: Record<string, [Env, string]> = {
     { ADYEN_HMAC_KEYS: `${'ab'.repeat(32)},` },
     'ADYEN_HMAC_KEYS: key 2'
   ],
+  'a key of token webhooks that is short': [
+    { ADYEN_TOKEN_HMAC_KEYS: `${'ab'.repeat(32)},abcd` },
+    'ADYEN_TOKEN_HMAC_KEYS: key 2'
+  ],
+  'a window of more than a day': [{ DUPLICATE_WINDOW_S: '86401' }, 'DUPLICATE_WINDOW_S'],
+  'MOTO neither true nor false': [{ ADYEN_MOTO: 'yes' }, 'ADYEN_MOTO must be true or false'],
   'an environment that there is not': [{ ADYEN_ENVIRONMENT: 'live' }, 'ADYEN_ENVIRONMENT'],
   'a public URL without TLS': [{ PUBLIC_URL: 'http://payments.example' }, 'PUBLIC_URL'],
   'a public URL that is none': [{ PUBLIC_URL: 'payments.example' }, 'PUBLIC_URL'],

@@ -58,6 +58,8 @@ export type TestService = {
 type Options = Partial<ServiceOptions> & {
   simulator?: Partial<SimulatorOptions>
   hmacKeys?: string[]
+  /** Of the token webhooks; the simulator signs with the first. None unless told otherwise. */
+  tokenHmacKeys?: string[]
 }
 
 let accounts = 10_000_000
@@ -83,6 +85,7 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     webhookUrl: `${url}/webhooks/adyen`,
     webhookDelayMs: 5,
     retryDelaysMs: [200, 200, 200, 500, 1000],
+    ...(options.tokenHmacKeys?.[0] && { tokenHmacKey: options.tokenHmacKeys[0] }),
     ...options.simulator
   })
   t.teardown(() => simulator.close())
@@ -92,6 +95,8 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     metricsPort: undefined,
     adyenTimeoutMs: 3_000,
     paymentMaxValue: 999_999_999_999,
+    duplicateWindowS: 600,
+    refundApprovalAbove: null,
     databaseUrl,
     publicUrl: url,
     sandbox: true,
@@ -102,10 +107,13 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
       apiKey: adyenApiKey,
       merchantAccount,
       hmacKeys: (options.hmacKeys ?? [hmacKey]).map((key) => Buffer.from(key, 'hex')),
+      tokenHmacKeys: (options.tokenHmacKeys ?? []).map((key) => Buffer.from(key, 'hex')),
       liveUrlPrefix: undefined,
       checkoutUrl: simulator.url,
       webhookUser: undefined,
       webhookPassword: undefined,
+      moto: false,
+      multiplePartialCaptures: false,
       ...options.adyen
     }
   })

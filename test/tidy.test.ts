@@ -8,7 +8,7 @@ import t from 'tap'
 
 /** Packages by the role of a file: the suffix is the permission. */
 const packages: Readonly<Record<string, RegExp>> = {
-  rules: /^node:crypto$/,
+  rules: /^(node:crypto|standardwebhooks)$/,
   schema: /^typebox$/,
   store: /^(kysely|node:crypto|safe-stable-stringify)$/,
   commands: /^node:(crypto|util)$/,
@@ -16,7 +16,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   plugin: /^(fastify|@fastify\/.+|ajv|ajv-formats|node:crypto)$/,
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
-  transport: /^(@adyen\/api-library\b.*|node:https?)$/,
+  transport: /^(@adyen\/api-library\b.*|node:(https?|dns\/promises|net)|ipaddr\.js)$/,
   wiring: /./,
   sandbox: /^(node:.+|kysely|pino)$/,
   simulator: /^(node:.+|fastify)$/
@@ -31,15 +31,16 @@ const roles: Readonly<Record<string, readonly string[]>> = {
   routes: ['rules', 'schema', 'store', 'commands', 'plugin', 'wiring'],
   plugin: ['rules', 'schema', 'store', 'plugin', 'wiring'],
   jobs: ['rules', 'store', 'commands', 'wiring'],
-  provider: ['rules', 'transport'],
+  provider: ['rules', 'provider', 'transport'],
   transport: ['rules']
 }
 
 /** Folders and files of src, low to high: each knows only what stands before it. */
 const order = [
   ...['problem', 'money', 'id', 'card-number', 'provider', 'database', 'jobs', 'clients', 'http'],
-  ...['ledger', 'accounts', 'payments', 'adyen', 'operations', 'config', 'logger', 'metrics'],
-  ...['listener', 'worker', 'app', 'openapi-file', 'service', 'sandbox', 'main']
+  ...['events', 'ledger', 'accounts', 'cards', 'payments', 'outcomes', 'reconciliation', 'adyen'],
+  ...['operations', 'config', 'logger', 'metrics', 'listener', 'worker', 'tasks', 'app'],
+  ...['openapi-file', 'service', 'sandbox', 'main']
 ]
 
 /** Files of src itself that are rules; the others wire things together. */

@@ -1,16 +1,40 @@
 import type { Db, Tx } from '../database.ts'
-import { post } from '../ledger/ledger.store.ts'
+import { post, settleCharge } from '../ledger/ledger.store.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import { Problem } from '../problem.ts'
 import {
   type Account,
   type Charge,
+  findAccount,
   findChargeByReference,
+  findCharges,
   insertAccount,
   insertCharge,
   lockAccount,
-  updateAccount
+  updateAccount,
+  updateInQuery
 } from './account.store.ts'
+import { toAccountNumber } from './account-number.ts'
+
+/** The account that a path names, or the problem that there is none. */
+export async function getAccount(db: Db, accountId: string): Promise<Account> {
+  const account = await findAccount(db, toAccountNumber(accountId))
+  if (account === undefined) throw new Problem('account_not_known', 'No account has this number.')
+  return account
+}
+
+/** Only what the billing system can hold: `amount_too_large`, `amount_not_representable`. */
+export function requireAmount(amount: Money): void {
+  if (!fitsCmpSize(amount)) throw new Problem('amount_too_large', 'At most 9,999,999.99.')
+  if (!fitsCmpDecimals(amount)) {
+    throw new Problem('amount_not_representable', 'The billing system holds two decimals.')
+  }
+}
+
+export function requireCurrency(account: Account, amount: Money): void {
+  if (account.currency === amount.currency) return
+  throw new Problem('currency_mismatch', `Account ${account.id} is kept in ${account.currency}.`)
+}
 
 type PutAccountRequest = {
   id: number
@@ -52,11 +76,7 @@ export async function createCharge(
   db: Db,
   request: CreateChargeRequest
 ): Promise<{ charge: Charge; currency: string; created: boolean }> {
-  const { amount } = request
-  if (!fitsCmpSize(amount)) throw new Problem('amount_too_large', 'At most 9,999,999.99.')
-  if (!fitsCmpDecimals(amount)) {
-    throw new Problem('amount_not_representable', 'The billing system holds two decimals.')
-  }
+  requireAmount(request.amount)
   return await db.transaction().execute((tx) => addCharge(tx, request))
 }
 
@@ -69,9 +89,7 @@ async function addCharge(tx: Tx, request: CreateChargeRequest) {
   if (account.status === 'closed') {
     throw new Problem('account_closed', `Account ${accountId} is closed.`)
   }
-  if (account.currency !== amount.currency) {
-    throw new Problem('currency_mismatch', `Account ${accountId} is kept in ${account.currency}.`)
-  }
+  requireCurrency(account, amount)
   const charge = (await insertCharge(tx, {
     accountId,
     reference,
@@ -106,4 +124,28 @@ function sameCharge(known: Charge, request: CreateChargeRequest, account: Accoun
     )
   }
   return { charge: known, currency: account.currency }
+}
+
+type ChangeChargeRequest = { accountId: number; chargeId: string; inQuery: boolean }
+
+/**
+ * A charge in query keeps what has paid it, and takes only money that names it. Once it no longer
+ * is, credit of the account is matched to it at once.
+ */
+export async function changeCharge(
+  db: Db,
+  { accountId, chargeId, inQuery }: ChangeChargeRequest
+): Promise<{ charge: Charge; currency: string }> {
+  return await db.transaction().execute(async (tx) => {
+    const account = await lockAccount(tx, accountId)
+    if (account === undefined) throw new Problem('account_not_known', `No account ${accountId}.`)
+    const [known] = await findCharges(tx, accountId, [chargeId])
+    if (known === undefined) {
+      throw new Problem('charge_not_known', 'The account has no charge of this id.')
+    }
+    await updateInQuery(tx, chargeId, inQuery)
+    if (!inQuery) await settleCharge(tx, accountId, chargeId)
+    const [charge = known] = await findCharges(tx, accountId, [chargeId])
+    return { charge, currency: account.currency }
+  })
 }

@@ -5,13 +5,14 @@ import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { type Entry, listEntries } from '../ledger/ledger.store.ts'
-import { Problem } from '../problem.ts'
-import { createCharge, putAccount } from './account.commands.ts'
+import { changeCharge, createCharge, getAccount, putAccount } from './account.commands.ts'
 import {
   AccountParams,
   AccountSchema,
   type AccountView,
+  ChangeCharge,
   ChargePage,
+  ChargeParams,
   ChargeSchema,
   type ChargeView,
   CreateCharge,
@@ -21,15 +22,8 @@ import {
   ListEntriesQuery,
   PutAccount
 } from './account.schema.ts'
-import {
-  type Account,
-  type Charge,
-  findAccount,
-  findBalance,
-  listCharges
-} from './account.store.ts'
-
-const accountNumber = /^[1-9][0-9]{0,7}$/
+import { type Account, type Charge, findBalance, listCharges } from './account.store.ts'
+import { toAccountNumber } from './account-number.ts'
 
 export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, { db }) => {
   app.put(
@@ -77,7 +71,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
       },
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
-    async (request) => await toAccountView(await getAccount(request.params.accountId))
+    async (request) => await toAccountView(await getAccount(db, request.params.accountId))
   )
 
   app.post(
@@ -121,6 +115,32 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
     }
   )
 
+  app.patch(
+    '/v1/accounts/:accountId/charges/:chargeId',
+    {
+      schema: {
+        operationId: 'changeCharge',
+        summary: 'Put a charge in query, or end its query',
+        description:
+          'A charge in query keeps what has paid it and is passed over by money that does not ' +
+          'name it; when the query ends, credit is matched to it at once. Idempotent by nature.',
+        tags: ['Accounts'],
+        params: ChargeParams,
+        body: ChangeCharge,
+        response: { 200: ref(ChargeSchema) }
+      },
+      config: { scope: 'accounts:write', problems: ['account_not_known', 'charge_not_known'] }
+    },
+    async (request) => {
+      const { charge, currency } = await changeCharge(db, {
+        accountId: toAccountNumber(request.params.accountId),
+        chargeId: request.params.chargeId,
+        inQuery: request.body.inQuery
+      })
+      return toChargeView(charge, currency)
+    }
+  )
+
   app.get(
     '/v1/accounts/:accountId/charges',
     {
@@ -136,7 +156,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request, reply) => {
-      const account = await getAccount(request.params.accountId)
+      const account = await getAccount(db, request.params.accountId)
       const { limit, cursor } = request.query
       const found = await listCharges(db, account.id, {
         status: request.query.status as 'open' | 'paid' | undefined,
@@ -167,7 +187,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request, reply) => {
-      const account = await getAccount(request.params.accountId)
+      const account = await getAccount(db, request.params.accountId)
       const { limit, cursor } = request.query
       const [transferId, direction] = readCursor(cursor, 2) ?? []
       const after = transferId && direction ? { transferId, direction } : null
@@ -178,12 +198,6 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
       return page
     }
   )
-
-  async function getAccount(accountId: string): Promise<Account> {
-    const account = await findAccount(db, toAccountNumber(accountId))
-    if (account === undefined) throw new Problem('account_not_known', 'No account has this number.')
-    return account
-  }
 
   async function toAccountView({ id, currency, name, status }: Account): Promise<AccountView> {
     const { outstanding, overdue, inQuery, credit } = await findBalance(db, id)
@@ -201,14 +215,6 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
       }
     }
   }
-}
-
-/** An id that cannot exist is not found, like any other that does not. */
-function toAccountNumber(accountId: string): number {
-  if (!accountNumber.test(accountId)) {
-    throw new Problem('account_not_known', 'An account number has 1 to 8 digits.')
-  }
-  return Number(accountId)
 }
 
 function toChargeView(charge: Charge, currency: string): ChargeView {

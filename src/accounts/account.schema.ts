@@ -14,6 +14,11 @@ import {
 
 export const AccountParams = Type.Object({ accountId: Type.String({ maxLength: 100 }) })
 
+export const ChargeParams = Type.Object({
+  ...AccountParams.properties,
+  chargeId: Type.String({ maxLength: 100 })
+})
+
 export const PutAccount = Type.Object(
   {
     currency: Currency,
@@ -38,7 +43,7 @@ export const AccountSchema = Type.Object(
     balance: Type.Object({
       outstanding: Type.Unsafe<Static<typeof Balance>>({
         ...ref(Balance),
-        description: 'Owed and not yet paid, in query or not'
+        description: 'Owed and not yet paid: charges, in query or not, and money taken back'
       }),
       overdue: Type.Unsafe<Static<typeof Balance>>({
         ...ref(Balance),
@@ -121,6 +126,11 @@ export const ChargeSchema = Type.Object(
   }
 )
 export type ChargeView = Static<typeof ChargeSchema>
+export const ChangeCharge = Type.Object(
+  { inQuery: Type.Boolean({ description: 'Whether the customer questions it' }) },
+  { $id: 'ChangeCharge', additionalProperties: false, examples: [{ inQuery: true }] }
+)
+
 export const ChargePage = pageOf(ChargeSchema)
 export const ListChargesQuery = Type.Object(
   { ...ListQuery, status: Type.Optional(Type.Enum(['open', 'paid'])) },
@@ -133,8 +143,10 @@ export const EntrySchema = Type.Object(
     createdAt: Timestamp,
     account: Type.String({
       description:
-        'customer: what the customer owes; billing: what was charged; provider: what the payment ' +
-        'provider owes us; clearing: money on its way back or in doubt',
+        'customer: what the customer owes; billing: what was charged, less what was settled ' +
+        'elsewhere; provider: what the payment provider owes us; processors: what other ' +
+        'processors do; clearing: money on its way back or in doubt; writeOffs: such money that ' +
+        'was given up',
       examples: ['customer']
     }),
     amount: ref(Amount),

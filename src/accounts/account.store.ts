@@ -1,8 +1,9 @@
 import { type Generated, type Kysely, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database.ts'
 import { newId } from '../id.ts'
+import type { AdjustmentTables } from './adjustment.store.ts'
 
-export type AccountTables = {
+export type AccountTables = AdjustmentTables & {
   account: {
     id: number
     currency: string
@@ -83,7 +84,8 @@ export async function updateAccount(tx: Tx, account: Account): Promise<void> {
 
 export async function findBalance(db: Db, accountId: number): Promise<Balance> {
   const { rows } = await sql<Balance>`
-    select coalesce(sum(open_amount), 0)::bigint as outstanding,
+    select (coalesce(sum(open_amount), 0) + (select coalesce(sum(open_amount), 0) from debit
+        where account_id = ${accountId} and open_amount > 0))::bigint as outstanding,
       coalesce(sum(open_amount) filter (where due_at < now() and not in_query), 0)::bigint
         as overdue,
       coalesce(sum(open_amount) filter (where in_query), 0)::bigint as "inQuery",
@@ -135,6 +137,24 @@ export async function findChargeByReference(
     .where('account_id', '=', accountId)
     .where('reference', '=', reference)
     .executeTakeFirst()
+}
+
+/** Those of these charges that are the account's, in any order. */
+export async function findCharges(
+  db: Db,
+  accountId: number,
+  ids: readonly string[]
+): Promise<Charge[]> {
+  return await db
+    .selectFrom('charge')
+    .select(chargeColumns)
+    .where('account_id', '=', accountId)
+    .where('id', '=', sql<string>`any(${ids})`)
+    .execute()
+}
+
+export async function updateInQuery(tx: Tx, chargeId: string, inQuery: boolean): Promise<void> {
+  await tx.updateTable('charge').set({ in_query: inQuery }).where('id', '=', chargeId).execute()
 }
 
 export async function listCharges(

@@ -28,6 +28,8 @@ type LibraryRequest = {
   headers?: Record<string, string>
   params?: Record<string, string>
   idempotencyKey?: string
+  /** A deadline of this call alone, ms; never later than the one of all calls. */
+  timeout?: number
 }
 
 type Call = {
@@ -75,7 +77,7 @@ export function createTransport({ apiKey, deadlineMs, origin }: TransportOptions
         ...(options.idempotencyKey && { 'idempotency-key': options.idempotencyKey })
       },
       body,
-      deadlineMs
+      deadlineMs: Math.min(options.timeout ?? deadlineMs, deadlineMs)
     })
   }
 

@@ -15,12 +15,14 @@ type HttpError = {
 }
 
 export type Unanswered =
-  | { outcome: 'rejected'; reason: string }
+  | { outcome: 'rejected'; reason: string; access?: true }
   | { outcome: 'unknown'; reason: string; retry: 'same_key' | 'new_key' }
 
 /** The first call under the key is still running, or is done. */
 const duplicateErrorCode = '704'
 const conflict = 409
+/** Unauthorized, Forbidden: Adyen did not look at the request, nor at an earlier one like it. */
+const noAccess = [401, 403]
 /** Request Timeout, Too Early, Too Many Requests: a no of the way there, not of Adyen. */
 const notNow = [408, 425, 429]
 
@@ -36,6 +38,7 @@ export function readError(error: unknown, kind: 'harmless' | 'moves_money'): Una
   const reason = `Adyen answered ${statusCode}${errorCode ? ` (${errorCode})` : ''}: ${said}`
   if (statusCode === conflict || errorCode === duplicateErrorCode) return unknown(reason)
   if (notNow.includes(statusCode)) return unknown(reason)
+  if (noAccess.includes(statusCode)) return { outcome: 'rejected', reason, access: true }
   if (statusCode >= 400 && statusCode < 500) return { outcome: 'rejected', reason }
   // With this header nothing was attempted; without it the error is stored under the key.
   const transient = String(responseHeaders?.['transient-error']).toLowerCase() === 'true'

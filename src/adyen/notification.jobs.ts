@@ -1,3 +1,5 @@
+import { recordCardNews } from '../cards/card-news.commands.ts'
+import type { CardNews } from '../cards/card-news.ts'
 import { type Db, isContended, isUnavailable, type Tx } from '../database.ts'
 import { delayAfter, notificationRetryS, notificationTriesMax, waitingTriesMax } from '../jobs.ts'
 import { applyEvents, type EventOfPayment } from '../payments/apply.commands.ts'
@@ -7,13 +9,16 @@ import {
   type NotificationResult,
   recordResults
 } from './notification.store.ts'
-import { isNotBookable, toProviderEvent } from './notification.ts'
+import { toProviderEvent } from './provider-event.ts'
+import { toCardNews } from './token-notification.ts'
 
 export type NotificationDeps = {
   db: Db
   providerName: string
   /** Told of a notification that could not be applied; it is tried again, and parked in the end. */
   onFault: (notificationId: string, error: unknown) => void
+  /** Told that the cards of accounts are to be asked for. */
+  wakeSync: () => void
 }
 
 /** As many as are applied in one transaction: each payment and account is locked once for all. */
@@ -40,12 +45,15 @@ async function applyDue(
   limit: number,
   onClaimed: (due: DueNotification[]) => void
 ): Promise<DueNotification[]> {
-  return await deps.db.transaction().execute(async (tx) => {
-    const due = await claimDueNotifications(tx, limit)
-    onClaimed(due)
-    if (due.length > 0) await applyAll(tx, deps, due)
-    return due
+  let isCardHinted = false
+  const due = await deps.db.transaction().execute(async (tx) => {
+    const claimed = await claimDueNotifications(tx, limit)
+    onClaimed(claimed)
+    if (claimed.length > 0) isCardHinted = await applyAll(tx, deps, claimed)
+    return claimed
   })
+  if (isCardHinted) deps.wakeSync()
+  return due
 }
 
 /** False where nothing is due. */
@@ -65,17 +73,23 @@ async function applyOne(deps: NotificationDeps): Promise<boolean> {
   }
 }
 
-async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]): Promise<void> {
+/** Answers whether cards are to be asked for. */
+async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]): Promise<boolean> {
   const results: NotificationResult[] = []
   const known: Array<EventOfPayment & { notification: DueNotification }> = []
+  const cardNews: CardNews[] = []
   for (const notification of due) {
+    const { settled, ...news } = toCardNews(notification)
+    cardNews.push(news)
+    if (settled !== null) {
+      results.push({ id: notification.id, status: settled, fault: null, retryInS: null })
+      continue
+    }
     try {
       const event = toProviderEvent(notification)
       const { id, paymentId } = notification
-      const hasEffect = event !== undefined || isNotBookable(notification)
-      if (!hasEffect) results.push({ id, status: 'ignored', fault: null, retryInS: null })
+      if (event === undefined) results.push({ id, status: 'ignored', fault: null, retryInS: null })
       else if (paymentId === null) results.push(toWaiting(notification))
-      else if (event === undefined) results.push(toUnsupported(notification))
       else known.push({ notification, paymentId, event })
     } catch (error) {
       results.push(toFault(deps, notification, error))
@@ -93,20 +107,21 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
     }
   }
   await recordResults(tx, results)
+  return await recordCardNews(tx, cardNews)
 }
 
-/** Its payment, or the authorisation that it is about, is not known yet: it may still come. */
+/** Its payment, or the fact that it rests on, is not known yet: it may still come. */
 function toWaiting({ id, tries }: DueNotification): NotificationResult {
   if (tries >= waitingTriesMax) {
-    const fault = 'No payment or authorisation has this reference.'
+    const fault = 'The payment, or the fact that this rests on, never became known here.'
     return { id, status: 'parked', fault, retryInS: null }
   }
   return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, tries) }
 }
 
-/** Parked at once: a retry after an upgrade can apply it. */
+/** Parked at once, for a person: a retry can apply it when its cause is mended. */
 function toUnsupported({ id, eventCode }: DueNotification): NotificationResult {
-  const fault = `${eventCode} moved money in a way that this version does not book.`
+  const fault = `${eventCode} says that money moved in a way that can't be true of this payment.`
   return { id, status: 'parked', fault, retryInS: null }
 }
 

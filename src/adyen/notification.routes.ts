@@ -1,11 +1,13 @@
 import { createHash, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Db, Tx } from '../database.ts'
 import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
-import { claimOf } from '../http/idempotency.plugin.ts'
-import { type Claim, claimKey, findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
+import { answerOnce } from '../http/idempotency.commands.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import type { Reply } from '../http/idempotency.store.ts'
 import { Problem } from '../problem.ts'
 import {
   ListNotificationsQuery,
@@ -21,6 +23,18 @@ import {
   makeDue
 } from './notification.store.ts'
 import { isSigned, type NotificationItem } from './notification.ts'
+import {
+  isSignedBody,
+  readTokenNotification,
+  type TokenNotification
+} from './token-notification.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a signed body: the text, as it came. */
+    signedText: string
+  }
+}
 
 export type NotificationRoutesDeps = {
   db: Db
@@ -28,6 +42,8 @@ export type NotificationRoutesDeps = {
   live: boolean
   /** Current keys, of 32 bytes each. */
   hmacKeys: readonly Buffer[]
+  /** Those of the token webhooks; without any, none is genuine. */
+  tokenHmacKeys: readonly Buffer[]
   basicAuth: { user: string; password: string } | undefined
   /** Told that something is due. */
   wake: () => void
@@ -44,6 +60,35 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
   const { db } = deps
   const inbox = createInbox(db)
   const keys = deps.hmacKeys.map((key) => createSecretKey(key))
+  const tokenKeys = deps.tokenHmacKeys.map((key) => createSecretKey(key))
+
+  /** Adyen keeps what is refused for 30 days, so that nothing genuine is lost by refusing. */
+  function refuse(request: FastifyRequest, items: number): Problem {
+    deps.onReceived('refused', items)
+    request.log.warn({ items }, 'a notification is not signed by our keys')
+    return new Problem('unauthenticated', 'An item is not signed with a current HMAC key.')
+  }
+
+  async function storeItems(request: FastifyRequest): Promise<number> {
+    const items = readItems(request.body)
+    if (items === undefined || !items.every((item) => isSigned(item, keys))) {
+      throw refuse(request, items?.length ?? 1)
+    }
+    const live = String((request.body as { live?: unknown }).live) === 'true'
+    const isForeign = (item: NotificationItem) =>
+      live !== deps.live || item.merchantAccountCode !== deps.merchantAccount
+    await inbox.store(items, live, isForeign)
+    return items.length
+  }
+
+  async function storeToken(request: FastifyRequest, token: TokenNotification): Promise<number> {
+    const text = request.signedText
+    if (!isSignedBody(text, request.headers.hmacsignature, tokenKeys)) throw refuse(request, 1)
+    const { isLive, merchantAccount } = token
+    const isForeign = isLive !== deps.live || merchantAccount !== deps.merchantAccount
+    await inbox.storeToken(token, text, isForeign)
+    return 1
+  }
 
   app.post(
     '/webhooks/adyen',
@@ -54,18 +99,9 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
         request.log.warn('a notification came with a wrong user or password')
         throw new Problem('unauthenticated', 'Wrong user or password.')
       }
-      const items = readItems(request.body)
-      // Adyen keeps what is refused for 30 days, so that nothing genuine is lost by refusing.
-      if (items === undefined || !items.every((item) => isSigned(item, keys))) {
-        deps.onReceived('refused', items?.length ?? 1)
-        request.log.warn({ items: items?.length ?? 0 }, 'a notification is not signed by our keys')
-        throw new Problem('unauthenticated', 'An item is not signed with a current HMAC key.')
-      }
-      const live = String((request.body as { live?: unknown }).live) === 'true'
-      const isForeign = (item: NotificationItem) =>
-        live !== deps.live || item.merchantAccountCode !== deps.merchantAccount
-      await inbox.store(items, live, isForeign)
-      deps.onReceived('accepted', items.length)
+      const token = readTokenNotification(request.body)
+      const stored = await (token ? storeToken(request, token) : storeItems(request))
+      deps.onReceived('accepted', stored)
       deps.wake()
       return reply.code(202).type('text/plain').send('[accepted]')
     }
@@ -115,23 +151,15 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
           'notification_not_found',
           'notification_not_retryable',
           'idempotency_key_missing',
-          'idempotency_key_reused',
-          'idempotency_key_in_flight'
+          'idempotency_key_reused'
         ]
       }
     },
     async (request, reply) => {
-      const claim = claimOf(request)
       const { id } = request.params
-      const answer =
-        (await readReply(db, claim)) ??
-        (await db.transaction().execute((tx) => retryNotification(tx, claim, id)))
+      const answer = await answerOnce(db, claimOf(request), id, (tx) => retryNotification(tx, id))
       deps.wake()
-      if (answer.replayed) reply.header('idempotent-replayed', 'true')
-      return reply
-        .code(answer.status as 202)
-        .type('application/json; charset=utf-8')
-        .send(answer.body as never)
+      return sendSaved(reply, answer)
     }
   )
 }
@@ -179,24 +207,7 @@ function isItem(item: unknown): item is NotificationItem {
   )
 }
 
-type Answer = Reply & { replayed: boolean }
-
-async function readReply(db: Db | Tx, claim: Claim): Promise<Answer | undefined> {
-  const known = await findKey(db, claim.clientId, claim.key)
-  if (known === undefined) return undefined
-  if (!known.fingerprint.equals(claim.fingerprint)) {
-    throw new Problem('idempotency_key_reused', 'The first request with this key was another one.')
-  }
-  if (known.reply !== null) return { ...known.reply, replayed: true }
-  throw new Problem('idempotency_key_in_flight', 'The first request has not ended.', {
-    retryAfterS: 1
-  })
-}
-
-async function retryNotification(tx: Tx, claim: Claim, id: string): Promise<Answer> {
-  if (!(await claimKey(tx, claim, id))) {
-    return (await readReply(tx, claim)) as Answer
-  }
+async function retryNotification(tx: Tx, id: string): Promise<Reply> {
   const notification = await lockNotification(tx, id)
   if (notification === undefined) {
     throw new Problem('notification_not_found', 'No notification has this id.')
@@ -208,9 +219,7 @@ async function retryNotification(tx: Tx, claim: Claim, id: string): Promise<Answ
   }
   await makeDue(tx, id)
   const now: ListedNotification = { ...notification, status: 'received', fault: null, tries: 0 }
-  const reply = { status: 202, body: JSON.stringify(toView(now)) }
-  await saveReply(tx, claim.clientId, claim.key, reply)
-  return { ...reply, replayed: false }
+  return { status: 202, body: JSON.stringify(toView(now)) }
 }
 
 function toView(row: ListedNotification) {
@@ -230,6 +239,6 @@ function toView(row: ListedNotification) {
     tries: row.tries,
     receivedAt: row.received_at.toISOString(),
     appliedAt: row.applied_at?.toISOString() ?? null,
-    item: { ...item, additionalData: shown }
+    item: additionalData ? { ...item, additionalData: shown } : item
   }
 }

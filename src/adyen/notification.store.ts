@@ -5,9 +5,13 @@ import { newId } from '../id.ts'
 import {
   fingerprintOfItem,
   type NotificationItem,
-  type NotificationStatus,
-  type StoredNotification
+  type NotificationStatus
 } from './notification.ts'
+import {
+  type CardNotification,
+  fingerprintOfBody,
+  type TokenNotification
+} from './token-notification.ts'
 
 export type NotificationTables = {
   notification: {
@@ -74,6 +78,13 @@ export function createInbox(db: Db) {
     running -= 1
   }
 
+  function store(rows: Waiting['rows']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ rows, resolve, reject })
+      if (running < storesAtOnce) void run()
+    })
+  }
+
   return {
     /**
      * Stores the items of one request and makes them due; a redelivery is there already and changes
@@ -84,11 +95,11 @@ export function createInbox(db: Db) {
       live: boolean,
       isForeign: (item: NotificationItem) => boolean
     ): Promise<void> {
-      const rows = items.map((item) => toRow(item, live, isForeign(item)))
-      return new Promise((resolve, reject) => {
-        waiting.push({ rows, resolve, reject })
-        if (running < storesAtOnce) void run()
-      })
+      return store(items.map((item) => toRow(item, live, isForeign(item))))
+    },
+    /** Stores a token webhook in the same way; `text` is its body as it came. */
+    storeToken(token: TokenNotification, text: string, isForeign: boolean): Promise<void> {
+      return store([toTokenRow(token, text, isForeign)])
     }
   }
 }
@@ -131,6 +142,26 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
   }
 }
 
+function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
+  return {
+    id: newId('ntf'),
+    fingerprint: fingerprintOfBody(text).toString('hex'),
+    event_code: token.type,
+    success: true,
+    psp_reference: token.eventId,
+    original_reference: null,
+    merchant_reference: token.shopperReference,
+    merchant_account: token.merchantAccount,
+    // No money is concerned.
+    currency: '',
+    amount: 0,
+    live: token.isLive,
+    item: token.item as NotificationItem,
+    status: foreign ? 'foreign' : 'received',
+    fault: null
+  }
+}
+
 /** The amount's value; undefined where it is no integer, as digits or as text. */
 function readValue({ amount }: NotificationItem): number | undefined {
   const value = String(amount.value).trim() === '' ? Number.NaN : Number(amount.value)
@@ -157,7 +188,7 @@ function toStorable(json: string): string {
   return JSON.stringify(JSON.parse(storable), hide)
 }
 
-export type DueNotification = StoredNotification & {
+export type DueNotification = CardNotification & {
   id: string
   tries: number
   /** The payment that it is about; null while none is known. */
@@ -169,19 +200,32 @@ const dueColumns = sql.raw(
     'currency, amount, item'
 )
 
+/** What we have under the references of a notification. */
+type AboutRow = {
+  payment_id: string | null
+  account_id: number | null
+  may_keep_card: boolean
+  registration_id: string | null
+}
+
 /**
  * Notifications that are due, oldest first, locked until the end of `tx`. The payment is found by
- * our reference, or by the reference of the authorisation that the item is about.
+ * our reference of it or of what we asked about it, or by the reference of the authorisation that
+ * the item is about.
  */
 export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueNotification[]> {
-  const { rows } = await sql<NotificationTables['notification'] & { payment_id: string | null }>`
+  const { rows } = await sql<NotificationTables['notification'] & AboutRow>`
     with due as (
       select ${dueColumns}, due_at from notification where due_at <= now()
       order by due_at, id limit ${limit} for update skip locked
     )
-    select due.*, coalesce(payment.id, original.payment_id, own.payment_id) as payment_id
+    select due.*, coalesce(payment.id, original.payment_id, own.payment_id) as payment_id,
+      coalesce(payment.account_id, registration.account_id) as account_id,
+      coalesce(payment.save_card <> 'never', false) as may_keep_card,
+      registration.id as registration_id
     from due
     left join payment on payment.id = due.merchant_reference
+    left join card_registration registration on registration.id = due.merchant_reference
     left join authorisation original on original.provider_reference = due.original_reference
     left join authorisation own on own.provider_reference = due.psp_reference
     order by due.due_at, due.id`.execute(tx)
@@ -194,7 +238,11 @@ export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueN
     originalReference: row.original_reference,
     amount: { currency: row.currency, value: row.amount },
     item: row.item,
-    paymentId: row.payment_id
+    merchantReference: row.merchant_reference,
+    paymentId: row.payment_id,
+    accountId: row.account_id,
+    mayKeepCard: row.may_keep_card,
+    registrationId: row.registration_id
   }))
 }
 

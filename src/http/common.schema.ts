@@ -58,6 +58,20 @@ export const Balance = Type.Object(
   { $id: 'Balance', additionalProperties: false, examples: [{ currency: 'GBP', value: 0 }] }
 )
 
+/** What is known of the person who pays. */
+export const CustomerSchema = Type.Object(
+  {
+    reference: Type.Optional(text(80, { minLength: 1 })),
+    email: Type.Optional(Type.String({ format: 'email', maxLength: 256 })),
+    phone: Type.Optional(
+      Type.String({ pattern: '^\\+?[0-9 ()-]{4,32}$', description: 'With country code' })
+    ),
+    locale: Type.Optional(Type.String({ pattern: '^[a-z]{2}(-[A-Z]{2})?$', examples: ['en-GB'] })),
+    countryCode: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$', examples: ['GB'] }))
+  },
+  { additionalProperties: false }
+)
+
 const limitOptions = { minimum: 1, maximum: 100, default: 20, description: 'Page size' }
 export const ListQuery = {
   // Optional to the caller; the handler always has one, since the default is filled in.
@@ -96,7 +110,12 @@ export const ProblemSchema = Type.Object(
         })
       )
     ),
-    paymentId: Type.Optional(Type.String())
+    paymentId: Type.Optional(Type.String({ description: 'The payment that it is about' })),
+    difference: Type.Optional(
+      Type.Record(Type.String(), Type.Object({ recorded: Type.Unknown(), sent: Type.Unknown() }), {
+        description: 'What differs from what was recorded, by the name of the field'
+      })
+    )
   },
   { $id: 'Problem', description: 'RFC 9457, application/problem+json' }
 )

@@ -21,7 +21,7 @@ payment.
 **Repeating.** Every POST that changes something carries an \`Idempotency-Key\`: repeat a request
 under its key as often as needed, there will be one payment. A repetition gets the first answer,
 byte for byte, with \`Idempotent-Replayed: true\`; GET tells the present. A 409 or 503 that is
-worth repeating has \`Retry-After\` in seconds. A 201 has its \`Location\`.
+worth repeating has \`Retry-After\` in seconds. The 201 of a payment has its \`Location\`.
 
 **Polling.** GET of a payment has an \`ETag\`; with \`If-None-Match\` it answers 304 until
 something changed. \`finished\` is true once nothing more is expected; \`card\` may become known a
@@ -40,8 +40,8 @@ same filters; the \`Link\` header holds the whole next address.
 \`.failed\`, \`discrepancy.opened\`; in the order in which they became known here.
 
 **Who sees what.** A client that is a third party sees the payments, events and ledger entries
-that are its own; anything else is 404. Accounts and charges are open to every client with the
-scope.
+that are its own; anything else is 404. Accounts, charges and cards are open to every client with
+the scope.
 
 **Errors** are \`application/problem+json\` (RFC 9457); each code has a page with its cause and
 cure at [/docs/problems](/docs/problems).
@@ -62,7 +62,10 @@ export async function addOpenApi(app: FastifyInstance, publicUrl: string): Promi
       security: [{ apiKey: [] }],
       tags: [
         { name: 'Payments', description: 'Take a payment and learn its outcome' },
+        { name: 'Refunds', description: 'Give money back, with approval where it is large' },
         { name: 'Accounts', description: 'What customers owe, and what paid it' },
+        { name: 'Cards', description: 'Registered cards of an account' },
+        { name: 'Outcomes', description: 'Be told of everything that happens' },
         { name: 'Reconciliation', description: 'What the payment provider told us' },
         { name: 'Health', description: 'For load balancers' }
       ],

@@ -105,6 +105,7 @@ function toFieldFault(fault: Validation): FieldFault {
       ? `${instancePath}/${named.replaceAll('~', '~0').replaceAll('/', '~1')}`
       : instancePath
   if (keyword === 'required') return { pointer, detail: 'is required' }
+  if (keyword === 'false schema') return { pointer, detail: 'does not belong here' }
   if (keyword === 'additionalProperties') return { pointer, detail: 'is not a known field' }
   if (keyword === 'enum') {
     return { pointer, detail: `must be one of ${(params.allowedValues as string[]).join(', ')}` }

@@ -1,8 +1,16 @@
 import { type Generated, sql } from 'kysely'
-import type { Db, Tx } from '../database.ts'
+import { type Db, statement, type Tx } from '../database.ts'
 import { newId } from '../id.ts'
-import { isCustomerCredit, type LedgerAccount, type Posting, postings } from './ledger.ts'
-import { match, type OpenCharge, type OpenCredit } from './matching.ts'
+import {
+  isCustomerCredit,
+  isCustomerDebit,
+  type LedgerAccount,
+  type Posting,
+  postings
+} from './ledger.ts'
+import type { Allocation, OpenCredit, Owed } from './matching.ts'
+import { type Change, type Items, settle } from './settling.ts'
+import type { Paid } from './taking-back.ts'
 
 export type LedgerTables = {
   ledger_transfer: {
@@ -19,97 +27,222 @@ export type LedgerTables = {
     payment_id: string | null
     created_at: Generated<Date>
   }
-  credit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
+  credit: OpenItemTable
+  debit: OpenItemTable
   allocation: {
     id: Generated<number>
     account_id: number
     transfer_id: string
-    charge_id: string
+    charge_id: string | null
+    debit_transfer_id: string | null
     amount: number
     created_at: Generated<Date>
   }
 }
+type OpenItemTable = {
+  transfer_id: string
+  account_id: number
+  amount: number
+  open_amount: number
+}
+
+/** A posting as it is written: with the open item that it makes, if any. */
+type Transfer = Posting & {
+  id: string
+  debit: LedgerAccount
+  credit: LedgerAccount
+  opens: 'credit' | 'debit' | null
+}
+type OfAccount<T> = T & { accountId: number }
 
 /**
- * Writes the postings, in the transaction of the facts that caused them, and matches what they
- * bring to the charges of their accounts. A fact that was posted already violates
- * `fact_posted_once`.
+ * Writes the postings, in the transaction of the facts that caused them, as if one after the other:
+ * what they bring is matched to what is owed, what they take is taken back. A fact that was posted
+ * already violates `fact_posted_once`. The charge of a `charge` posting is there already, and is
+ * its cause.
  */
 export async function post(tx: Tx, all: readonly Posting[]): Promise<void> {
   if (all.length === 0) return
-  const accountIds = await lockAccounts(tx, all)
-  const transfers = all.map((posting) => ({ id: newId('txn'), ...posting, ...sidesOf(posting) }))
-  await sql`
-    insert into ledger_transfer (id, account_id, debit_account, credit_account, currency, amount,
-      posting, fact, cause_type, cause_id, payment_id)
-    select id, "accountId", debit, credit, amount->>'currency', (amount->>'value')::bigint,
-      kind, fact, cause->>'type', cause->>'id', "paymentId"
-    from jsonb_to_recordset(${JSON.stringify(transfers)}::jsonb) as x(
-      id text, "accountId" integer, debit text, credit text, amount jsonb, kind text, fact text,
-      cause jsonb, "paymentId" text)`.execute(tx)
-  const credits = transfers.filter(({ kind }) => isCustomerCredit(kind))
-  if (credits.length > 0) {
-    await sql`
-      insert into credit (transfer_id, account_id, amount, open_amount)
-      select id, "accountId", (amount->>'value')::bigint, (amount->>'value')::bigint
-      from jsonb_to_recordset(${JSON.stringify(credits)}::jsonb)
-        as x(id text, "accountId" integer, amount jsonb)`.execute(tx)
-  }
-  await matchAccounts(tx, accountIds)
+  const accountIds = [...new Set(all.map(({ accountId }) => accountId))]
+  await tx.executeQuery(lockStatement(accountIds))
+  const transfers = all.map((posting) => ({
+    id: newId('txn'),
+    ...posting,
+    ...postings[posting.kind],
+    opens: opensOf(posting)
+  }))
+  await write(tx, transfers, await settleAccounts(tx, changesOf(transfers)))
 }
 
-function sidesOf({ kind }: Posting): { debit: LedgerAccount; credit: LedgerAccount } {
-  return postings[kind]
+function opensOf({ kind }: Posting): Transfer['opens'] {
+  return isCustomerCredit(kind) ? 'credit' : isCustomerDebit(kind) ? 'debit' : null
+}
+
+/** Matches credit to a charge that is no longer in query; the caller has locked the account. */
+export async function settleCharge(tx: Tx, accountId: number, id: string): Promise<void> {
+  const changes = [{ accountId, kind: 'charge', id } as const]
+  const allocations = await settleAccounts(tx, changes)
+  if (allocations.length > 0) await write(tx, [], allocations)
 }
 
 /**
  * One at a time moves the money of an account; always in the same order, so that none wait in a
  * ring.
  */
-async function lockAccounts(tx: Tx, all: readonly Posting[]): Promise<number[]> {
-  const ids = [...new Set(all.map(({ accountId }) => accountId))]
-  await sql`select id from account where id = any(${ids}) order by id for no key update`.execute(tx)
-  return ids
+const lockStatement = statement(
+  'select id from account where id = any($1) order by id for no key update'
+)
+
+function changesOf(transfers: readonly Transfer[]): Array<OfAccount<Change>> {
+  return transfers.flatMap((transfer): Array<OfAccount<Change>> => {
+    const { accountId, kind, opens, paymentId, amount, allocations = [] } = transfer
+    if (kind === 'charge') return [{ accountId, kind, id: transfer.cause.id }]
+    if (opens === null) return []
+    const movement = { transferId: transfer.id, paymentId, amount: amount.value, allocations }
+    return [{ accountId, kind: opens, ...movement }]
+  })
+}
+
+/** What to allocate for the changes of accounts, which are locked. */
+async function settleAccounts(
+  tx: Tx,
+  changes: ReadonlyArray<OfAccount<Change>>
+): Promise<Array<OfAccount<Allocation>>> {
+  if (changes.length === 0) return []
+  const byAccount = Map.groupBy(changes, ({ accountId }) => accountId)
+  const itemsOf = await readItems(tx, changes)
+  return [...byAccount].flatMap(([accountId, own]) =>
+    settle(itemsOf(accountId), own).map((one) => ({ accountId, ...one }))
+  )
+}
+
+/** Reads no more than the changes need: an account may have had credit, or paid, for years. */
+async function readItems(
+  tx: Tx,
+  changes: ReadonlyArray<OfAccount<Change>>
+): Promise<(accountId: number) => Items> {
+  const accountsOf = (...kinds: Array<Change['kind']>) => [
+    ...new Set(changes.filter(({ kind }) => kinds.includes(kind)).map(({ accountId }) => accountId))
+  ]
+  const debited = accountsOf('debit')
+  const others = accountsOf('credit', 'charge').filter((id) => !debited.includes(id))
+  const spending = accountsOf('charge', 'debit')
+  const named = changes.flatMap((change) =>
+    change.kind === 'credit' ? change.allocations.map(({ chargeId }) => chargeId) : []
+  )
+  const owed = await tx.executeQuery(owedStatement(others, named, debited))
+  const none = { rows: [] }
+  const credits = spending.length > 0 ? await tx.executeQuery(creditStatement(spending)) : none
+  const paid = debited.length > 0 ? await tx.executeQuery(paidStatement(debited)) : none
+  return (accountId) => {
+    const ownOf = <T extends { accountId: number }>(all: readonly T[]) =>
+      all.filter((one) => one.accountId === accountId)
+    return { owed: ownOf(owed.rows), credits: ownOf(credits.rows), paid: ownOf(paid.rows) }
+  }
 }
 
 /**
- * Matches the open credits of accounts, which the caller has locked, to their open charges. Credits
- * are read only where a charge is open: an account may have had credit for years.
+ * $1: accounts of which what is open is enough, and of charges in query those that are named ($2).
+ * $3: accounts of which every charge is read, since it may reopen.
  */
-async function matchAccounts(tx: Tx, accountIds: readonly number[]): Promise<void> {
-  const charges = await sql<OpenCharge & { accountId: number }>`
-    select account_id as "accountId", id, open_amount as "openAmount", due_at as "dueAt",
-      in_query as "inQuery"
-    from charge where account_id = any(${accountIds}) and open_amount > 0 and not in_query
-    `.execute(tx)
-  const owing = [...new Set(charges.rows.map(({ accountId }) => accountId))]
-  if (owing.length === 0) return
-  const credits = await sql<OpenCredit & { accountId: number }>`
-    select account_id as "accountId", transfer_id as "transferId", open_amount as "openAmount"
-    from credit where account_id = any(${owing}) and open_amount > 0 order by transfer_id
-    `.execute(tx)
-  const ownBy = (accountId: number) => (item: { accountId: number }) => item.accountId === accountId
-  const matches = owing.flatMap((accountId) =>
-    match(credits.rows.filter(ownBy(accountId)), charges.rows.filter(ownBy(accountId))).map(
-      (one) => ({ accountId, ...one })
-    )
+const owedStatement = statement<OfAccount<Owed>>(`
+  select account_id as "accountId", 'charge' as kind, id, open_amount as "openAmount",
+    due_at as "dueAt", in_query as "inQuery"
+  from charge
+  where account_id = any($1::integer[]) and open_amount > 0
+    and (not in_query or id = any($2::text[]))
+  union all
+  select account_id, 'charge', id, open_amount, due_at, in_query
+  from charge where account_id = any($3::integer[])
+  union all
+  select account_id, 'debit', transfer_id, open_amount, null, false
+  from debit where account_id = any($1::integer[] || $3::integer[]) and open_amount > 0`)
+
+const creditStatement = statement<OfAccount<OpenCredit>>(`
+  select c.account_id as "accountId", transfer_id as "transferId", open_amount as "openAmount",
+    payment_id as "paymentId"
+  from credit c join ledger_transfer t on t.id = transfer_id
+  where c.account_id = any($1) and open_amount > 0
+  order by transfer_id`)
+
+const paidStatement = statement<OfAccount<Paid>>(`
+  select c.account_id as "accountId", a.transfer_id as "transferId", a.charge_id as "chargeId",
+    t.payment_id as "paymentId", a.amount
+  from charge c
+  join allocation a on a.charge_id = c.id
+  join ledger_transfer t on t.id = a.transfer_id
+  where c.account_id = any($1)
+  order by a.id`)
+
+/** The open amount of an item is its amount less its allocations. */
+async function write(
+  tx: Tx,
+  transfers: readonly Transfer[],
+  allocations: ReadonlyArray<OfAccount<Allocation>>
+): Promise<void> {
+  const moved = new Map<string, number>()
+  for (const { transferId, id: paidId, amount } of allocations) {
+    for (const id of [transferId, paidId]) moved.set(id, (moved.get(id) ?? 0) + amount)
+  }
+  const added = transfers.map((transfer) => {
+    const openAmount = transfer.amount.value - (moved.get(transfer.id) ?? 0)
+    moved.delete(transfer.id)
+    return { ...transfer, openAmount }
+  })
+  const known = [...moved].flatMap(([id, amount]) => (amount === 0 ? [] : { id, amount }))
+  await tx.executeQuery(
+    writeStatement(JSON.stringify(added), JSON.stringify(allocations), JSON.stringify(known))
   )
-  if (matches.length === 0) return
-  await sql`
-    with x as (
-      select * from jsonb_to_recordset(${JSON.stringify(matches)}::jsonb)
-        as x("accountId" integer, "transferId" text, "chargeId" text, amount bigint)
-    ), allocated as (
-      insert into allocation (account_id, transfer_id, charge_id, amount)
-      select "accountId", "transferId", "chargeId", amount from x
-    ), paid as (
-      update charge set open_amount = open_amount - s.amount
-      from (select "chargeId", sum(amount) as amount from x group by 1) s where id = "chargeId"
-    )
-    update credit set open_amount = open_amount - s.amount
-    from (select "transferId", sum(amount) as amount from x group by 1) s
-    where transfer_id = "transferId"`.execute(tx)
+  // Money that comes is matched to charges: mostly there is no other item to bring up to date.
+  const charges = new Set(allocations.map(({ kind, id }) => (kind === 'charge' ? id : null)))
+  const others = known.filter(({ id }) => !charges.has(id))
+  if (others.length > 0) await tx.executeQuery(moveStatement(JSON.stringify(others)))
 }
+
+/**
+ * $1: transfers. $2: allocations. $3: by how much less is open of items that were there before.
+ * What
+ * a payment moves on a customer's account is to be told to the billing system.
+ */
+const writeStatement = statement(`
+  with transfer as (
+    select *, (amount->>'value')::bigint as value
+    from jsonb_to_recordset($1::jsonb) as x(
+      id text, "accountId" integer, debit text, credit text, amount jsonb, kind text, fact text,
+      cause jsonb, "paymentId" text, opens text, "openAmount" bigint)
+  ), transfers as (
+    insert into ledger_transfer (id, account_id, debit_account, credit_account, currency, amount,
+      posting, fact, cause_type, cause_id, payment_id)
+    select id, "accountId", debit, credit, amount->>'currency', value, kind, fact, cause->>'type',
+      cause->>'id', "paymentId"
+    from transfer
+  ), credits as (
+    insert into credit (transfer_id, account_id, amount, open_amount)
+    select id, "accountId", value, "openAmount" from transfer where opens = 'credit'
+  ), debits as (
+    insert into debit (transfer_id, account_id, amount, open_amount)
+    select id, "accountId", value, "openAmount" from transfer where opens = 'debit'
+  ), allocations as (
+    insert into allocation (account_id, transfer_id, charge_id, debit_transfer_id, amount)
+    select "accountId", "transferId", case kind when 'charge' then id end,
+      case kind when 'debit' then id end, amount
+    from jsonb_to_recordset($2::jsonb) as x(
+      "accountId" integer, "transferId" text, kind text, id text, amount bigint)
+  ), told as (
+    insert into posting_outbox (transfer_id)
+    select id from transfer where "paymentId" is not null and 'customer' in (debit, credit)
+  )
+  update charge set open_amount = open_amount - x.amount
+  from jsonb_to_recordset($3::jsonb) as x(id text, amount bigint) where charge.id = x.id`)
+
+/** $1: by how much less is open of credits and debits. */
+const moveStatement = statement(`
+  with moved as (
+    select * from jsonb_to_recordset($1::jsonb) as x(id text, amount bigint)
+  ), debits as (
+    update debit set open_amount = open_amount - moved.amount from moved where transfer_id = id
+  )
+  update credit set open_amount = open_amount - moved.amount from moved where transfer_id = id`)
 
 export type Entry = {
   transferId: string

@@ -5,11 +5,13 @@
 import type { Money } from '../money.ts'
 
 export const ledgerAccounts = {
-  /** What the customer owes: debits are what was charged, credits what was paid. */
+  /** What the customer owes: debits are what was charged or taken back, credits what was paid. */
   customer: 'receivable from the customer',
   /** What the payment provider took from cards and owes us. */
   provider: 'receivable from the payment provider',
-  /** What the billing system charged. */
+  /** What other processors took from cards: payments that were taken elsewhere. */
+  processors: 'receivable from other processors',
+  /** What the billing system charged, less what it settled elsewhere. */
   billing: 'charges of the billing system',
   /**
    * Money that the provider took and that is not the customer's payment: on its way back, or held.
@@ -22,8 +24,24 @@ export type LedgerAccount = keyof typeof ledgerAccounts
 export const postings = {
   /** A charge was pushed; the fact is the charge. */
   charge: { debit: 'customer', credit: 'billing' },
-  /** A payment was captured; the fact is the authorisation. */
+  /** The billing system settled something elsewhere; the fact is the adjustment. */
+  adjustmentCredit: { debit: 'billing', credit: 'customer' },
+  adjustmentDebit: { debit: 'customer', credit: 'billing' },
+  /** Money was taken; the fact is its capture, told for the n-th time. */
   payment: { debit: 'provider', credit: 'customer' },
+  /** A capture came to nothing, which the provider had accepted. */
+  captureFailed: { debit: 'customer', credit: 'provider' },
+  /** Money went back to the card; the fact is the refund. */
+  refund: { debit: 'customer', credit: 'provider' },
+  /** A refund came to nothing, which the provider had accepted. */
+  refundFailed: { debit: 'provider', credit: 'customer' },
+  /** The card's bank took money back; the fact is the dispute and the news of it. */
+  chargeback: { debit: 'customer', credit: 'provider' },
+  /** The card's bank gave it back. */
+  chargebackReversed: { debit: 'provider', credit: 'customer' },
+  /** Another processor took a payment, or gave it back; the fact is the record of it. */
+  recordedPayment: { debit: 'processors', credit: 'customer' },
+  recordedRefund: { debit: 'customer', credit: 'processors' },
   /** Money came that is not kept; the fact is the authorisation. */
   held: { debit: 'provider', credit: 'clearing' },
   /** Held money went back; the fact is the reversal. */
@@ -33,17 +51,44 @@ export const postings = {
 } as const satisfies Record<string, { debit: LedgerAccount; credit: LedgerAccount }>
 export type PostingKind = keyof typeof postings
 
+export type NamedAllocation = { chargeId: string; amount: number }
+
 /** One posting to be written. `fact` is unique among its kind: the same fact is posted once. */
 export type Posting = {
   kind: PostingKind
   fact: string
   accountId: number
   amount: Money
-  cause: { type: 'charge' | 'payment' | 'reversal'; id: string }
+  cause: {
+    type:
+      | 'charge'
+      | 'adjustment'
+      | 'payment'
+      | 'capture'
+      | 'cancellation'
+      | 'refund'
+      | 'reversal'
+      | 'dispute'
+      | 'discrepancy'
+    id: string
+  }
   paymentId: string | null
+  /**
+   * The charges that money which comes pays, or money which is taken reopens, before any other: in
+   * this order, each up to the amount named (minor units).
+   */
+  allocations?: readonly NamedAllocation[]
 }
 
 /** Whether the posting brings money to the customer's account, to be matched to charges. */
 export function isCustomerCredit(kind: PostingKind): boolean {
   return postings[kind].credit === 'customer'
+}
+
+/**
+ * Whether the posting takes money from the customer's account: unmatched credit first, then what
+ * has paid charges. A charge is a debit of another kind: it waits for money.
+ */
+export function isCustomerDebit(kind: PostingKind): boolean {
+  return postings[kind].debit === 'customer' && kind !== 'charge'
 }

@@ -1,9 +1,10 @@
 import type { Tx } from '../database.ts'
 import { newId } from '../id.ts'
 import type { ProviderEvent } from '../provider.ts'
-import { applyEvent, type Effect } from './apply.ts'
+import { applyEvent } from './apply.ts'
 import { lockBooks, readClock, saveBooks } from './book.store.ts'
 import type { Book } from './book.ts'
+import type { Effect } from './effect.ts'
 
 export type EventOfPayment = { paymentId: string; event: ProviderEvent }
 

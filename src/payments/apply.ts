@@ -1,36 +1,39 @@
 /**
  * What a fact of the provider does to a payment. Pure: it reads and changes a book, the payment's
- * page of the records, and a store writes what changed. Webhook, page result and, later, reports
- * all end here. The provider's reference of an authorisation is the identity of money: the same one
- * from any source is the same fact, only another one is a second success.
+ * page of the records, and a store writes what changed. Webhook, page result, answer to a charge,
+ * link poll and, later, reports all end here. The provider's reference of an authorisation is the
+ * identity of money: the same one from any source is the same fact, only another one is a second
+ * success.
  */
 import type { Posting } from '../ledger/ledger.ts'
-import type { Money } from '../money.ts'
-import type { CardFace, Failure, Modification, ProviderEvent } from '../provider.ts'
+import type { CardFace, ProviderEvent } from '../provider.ts'
+import { onCancellationRefused, onCancelled, onLinkExpired } from './apply-cancellations.ts'
+import { onCaptured, onCaptureFellThrough, onCaptureRefused } from './apply-captures.ts'
+import { onDisputed } from './apply-disputes.ts'
+import { onModificationRejected, onModificationUnknown } from './apply-modifications.ts'
+import {
+  findFallenRefund,
+  onRefunded,
+  onRefundFellThrough,
+  onRefundRefused
+} from './apply-refunds.ts'
+import { onReversalFellThrough, onReversalRefused, onReversed } from './apply-reversals.ts'
 import {
   type Authorisation,
   addAuthorisation,
+  addModification,
   type Book,
   type Context,
-  findReversal,
+  findAuthorisation,
   movePayment,
   openDiscrepancy,
   post,
-  type Reversal,
   record,
-  recordReversal,
-  toReversalView
+  recordModification
 } from './book.ts'
-import { isUnpaid, mayMove, type Payment, providerKey } from './payment.ts'
-
-/**
- * `applied`: it changed something, or had changed it already. `ignored`: of no effect here.
- * `early`: it is about an authorisation that is not known yet, so it must be applied again.
- * `unsupported`: it moved money in a way that nothing here books yet.
- */
-export type Effect = 'applied' | 'ignored' | 'early' | 'unsupported'
-
-type EventOf<Type extends ProviderEvent['type']> = Extract<ProviderEvent, { type: Type }>
+import { type Effect, type EventOf, isTaken } from './effect.ts'
+import { isUnpaid, mayMove, type Payment } from './payment.ts'
+import { release } from './release.ts'
 
 export function applyEvent(book: Book, event: ProviderEvent, context: Context): Effect {
   switch (event.type) {
@@ -43,15 +46,37 @@ export function applyEvent(book: Book, event: ProviderEvent, context: Context): 
     case 'authorisationExpired':
       return release(book, event.authorisation, 'expired', context)
     case 'captured':
-      return onCaptured(book, event.authorisation, event.amount, context)
-    case 'givenBack':
-      return onGivenBack(book, event, context)
+      return onCaptured(book, event, context)
+    case 'captureRefused':
+      return onCaptureRefused(book, event, context)
+    case 'captureFellThrough':
+      return onCaptureFellThrough(book, event, context)
+    case 'cancelled':
+      return onCancelled(book, event, context)
+    case 'cancellationRefused':
+      return onCancellationRefused(book, event, context)
+    case 'linkExpired':
+      return onLinkExpired(book, context)
+    case 'refunded':
+      return onRefunded(book, event, context)
+    case 'refundRefused':
+      return onRefundRefused(book, event, context)
+    case 'refundFellThrough':
+      return onFellThrough(book, event, context)
+    case 'reversed':
+      return onReversed(book, event, context)
     case 'reversalRefused':
       return onReversalRefused(book, event, context)
-    case 'reversalFellThrough':
-      return onReversalFellThrough(book, event, context)
-    case 'reversalUnknown':
-      return onReversalUnknown(book, event.authorisation, context)
+    case 'disputed':
+      return onDisputed(book, event, context)
+    case 'modificationRejected':
+      return onModificationRejected(book, event.id, event.reason, context)
+    case 'modificationUnknown':
+      return onModificationUnknown(book, event.id, context)
+    case 'paidWithoutReference':
+      return onUnsettled(book, 'success_without_reference', context)
+    case 'chargeUnknown':
+      return onUnsettled(book, 'outcome_unknown', context)
     case 'rejected':
       return onRejected(book, event.reason, context)
   }
@@ -59,7 +84,7 @@ export function applyEvent(book: Book, event: ProviderEvent, context: Context): 
 
 function onAuthorised(book: Book, event: EventOf<'authorised'>, context: Context): Effect {
   const { payment } = book
-  const known = book.authorisations.find((one) => one.reference === event.authorisation)
+  const known = findAuthorisation(book, event.authorisation)
   if (known?.outcome === 'authorised') return showCard(book, known, event.card, context)
 
   const authorisation = known ?? addAuthorisation(book, event)
@@ -108,17 +133,22 @@ function keep(
   const late = isUnpaid(payment.status)
   const endedAs = payment.status
   const move = successOf(payment)
+  // Its capture came to nothing.
+  const before = book.authorisations.find(({ disposition }) => disposition === 'kept')
+  if (before !== undefined) {
+    before.disposition = 'released'
+    book.touched.add(before)
+  }
   authorisation.disposition = 'kept'
   payment.authorisation = authorisation.reference
-  payment.card = card
+  payment.card = card ?? payment.card
   payment.failure = null
   payment.cancelledBy = null
   if (move === 'captured') {
     payment.amountCaptured = payment.amount.value
-    post(book, 'payment', authorisation.reference, authorisation.amount, {
-      type: 'payment',
-      id: payment.id
-    })
+    const cause = { type: 'payment', id: payment.id } as const
+    const named = payment.allocations ?? []
+    post(book, 'payment', authorisation.reference, authorisation.amount, cause, named)
   }
   movePayment(book, move, { authorisation: authorisation.reference }, context)
   if (late) {
@@ -129,23 +159,12 @@ function keep(
 
 /** The money is not wanted: the caller cancelled, or other money has paid already. */
 function sendBack(book: Book, authorisation: Authorisation, context: Context): void {
-  const { payment } = book
-  const id = context.newId('rev')
-  const reversal: Reversal = {
-    id,
-    authorisation: authorisation.reference,
-    amount: authorisation.amount,
-    status: 'requested',
-    failure: null,
-    providerKey: providerKey(id, 'reversal'),
-    providerReference: null,
-    createdAt: context.now
-  }
+  const { reference, amount } = authorisation
   authorisation.disposition = 'reversing'
-  book.reversals.push(reversal)
-  book.touched.add(reversal)
-  holdTaken(book, authorisation, { type: 'reversal', id })
-  record(book, 'reversal.requested', { reversal: toReversalView(reversal, payment.id) }, context)
+  const asked = { kind: 'reversal', authorisation: reference, amount } as const
+  const reversal = addModification(book, asked, context)
+  holdTaken(book, authorisation, { type: 'reversal', id: reversal.id })
+  recordModification(book, reversal, context)
 }
 
 /** The money is not what we asked for: a person must say what it is. */
@@ -169,13 +188,16 @@ function holdTaken(book: Book, authorisation: Authorisation, cause: Posting['cau
   }
 }
 
-/** With manual capture an authorisation only reserves. */
-function isTaken(payment: Payment): boolean {
-  return payment.capture === 'automatic'
+/** Of a refund, or of a reversal that became one. */
+function onFellThrough(book: Book, event: EventOf<'refundFellThrough'>, context: Context): Effect {
+  const refund = findFallenRefund(book, event)
+  return refund === undefined
+    ? onReversalFellThrough(book, event, context)
+    : onRefundFellThrough(book, refund, event, context)
 }
 
 function onAttemptRefused(book: Book, event: EventOf<'attemptRefused'>, context: Context): Effect {
-  const known = book.authorisations.find((one) => one.reference === event.authorisation)
+  const known = findAuthorisation(book, event.authorisation)
   // A refusal after a success of the same reference is the older of the two.
   if (known !== undefined) return known.outcome === 'refused' ? 'applied' : 'ignored'
   addAuthorisation(book, event)
@@ -183,6 +205,10 @@ function onAttemptRefused(book: Book, event: EventOf<'attemptRefused'>, context:
   if (payment.status === 'pending') payment.failure = event.failure
   const attempt = { providerReference: event.authorisation, failure: event.failure }
   record(book, 'payment.attemptRefused', { attempt }, context)
+  // A page lets the customer try again; a card that is charged has one attempt.
+  if (payment.status === 'pending' && payment.method === 'registeredCard') {
+    movePayment(book, 'refused', {}, context)
+  }
   return 'applied'
 }
 
@@ -211,169 +237,15 @@ function onPageClosed(book: Book, by: 'customer' | 'refusals' | 'time', context:
   return 'applied'
 }
 
-/** A reservation that was never captured is gone. */
-function release(
+/** The provider was asked and its word is not enough: a person must find out. */
+function onUnsettled(
   book: Book,
-  reference: string,
-  move: 'expired' | 'cancelled',
+  kind: 'success_without_reference' | 'outcome_unknown',
   context: Context
 ): Effect {
-  const { payment } = book
-  const kept = book.authorisations.find((one) => one.reference === reference)
-  if (kept?.outcome !== 'authorised') return 'early'
-  if (kept.disposition === 'released') return 'applied'
-  if (kept.disposition !== 'kept' || payment.status !== 'authorised') return 'ignored'
-  kept.disposition = 'released'
-  book.touched.add(kept)
-  if (move === 'cancelled') {
-    payment.cancelledBy = 'client'
-  } else {
-    payment.failure = {
-      code: 'expired',
-      message: 'The reservation expired before it was captured.',
-      retryable: true
-    }
-  }
-  movePayment(book, move, { authorisation: reference }, context)
-  return 'applied'
-}
-
-/** A reservation was captured: the money is taken now. An automatic capture has said so already. */
-function onCaptured(book: Book, reference: string, amount: Money, context: Context): Effect {
-  const { payment } = book
-  const kept = book.authorisations.find((one) => one.reference === reference)
-  if (kept?.outcome !== 'authorised') return 'early'
-  if (payment.authorisation !== reference) return 'unsupported'
-  if (payment.status === 'captured') return 'applied'
-  if (amount.currency !== payment.amount.currency || amount.value > payment.amount.value) {
-    return 'unsupported'
-  }
-  if (!mayMove(payment.status, 'captured')) return 'unsupported'
-  kept.disposition = 'kept'
-  book.touched.add(kept)
-  payment.amountCaptured = amount.value
-  payment.failure = null
-  payment.cancelledBy = null
-  post(book, 'payment', reference, amount, { type: 'payment', id: payment.id })
-  movePayment(book, 'captured', { authorisation: reference }, context)
-  return 'applied'
-}
-
-/** A reversal of ours succeeded; or somebody gave back at the provider what we did not ask for. */
-function onGivenBack(book: Book, event: EventOf<'givenBack'>, context: Context): Effect {
-  const reversal = findReversal(book, event.authorisation)
-  if (reversal === undefined) return onGivenBackUnasked(book, event, context)
-  if (reversal.status === 'succeeded') return 'applied'
-  // That it fell through afterwards is the later news, in whatever order they came.
-  if (hasFallenThrough(reversal) && isOurs(reversal, event.by)) return 'applied'
-  reversal.status = 'succeeded'
-  reversal.failure = null
-  postReversal(book, 'reversal', reversal, event.by)
-  recordReversal(book, reversal, context)
-  return 'applied'
-}
-
-function onGivenBackUnasked(book: Book, event: EventOf<'givenBack'>, context: Context): Effect {
-  const { authorisation: reference } = event
-  const known = book.authorisations.find((one) => one.reference === reference)
-  if (known?.disposition === 'differs') {
-    known.disposition = 'released'
-    book.touched.add(known)
-    if (isTaken(book.payment) && known.amount.value > 0) {
-      post(book, 'reversal', reference, known.amount, { type: 'payment', id: book.payment.id })
-    }
-    return 'applied'
-  }
-  if (known?.disposition === 'kept' && book.payment.status === 'captured') return 'unsupported'
-  return release(book, reference, 'cancelled', context)
-}
-
-function onReversalRefused(
-  book: Book,
-  event: EventOf<'reversalRefused'>,
-  context: Context
-): Effect {
-  const reversal = findReversal(book, event.authorisation)
-  if (reversal === undefined) return withoutReversal(book, event.authorisation)
-  // Somebody else's request was refused; or ours, of which we know more already.
-  if (event.by !== null && !isOurs(reversal, event.by)) return 'ignored'
-  if (reversal.status !== 'requested') return 'applied'
-  const failure = { code: 'provider_rejected', message: event.reason } as const
-  failReversal(book, reversal, failure, reversal.id, context)
-  return 'applied'
-}
-
-function onReversalFellThrough(
-  book: Book,
-  event: EventOf<'reversalFellThrough'>,
-  context: Context
-): Effect {
-  const reversal = findReversal(book, event.authorisation)
-  if (reversal === undefined) return withoutReversal(book, event.authorisation)
-  const failure = { code: 'provider_error', message: event.reason } as const
-  if (reversal.status === 'failed') {
-    // It counts more than a refusal: it is not given back any more by the same request.
-    if (!hasFallenThrough(reversal)) {
-      reversal.failure = { ...failure, retryable: true }
-      book.touched.add(reversal)
-    }
-    return 'applied'
-  }
-  if (reversal.status === 'succeeded') postReversal(book, 'reversalFailed', reversal, event.by)
-  failReversal(book, reversal, failure, `${reversal.id}:${event.by.providerReference}`, context)
-  return 'applied'
-}
-
-/** Of a payment without reversal: the money went back some other way, or nothing is known yet. */
-function withoutReversal(book: Book, authorisation: string): Effect {
-  const known = book.authorisations.find((one) => one.reference === authorisation)
-  return known?.outcome === 'authorised' ? 'unsupported' : 'early'
-}
-
-function failReversal(
-  book: Book,
-  reversal: Reversal,
-  failure: Pick<Failure, 'code' | 'message'>,
-  fact: string,
-  context: Context
-): void {
-  reversal.status = 'failed'
-  reversal.failure = { ...failure, retryable: true }
-  recordReversal(book, reversal, context)
-  const { id, authorisation } = reversal
-  const details = { reversalId: id, authorisation, reason: failure.message }
-  openDiscrepancy(book, 'reversal_failed', fact, details, context)
-}
-
-/** Whether a request that the provider tells of is the one that we made. */
-function isOurs(reversal: Reversal, by: Modification): boolean {
-  const { providerReference, id } = reversal
-  return (
-    providerReference === null || by.providerReference === providerReference || by.reference === id
-  )
-}
-
-/** It had succeeded at the provider and came to nothing later; a refused one never succeeded. */
-function hasFallenThrough({ failure }: Reversal): boolean {
-  return failure?.code === 'provider_error'
-}
-
-function postReversal(
-  book: Book,
-  kind: 'reversal' | 'reversalFailed',
-  { id, amount }: Reversal,
-  by: Modification
-): void {
-  if (!isTaken(book.payment)) return
-  post(book, kind, `${id}:${by.providerReference}`, amount, { type: 'reversal', id })
-}
-
-function onReversalUnknown(book: Book, authorisation: string, context: Context): Effect {
-  const reversal = findReversal(book, authorisation)
-  if (reversal?.status !== 'requested') return 'ignored'
-  book.touched.add(reversal)
-  const details = { reversalId: reversal.id, authorisation }
-  openDiscrepancy(book, 'outcome_unknown', reversal.id, details, context)
+  const { id, status, method, createdAt } = book.payment
+  if (status !== 'pending') return 'ignored'
+  openDiscrepancy(book, kind, id, { method, createdAt: createdAt.toISOString() }, context)
   return 'applied'
 }
 

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import type { Tx } from '../database.ts'
 import { post } from '../ledger/ledger.store.ts'
-import type { Failure } from '../provider.ts'
-import type { Authorisation, Book, Reversal } from './book.ts'
+import type { Authorisation, Book } from './book.ts'
+import { disputesOf, saveDisputes } from './dispute.store.ts'
+import { modificationsOf, saveModifications } from './modification.store.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from './payment.store.ts'
 import { toPaymentView } from './payment-view.ts'
 
@@ -24,19 +25,6 @@ type AuthorisationRow = {
   amount: number
 }
 
-type ReversalRow = {
-  id: string
-  payment_id: string
-  authorisation: string
-  currency: string
-  amount: number
-  status: Reversal['status']
-  failure: Failure | null
-  provider_key: string
-  provider_reference: string | null
-  created_at: Date
-}
-
 /** The books of these payments, locked; always in the same order, so that none wait in a ring. */
 export async function lockBooks(tx: Tx, paymentIds: readonly string[]): Promise<Map<string, Book>> {
   const payments = await sql<StoredPayment>`
@@ -45,18 +33,16 @@ export async function lockBooks(tx: Tx, paymentIds: readonly string[]): Promise<
   const authorisations = await sql<AuthorisationRow>`
     select provider_reference, payment_id, outcome, disposition, currency, amount
     from authorisation where payment_id = any(${paymentIds}) order by created_at`.execute(tx)
-  const reversals = await sql<ReversalRow>`
-    select id, payment_id, authorisation, currency, amount, status, failure, provider_key,
-      provider_reference, created_at
-    from modification where payment_id = any(${paymentIds}) and kind = 'reversal'
-    order by id`.execute(tx)
+  const modifications = await modificationsOf(tx, paymentIds)
+  const disputes = await disputesOf(tx, paymentIds)
   return new Map(
     payments.rows.map((row) => [
       row.id,
       {
         payment: toPayment(row),
         authorisations: authorisations.rows.filter(isOf(row.id)).map(toAuthorisation),
-        reversals: reversals.rows.filter(isOf(row.id)).map(toReversal),
+        modifications: modifications.get(row.id) ?? [],
+        disputes: disputes.get(row.id) ?? [],
         events: [],
         postings: [],
         discrepancies: [],
@@ -73,20 +59,6 @@ function toAuthorisation(row: AuthorisationRow): Authorisation {
   return { reference, outcome, disposition, amount: { currency, value: amount } }
 }
 
-function toReversal(row: ReversalRow): Reversal {
-  const { id, authorisation, currency, amount, status, failure } = row
-  return {
-    id,
-    authorisation,
-    amount: { currency, value: amount },
-    status,
-    failure,
-    providerKey: row.provider_key,
-    providerReference: row.provider_reference,
-    createdAt: row.created_at
-  }
-}
-
 /** Writes what changed in the books: a statement for each kind of record, whatever their number. */
 export async function saveBooks(
   tx: Tx,
@@ -97,7 +69,8 @@ export async function saveBooks(
   if (changed.length === 0) return
   await updatePayments(tx, changed)
   await saveAuthorisations(tx, changed)
-  await saveReversals(tx, changed)
+  await saveModifications(tx, changed)
+  await saveDisputes(tx, changed)
   await insertEvents(tx, changed, providerName)
   await insertDiscrepancies(tx, changed)
   await post(
@@ -115,14 +88,15 @@ async function updatePayments(tx: Tx, books: readonly Book[]): Promise<void> {
   const result = await sql`
     update payment set status = x.status, cancelled_by = x."cancelledBy", failure = x.failure,
       card = x.card, authorisation = x.authorisation, amount_captured = x."amountCaptured",
-      amount_refunded = x."amountRefunded", amount_charged_back = x."amountChargedBack",
+      amount_refunded = x."amountRefunded", amount_refunding = x."amountRefunding",
+      amount_charged_back = x."amountChargedBack",
       event_count = x."eventCount", updated_at = x."updatedAt", finished_at = x."finishedAt",
       due_at = case when x.status = 'pending' then due_at end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(
       id text, "wasAt" integer, status text, "cancelledBy" text, failure jsonb, card jsonb,
       authorisation text, "amountCaptured" bigint, "amountRefunded" bigint,
-      "amountChargedBack" bigint, "eventCount" integer, "updatedAt" timestamptz,
-      "finishedAt" timestamptz)
+      "amountRefunding" bigint, "amountChargedBack" bigint, "eventCount" integer,
+      "updatedAt" timestamptz, "finishedAt" timestamptz)
     where payment.id = x.id and payment.event_count = x."wasAt"`.execute(tx)
   if (result.numAffectedRows !== BigInt(books.length)) {
     throw new Error('a payment changed while its book was open')
@@ -150,25 +124,6 @@ async function saveAuthorisations(tx: Tx, books: readonly Book[]): Promise<void>
   }
 }
 
-async function saveReversals(tx: Tx, books: readonly Book[]): Promise<void> {
-  const rows = books.flatMap(({ payment, reversals, touched }) =>
-    reversals
-      .filter((one) => touched.has(one))
-      .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
-  )
-  if (rows.length === 0) return
-  await sql`
-    insert into modification (id, kind, payment_id, authorisation, currency, amount, status,
-      failure, provider_key, created_at, due_at)
-    select id, 'reversal', "paymentId", authorisation, currency, value, status, failure,
-      "providerKey", "createdAt", case when status = 'requested' then now() end
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, "paymentId" text,
-      authorisation text, currency text, value bigint, status text, failure jsonb,
-      "providerKey" text, "createdAt" timestamptz)
-    on conflict (id) do update set status = excluded.status, failure = excluded.failure,
-      due_at = null, updated_at = now()`.execute(tx)
-}
-
 async function insertEvents(tx: Tx, books: readonly Book[], providerName: string): Promise<void> {
   const rows = books.flatMap(({ payment, events }) =>
     events.map((event) => ({
@@ -180,11 +135,16 @@ async function insertEvents(tx: Tx, books: readonly Book[], providerName: string
   )
   if (rows.length === 0) return
   await sql`
-    insert into payment_event (payment_id, sequence, type, data, payment, created_at)
-    select "paymentId", sequence, type, data, payment, "createdAt"
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as x("paymentId" text, sequence integer, type text, data jsonb, payment jsonb,
-        "createdAt" timestamptz)`.execute(tx)
+    with written as (
+      insert into payment_event (payment_id, sequence, type, data, payment, created_at)
+      select "paymentId", sequence, type, data, payment, "createdAt"
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as x("paymentId" text, sequence integer, type text, data jsonb, payment jsonb,
+          "createdAt" timestamptz)
+      returning payment_id, sequence, created_at
+    )
+    insert into event_outbox (payment_id, sequence, created_at)
+    select payment_id, sequence, created_at from written`.execute(tx)
 }
 
 async function insertDiscrepancies(tx: Tx, books: readonly Book[]): Promise<void> {

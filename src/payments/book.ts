@@ -1,34 +1,52 @@
 /**
  * The book of a payment: the payment with what belongs to it, and what is to be written of it. The
- * functions here keep a book; what a fact of the provider does to it stands in apply.ts.
+ * functions here keep a book; what a fact of the provider does to it stands in apply.ts, and what a
+ * client may ask for in request.ts.
  */
 import type { Posting } from '../ledger/ledger.ts'
 import type { Money } from '../money.ts'
 import type { Failure } from '../provider.ts'
-import { isFinished, mayMove, moves, type Payment, type PaymentMove } from './payment.ts'
+import { type Dispute, toDisputeView } from './dispute.ts'
+import {
+  type Modification,
+  type ModificationKind,
+  type ModificationPrefix,
+  type ModificationStatus,
+  newModification,
+  toModificationView
+} from './modification.ts'
+import {
+  isFinished,
+  mayMove,
+  moves,
+  type Payment,
+  type PaymentMove,
+  type PaymentStatus
+} from './payment.ts'
 
 export type Authorisation = {
   reference: string
   outcome: 'refused' | 'authorised'
-  disposition: 'kept' | 'released' | 'reversing' | 'differs' | null
+  /** `applied`, `writtenOff`: it was held, and a person has decided what becomes of it. */
+  disposition: 'kept' | 'released' | 'reversing' | 'differs' | 'applied' | 'writtenOff' | null
   amount: Money
-}
-
-export type Reversal = {
-  id: string
-  authorisation: string
-  amount: Money
-  status: 'requested' | 'succeeded' | 'failed'
-  failure: Failure | null
-  providerKey: string
-  /** The provider's reference of what it accepted; null until it has answered. */
-  providerReference: string | null
-  createdAt: Date
 }
 
 export type Discrepancy = {
   id: string
-  kind: 'paid_after_end' | 'amount_differs' | 'reversal_failed' | 'outcome_unknown'
+  kind:
+    | 'paid_after_end'
+    | 'amount_differs'
+    | 'reversal_failed'
+    | 'outcome_unknown'
+    | 'success_without_reference'
+    | 'refund_and_chargeback'
+    | 'possible_duplicate'
+    | 'billing_rejected'
+    | 'settlement_missing'
+    | 'settlement_unmatched'
+    | 'settlement_doubled'
+    | 'settlement_amount'
   fact: string
   details: Record<string, unknown>
 }
@@ -36,9 +54,13 @@ export type Discrepancy = {
 export type EventType =
   | 'payment.created'
   | 'payment.attemptRefused'
-  | `payment.${PaymentMove}`
-  | `reversal.${Reversal['status']}`
+  | `payment.${PaymentStatus}`
+  | `${ModificationKind}.${ModificationStatus}`
+  | 'refund.approved'
+  | `dispute.${'opened' | 'updated' | 'closed'}`
+  | 'payment.settled'
   | 'discrepancy.opened'
+  | 'discrepancy.resolved'
 
 /** An event to be written, with the payment as it was right after it. */
 export type NewEvent = {
@@ -52,18 +74,31 @@ export type NewEvent = {
 export type Book = {
   payment: Payment
   authorisations: Authorisation[]
-  reversals: Reversal[]
+  modifications: Modification[]
+  disputes: Dispute[]
   events: NewEvent[]
   postings: Posting[]
   discrepancies: Discrepancy[]
-  /** What of `authorisations` and `reversals` is new or changed. */
-  touched: Set<Authorisation | Reversal>
+  /** What of the lists above is new or changed. */
+  touched: Set<Authorisation | Modification | Dispute>
 }
 
-export type Context = { now: Date; newId: (prefix: 'rev' | 'dis') => string }
+export type Context = {
+  now: Date
+  newId: (prefix: ModificationPrefix | 'dsp' | 'dis') => string
+}
 
-export function findReversal(book: Book, authorisation: string): Reversal | undefined {
-  return book.reversals.findLast((one) => one.authorisation === authorisation)
+export function findAuthorisation(book: Book, reference: string | null): Authorisation | undefined {
+  return book.authorisations.find((one) => one.reference === reference)
+}
+
+/** Oldest first. */
+export function modificationsOf(book: Book, kind: ModificationKind): Modification[] {
+  return book.modifications.filter((one) => one.kind === kind)
+}
+
+export function findReversal(book: Book, authorisation: string): Modification | undefined {
+  return modificationsOf(book, 'reversal').findLast((one) => one.authorisation === authorisation)
 }
 
 export function addAuthorisation(
@@ -81,6 +116,17 @@ export function addAuthorisation(
   return added
 }
 
+export function addModification(
+  book: Book,
+  given: Parameters<typeof newModification>[0],
+  context: Context
+): Modification {
+  const added = newModification(given, context)
+  book.modifications.push(added)
+  book.touched.add(added)
+  return added
+}
+
 export function movePayment(
   book: Book,
   move: PaymentMove,
@@ -91,7 +137,7 @@ export function movePayment(
   if (!mayMove(payment.status, move)) throw new Error(`${move} from ${payment.status}`)
   payment.status = moves[move].to
   payment.finishedAt = isFinished(payment.status) ? context.now : null
-  record(book, `payment.${move}`, data, context)
+  record(book, `payment.${payment.status}`, data, context)
 }
 
 export function record(
@@ -106,16 +152,40 @@ export function record(
   book.events.push({ sequence: payment.eventCount, type, data, payment: { ...payment } })
 }
 
-export function recordReversal(book: Book, reversal: Reversal, context: Context): void {
-  book.touched.add(reversal)
-  const data = { reversal: toReversalView(reversal, book.payment.id) }
-  record(book, `reversal.${reversal.status}`, data, context)
+/** Records what a modification has come to; by default its status says it. */
+export function recordModification(
+  book: Book,
+  modification: Modification,
+  context: Context,
+  what: ModificationStatus | 'approved' = modification.status
+): void {
+  const { kind } = modification
+  book.touched.add(modification)
+  const data = { [kind]: toModificationView(modification, book.payment) }
+  record(book, `${kind}.${what}` as EventType, data, context)
 }
 
-/** A reversal as its events show it. */
-export function toReversalView(reversal: Reversal, paymentId: string): Record<string, unknown> {
-  const { id, amount, status, failure, authorisation, createdAt } = reversal
-  return { id, paymentId, amount, status, failure, authorisation, createdAt }
+/** Ends a modification that came to nothing. */
+export function failModification(
+  book: Book,
+  modification: Modification,
+  failure: Failure,
+  context: Context
+): void {
+  modification.status = 'failed'
+  modification.failure = failure
+  recordModification(book, modification, context)
+}
+
+export function recordDispute(
+  book: Book,
+  dispute: Dispute,
+  what: 'opened' | 'updated' | 'closed',
+  context: Context
+): void {
+  dispute.updatedAt = context.now
+  book.touched.add(dispute)
+  record(book, `dispute.${what}`, { dispute: toDisputeView(dispute, book.payment.id) }, context)
 }
 
 /** Opens a discrepancy of the payment; `fact` names what it is about. */
@@ -141,8 +211,17 @@ export function post(
   kind: Posting['kind'],
   fact: string,
   amount: Money,
-  cause: Posting['cause']
+  cause: Posting['cause'],
+  allocations?: Posting['allocations']
 ): void {
   const { accountId, id } = book.payment
-  book.postings.push({ kind, fact, accountId, amount, cause, paymentId: id })
+  book.postings.push({
+    kind,
+    fact,
+    accountId,
+    amount,
+    cause,
+    paymentId: id,
+    ...(allocations && allocations.length > 0 && { allocations })
+  })
 }

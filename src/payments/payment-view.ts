@@ -1,5 +1,15 @@
+import type { EventType } from './book.ts'
 import type { PaymentView } from './payment.schema.ts'
 import { amountRefundable, beginning, isFinished, type Payment } from './payment.ts'
+
+/** An event as it is kept: the payment as it was then, null for the first. */
+export type StoredEvent = {
+  sequence: number
+  type: EventType
+  data: Record<string, unknown>
+  payment: unknown
+  createdAt: Date
+}
 
 /** The payment as the API shows it. */
 export function toPaymentView(payment: Payment, providerName: string): PaymentView {
@@ -16,7 +26,7 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
       payment.status === 'pending' && payment.checkoutUrl !== null
         ? { url: payment.checkoutUrl, expiresAt: payment.expiresAt.toISOString() }
         : null,
-    card: payment.card,
+    card: toCardView(payment),
     capture: payment.capture,
     amountCaptured: payment.amountCaptured,
     amountRefunded: payment.amountRefunded,
@@ -26,12 +36,17 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
     description: payment.description,
     metadata: payment.metadata,
     operator: payment.operator,
-    provider: { name: providerName, reference: payment.authorisation },
+    provider: payment.processor ?? { name: providerName, reference: payment.authorisation },
     settlement: null,
     createdAt: payment.createdAt.toISOString(),
     updatedAt: payment.updatedAt.toISOString(),
     finishedAt: payment.finishedAt?.toISOString() ?? null
   }
+}
+
+/** What the provider tells of a card says nothing of its registration. */
+function toCardView({ card, registeredCardId }: Payment): PaymentView['card'] {
+  return card && { ...card, registeredCardId: registeredCardId ?? card.registeredCardId }
 }
 
 /** The payment as it was when it was created, before anything else happened to it. */
@@ -43,4 +58,20 @@ export function asCreated(payment: Payment): Payment {
 export function toETag(payment: Payment): string {
   const page = payment.checkoutUrl === null ? '' : 'c'
   return `"${payment.eventCount}-${payment.updatedAt.getTime().toString(36)}${page}"`
+}
+
+/** Shows events of the payment, each with the payment as it was then. */
+export function toEventView(payment: Payment, providerName: string) {
+  return ({ sequence, type, data, payment: then, createdAt }: StoredEvent) => ({
+    id: `${payment.id}.${sequence}`,
+    type,
+    createdAt: createdAt.toISOString(),
+    accountId: String(payment.accountId),
+    paymentId: payment.id,
+    sequence,
+    data: {
+      ...data,
+      payment: (then ?? toPaymentView(asCreated(payment), providerName)) as PaymentView
+    }
+  })
 }

@@ -1,17 +1,14 @@
 import { isUnavailable } from '../database.ts'
-import { saveReply } from '../http/idempotency.store.ts'
-import { delayAfter, moneyRetryForMs, providerRetryS } from '../jobs.ts'
+import { moneyRetryForMs } from '../jobs.ts'
 import { Problem } from '../problem.ts'
 import type { ProviderEvent } from '../provider.ts'
 import { applyEvents } from './apply.commands.ts'
-import { finishPage, type PaymentDeps, toReply } from './create-payment.commands.ts'
-import { claimDuePages, claimEndedPages } from './page.store.ts'
-import {
-  claimDueReversals,
-  type DueReversal,
-  postponeReversal,
-  recordReversalAccepted
-} from './reversal.store.ts'
+import { finishCharge, finishReturn, giveUp } from './charge.commands.ts'
+import { claimDueCharges, type DueCharge } from './charge.store.ts'
+import { keepReply, toReply } from './create-answer.commands.ts'
+import { finishCreate, type PaymentDeps } from './create-payment.commands.ts'
+import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
+import { claimDueCreates, claimEndedPages, stopLooking } from './page.store.ts'
 
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
@@ -19,21 +16,16 @@ const batchSize = 100
 export type JobDeps = PaymentDeps & { onFault: (paymentId: string, error: unknown) => void }
 
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */
-export async function finishPages(deps: JobDeps): Promise<number> {
-  const due = await claimDuePages(deps.db, deps.leaseS, batchSize)
-  await Promise.all(
-    due.map(async (page) => {
-      const { id } = page.payment
-      const place = { publicUrl: deps.publicUrl, instance: '/v1/payments', requestId: id }
-      try {
-        await finishPage(deps, page, { place, trace: undefined })
-      } catch (error) {
-        // Still unknown is no fault: the payment is due again.
-        if (!(error instanceof Problem)) deps.onFault(id, error)
-      }
-    })
+export async function finishCreates(deps: JobDeps): Promise<number> {
+  const due = await claimDueCreates(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ payment }) => payment.id,
+    async (create) => {
+      await finishCreate(deps, create, finisherOf(deps, create.payment.id))
+    }
   )
-  return due.length
 }
 
 /** Ends payments whose page ended without an outcome, or never opened. One round. */
@@ -41,51 +33,95 @@ export async function endPages({ db, provider }: JobDeps): Promise<number> {
   return await db.transaction().execute(async (tx) => {
     const ids = await claimEndedPages(tx, batchSize)
     if (ids.length === 0) return 0
-    const events = ids.map((paymentId) => ({
-      paymentId,
-      event: { type: 'pageClosed', by: 'time' } as const
-    }))
+    const event = { type: 'pageClosed', by: 'time' } as const
+    const events = ids.map((paymentId) => ({ paymentId, event }))
     const { books } = await applyEvents(tx, provider.name, events)
     for (const { payment } of books.values()) {
       // Its create was never answered: this is what a repetition gets.
       if (payment.providerSession !== null) continue
-      await saveReply(tx, payment.clientId, payment.idempotencyKey, toReply(payment, provider.name))
+      await keepReply(tx, payment, toReply(payment, provider.name))
     }
     return ids.length
   })
 }
 
-/** Sends reversals that are due to the provider, each under its first key. One round. */
-export async function sendReversals(deps: JobDeps): Promise<number> {
-  const due = await claimDueReversals(deps.db, deps.leaseS, batchSize)
+/** Asks what became of payment links. One round. */
+export async function pollLinks(deps: JobDeps): Promise<number> {
+  const due = await claimDueLinks(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ id }) => id,
+    (link) => pollLink(deps, link)
+  )
+}
+
+/** A link whose customer has paid is never ended by time: the money will be told, or looked for. */
+async function pollLink(deps: JobDeps, link: DueLink): Promise<void> {
+  const { db, provider } = deps
+  const { id, session } = link
+  if (link.isToldPaid) return await settleLink(deps, id, { type: 'paidWithoutReference' })
+  if (session === null) {
+    return link.isOver
+      ? await settleLink(deps, id, { type: 'pageClosed', by: 'time' })
+      : await postponeLink(db, id)
+  }
+  const status = await provider.findLinkStatus(session)
+  if (status === 'expired') await settleLink(deps, id, { type: 'pageClosed', by: 'time' })
+  else if (status === 'paid') await recordToldPaid(db, id)
+  else await postponeLink(db, id)
+}
+
+async function settleLink(deps: JobDeps, paymentId: string, event: ProviderEvent): Promise<void> {
+  const { db, provider } = deps
+  await db.transaction().execute(async (tx) => {
+    const { books } = await applyEvents(tx, provider.name, [{ paymentId, event }])
+    await stopLooking(tx, paymentId)
+    for (const { payment } of books.values()) {
+      await keepReply(tx, payment, toReply(payment, provider.name))
+    }
+  })
+}
+
+/** Asks again what became of charges, and of what customers brought back from 3-D Secure. */
+export async function askForCharges(deps: JobDeps): Promise<number> {
+  const due = await claimDueCharges(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ payment }) => payment.id,
+    (charge) => askForCharge(deps, charge)
+  )
+}
+
+async function askForCharge(deps: JobDeps, due: DueCharge): Promise<void> {
+  const { payment, redirectResult, triedForMs } = due
+  if (triedForMs > moneyRetryForMs) await giveUp(deps, payment)
+  else if (redirectResult === null) await finishCharge(deps, due, finisherOf(deps, payment.id))
+  else await finishReturn(deps, payment, redirectResult, deps.leaseS * 1000)
+}
+
+function finisherOf({ publicUrl }: JobDeps, paymentId: string) {
+  const place = { publicUrl, instance: '/v1/payments', requestId: paymentId }
+  return { place, trace: undefined }
+}
+
+/** All at once; a fault of one is told and does not concern the others. Answers how many. */
+async function forEach<Due>(
+  deps: JobDeps,
+  due: readonly Due[],
+  idOf: (one: Due) => string,
+  work: (one: Due) => Promise<void>
+): Promise<number> {
   await Promise.all(
-    due.map(async (reversal) => {
+    due.map(async (one) => {
       try {
-        await sendReversal(deps, reversal)
+        await work(one)
       } catch (error) {
-        if (isUnavailable(error)) return
-        deps.onFault(reversal.paymentId, error)
+        // Still unknown is no fault, nor is a database that is away: the payment is due again.
+        if (!(error instanceof Problem || isUnavailable(error))) deps.onFault(idOf(one), error)
       }
     })
   )
   return due.length
-}
-
-async function sendReversal(deps: JobDeps, reversal: DueReversal): Promise<void> {
-  const { db, provider } = deps
-  const { id, paymentId, authorisation, providerKey: key, tries } = reversal
-  const apply = async (event: ProviderEvent) => {
-    await db.transaction().execute((tx) => applyEvents(tx, provider.name, [{ paymentId, event }]))
-  }
-  // A key is good for so long; what came of the reversal then is for a person to find out.
-  if (reversal.triedForMs > moneyRetryForMs)
-    return apply({ type: 'reversalUnknown', authorisation })
-  const answer = await provider.reverse({ key, reversalId: id, authorisation })
-  if (answer.outcome === 'done') {
-    await recordReversalAccepted(db, id, answer.value.reference)
-  } else if (answer.outcome === 'unknown') {
-    await postponeReversal(db, id, delayAfter(providerRetryS, tries))
-  } else {
-    await apply({ type: 'reversalRefused', authorisation, by: null, reason: answer.reason })
-  }
 }

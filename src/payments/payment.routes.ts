@@ -1,16 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ListQuery, ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
-import { claimOf } from '../http/idempotency.plugin.ts'
-import type { Reply } from '../http/idempotency.store.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { readWait } from '../http/prefer.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
 import { Problem } from '../problem.ts'
-import { type CreateRequest, createPayment, type PaymentDeps } from './create-payment.commands.ts'
+import { createPayment, type PaymentDeps } from './create-payment.commands.ts'
+import type { CreateRequest } from './create-request.ts'
 import {
   CreatePayment,
   type CreatePaymentBody,
@@ -19,13 +20,16 @@ import {
   PaymentPage,
   PaymentParams,
   PaymentSchema,
-  type PaymentView
+  WaitHeaders
 } from './payment.schema.ts'
-import { findPayment, listEvents, listPayments, type StoredEvent } from './payment.store.ts'
-import type { Payment } from './payment.ts'
-import { asCreated, toETag, toPaymentView } from './payment-view.ts'
+import { findPayment, listEvents, listPayments } from './payment.store.ts'
+import { isFinished, type Payment } from './payment.ts'
+import { toETag, toEventView, toPaymentView } from './payment-view.ts'
+import type { WaitingRoom } from './waiting.commands.ts'
 
-export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, deps) => {
+export const paymentRoutes: FastifyPluginAsyncTypebox<
+  PaymentDeps & { waitingRoom: Pick<WaitingRoom, 'wait'> }
+> = async (app, deps) => {
   const { db, provider } = deps
   const toView = (payment: Payment) => toPaymentView(payment, provider.name)
 
@@ -36,9 +40,11 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
         operationId: 'createPayment',
         summary: 'Create a payment',
         description:
-          'Writes the payment down, asks the provider for its card page and answers with the ' +
-          "page's address in `checkout.url`: send the customer there. Repeat it under the same " +
-          'Idempotency-Key until it is answered: there will be one payment.',
+          'Writes the payment down, asks the provider for its card page or link and answers with ' +
+          "the page's address in `checkout.url`: send the customer there. A registered card is " +
+          'charged at once: the answer is captured, authorised or refused, or pending while the ' +
+          'provider has not answered. Repeat it under the same Idempotency-Key until it is ' +
+          'answered: there will be one payment.',
         tags: ['Payments'],
         headers: Type.Object({
           'idempotency-key': Type.Optional(
@@ -62,6 +68,10 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
           'amount_too_large',
           'amount_not_representable',
           'return_url_refused',
+          'registered_card_not_found',
+          'charge_not_found',
+          'allocations_exceed_amount',
+          'duplicate_suspected',
           'provider_rejected',
           'provider_unavailable'
         ]
@@ -69,7 +79,6 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
     },
     async (request, reply) => {
       const answer = await createPayment(deps, toCreateRequest(deps, request, request.body))
-      if (answer.replayed) reply.header('idempotent-replayed', 'true')
       if (answer.status === 201) reply.header('location', `/v1/payments/${answer.paymentId}`)
       return sendSaved(reply, answer)
     }
@@ -81,8 +90,12 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
       schema: {
         operationId: 'getPayment',
         summary: 'Get a payment',
-        description: 'Its present state. `If-None-Match` with the last ETag answers 304.',
+        description:
+          'Its present state. `If-None-Match` with the last ETag answers 304. With `Prefer: ' +
+          'wait=N` it waits, with `If-None-Match` until the payment has changed, else until it ' +
+          'has finished: at most N seconds, at most 30.',
         tags: ['Payments'],
+        headers: WaitHeaders,
         params: PaymentParams,
         response: {
           200: ref(PaymentSchema),
@@ -92,12 +105,13 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
       config: { scope: 'payments:read', problems: ['payment_not_found'] }
     },
     async (request, reply) => {
-      const payment = await getPayment(request, request.params.id)
+      const known = request.headers['if-none-match']
+      const waitS = readWait(request.headers.prefer)
+      if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
+      const payment = await waitForPayment(request, request.params.id, known, waitS ?? 0)
       const etag = toETag(payment)
       reply.header('etag', etag)
-      if (matches(request.headers['if-none-match'], etag)) {
-        return reply.code(304).send(undefined as never)
-      }
+      if (matches(known, etag)) return reply.code(304).send(undefined as never)
       return toView(payment)
     }
   )
@@ -155,13 +169,27 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app,
       const { limit, cursor } = request.query
       const after = Number(readCursor(cursor, 1, /^\d{1,9}$/)?.[0] ?? 0)
       const found = await listEvents(db, payment.id, after, limit + 1)
-      const page = toPage(found, limit, toEventView(payment, toView), (event) => [
+      const page = toPage(found, limit, toEventView(payment, provider.name), (event) => [
         String(event.sequence)
       ])
       if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
       return page
     }
   )
+
+  /** The payment, when it differs from what the caller knows, or has finished; or time is up. */
+  async function waitForPayment(
+    request: FastifyRequest,
+    id: string,
+    known: string | undefined,
+    waitS: number
+  ): Promise<Payment> {
+    const read = () => getPayment(request, id)
+    if (waitS === 0) return await read()
+    const isEnough = (payment: Payment) =>
+      known === undefined ? isFinished(payment.status) : !matches(known, toETag(payment))
+    return await deps.waitingRoom.wait(id, read, isEnough, waitS * 1000, request.signal)
+  }
 
   async function getPayment(request: FastifyRequest, id: string): Promise<Payment> {
     const payment = await findPayment(db, id, visibleTo(clientOf(request)))
@@ -183,22 +211,20 @@ function toCreateRequest(
     accountId: Number(body.accountId),
     amount: body.amount as Payment['amount'],
     channel: body.channel as Payment['channel'],
+    method: (body.method ?? 'hostedPage') as CreateRequest['method'],
     capture: (body.capture ?? 'automatic') as Payment['capture'],
     saveCard: (body.saveCard ?? 'never') as Payment['saveCard'],
-    returnUrl: body.returnUrl,
+    returnUrl: body.returnUrl ?? null,
+    registeredCardId: body.registeredCardId ?? null,
     reference: body.reference ?? null,
     description: body.description ?? null,
     metadata: body.metadata ?? null,
     customer: body.customer ?? null,
     operator: body.operator ?? null,
+    allocations: body.allocations ?? null,
+    allowDuplicate: body.allowDuplicate ?? false,
     expiresAt: body.expiresAt === undefined ? null : new Date(body.expiresAt)
   }
-}
-
-/** An answer that goes out byte for byte as it was saved. */
-function sendSaved(reply: FastifyReply, { status, body }: Reply): FastifyReply {
-  const type = status < 400 ? 'application/json; charset=utf-8' : 'application/problem+json'
-  return reply.code(status).type(type).send(body)
 }
 
 /** RFC 9110, 13.1.2: a list of ETags, compared weakly, or `*`. */
@@ -215,16 +241,4 @@ function metadataFilter(query: Record<string, unknown>): Record<string, string> 
       .filter(([name]) => name.startsWith(prefix))
       .map(([name, value]) => [name.slice(prefix.length), String(value)])
   )
-}
-
-function toEventView(payment: Payment, toView: (payment: Payment) => PaymentView) {
-  return ({ sequence, type, data, payment: then, created_at }: StoredEvent) => ({
-    id: `${payment.id}.${sequence}`,
-    type,
-    createdAt: created_at.toISOString(),
-    accountId: String(payment.accountId),
-    paymentId: payment.id,
-    sequence,
-    data: { ...data, payment: (then ?? toView(asCreated(payment))) as PaymentView }
-  })
 }

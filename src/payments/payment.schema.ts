@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import {
   AccountId,
   Amount,
+  CustomerSchema,
   ListQuery,
   nullable,
   pageOf,
@@ -12,7 +13,8 @@ import {
   textPattern
 } from '../http/common.schema.ts'
 import { failureCodes } from '../provider.ts'
-import { channels, statuses } from './payment.ts'
+import { createMethods } from './create-request.ts'
+import { channels, methods, statuses } from './payment.ts'
 
 const minorUnits = (description: string) => Type.Integer({ minimum: 0, description })
 
@@ -47,22 +49,16 @@ const Metadata = Type.Unsafe<Record<string, string>>({
   description: 'Up to 20 pairs of at most 20 and 80 characters',
   examples: [{ invoice: 'INV-1001' }]
 })
-export const CustomerSchema = Type.Object(
-  {
-    reference: Type.Optional(text(80, { minLength: 1 })),
-    email: Type.Optional(Type.String({ format: 'email', maxLength: 256 })),
-    phone: Type.Optional(
-      Type.String({ pattern: '^\\+?[0-9 ()-]{4,32}$', description: 'With country code' })
-    ),
-    locale: Type.Optional(Type.String({ pattern: '^[a-z]{2}(-[A-Z]{2})?$', examples: ['en-GB'] })),
-    countryCode: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$', examples: ['GB'] }))
-  },
-  { additionalProperties: false }
-)
 export const OperatorSchema = Type.Object(
   { id: text(80, { minLength: 1 }), reason: text(255, { minLength: 1 }) },
   { additionalProperties: false, description: 'The person who acts for the customer' }
 )
+
+/** Of what somebody else reported the reason may be missing. */
+const OperatorView = Type.Object({
+  id: Type.String(),
+  reason: Type.Optional(Type.String())
+})
 
 const paymentExample = {
   id: 'pay_06f1k2m3n4p5q6r7',
@@ -100,7 +96,9 @@ export const PaymentSchema = Type.Object(
     accountId: AccountId,
     amount: ref(Amount),
     channel: Type.Enum([...channels]),
-    method: Type.Enum(['hostedPage']),
+    method: Type.Enum([...methods], {
+      description: 'A recorded payment was taken by another processor'
+    }),
     status: Type.Enum([...statuses]),
     finished: Type.Boolean({
       description: 'True for captured, refused, cancelled, expired and failed'
@@ -121,10 +119,10 @@ export const PaymentSchema = Type.Object(
     reference: nullable(Type.String()),
     description: nullable(Type.String()),
     metadata: nullable(Type.Record(Type.String(), Type.String())),
-    operator: nullable(OperatorSchema),
+    operator: nullable(OperatorView),
     provider: Type.Object({
-      name: Type.String(),
-      reference: nullable(Type.String({ description: "The provider's reference of the money" }))
+      name: Type.String({ description: 'Of a recorded payment the processor that took it' }),
+      reference: nullable(Type.String({ description: 'Its reference of the money' }))
     }),
     settlement: Type.Null(),
     createdAt: Timestamp,
@@ -135,19 +133,55 @@ export const PaymentSchema = Type.Object(
 )
 export type PaymentView = Static<typeof PaymentSchema>
 
+const Allocation = Type.Object(
+  {
+    chargeId: text(100, { minLength: 1, description: 'A charge of the account' }),
+    amount: Type.Integer({
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'Minor units of amount.currency'
+    })
+  },
+  { additionalProperties: false }
+)
+
+/** Of a body whose fields are so, something else holds too. */
+function when(properties: object, present: string[], then: object, otherwise?: object) {
+  return {
+    if: { properties, required: present },
+    then,
+    ...(otherwise && { else: otherwise })
+  }
+}
+
 export const CreatePayment = Type.Object(
   {
     accountId: AccountId,
     amount: Amount,
     channel: Type.Enum([...channels]),
-    method: Type.Optional(Type.Enum(['hostedPage'], { description: 'Default hostedPage' })),
-    returnUrl: Type.String({
-      maxLength: 1024,
-      format: 'uri',
-      description:
-        'Where the browser goes in the end: https, at an origin given to the client (in the ' +
-        'sandbox also http to loopback)'
-    }),
+    method: Type.Optional(
+      Type.Enum([...createMethods], {
+        description:
+          'hostedPage (default): send the customer to `checkout.url`. paymentLink: the same, by ' +
+          'text or mail. registeredCard: charged at once; it has a `checkout.url` only where ' +
+          "the card's bank asks for 3-D Secure"
+      })
+    ),
+    returnUrl: Type.Optional(
+      Type.String({
+        maxLength: 1024,
+        format: 'uri',
+        description:
+          'Where the browser goes in the end: https, at an origin given to the client (in the ' +
+          'sandbox also http to loopback). Required for hostedPage'
+      })
+    ),
+    registeredCardId: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: "One of the account's cards; required for registeredCard, refused otherwise"
+      })
+    ),
     saveCard: Type.Optional(
       Type.Enum(['never', 'ask', 'always'], {
         description:
@@ -167,22 +201,42 @@ export const CreatePayment = Type.Object(
     metadata: Type.Optional(Metadata),
     customer: Type.Optional(CustomerSchema),
     operator: Type.Optional(OperatorSchema),
+    allocations: Type.Optional(
+      Type.Array(Allocation, {
+        maxItems: 100,
+        description: 'What it pays; the rest is matched by the rule of the account'
+      })
+    ),
+    allowDuplicate: Type.Optional(
+      Type.Boolean({
+        description:
+          'Default false: refused where a payment of the same account and amount, made a moment ' +
+          'ago, is pending, authorised or captured'
+      })
+    ),
     expiresAt: Type.Optional(
       Type.String({
         format: 'date-time',
         description:
-          'When the page closes: 1 minute to 24 hours ahead; default 1 hour. The payment ends ' +
-          '15 minutes later'
+          'When the page closes: 1 minute to 24 hours ahead, default 1 hour; a link at most 70 ' +
+          'days, default 24 hours. The payment ends 15 minutes later'
       })
     )
   },
   {
     $id: 'CreatePayment',
     additionalProperties: false,
-    // Whoever acts for the customer is named.
-    if: { properties: { channel: { const: 'agent' } }, required: ['channel'] },
-    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema, not a promise.
-    then: { required: ['operator'] },
+    allOf: [
+      // Whoever acts for the customer is named.
+      when({ channel: { const: 'agent' } }, ['channel'], { required: ['operator'] }),
+      when({ method: { const: 'hostedPage' } }, [], { required: ['returnUrl'] }),
+      when(
+        { method: { const: 'registeredCard' } },
+        ['method'],
+        { required: ['registeredCardId'] },
+        { properties: { registeredCardId: false } }
+      )
+    ],
     examples: [
       {
         accountId: '10000001',
@@ -190,11 +244,34 @@ export const CreatePayment = Type.Object(
         channel: 'selfcare',
         returnUrl: 'https://selfcare.example/paid',
         reference: 'basket-77'
+      },
+      {
+        accountId: '10000001',
+        amount: { currency: 'GBP', value: 2500 },
+        channel: 'ivr',
+        method: 'paymentLink',
+        description: 'Invoice INV-1001',
+        allocations: [{ chargeId: 'chg_06f1k2m3n4p5q6r7', amount: 2000 }]
+      },
+      {
+        accountId: '10000001',
+        amount: { currency: 'GBP', value: 2500 },
+        channel: 'agent',
+        method: 'registeredCard',
+        registeredCardId: 'crd_06f1k2m3n4p5q6r7',
+        operator: { id: 'agent-42', reason: 'The caller asked for it' }
       }
     ]
   }
 )
 export type CreatePaymentBody = Static<typeof CreatePayment>
+
+export const WaitHeaders = Type.Object({
+  'if-none-match': Type.Optional(Type.String({ description: 'The last ETag' })),
+  prefer: Type.Optional(
+    Type.String({ description: '`wait=N`: wait up to N seconds, at most 30 (RFC 7240)' })
+  )
+})
 
 export const PaymentParams = Type.Object({ id: Type.String({ maxLength: 100 }) })
 

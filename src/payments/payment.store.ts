@@ -1,28 +1,35 @@
 import { type Generated, type Kysely, sql } from 'kysely'
 import { type Database, type Db, statement } from '../database.ts'
-import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
-import type { CardFace, Failure } from '../provider.ts'
+import type { NamedAllocation } from '../ledger/ledger.ts'
+import type { CardFace, Customer, Failure } from '../provider.ts'
 import type { EventType } from './book.ts'
-import type { Channel, Customer, Operator, Payment, PaymentStatus } from './payment.ts'
+import type { Channel, Operator, Payment, PaymentMethod, PaymentStatus } from './payment.ts'
+import type { StoredEvent } from './payment-view.ts'
 
 export type PaymentRow = {
   id: string
   client_id: string
-  idempotency_key: string
+  idempotency_key: string | null
   account_id: number
   currency: string
   amount: number
   channel: Channel
-  method: 'hostedPage'
+  method: PaymentMethod
   capture: 'automatic' | 'manual'
   save_card: 'never' | 'ask' | 'always'
-  return_url: string
+  return_url: string | null
   reference: string | null
   description: string | null
   metadata: Record<string, string> | null
   customer: Customer | null
   operator: Operator | null
+  allocations: NamedAllocation[] | null
+  registered_card: string | null
+  processor_name: string | null
+  processor_reference: string | null
+  authorisation_code: string | null
+  taken_at: Date | null
   expires_at: Date
   created_at: Date
   status: PaymentStatus
@@ -32,13 +39,18 @@ export type PaymentRow = {
   authorisation: string | null
   amount_captured: number
   amount_refunded: number
+  amount_refunding: number
   amount_charged_back: number
   event_count: number
   updated_at: Date
   finished_at: Date | null
-  provider_key: string
+  provider_key: string | null
   provider_session: string | null
   checkout_url: string | null
+  told_paid_at: Date | null
+  card_token: string | null
+  redirect_result: string | null
+  returned_at: Date | null
   due_at: Date | null
 }
 
@@ -75,6 +87,12 @@ const paymentColumns = [
   'metadata',
   'customer',
   'operator',
+  'allocations',
+  'registered_card',
+  'processor_name',
+  'processor_reference',
+  'authorisation_code',
+  'taken_at',
   'expires_at',
   'created_at',
   'status',
@@ -84,6 +102,7 @@ const paymentColumns = [
   'authorisation',
   'amount_captured',
   'amount_refunded',
+  'amount_refunding',
   'amount_charged_back',
   'event_count',
   'updated_at',
@@ -115,6 +134,11 @@ export function toPayment(row: StoredPayment): Payment {
     metadata: row.metadata,
     customer: row.customer,
     operator: row.operator,
+    allocations: row.allocations,
+    registeredCardId: row.registered_card,
+    processor: toProcessor(row),
+    authorisationCode: row.authorisation_code,
+    takenAt: row.taken_at,
     expiresAt: row.expires_at,
     createdAt: row.created_at,
     status: row.status,
@@ -124,6 +148,7 @@ export function toPayment(row: StoredPayment): Payment {
     authorisation: row.authorisation,
     amountCaptured: row.amount_captured,
     amountRefunded: row.amount_refunded,
+    amountRefunding: row.amount_refunding,
     amountChargedBack: row.amount_charged_back,
     eventCount: row.event_count,
     updatedAt: row.updated_at,
@@ -134,97 +159,8 @@ export function toPayment(row: StoredPayment): Payment {
   }
 }
 
-const insertIntentStatement = statement<{
-  currency: string | null
-  status: 'open' | 'closed' | null
-  created_at: Date | null
-  expires_at: Date | null
-}>(`
-  with known as (
-    select id, currency, status from account where id = $1
-  ), claimed as (
-    insert into idempotency_key (client_id, key, fingerprint, resource_id, due_at)
-    select $2, $3, $4, $5, now() + make_interval(secs => $21)
-    from known where currency = $6 and status = 'open'
-    on conflict (client_id, key) do nothing
-    returning resource_id
-  ), created as (
-    insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
-      method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      expires_at, status, provider_key, due_at)
-    select resource_id, $2, $3, $1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb,
-      $16::jsonb, $17::jsonb, coalesce($18::timestamptz, now() + make_interval(secs => $19)),
-      'pending', $20,
-      coalesce($18::timestamptz, now() + make_interval(secs => $19))
-        + make_interval(secs => $22)
-    from claimed
-    returning id, created_at, expires_at
-  ), event as (
-    insert into payment_event (payment_id, sequence, type, data)
-    select id, 1, 'payment.created', '{}' from created
-  )
-  select currency, status, created_at, expires_at
-  from (values (1)) as one left join known on true left join created on true`)
-
-/** What a create asks for, before the database has said when it is. */
-export type PaymentIntent = Omit<Payment, 'createdAt' | 'updatedAt' | 'expiresAt'>
-
-/** The payment; or why there is none: the account as found, or the key is taken (`exists`). */
-export type IntentResult =
-  | { outcome: 'created'; payment: Payment }
-  | { outcome: 'account'; currency: string | null; status: 'open' | 'closed' | null }
-  | { outcome: 'exists' }
-
-/**
- * Writes key, payment, first event and due time in one statement, if the account is open and in the
- * currency and the key is free. `leaseS`: for how many seconds the caller finishes it alone;
- * `graceS`: how long after its page's end the payment ends.
- */
-export async function insertIntent(
-  db: Db,
-  intent: PaymentIntent,
-  claim: Claim,
-  life: { expiresAt: Date | null; defaultS: number; leaseS: number; graceS: number }
-): Promise<IntentResult> {
-  const { currency, value } = intent.amount
-  const { rows } = await db.executeQuery(
-    insertIntentStatement(
-      intent.accountId,
-      claim.clientId,
-      claim.key,
-      claim.fingerprint,
-      intent.id,
-      currency,
-      value,
-      intent.channel,
-      intent.method,
-      intent.capture,
-      intent.saveCard,
-      intent.returnUrl,
-      intent.reference,
-      intent.description,
-      intent.metadata && JSON.stringify(intent.metadata),
-      intent.customer && JSON.stringify(intent.customer),
-      intent.operator && JSON.stringify(intent.operator),
-      life.expiresAt,
-      life.defaultS,
-      intent.providerKey,
-      life.leaseS,
-      life.graceS
-    )
-  )
-  const row = rows[0]
-  if (row?.created_at && row.expires_at) {
-    const { created_at: createdAt, expires_at: expiresAt } = row
-    return {
-      outcome: 'created',
-      payment: { ...intent, createdAt, updatedAt: createdAt, expiresAt }
-    }
-  }
-  if (row?.currency !== currency || row.status !== 'open') {
-    return { outcome: 'account', currency: row?.currency ?? null, status: row?.status ?? null }
-  }
-  return { outcome: 'exists' }
+function toProcessor({ processor_name: name, processor_reference: reference }: StoredPayment) {
+  return name === null || reference === null ? null : { name, reference }
 }
 
 const findPaymentStatement = statement<StoredPayment>(
@@ -241,6 +177,15 @@ export async function findPayment(
   return rows[0] && toPayment(rows[0])
 }
 
+export async function findPayments(
+  db: Kysely<Database>,
+  ids: readonly string[]
+): Promise<Payment[]> {
+  const { rows } = await sql<StoredPayment>`
+    select ${paymentColumnList} from payment where id = any(${ids})`.execute(db)
+  return rows.map(toPayment)
+}
+
 export type PaymentFilter = {
   clientId: string | null
   accountId: number | undefined
@@ -255,7 +200,7 @@ export type PaymentFilter = {
 }
 
 /** Ids carry the time of the process that made them; the database's `created_at` may differ. */
-const clockSkewMs = 2 * 60 * 60_000
+export const clockSkewMs = 2 * 60 * 60_000
 
 /** Newest first; by key, so that page 1,000 costs what page 1 does. */
 export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payment[]> {
@@ -287,15 +232,6 @@ export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payme
   return (await query.execute()).map(toPayment)
 }
 
-export type StoredEvent = {
-  sequence: number
-  type: EventType
-  data: Record<string, unknown>
-  /** Null for the first: the payment as it was created. */
-  payment: unknown
-  created_at: Date
-}
-
 /** Oldest first, after the event of that number. */
 export async function listEvents(
   db: Db,
@@ -305,7 +241,7 @@ export async function listEvents(
 ): Promise<StoredEvent[]> {
   return await db
     .selectFrom('payment_event')
-    .select(['sequence', 'type', 'data', 'payment', 'created_at'])
+    .select(['sequence', 'type', 'data', 'payment', 'created_at as createdAt'])
     .where('payment_id', '=', paymentId)
     .where('sequence', '>', after)
     .orderBy('sequence')

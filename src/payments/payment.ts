@@ -1,6 +1,7 @@
 /** The rules of a payment. Pure: no clock, no database, no provider. */
+import type { NamedAllocation } from '../ledger/ledger.ts'
 import type { Money } from '../money.ts'
-import type { CardFace, Failure } from '../provider.ts'
+import type { CardFace, Customer, Failure } from '../provider.ts'
 
 export const statuses = [
   'pending',
@@ -16,6 +17,10 @@ export type PaymentStatus = (typeof statuses)[number]
 export const channels = ['selfcare', 'ivr', 'agent', 'service'] as const
 export type Channel = (typeof channels)[number]
 
+/** How the customer pays. A recorded payment was taken elsewhere. */
+export const methods = ['hostedPage', 'paymentLink', 'registeredCard', 'recorded'] as const
+export type PaymentMethod = (typeof methods)[number]
+
 /** What can happen to a payment, the statuses it may happen in, and the status it leaves. */
 export const moves = {
   // A success that comes late is money all the same.
@@ -27,7 +32,9 @@ export const moves = {
   refused: { from: ['pending'], to: 'refused' },
   cancelled: { from: ['pending', 'authorised'], to: 'cancelled' },
   expired: { from: ['pending', 'authorised'], to: 'expired' },
-  failed: { from: ['pending'], to: 'failed' }
+  failed: { from: ['pending'], to: 'failed' },
+  // Only when nothing captured is left.
+  captureFailed: { from: ['captured'], to: 'failed' }
 } as const satisfies Record<string, { from: readonly PaymentStatus[]; to: PaymentStatus }>
 export type PaymentMove = keyof typeof moves
 
@@ -51,37 +58,45 @@ export function isUnpaid(status: PaymentStatus): boolean {
  * How long after `expiresAt` a page without an outcome ends: its last attempt may be on its way.
  */
 export const pageGraceMs = 15 * 60_000
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
 /**
- * A page's life: 1 h unless asked otherwise, at least 1 minute, at most 24 h (Adyen, /sessions).
+ * How long the customer has, unless asked otherwise: a page at most 24 h (Adyen, /sessions), a link
+ * at most 70 days (Adyen, /paymentLinks). A registered card may need a page for 3-D Secure.
  */
-export const pageLifeMs = { default: 60 * 60_000, min: 60_000, max: 24 * 60 * 60_000 }
+export const lifeMs = {
+  hostedPage: { default: hourMs, min: minuteMs, max: 24 * hourMs },
+  paymentLink: { default: 24 * hourMs, min: minuteMs, max: 70 * 24 * hourMs },
+  registeredCard: { default: hourMs, min: minuteMs, max: 24 * hourMs }
+} as const
 
-export type Customer = {
-  reference?: string
-  email?: string
-  phone?: string
-  locale?: string
-  countryCode?: string
-}
-export type Operator = { id: string; reason: string }
+/** The person who acts for the customer. */
+export type Operator = { id: string; reason?: string }
 
 /** A payment as it stands. Amounts are minor units of `amount.currency`. */
 export type Payment = {
   id: string
   clientId: string
-  idempotencyKey: string
+  /** Null for a recorded payment, whose processor's reference is its key. */
+  idempotencyKey: string | null
   accountId: number
   amount: Money
   channel: Channel
-  method: 'hostedPage'
+  method: PaymentMethod
   capture: 'automatic' | 'manual'
   saveCard: 'never' | 'ask' | 'always'
-  returnUrl: string
+  returnUrl: string | null
   reference: string | null
   description: string | null
   metadata: Record<string, string> | null
   customer: Customer | null
   operator: Operator | null
+  allocations: NamedAllocation[] | null
+  registeredCardId: string | null
+  /** Who took a recorded payment, and its own reference and authorisation code. */
+  processor: { name: string; reference: string } | null
+  authorisationCode: string | null
+  takenAt: Date | null
   expiresAt: Date
   createdAt: Date
 
@@ -93,12 +108,16 @@ export type Payment = {
   authorisation: string | null
   amountCaptured: number
   amountRefunded: number
+  /** Of refunds that wait for approval, or for the provider. */
+  amountRefunding: number
   amountChargedBack: number
   eventCount: number
   updatedAt: Date
   finishedAt: Date | null
 
-  providerKey: string
+  /** The idempotency key of the call that opens the page or charges the card. */
+  providerKey: string | null
+  /** The page, link or redirect at the provider, once there is one. */
   providerSession: string | null
   checkoutUrl: string | null
 }
@@ -112,6 +131,7 @@ export const beginning = {
   authorisation: null,
   amountCaptured: 0,
   amountRefunded: 0,
+  amountRefunding: 0,
   amountChargedBack: 0,
   eventCount: 1,
   finishedAt: null,
@@ -119,19 +139,29 @@ export const beginning = {
   checkoutUrl: null
 } as const satisfies Partial<Payment>
 
-/** What can still be refunded: captured, less what went back already. */
+/** What can still be refunded: captured, less what went back, or is on its way. */
 export function amountRefundable(payment: Payment): number {
-  const { amountCaptured, amountRefunded, amountChargedBack } = payment
-  return Math.max(0, amountCaptured - amountRefunded - amountChargedBack)
+  const { amountCaptured, amountRefunded, amountRefunding, amountChargedBack } = payment
+  return Math.max(0, amountCaptured - amountRefunded - amountRefunding - amountChargedBack)
 }
 
 /**
  * The idempotency key of the n-th call of an operation: stored with the intent, before the call.
  * 64 characters at most (Adyen, API idempotency).
  */
-export function providerKey(id: string, operation: 'session' | 'reversal', n = 1): string {
+export function providerKey(id: string, operation: Operation, n = 1): string {
   return `${id}.${operation}.${n}`
 }
+export type Operation =
+  | 'session'
+  | 'link'
+  | 'charge'
+  | 'details'
+  | 'registration'
+  | 'capture'
+  | 'cancellation'
+  | 'refund'
+  | 'reversal'
 
 /** The key that follows, for a call whose error the provider has stored under the last one. */
 export function nextProviderKey(key: string): string {

@@ -1,33 +1,82 @@
+import { withParameter } from '../http/return-url.ts'
 import type { Money } from '../money.ts'
 import { Problem } from '../problem.ts'
 import type { PageResult, ProviderEvent } from '../provider.ts'
 import { applyEvents } from './apply.commands.ts'
+import { finishReturn } from './charge.commands.ts'
+import { recordReturn } from './charge.store.ts'
 import type { PaymentDeps } from './create-payment.commands.ts'
 import { findPayment } from './payment.store.ts'
-import type { Payment } from './payment.ts'
+import { type Payment, providerKey } from './payment.ts'
 
 /** The browser waits: after this it is sent on, whatever the provider does. */
 const lookUpForMs = 2_000
 const returnWithinMs = 2_700
 
+/** What 3-D Secure puts into the return URL; anything else is not sent on. */
+const redirectResultText = /^[\x21-\x7e]{1,8192}$/
+
+/** What was appended to the return URL: by a card page, or by 3-D Secure of a registered card. */
+export type ReturnResult = {
+  sessionResult?: string | undefined
+  redirectResult?: string | undefined
+}
+
 /**
- * Where the browser goes that came back from the card page. What the provider says of the page is
- * applied on the way, if it says it in time; what stands in the URL is not believed. A failure of
- * that is told to `onFault` and changes nothing: the notification will come.
+ * Where the browser goes that came back; undefined where the caller named no place. What the
+ * provider says of the payment is applied on the way, if it says it in time; what stands in the URL
+ * is not believed. A failure of that is told to `onFault` and changes nothing: the notification
+ * will come.
  */
 export async function returnFromPage(
   deps: PaymentDeps,
   paymentId: string,
-  result: string | undefined,
+  result: ReturnResult,
   onFault: (error: unknown) => void
-): Promise<string> {
+): Promise<string | undefined> {
   const payment = await findPayment(deps.db, paymentId)
   if (payment === undefined) throw new Problem('payment_not_found', `No payment ${paymentId}.`)
-  if (result !== undefined && payment.providerSession !== null && payment.authorisation === null) {
-    const applied = applyPageResult(deps, payment, payment.providerSession, result).catch(onFault)
-    await Promise.race([applied, after(returnWithinMs)])
+  const applied = applyReturn(deps, payment, result).catch(onFault)
+  await Promise.race([applied, after(returnWithinMs)])
+  return payment.returnUrl === null
+    ? undefined
+    : withParameter(payment.returnUrl, 'paymentId', paymentId)
+}
+
+async function applyReturn(
+  deps: PaymentDeps,
+  payment: Payment,
+  { sessionResult, redirectResult }: ReturnResult
+): Promise<void> {
+  const { method, providerSession, authorisation } = payment
+  if (providerSession === null || authorisation !== null) return
+  if (method === 'hostedPage' && sessionResult !== undefined) {
+    await applyPageResult(deps, payment, providerSession, sessionResult)
+  } else if (method === 'registeredCard' && redirectResult !== undefined) {
+    await tellReturn(deps, payment, redirectResult)
   }
-  return withPaymentId(payment.returnUrl, paymentId)
+}
+
+/**
+ * The card is charged only once the provider has it, so that it is written down first: where the
+ * call comes to nothing, the background work makes it again.
+ */
+async function tellReturn(
+  deps: PaymentDeps,
+  payment: Payment,
+  redirectResult: string
+): Promise<void> {
+  if (!redirectResultText.test(redirectResult)) return
+  const key = detailsKey(payment)
+  const given = { redirectResult, key, leaseS: deps.leaseS }
+  if (!(await recordReturn(deps.db, payment.id, given))) return
+  await finishReturn(deps, { ...payment, providerKey: key }, redirectResult, lookUpForMs)
+}
+
+/** The key of the charge has done its work; that of details counts on where one was not taken. */
+function detailsKey({ id, providerKey: key }: Payment): string {
+  const first = providerKey(id, 'details')
+  return key?.startsWith(first.slice(0, -1)) ? key : first
 }
 
 async function applyPageResult(
@@ -58,12 +107,6 @@ function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
     case 'open':
       return undefined
   }
-}
-
-/** Adds the parameter and keeps every other character of the URL as the caller wrote it. */
-function withPaymentId(returnUrl: string, paymentId: string): string {
-  const [, address = '', fragment = ''] = /^([^#]*)(#.*)?$/s.exec(returnUrl) ?? []
-  return `${address}${address.includes('?') ? '&' : '?'}paymentId=${paymentId}${fragment}`
 }
 
 function after(ms: number): Promise<void> {

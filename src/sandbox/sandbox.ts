@@ -3,7 +3,7 @@
  * Adyen as a process of its own. All its data stays in one folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import * as fs from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -72,10 +72,13 @@ export async function startSandbox(
         apiKey: secrets.adyenApiKey,
         merchantAccount,
         hmacKeys: [Buffer.from(secrets.hmacKey, 'hex')],
+        tokenHmacKeys: [Buffer.from(toTokenHmacKey(secrets), 'hex')],
         liveUrlPrefix: undefined,
         checkoutUrl: simulator.url,
         webhookUser: undefined,
-        webhookPassword: undefined
+        webhookPassword: undefined,
+        moto: false,
+        multiplePartialCaptures: false
       }
     })
     closers.push(service.close)
@@ -118,6 +121,11 @@ async function readSecrets(dir: string): Promise<Secrets> {
   return secrets
 }
 
+/** The token webhooks' own key; made of the other, since a folder may be older than they are. */
+function toTokenHmacKey({ hmacKey }: Secrets): string {
+  return hash('sha256', `token webhooks ${hmacKey}`)
+}
+
 /** Written beside and renamed, so that a crash leaves the old file or the new one. */
 async function writePrivately(file: string, text: string): Promise<void> {
   await fs.writeFile(`${file}.new`, text, { mode: 0o600 })
@@ -140,6 +148,7 @@ async function startSimulator(
       SIMULATOR_API_KEY: secrets.adyenApiKey,
       SIMULATOR_MERCHANT_ACCOUNT: merchantAccount,
       SIMULATOR_HMAC_KEY: secrets.hmacKey,
+      SIMULATOR_TOKEN_HMAC_KEY: toTokenHmacKey(secrets),
       SIMULATOR_WEBHOOK_URL: `${publicUrl}/webhooks/adyen`
     }
   })

@@ -42,7 +42,7 @@ export async function answerCall(
   if (key !== undefined) reply.header('idempotency-key', key)
   if (answer.transient) reply.header('transient-error', 'true')
   reply.code(answer.status)
-  if (fault('emptyBody') !== null) return reply.send()
+  if (fault('emptyBody') !== null || answer.body === undefined) return reply.send()
   const text = JSON.stringify(answer.body)
   const isCutShort = answer.status < 300 && fault('truncate200') !== null
   return reply.type('application/json').send(isCutShort ? text.slice(0, text.length / 2) : text)

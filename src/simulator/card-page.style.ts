@@ -31,6 +31,7 @@ h2 { font-size: 17px; margin: 0 }
 .amount { margin: 4px 0 8px }
 .amount span { display: block; color: var(--soft); font-size: 15px }
 .amount strong { font-size: 34px; line-height: 1.2; font-variant-numeric: tabular-nums }
+.description { margin: 0 0 12px; overflow-wrap: anywhere }
 dl { margin: 0; display: flex; gap: 8px; font-size: 15px }
 dt { color: var(--soft) }
 dd { margin: 0; overflow-wrap: anywhere }
@@ -40,7 +41,7 @@ form { display: grid; gap: 16px }
 label, legend { font-weight: 600 }
 .hint { margin: 0; color: var(--soft); font-size: 14px; line-height: 1.35 }
 .error { margin: 0; color: var(--wrong); font-weight: 600; font-size: 15px; line-height: 1.35 }
-input[type=text] {
+input[type=text], input[type=password] {
   width: 100%; min-height: 48px; padding: 10px 12px; font: inherit; font-size: 17px;
   color: inherit; background: var(--paper); border: 1px solid var(--edge); border-radius: 8px;
   font-variant-numeric: tabular-nums;
@@ -65,6 +66,8 @@ form:has([name=card]:checked:not(#card-new)) .new-card { display: none }
 form .button { width: 100% }
 .button:hover { background: var(--accent-dark) }
 :focus-visible { outline: 3px solid #1a66d6; outline-offset: 2px }
+.plain { background: none; color: var(--soft); text-decoration: underline; font-weight: 400 }
+.plain:hover { background: none; color: var(--ink) }
 .cancel { margin: 12px 0 -8px; text-align: center }
 .cancel a { display: inline-block; padding: 10px; color: var(--soft) }
 .alert {
@@ -87,6 +90,7 @@ code { font: 14px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace }
 .notice { max-width: 560px; margin: 24px auto }
 .notice p { margin: 8px 0 20px }
 .notice p:last-child { margin-bottom: 0 }
+.notice .hint { margin: 0 0 4px }
 @media (min-width: 760px) {
   main { padding: 40px 24px }
   .columns {

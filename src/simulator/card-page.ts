@@ -1,11 +1,18 @@
-import { STYLE } from './card-page.style.ts'
 import { brandName, type CardFault } from './cards.ts'
+import { isLink, isRegistration, pathOf } from './checkouts.ts'
 import { formatAmount } from './money.ts'
-import type { Session, StoredCard } from './state.ts'
-import { REFUND_FAILS, REFUSAL_TRIGGERS, TEST_CARDS } from './test-data.ts'
+import { LOCK, page, safe } from './page-shell.ts'
+import type { Checkout, StoredCard } from './state.ts'
+import {
+  CAPTURE_FAILS,
+  CHALLENGE_PASSWORD,
+  REFUND_FAILS,
+  REFUSAL_TRIGGERS,
+  TEST_CARDS
+} from './test-data.ts'
 
 export type PageState = {
-  session: Session
+  checkout: Checkout
   storedCards: StoredCard[]
   faults: CardFault[]
   /** The last attempt was refused. */
@@ -18,80 +25,46 @@ type Field = CardFault['field']
 
 /** The page on which the shopper pays: works without scripts, in any browser, by keyboard. */
 export function cardPage(state: PageState): string {
-  const { session, faults, wasRefused } = state
-  const title = session.request.amount.value === 0 ? 'Register a card' : 'Pay by card'
+  const { checkout, faults, wasRefused } = state
+  const { merchantAccount } = checkout.request
+  const title = isRegistration(checkout) ? 'Save your card' : 'Pay by card'
   const hasFaults = faults.length > 0
-  const prefix = hasFaults ? 'Error: ' : wasRefused ? 'Payment refused: ' : ''
+  const refused = isRegistration(checkout) ? 'Card refused: ' : 'Payment refused: '
+  const prefix = hasFaults ? 'Error: ' : wasRefused ? refused : ''
   return page(
     `${prefix}${title}`,
-    session,
+    merchantAccount,
     `<div class="columns">
-${summary(session)}
+${summary(checkout)}
 <section class="panel" aria-labelledby="pay-title">
 <h1 id="pay-title">${title}</h1>
 <p class="brands">Visa, Mastercard, Amex and others</p>
-${hasFaults ? faultSummary(faults) : wasRefused ? refusal() : ''}
+${hasFaults ? faultSummary(faults) : wasRefused ? refusal(checkout) : ''}
 ${form(state)}
-<p class="cancel"><a href="/pay/${session.id}/cancel">Cancel and return to ${safe(
-      session.request.merchantAccount
-    )}</a></p>
+${isLink(checkout) ? '' : cancelLink(checkout)}
 </section>
 ${testData()}
 </div>`
   )
 }
 
-/** What a shopper sees who comes when nothing can be paid here (any more). */
-export function noticePage(
-  title: string,
-  text: string,
-  session: Session | null,
-  address: string | null
-): string {
-  const merchant = safe(session?.request.merchantAccount ?? '')
-  const link =
-    address === null
-      ? ''
-      : `<p><a class="button" href="${safe(address)}">Return to ${merchant}</a></p>`
-  return page(
-    title,
-    session,
-    `<section class="panel notice" aria-labelledby="notice">
-<h1 id="notice">${safe(title)}</h1>
-<p>${safe(text)}</p>
-${link}
-</section>`
-  )
+function cancelLink(checkout: Checkout): string {
+  const merchant = safe(checkout.request.merchantAccount)
+  const address = `${pathOf(checkout)}/cancel`
+  return `<p class="cancel"><a href="${address}">Cancel and return to ${merchant}</a></p>`
 }
 
-function page(title: string, session: Session | null, content: string): string {
-  const merchant = session?.request.merchantAccount
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>${safe(merchant === undefined ? title : `${title} - ${merchant}`)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<p class="banner" role="note"><strong>Simulator.</strong> No money moves on this page.
-Never enter a real card: use a test card.</p>
-<main>
-${content}
-</main>
-</body>
-</html>
-`
-}
-
-function summary({ request }: Session): string {
-  const isRegistration = request.amount.value === 0
+function summary(checkout: Checkout): string {
+  const { request } = checkout
+  const amount = isRegistration(checkout)
+    ? '<p class="brands">Nothing is taken now</p>'
+    : `<p class="amount"><span>To pay</span>
+<strong>${safe(formatAmount(request.amount))}</strong></p>`
+  const description = isLink(checkout) ? checkout.request.description : undefined
   return `<section class="summary" aria-label="Your payment">
 <p class="merchant">${safe(request.merchantAccount)}</p>
-<p class="amount"><span>${isRegistration ? 'To pay now' : 'To pay'}</span>
-<strong>${safe(formatAmount(request.amount))}</strong></p>
+${amount}
+${description === undefined ? '' : `<p class="description">${safe(description)}</p>`}
 <dl>
 <dt>Reference</dt><dd>${safe(request.reference)}</dd>
 </dl>
@@ -109,20 +82,21 @@ function faultSummary(faults: CardFault[]): string {
 }
 
 /** Shoppers are not told why: https://docs.adyen.com/development-resources/refusal-reasons */
-function refusal(): string {
+function refusal(checkout: Checkout): string {
+  const what = isRegistration(checkout) ? 'card' : 'payment'
   return `<div class="alert" role="alert" tabindex="-1" autofocus>
-<h2>The payment was refused</h2>
+<h2>The ${what} was refused</h2>
 <p>Nothing was taken. Try again, or use another card.</p>
 </div>`
 }
 
 function form(state: PageState): string {
-  const { session, storedCards, typed } = state
-  const { amount } = session.request
-  const isRegistration = amount.value === 0
-  const pays = isRegistration ? 'Register the card' : `Pay ${safe(formatAmount(amount))}`
-  return `<form method="post" action="/pay/${session.id}" novalidate>
-${storedCards.length === 0 || isRegistration ? '' : cardChoice(storedCards, typed.card)}
+  const { checkout, storedCards, typed } = state
+  const { amount } = checkout.request
+  const isToSave = isRegistration(checkout)
+  const pays = isToSave ? 'Save card' : `Pay ${safe(formatAmount(amount))}`
+  return `<form method="post" action="${pathOf(checkout)}" novalidate>
+${storedCards.length === 0 || isToSave ? '' : cardChoice(storedCards, typed.card)}
 <div class="new-card">
 ${field(state, {
   name: 'number',
@@ -154,7 +128,7 @@ ${field(state, {
   attributes: 'autocomplete="cc-name" maxlength="80" spellcheck="false"',
   value: typed.holderName
 })}
-${consent(session, typed.consents)}
+${consent(checkout, typed.consents)}
 </div>
 <button class="button" type="submit">${LOCK}${pays}</button>
 </form>`
@@ -206,13 +180,15 @@ ${option('new', 'A new card', '')}
 </fieldset>`
 }
 
-function consent({ request }: Session, isTicked: boolean): string {
+function consent(checkout: Checkout, isTicked: boolean): string {
+  const { request } = checkout
   if (request.shopperReference === undefined) return ''
   const merchant = safe(request.merchantAccount)
-  if (request.storePaymentMethodMode === 'enabled') {
+  const { storePaymentMethodMode: mode } = request
+  if (mode !== 'enabled' && mode !== 'askForConsent') return ''
+  if (mode === 'enabled' || isRegistration(checkout)) {
     return `<p class="hint">${merchant} will keep this card for later payments.</p>`
   }
-  if (request.storePaymentMethodMode !== 'askForConsent') return ''
   return `<label class="choice"><input type="checkbox" name="consents" value="yes"${
     isTicked ? ' checked' : ''
   }><span>Save this card for later payments to ${merchant}</span></label>`
@@ -233,26 +209,13 @@ function testData(): string {
 </thead>
 <tbody>${cards.join('\n')}</tbody>
 </table>
+<p>With 3-D Secure the password is <code>${CHALLENGE_PASSWORD}</code>; any other is refused.</p>
 <p>The name on the card decides the outcome. Any name is approved, except these, which are
 refused:</p>
 <p class="names">${names.join(' ')}</p>
 <p>A raw reason can follow: <code>DECLINED : 06 : ERROR</code>. Also <code>ERROR</code> and
 <code>UNKNOWN</code> (an error at the bank), <code>FRAUD_CANCELLED</code>, <code>PENDING</code>
-(the outcome comes later) and <code>${REFUND_FAILS}</code> (approved; a later refund fails).</p>
+(the outcome comes later), <code>${REFUND_FAILS}</code> and <code>${CAPTURE_FAILS}</code> (approved;
+a later refund, or the capture, fails).</p>
 </details>`
-}
-
-const LOCK = `<svg aria-hidden="true" width="14" height="16" viewBox="0 0 14 16"><path
-fill="currentColor" d="M7 0a4 4 0 0 0-4 4v3H2a1 1 0 0 0-1 1v7a1 1 0 0 0 1 1h10a1 1 0 0 0
-1-1V8a1 1 0 0 0-1-1h-1V4a4 4 0 0 0-4-4Zm2.200 7H4.800V4a2.200 2.200 0 0 1 4.400 0Z"/></svg>`
-
-function safe(text: string): string {
-  const entities: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;'
-  }
-  return text.replace(/[&<>"']/g, (sign) => entities[sign] ?? sign)
 }

@@ -1,4 +1,5 @@
 import type { Card } from './state.ts'
+import { isChallenged } from './test-data.ts'
 
 export type Brand = 'amex' | 'cup' | 'diners' | 'discover' | 'jcb' | 'maestro' | 'mc' | 'visa'
 
@@ -78,7 +79,8 @@ export function readCard(
     lastFour: digits.slice(-4),
     expiryMonth: expiry.month,
     expiryYear: expiry.year,
-    holderName: entry.holderName.trim()
+    holderName: entry.holderName.trim(),
+    challenge: isChallenged(digits)
   }
   return { card }
 }

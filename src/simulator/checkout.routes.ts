@@ -1,9 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, adyenError, notFound, unauthorised, unreadable } from './adyen-error.ts'
 import { answerCall } from './api-call.ts'
+import { createLink, getLink, updateLink } from './checkout-links.ts'
+import { cancelByReference, modifyPayment } from './checkout-modifications.ts'
+import { completePayment, payWithStoredCard } from './checkout-payments.ts'
 import type { Context, LoggedRequest } from './context.ts'
-import { reversePayment } from './reversals.ts'
+import type { Body } from './request-checks.ts'
 import { createSession, getSessionResult } from './sessions.ts'
+import { deleteStoredCard, listStoredCards } from './stored-cards.ts'
 
 const MOST_LOGGED = 10_000
 /** Never the API key. */
@@ -17,6 +21,8 @@ const LOGGED_HEADERS = [
   'user-agent',
   'x-request-id'
 ]
+
+type WithId = { Params: { id: string } }
 
 /** Adyen's Checkout API v72, mounted under /v72. */
 export function checkoutRoutes(context: Context) {
@@ -36,25 +42,96 @@ export function checkoutRoutes(context: Context) {
       )
     })
 
-    app.post('/sessions', (request, reply) =>
+    acceptEmptyJson(app)
+    sessionRoutes(app, context)
+    linkRoutes(app, context)
+    paymentRoutes(app, context)
+    storedCardRoutes(app, context)
+  }
+}
+
+function sessionRoutes(app: FastifyInstance, context: Context): void {
+  app.post('/sessions', (request, reply) => {
+    const work = withBody(request, (body) => createSession(context, body))
+    return answerCall(context, request, reply, work)
+  })
+  app.get<WithId>('/sessions/:id', (request, reply) => {
+    const work = () => getSessionResult(context, request.params.id, rawQueryOf(request))
+    return answerCall(context, request, reply, work)
+  })
+}
+
+function linkRoutes(app: FastifyInstance, context: Context): void {
+  app.post('/paymentLinks', (request, reply) => {
+    const work = withBody(request, (body) => createLink(context, body))
+    return answerCall(context, request, reply, work)
+  })
+  app.get<WithId>('/paymentLinks/:id', (request, reply) =>
+    answerCall(context, request, reply, () => getLink(context, request.params.id))
+  )
+  app.patch<WithId>('/paymentLinks/:id', (request, reply) => {
+    const work = withBody(request, (body) => updateLink(context, request.params.id, body))
+    return answerCall(context, request, reply, work)
+  })
+}
+
+const MODIFICATIONS = {
+  cancels: 'cancel',
+  captures: 'capture',
+  refunds: 'refund',
+  reversals: 'reversal'
+} as const
+
+function paymentRoutes(app: FastifyInstance, context: Context): void {
+  const calls: [path: string, work: (context: Context, body: Body) => Answer][] = [
+    ['/payments', payWithStoredCard],
+    ['/payments/details', completePayment],
+    ['/cancels', cancelByReference]
+  ]
+  for (const [path, work] of calls) {
+    app.post(path, (request, reply) =>
       answerCall(
         context,
         request,
         reply,
-        withBody(request, (body) => createSession(context, body))
+        withBody(request, (body) => work(context, body))
       )
     )
-    app.get<{ Params: { id: string } }>('/sessions/:id', (request, reply) => {
-      const [, rawQuery = ''] = request.url.split('?', 2)
-      const work = () => getSessionResult(context, request.params.id, rawQuery)
-      return answerCall(context, request, reply, work)
-    })
-    app.post<{ Params: { psp: string } }>('/payments/:psp/reversals', (request, reply) => {
-      const { psp } = request.params
-      const work = withBody(request, (body) => reversePayment(context, psp, body))
+  }
+  for (const [path, kind] of Object.entries(MODIFICATIONS)) {
+    app.post<WithId>(`/payments/:id/${path}`, (request, reply) => {
+      const work = withBody(request, (body) =>
+        modifyPayment(context, kind, request.params.id, body)
+      )
       return answerCall(context, request, reply, work)
     })
   }
+}
+
+function storedCardRoutes(app: FastifyInstance, context: Context): void {
+  app.get('/storedPaymentMethods', (request, reply) => {
+    const query = new URLSearchParams(rawQueryOf(request))
+    return answerCall(context, request, reply, () => listStoredCards(context, query))
+  })
+  app.delete<WithId>('/storedPaymentMethods/:id', (request, reply) => {
+    const query = new URLSearchParams(rawQueryOf(request))
+    const work = () => deleteStoredCard(context, request.params.id, query)
+    return answerCall(context, request, reply, work)
+  })
+}
+
+/** Clients send `content-type: application/json` with a DELETE too, which has no body. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, String(body), done)
+  })
+}
+
+function rawQueryOf(request: FastifyRequest): string {
+  const [, rawQuery = ''] = request.url.split('?', 2)
+  return rawQuery
 }
 
 function withBody(
@@ -96,6 +173,14 @@ function logRequests(app: FastifyInstance, { requests }: Context): void {
   })
   app.addHook('preHandler', async (request) => {
     const entry = logged.get(request)
-    if (entry !== undefined) entry.body = request.body
+    if (entry !== undefined) entry.body = withoutCard(request.body)
   })
+}
+
+/** A card that is sent against the rules is not kept either. */
+function withoutCard(body: unknown): unknown {
+  const { paymentMethod } = (body ?? {}) as { paymentMethod?: unknown }
+  if (typeof paymentMethod !== 'object' || paymentMethod === null) return body
+  const { type, storedPaymentMethodId } = paymentMethod as Body
+  return { ...(body as Body), paymentMethod: { type, storedPaymentMethodId } }
 }

@@ -22,6 +22,10 @@ export type Context = {
   hmacKey: string
   /** Whether webhooks tell about the card, as set under Developers > Additional data. */
   additionalData: boolean
+  /** The key of token webhooks; without one there are none. */
+  tokenHmacKey: string | null
+  /** Whether a partial capture leaves the remainder to further ones. */
+  multiplePartialCaptures: boolean
   state: State
   faults: Faults
   courier: Courier

@@ -1,14 +1,16 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { statusOf } from './checkouts.ts'
 import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
+import { controlCardRoutes } from './control-cards.routes.ts'
+import { controlPaymentRoutes } from './control-payments.routes.ts'
+import { describe } from './control-views.ts'
 import { flush, forgetAll, redeliver, releaseHeld, send } from './delivery.ts'
 import { unsigned } from './forgery.ts'
 import { newPspReference } from './identifiers.ts'
 import { type NotificationItem, offerClosed, signed, wrongKey } from './notifications.ts'
-import { pay } from './pay.ts'
-import { endSession, returnAddress, statusOf } from './sessions.ts'
-import type { Session, Webhook } from './state.ts'
-import { TEST_CARDS } from './test-data.ts'
+import { type QuickPay, quickPay } from './quick-pay.ts'
+import { endSession } from './sessions.ts'
 
 type Item = Partial<NotificationItem>
 type NewWebhook = {
@@ -16,14 +18,6 @@ type NewWebhook = {
   live?: boolean | string
   sign?: boolean | 'wrong' | 'missing'
   key?: string
-}
-type QuickPay = {
-  holderName?: string
-  number?: string
-  expiry?: string
-  cvc?: string
-  storedCardId?: string
-  consents?: boolean
 }
 type WithSession = { Params: { id: string } }
 
@@ -37,6 +31,8 @@ export function controlRoutes(context: Context) {
       LOOPBACK.includes(request.ip) ? undefined : reply.code(403).send({ error: 'Loopback only' })
     )
 
+    controlPaymentRoutes(app, context)
+    controlCardRoutes(app, context)
     app.get('/requests', () => requests)
     app.get('/sessions', () =>
       state.sessions.all().map((session) => ({ ...session, status: statusOf(session) }))
@@ -94,31 +90,6 @@ function seal(context: Context, item: Item, { sign = true, key }: NewWebhook): I
   }
   if (sign === 'wrong') return signed(full, wrongKey())
   return sign === true ? signed(full, key ?? context.hmacKey) : unsigned(full)
-}
-
-/** The page's form without the page; what is left out is a Visa card that is good. */
-function quickPay(context: Context, session: Session, input: QuickPay): object {
-  const result = pay(context, session, {
-    number: input.number ?? TEST_CARDS[0]?.number ?? '',
-    expiry: input.expiry ?? '03/30',
-    cvc: input.cvc ?? '737',
-    holderName: input.holderName ?? '',
-    storedCardId: input.storedCardId ?? null,
-    consents: input.consents ?? false
-  })
-  const last = session.attempts.at(-1)
-  return {
-    ...result,
-    status: session.status,
-    pspReference: last?.pspReference ?? null,
-    resultCode: last?.resultCode ?? null,
-    redirect: result.outcome === 'ended' ? returnAddress(context, session) : null
-  }
-}
-
-/** The body is shown as JSON rather than as text within JSON. */
-function describe(webhook: Webhook): object {
-  return { ...webhook, body: JSON.parse(webhook.body) }
 }
 
 function unknownSession(reply: FastifyReply): FastifyReply {

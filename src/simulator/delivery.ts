@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Faults } from './faults.ts'
-import { companionsOf } from './forgery.ts'
+import { type Companion, companionsOf, type Letter, tokenCompanionsOf } from './forgery.ts'
 import { envelope, type NotificationItem } from './notifications.ts'
 import type { Poster } from './poster.ts'
 import type { State, Webhook } from './state.ts'
@@ -50,16 +50,39 @@ export function createCourier(setup: Setup): Courier {
   return { ...setup, ...idle }
 }
 
+type Timing = { afterMs?: number; live?: string }
+
 /** Queues one POST with these items, signed or not, as they are. */
 export function send(
   courier: Courier,
   items: Partial<NotificationItem>[],
-  { afterMs = courier.delayMs, live = 'false' } = {}
+  { afterMs, live = 'false' }: Timing = {}
+): Webhook {
+  const eventCodes = items.map(({ eventCode = '' }) => eventCode)
+  const letter = { eventCodes, body: envelope(items, live), headers: {} }
+  return dispatch(courier, letter, afterMs, (eventCode) =>
+    companionsOf(items, live, eventCode, courier.faults)
+  )
+}
+
+/** Queues one POST that is signed in its headers; its event code for faults is its `type`. */
+export function sendLetter(courier: Courier, letter: Letter): Webhook {
+  return dispatch(courier, letter, undefined, (eventCode) =>
+    tokenCompanionsOf(letter, eventCode, courier.faults)
+  )
+}
+
+function dispatch(
+  courier: Courier,
+  letter: Letter,
+  afterMs: number | undefined,
+  companionsFor: (eventCode: string) => { together: Companion[]; inTurn: Companion[] }
 ): Webhook {
   const { faults } = courier
-  const eventCode = items[0]?.eventCode ?? ''
-  const delayMs = afterMs + (faults.take('webhooks', 'delayMs', eventCode)?.ms ?? 0)
-  const webhook = newWebhook('genuine', items, live, delayMs)
+  const eventCode = letter.eventCodes[0] ?? ''
+  const faultMs = faults.take('webhooks', 'delayMs', eventCode)?.ms ?? 0
+  const delayMs = (afterMs ?? courier.delayMs) + faultMs
+  const webhook = newWebhook('genuine', letter, delayMs)
   if (faults.take('webhooks', 'drop', eventCode)) {
     return update(courier, webhook, { status: 'dropped' })
   }
@@ -70,9 +93,9 @@ export function send(
     return webhook
   }
 
-  const { together, inTurn } = companionsOf(items, eventCode, faults)
-  const create = ({ kind, items }: (typeof together)[number]) =>
-    update(courier, newWebhook(kind, items, live, delayMs), {})
+  const { together, inTurn } = companionsFor(eventCode)
+  const create = ({ kind, letter }: Companion) =>
+    update(courier, newWebhook(kind, letter, delayMs), {})
   const train = [update(courier, webhook, {}), ...inTurn.map(create)]
   arm(courier, webhook.id, webhook.dueAt, () => sendInTurn(courier, train))
   for (const companion of together.map(create)) {
@@ -163,7 +186,7 @@ function tryOnce(courier: Courier, webhook: Webhook): Promise<void> {
   const current = courier.running.get(webhook.id)
   if (current !== undefined) return current
   if (courier.stopped) return Promise.resolve()
-  const attempt = courier.poster.post(webhook.body).then((result) => {
+  const attempt = courier.poster.post(webhook.body, webhook.headers).then((result) => {
     courier.running.delete(webhook.id)
     if (courier.state.webhooks.get(webhook.id) !== webhook) return
     webhook.attempts.push(result)
@@ -222,19 +245,13 @@ function armHead(courier: Courier, dueAt = courier.queue[0]?.dueAt): void {
   }
 }
 
-function newWebhook(
-  kind: Webhook['kind'],
-  items: Partial<NotificationItem>[],
-  live: string,
-  afterMs: number
-): Webhook {
+function newWebhook(kind: Webhook['kind'], letter: Letter, afterMs: number): Webhook {
   const now = Date.now()
   return {
     id: randomUUID(),
     createdAt: new Date(now).toISOString(),
     kind,
-    eventCodes: items.map(({ eventCode = '' }) => eventCode),
-    body: envelope(items, live),
+    ...letter,
     status: 'waiting',
     dueAt: new Date(now + afterMs).toISOString(),
     attempts: []

@@ -2,7 +2,7 @@
 export type FaultSettings = {
   /** How often the fault strikes before it switches itself off; without it, always. */
   times?: number
-  /** Only calls whose `METHOD /path?query` contains this text. */
+  /** Only calls whose `METHOD /path?query` contains this text; with `$` last, ends with it. */
   path?: string
   /** Only notifications of this event code. */
   eventCode?: string
@@ -90,7 +90,7 @@ export function createFaults(): Faults {
       const switches: Record<string, FaultSettings | null> = table[group]
       const settings = switches[name] ?? null
       if (settings === null) return null
-      if (settings.path !== undefined && !where.includes(settings.path)) return null
+      if (settings.path !== undefined && !isAt(settings.path, where)) return null
       if (settings.eventCode !== undefined && settings.eventCode !== where) return null
       if (settings.times !== undefined) {
         settings.times -= 1
@@ -109,6 +109,10 @@ export function createFaults(): Faults {
       table = allOff()
     }
   }
+}
+
+function isAt(path: string, where: string): boolean {
+  return path.endsWith('$') ? where.endsWith(path.slice(0, -1)) : where.includes(path)
 }
 
 function allOff(): FaultTable {

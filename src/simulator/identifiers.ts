@@ -16,6 +16,15 @@ export function newSessionId(): string {
   return `CS${randomText(16)}`
 }
 
+export function newLinkId(): string {
+  return `PL${randomText(16)}`
+}
+
+/** Nobody but the shopper knows it: whoever has the address can answer. */
+export function newChallengeId(): string {
+  return randomText(32)
+}
+
 export function newStoredCardId(): string {
   return randomText(16)
 }
@@ -30,6 +39,11 @@ export function newAuthCode(): string {
  */
 export function newSessionResult(): string {
   return `${randomText(8)}!H4sI+/${randomBytes(40).toString('base64')}`
+}
+
+/** The proof that a shopper came back from a challenge, with signs that must be percent-encoded. */
+export function newRedirectResult(): string {
+  return `X${randomText(7)}!H4sI+/${randomBytes(40).toString('base64')}`
 }
 
 /** Opaque data for the front end of an embedded session. */

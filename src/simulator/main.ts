@@ -21,6 +21,7 @@ function readOptions(env: NodeJS.ProcessEnv): SimulatorOptions {
     return value
   }
   const { SIMULATOR_WEBHOOK_USER: user, SIMULATOR_WEBHOOK_PASSWORD: password } = env
+  const { SIMULATOR_TOKEN_HMAC_KEY: tokenHmacKey } = env
   return {
     port: Number(needed('SIMULATOR_PORT')),
     dir: needed('SIMULATOR_DIR'),
@@ -28,6 +29,8 @@ function readOptions(env: NodeJS.ProcessEnv): SimulatorOptions {
     merchantAccount: needed('SIMULATOR_MERCHANT_ACCOUNT'),
     hmacKey: needed('SIMULATOR_HMAC_KEY'),
     webhookUrl: needed('SIMULATOR_WEBHOOK_URL'),
+    multiplePartialCaptures: env.SIMULATOR_MULTIPLE_PARTIAL_CAPTURES === 'true',
+    ...(tokenHmacKey ? { tokenHmacKey } : {}),
     ...(user ? { webhookUser: user, webhookPassword: password ?? '' } : {})
   }
 }

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { adyenTime } from './clock.ts'
 import type { Amount } from './money.ts'
-import type { Attempt, Card, Payment, Session } from './state.ts'
+import type { Attempt, Card, Purchase, Session } from './state.ts'
 
 /** https://docs.adyen.com/development-resources/webhooks/webhook-types, standard webhooks. */
 export type NotificationItem = {
@@ -60,25 +60,24 @@ export function envelope(items: Partial<NotificationItem>[], live = 'false'): st
 
 /** The outcome of one attempt to pay. */
 export function authorisation(
-  session: Session,
+  purchase: Purchase,
   attempt: Attempt,
   success: boolean,
   withAdditionalData: boolean
 ): NotificationItem {
-  const { request } = session
   const { card } = attempt
   return {
     eventCode: 'AUTHORISATION',
     success: String(success),
     eventDate: adyenTime(new Date()),
-    merchantAccountCode: request.merchantAccount,
+    merchantAccountCode: purchase.merchantAccount,
     pspReference: attempt.pspReference,
-    merchantReference: request.reference,
-    amount: request.amount,
+    merchantReference: purchase.reference,
+    amount: purchase.amount,
     paymentMethod: card.brand,
     reason: success ? successReason(attempt) : attempt.reason || 'Refused',
     ...(success ? { operations: ['CANCEL', 'CAPTURE', 'REFUND'] } : {}),
-    additionalData: withAdditionalData ? cardData(session, attempt, success) : {}
+    additionalData: withAdditionalData ? aboutPayment(purchase, attempt, success) : {}
   }
 }
 
@@ -91,36 +90,56 @@ function expiryDate({ expiryMonth, expiryYear }: Card): string {
   return `${expiryMonth}/${expiryYear}`
 }
 
-/** What is switched on under Developers > Additional data; every value is a string. */
-function cardData(session: Session, attempt: Attempt, success: boolean): Record<string, string> {
-  const { request } = session
-  const { card } = attempt
-  const metadata = Object.entries(request.metadata ?? {}).map(([key, value]) => [
-    `metadata.${key}`,
-    value
-  ])
-  const holder = card.holderName === '' ? {} : { cardHolderName: card.holderName }
-  const shopper =
-    request.shopperReference === undefined ? {} : { shopperReference: request.shopperReference }
-  const raw =
-    attempt.refusalReasonRaw === null ? {} : { refusalReasonRaw: attempt.refusalReasonRaw }
+/** What both the webhook and the answer of POST /payments tell about a card. */
+export function cardData(card: Card): Record<string, string> {
   return {
     cardSummary: card.lastFour,
     expiryDate: expiryDate(card),
-    ...holder,
+    ...(card.holderName === '' ? {} : { cardHolderName: card.holderName }),
     fundingSource: 'CREDIT',
-    paymentMethodVariant: `${card.brand}standardcredit`,
-    checkoutSessionId: session.id,
-    ...shopper,
-    ...Object.fromEntries(metadata),
-    ...(success ? { authCode: attempt.authCode, ...tokenData(session, attempt) } : raw)
+    paymentMethodVariant: variantOf(card)
   }
 }
 
+export function variantOf({ brand }: Card): string {
+  return `${brand}standardcredit`
+}
+
+/** What is switched on under Developers > Additional data; every value is a string. */
+function aboutPayment(
+  purchase: Purchase,
+  attempt: Attempt,
+  success: boolean
+): Record<string, string> {
+  const metadata = Object.entries(purchase.metadata).map(([key, value]) => [
+    `metadata.${key}`,
+    value
+  ])
+  const { sessionId, linkId, shopperReference, recurringProcessingModel } = purchase
+  const optional = {
+    checkoutSessionId: sessionId,
+    paymentLinkId: linkId,
+    shopperReference,
+    recurringProcessingModel: shopperReference === null ? null : recurringProcessingModel,
+    refusalReasonRaw: success ? null : attempt.refusalReasonRaw
+  }
+  return {
+    ...cardData(attempt.card),
+    ...withoutNulls(optional),
+    ...Object.fromEntries(metadata),
+    ...(success ? { authCode: attempt.authCode, ...tokenData(purchase, attempt) } : {})
+  }
+}
+
+function withoutNulls(values: Record<string, string | null>): Record<string, string> {
+  const pairs = Object.entries(values).filter((pair): pair is [string, string] => pair[1] !== null)
+  return Object.fromEntries(pairs)
+}
+
 /** https://docs.adyen.com/online-payments/tokenization/create-tokens, and the older twins. */
-function tokenData(session: Session, attempt: Attempt): Record<string, string> {
+export function tokenData(purchase: Purchase, attempt: Attempt): Record<string, string> {
   const { storedCardId, tokenOperation } = attempt
-  const { shopperReference } = session.request
+  const { shopperReference } = purchase
   if (storedCardId === null || !shopperReference) return {}
   return {
     'tokenization.storedPaymentMethodId': storedCardId,
@@ -128,48 +147,6 @@ function tokenData(session: Session, attempt: Attempt): Record<string, string> {
     ...(tokenOperation === null ? {} : { 'tokenization.store.operationType': tokenOperation }),
     'recurring.recurringDetailReference': storedCardId,
     'recurring.shopperReference': shopperReference
-  }
-}
-
-type Modification = { pspReference: string; reference: string; merchantAccount: string }
-
-function aboutModification(
-  modification: Modification,
-  payment: Payment
-): Omit<NotificationItem, 'eventCode' | 'success'> {
-  return {
-    eventDate: adyenTime(new Date()),
-    merchantAccountCode: modification.merchantAccount,
-    pspReference: modification.pspReference,
-    originalReference: payment.id,
-    merchantReference: modification.reference,
-    amount: payment.amount,
-    paymentMethod: payment.brand
-  }
-}
-
-/** https://docs.adyen.com/online-payments/reversal/#cancel-or-refund-webhook */
-export function cancelOrRefund(
-  modification: Modification,
-  payment: Payment,
-  outcome: { action: 'cancel' | 'refund'; failure: string | null }
-): NotificationItem {
-  return {
-    ...aboutModification(modification, payment),
-    eventCode: 'CANCEL_OR_REFUND',
-    success: String(outcome.failure === null),
-    reason: outcome.failure ?? '',
-    additionalData: { 'modification.action': outcome.action }
-  }
-}
-
-/** The scheme rejected a refund that was accepted before; `success` says only that it happened. */
-export function refundFailed(modification: Modification, payment: Payment): NotificationItem {
-  return {
-    ...aboutModification(modification, payment),
-    eventCode: 'REFUND_FAILED',
-    success: 'true',
-    reason: 'Refund Failed'
   }
 }
 

@@ -1,15 +1,21 @@
+import {
+  announceRefusal,
+  announceSuccess,
+  attemptWith,
+  isAccepted,
+  recordPayment
+} from './authorise.ts'
 import { type CardEntry, type CardFault, cvcFault, readCard } from './cards.ts'
+import { openChallenge } from './challenges.ts'
+import { isLink, isRegistration, keep, offeredCards, purchaseOf, statusOf } from './checkouts.ts'
 import type { Context } from './context.ts'
-import { send } from './delivery.ts'
-import { newAuthCode, newPspReference, newStoredCardId } from './identifiers.ts'
-import { authorisation, signed } from './notifications.ts'
-import { endSession, statusOf } from './sessions.ts'
-import type { Attempt, Card, Session, StoredCard } from './state.ts'
-import { outcomeFor, refundFails } from './test-data.ts'
+import { endSession } from './sessions.ts'
+import type { Attempt, Card, Challenge, Checkout, StoredCard } from './state.ts'
+import { storeCard } from './stored-cards.ts'
+import type { Outcome } from './test-data.ts'
 
 /** After so many refusals a session is `refused`; Adyen's own number is not public. */
 const MOST_REFUSALS = 5
-const HOUR = 3_600_000
 
 export type PayForm = CardEntry & {
   /** The id of a registered card; null for a new card. */
@@ -21,37 +27,54 @@ export type PayForm = CardEntry & {
 export type PayOutcome =
   /** Nothing was attempted. */
   | { outcome: 'invalid'; faults: CardFault[] }
+  /** The issuer asks first; what comes of it is up to `settle`. */
+  | { outcome: 'challenge'; challenge: Challenge }
   /** The shopper may try again. */
   | { outcome: 'refused'; attempt: Attempt }
-  /** Nothing more can be paid: see the session's status. */
+  /** Paid, or no longer to be paid: see the status. */
   | { outcome: 'ended' }
 
-/** One press of the pay button. A session that has ended is not paid again. */
-export function pay(context: Context, session: Session, form: PayForm): PayOutcome {
-  if (statusOf(session) !== 'active') return { outcome: 'ended' }
-  const stored = storedCardsOf(context, session).find(({ id }) => id === form.storedCardId)
+/** What a shopper chose, along with a card that is good. */
+type Choice = { card: Card; storedCardId: string | null; consents: boolean }
+
+/** One press of the pay button. What has ended is not paid again. */
+export function pay(context: Context, checkout: Checkout, form: PayForm): PayOutcome {
+  if (statusOf(checkout) !== 'active') return { outcome: 'ended' }
+  const stored = offeredCards(context, checkout).find(({ id }) => id === form.storedCardId)
   const { card, faults } = stored === undefined ? readCard(form, new Date()) : useCard(stored, form)
   if (card === undefined) return { outcome: 'invalid', faults }
 
-  const attempt = attemptWith(card)
-  session.attempts.push(attempt)
-  if (attempt.resultCode === 'Authorised') register(context, session, attempt, stored, form)
-  if (attempt.resultCode === 'Authorised' || attempt.resultCode === 'Received') {
-    accept(context, session, attempt)
-    return { outcome: 'ended' }
-  }
-  announce(context, session, attempt, false)
-  const refusals = session.attempts.length
-  if (refusals >= MOST_REFUSALS) endSession(context, session, 'refused')
-  else context.state.sessions.put(session)
-  return session.status === 'refused' ? { outcome: 'ended' } : { outcome: 'refused', attempt }
+  const choice = { card, storedCardId: stored?.id ?? null, consents: form.consents }
+  if (!card.challenge) return settle(context, checkout, choice)
+  const challenge = openChallenge(context, {
+    card,
+    storedCardId: choice.storedCardId,
+    purchase: purchaseOf(checkout),
+    page: { checkoutId: checkout.id, consents: form.consents },
+    returnUrl: ''
+  })
+  return { outcome: 'challenge', challenge }
 }
 
-/** The cards that the session's shopper may pay with, oldest first. */
-export function storedCardsOf({ state }: Context, { request }: Session): StoredCard[] {
-  const { shopperReference } = request
-  if (shopperReference === undefined) return []
-  return state.storedCards.all().filter((stored) => stored.shopperReference === shopperReference)
+/** An attempt to pay, with the outcome that the holder's name asks for unless one is given. */
+export function settle(
+  context: Context,
+  checkout: Checkout,
+  choice: Choice,
+  outcome?: Outcome
+): PayOutcome {
+  if (statusOf(checkout) !== 'active') return { outcome: 'ended' }
+  const attempt = attemptWith(choice.card, outcome)
+  checkout.attempts.push(attempt)
+  if (isAccepted(attempt)) {
+    accept(context, checkout, attempt, choice)
+    return { outcome: 'ended' }
+  }
+  announceRefusal(context, purchaseOf(checkout), attempt)
+  const isLast = !isLink(checkout) && checkout.attempts.length >= MOST_REFUSALS
+  if (isLast) endSession(context, checkout, 'refused')
+  else keep(context, checkout)
+  return isLast ? { outcome: 'ended' } : { outcome: 'refused', attempt }
 }
 
 function useCard(
@@ -62,106 +85,36 @@ function useCard(
   return fault === null ? { card } : { faults: [fault] }
 }
 
-function attemptWith(card: Card): Attempt {
-  return {
-    pspReference: newPspReference(),
-    at: new Date().toISOString(),
-    ...outcomeFor(card.holderName),
-    authCode: newAuthCode(),
-    card,
-    storedCardId: null,
-    tokenOperation: null
-  }
-}
-
-function accept(context: Context, session: Session, attempt: Attempt): void {
+function accept(context: Context, checkout: Checkout, attempt: Attempt, choice: Choice): void {
+  const purchase = purchaseOf(checkout)
   const isAuthorised = attempt.resultCode === 'Authorised'
-  recordPayment(context, session, attempt)
-  endSession(context, session, isAuthorised ? 'completed' : 'paymentPending')
-  announceSuccess(context, session, attempt)
+  attempt.storedCardId = isAuthorised ? choice.storedCardId : null
+  if (isAuthorised && isToBeStored(checkout, choice)) storeCard(context, purchase, attempt)
+  recordPayment(context, purchase, attempt)
+  finish(context, checkout, isAuthorised ? 'completed' : 'paymentPending')
+  const second = announceSuccess(context, purchase, attempt)
+  if (second === null) return
+  checkout.attempts.push(second)
+  keep(context, checkout)
 }
 
-/** Makes the payment known to later modifications. */
-function recordPayment({ state }: Context, session: Session, attempt: Attempt): void {
-  const { request } = session
-  const isManual = request.additionalData?.manualCapture === 'true'
-  const delay = (request.captureDelayHours ?? 0) * HOUR
-  state.payments.put({
-    id: attempt.pspReference,
-    createdAt: attempt.at,
-    reference: request.reference,
-    amount: request.amount,
-    brand: attempt.card.brand,
-    capturedAt: isManual ? null : new Date(Date.parse(attempt.at) + delay).toISOString(),
-    refundFails: refundFails(attempt.card.holderName),
-    reversed: false
-  })
+/** A page for nothing but to save a card needs no tick: its button is the consent. */
+function isToBeStored(checkout: Checkout, { storedCardId, consents }: Choice): boolean {
+  const { storePaymentMethodMode: mode } = checkout.request
+  const agrees = consents || isRegistration(checkout)
+  return storedCardId === null && (mode === 'enabled' || (mode === 'askForConsent' && agrees))
 }
 
-/** Stores the card for the shopper where the session asks for it: a token, never the number. */
-function register(
+function finish(
   context: Context,
-  session: Session,
-  attempt: Attempt,
-  used: StoredCard | undefined,
-  { consents }: PayForm
+  checkout: Checkout,
+  status: 'completed' | 'paymentPending'
 ): void {
-  const { shopperReference, storePaymentMethodMode: mode } = session.request
-  const isWanted = mode === 'enabled' || (mode === 'askForConsent' && consents)
-  if (used !== undefined) attempt.storedCardId = used.id
-  if (used !== undefined || !isWanted || shopperReference === undefined) return
-
-  const same = storedCardsOf(context, session).find(({ card }) => isSameCard(card, attempt.card))
-  const id = same?.id ?? newStoredCardId()
-  attempt.storedCardId = id
-  attempt.tokenOperation = same === undefined ? 'created' : 'alreadyExisting'
-  const createdAt = same?.createdAt ?? attempt.at
-  context.state.storedCards.put({ id, createdAt, shopperReference, card: attempt.card })
-}
-
-function isSameCard(one: Card, other: Card): boolean {
-  return (
-    one.brand === other.brand &&
-    one.lastFour === other.lastFour &&
-    one.expiryMonth === other.expiryMonth &&
-    one.expiryYear === other.expiryYear
-  )
-}
-
-function announce(
-  context: Context,
-  session: Session,
-  attempt: Attempt,
-  success: boolean,
-  laterMs = 0
-): void {
-  const { courier, faults, hmacKey, additionalData } = context
-  const wait = faults.take('page', 'authorisationAfterMs')?.ms ?? courier.delayMs
-  const item = authorisation(session, attempt, success, additionalData)
-  send(courier, [signed(item, hmacKey)], { afterMs: wait + laterMs })
-}
-
-/** One AUTHORISATION true, unless a fault asks for a sequence that real shops have met. */
-function announceSuccess(context: Context, session: Session, attempt: Attempt): void {
-  const { faults } = context
-  const falseThenTrue = faults.take('page', 'falseThenTrue')
-  const trueThenFalse = faults.take('page', 'trueThenFalse')
-  const second = faults.take('page', 'secondSuccess')
-  if (falseThenTrue !== null) announce(context, session, attempt, false)
-  announce(context, session, attempt, true, pauseOf(falseThenTrue))
-  if (trueThenFalse !== null) {
-    announce(context, session, attempt, false, pauseOf(trueThenFalse))
+  if (isLink(checkout)) {
+    if (checkout.request.reusable !== true) checkout.status = status
+    checkout.updatedAt = new Date().toISOString()
+    keep(context, checkout)
+  } else {
+    endSession(context, checkout, status)
   }
-  if (second !== null) {
-    const again = { ...attemptWith(attempt.card), storedCardId: attempt.storedCardId }
-    session.attempts.push(again)
-    recordPayment(context, session, again)
-    context.state.sessions.put(session)
-    announce(context, session, again, true, pauseOf(second))
-  }
-}
-
-/** Long enough, by default, for the first of the two to arrive first. */
-function pauseOf(settings: { ms?: number } | null): number {
-  return settings === null ? 0 : (settings.ms ?? 100)
 }

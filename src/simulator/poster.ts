@@ -7,7 +7,11 @@ const ACCEPT_WITHIN_MS = 10_000
 /** What came of one POST; `status` is null when no answer came. */
 export type Posted = { at: string; ms: number; status: number | null; error?: string }
 
-export type Poster = { post: (body: string) => Promise<Posted>; close: () => void }
+type Headers = Record<string, string>
+export type Poster = {
+  post: (body: string, ownHeaders: Headers) => Promise<Posted>
+  close: () => void
+}
 
 /** Sends webhooks the way Adyen does: JSON, Basic auth when set, redirects not followed. */
 export function createPoster(url: string, credentials: string | null): Poster {
@@ -19,12 +23,12 @@ export function createPoster(url: string, credentials: string | null): Poster {
     ...(credentials === null ? {} : { authorization: `Basic ${toBase64(credentials)}` })
   }
 
-  function statusOf(body: string): Promise<number | null> {
+  function statusOf(body: string, ownHeaders: Headers): Promise<number | null> {
     return new Promise((resolve, reject) => {
       const options = {
         method: 'POST',
         agent,
-        headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+        headers: { ...headers, ...ownHeaders, 'content-length': Buffer.byteLength(body) },
         signal: AbortSignal.timeout(ACCEPT_WITHIN_MS)
       }
       const outgoing = request(url, options, (response) => {
@@ -38,11 +42,11 @@ export function createPoster(url: string, credentials: string | null): Poster {
   }
 
   return {
-    post: async (body) => {
+    post: async (body, ownHeaders) => {
       const start = Date.now()
       const at = new Date(start).toISOString()
       try {
-        const status = await statusOf(body)
+        const status = await statusOf(body, ownHeaders)
         return { at, ms: Date.now() - start, status }
       } catch (error) {
         return { at, ms: Date.now() - start, status: null, error: (error as Error).message }

@@ -1,5 +1,6 @@
-import type { Answer } from './adyen-error.ts'
-import { adyenError, notValid } from './adyen-error.ts'
+import { withParameters } from './addresses.ts'
+import { type Answer, adyenError, notValid } from './adyen-error.ts'
+import { statusOf } from './checkouts.ts'
 import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
 import { newSessionData, newSessionId, newSessionResult } from './identifiers.ts'
@@ -59,12 +60,6 @@ export function getSessionResult(context: Context, id: string, rawQuery: string)
   return { status: 200, body: { id, status, reference: session.request.reference, payments } }
 }
 
-/** The status now: an active session ends by itself. */
-export function statusOf(session: Session): SessionStatus {
-  const isOver = session.status === 'active' && Date.parse(session.expiresAt) <= Date.now()
-  return isOver ? 'expired' : session.status
-}
-
 /** Ends a session for good; the result is what the shopper takes back to the merchant. */
 export function endSession(context: Context, session: Session, status: SessionStatus): void {
   const { amount } = session.request
@@ -83,17 +78,9 @@ export function endSession(context: Context, session: Session, status: SessionSt
   context.state.sessions.put(session)
 }
 
-/**
- * Where the shopper goes in the end: the merchant's returnUrl, its own query untouched but for
- * signs that cannot stand in a header.
- */
+/** Where the shopper goes in the end: the merchant's returnUrl, its own query untouched. */
 export function returnAddress(context: Context, session: Session): string {
   if (session.result === null) endSession(context, session, statusOf(session))
-  const [address = '', ...fragment] = session.request.returnUrl.split('#')
-  const parameters = [
-    `sessionId=${session.id}`,
-    `sessionResult=${encodeURIComponent(session.result?.sessionResult ?? '')}`
-  ].join('&')
-  const query = `${address}${address.includes('?') ? '&' : '?'}${parameters}`
-  return [query, ...fragment].join('#').replace(/[^\x21-\x7e]/gu, encodeURIComponent)
+  const sessionResult = session.result?.sessionResult ?? ''
+  return withParameters(session.request.returnUrl, { sessionId: session.id, sessionResult })
 }

@@ -1,9 +1,11 @@
 import { fastify } from 'fastify'
+import { challengeRoutes } from './challenge.routes.ts'
 import { checkoutRoutes } from './checkout.routes.ts'
 import type { Context } from './context.ts'
 import { controlRoutes } from './control.routes.ts'
 import { ADYEN_RETRY_DELAYS_MS, createCourier, resume, stop } from './delivery.ts'
 import { createFaults } from './faults.ts'
+import { linkRoutes } from './link.routes.ts'
 import { pageRoutes } from './page.routes.ts'
 import { createPoster } from './poster.ts'
 import { openState } from './state.ts'
@@ -27,6 +29,10 @@ export type SimulatorOptions = {
   webhookDelayMs?: number
   /** Whether webhooks tell about the card. */
   additionalData?: boolean
+  /** 64 hex digits: the key of token webhooks; without it there are none. */
+  tokenHmacKey?: string
+  /** Whether a partial capture leaves the remainder to further ones; by default it is cancelled. */
+  multiplePartialCaptures?: boolean
 }
 
 export type Simulator = {
@@ -38,7 +44,10 @@ export type Simulator = {
 /** Starts a server that behaves like Adyen: Checkout API, card page and webhooks. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { apiKey, merchantAccount, hmacKey, host = '127.0.0.1', additionalData = true } = options
-  if (!/^[0-9a-fA-F]{64}$/.test(hmacKey)) throw new Error('The HMAC key must be 64 hex digits')
+  const { tokenHmacKey = null, multiplePartialCaptures = false } = options
+  for (const key of [hmacKey, tokenHmacKey ?? hmacKey]) {
+    if (!/^[0-9a-fA-F]{64}$/.test(key)) throw new Error('The HMAC key must be 64 hex digits')
+  }
 
   const state = openState(options.dir)
   const faults = createFaults()
@@ -55,6 +64,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     merchantAccount,
     hmacKey,
     additionalData,
+    tokenHmacKey,
+    multiplePartialCaptures,
     state,
     faults,
     courier,
@@ -65,6 +76,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const app = fastify({ forceCloseConnections: true })
   app.register(checkoutRoutes(context), { prefix: '/v72' })
   app.register(pageRoutes(context), { prefix: '/pay' })
+  app.register(linkRoutes(context), { prefix: '/link' })
+  app.register(challengeRoutes(context), { prefix: '/challenge' })
   app.register(controlRoutes(context), { prefix: '/_simulator' })
   context.origin = await app.listen({ port: options.port, host })
   // Only now: another simulator could hold the port, and then the journal is its own.

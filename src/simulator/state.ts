@@ -9,6 +9,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Brand } from './cards.ts'
+import type { LinkRequest } from './link-request.ts'
 import type { Amount } from './money.ts'
 import type { Posted } from './poster.ts'
 import type { SessionRequest } from './session-request.ts'
@@ -30,6 +31,8 @@ export type Card = {
   expiryMonth: string
   expiryYear: string
   holderName: string
+  /** The issuer asks for 3-D Secure. */
+  challenge: boolean
 }
 
 export type Attempt = {
@@ -38,6 +41,7 @@ export type Attempt = {
   resultCode: 'Authorised' | 'Cancelled' | 'Error' | 'Received' | 'Refused'
   /** Adyen's refusal text; empty for a payment that was not refused. */
   reason: string
+  refusalReasonCode: string | null
   refusalReasonRaw: string | null
   authCode: string
   card: Card
@@ -68,17 +72,93 @@ export type Session = {
   result: SessionResult | null
 }
 
-/** An authorised payment, under its pspReference. */
+/** https://docs.adyen.com/api-explorer/Checkout/72/get/paymentLinks/_linkId_ */
+export type LinkStatus = 'active' | 'completed' | 'expired' | 'paymentPending'
+
+export type Link = {
+  id: string
+  createdAt: string
+  updatedAt: string
+  expiresAt: string
+  request: LinkRequest
+  status: LinkStatus
+  attempts: Attempt[]
+}
+
+/** What a page lets a shopper pay. */
+export type Checkout = Session | Link
+
+/** What an attempt is to pay, however it was asked for. */
+export type Purchase = {
+  merchantAccount: string
+  reference: string
+  amount: Amount
+  isCapturedManually: boolean
+  captureDelayHours: number
+  metadata: Record<string, string>
+  shopperReference: string | null
+  recurringProcessingModel: string | null
+  sessionId: string | null
+  linkId: string | null
+}
+
+/** A question of the card's issuer to the shopper, before the card is authorised. */
+export type Challenge = {
+  id: string
+  createdAt: string
+  card: Card
+  storedCardId: string | null
+  purchase: Purchase
+  /** `authorised`: the answer was used, as a payment or a refusal. */
+  state: 'open' | 'passed' | 'failed' | 'authorised'
+  /** The page that asked, and whether the shopper wants the card kept; null for POST /payments. */
+  page: { checkoutId: string; consents: boolean } | null
+  /** Where the shopper of POST /payments goes with the redirectResult. */
+  returnUrl: string
+  redirectResult: string
+}
+
+/** An authorised payment, under its pspReference; its balance is in modification-books.ts. */
 export type Payment = {
   id: string
   createdAt: string
   reference: string
   amount: Amount
   brand: Brand
-  /** When it is captured without being asked to; null with manual capture. */
+  /** When it is captured without being asked to; null with manual capture, or when called off. */
   capturedAt: string | null
+  /** When the scheme rejects the automatic capture, and under which reference. */
+  captureFailedAt: string | null
+  captureFailedReference: string | null
+  captureFails: boolean
   refundFails: boolean
-  reversed: boolean
+  expiredAt: string | null
+  disputePspReference: string | null
+  /** Their pspReferences, oldest first. */
+  modifications: string[]
+  /** Only in a journal of before modifications were kept. */
+  reversed?: boolean
+}
+
+export type ModificationKind = 'cancel' | 'capture' | 'refund' | 'reversal' | 'technicalCancel'
+
+/** A request to change a payment, under a pspReference of its own, and what came of it. */
+export type Modification = {
+  id: string
+  createdAt: string
+  kind: ModificationKind
+  /** Null for a technical cancel that found no payment. */
+  paymentPspReference: string | null
+  /** The reference that came with the request. */
+  reference: string | null
+  amount: Amount
+  success: boolean
+  /** Why it did not succeed; empty if it did. */
+  reason: string
+  /** What a reversal turned out to be. */
+  action: 'cancel' | 'refund' | null
+  /** From then on it has failed after all, or the refund came back. */
+  failedAt: string | null
 }
 
 export type StoredCard = { id: string; createdAt: string; shopperReference: string; card: Card }
@@ -106,6 +186,8 @@ export type Webhook = {
   eventCodes: string[]
   /** The exact text that is sent. */
   body: string
+  /** Those of this webhook alone, such as a signature over the text. */
+  headers: Record<string, string>
   status: WebhookStatus
   dueAt: string
   attempts: Posted[]
@@ -113,7 +195,10 @@ export type Webhook = {
 
 type Records = {
   sessions: Session
+  links: Link
+  challenges: Challenge
   payments: Payment
+  modifications: Modification
   storedCards: StoredCard
   answers: StoredAnswer
   webhooks: Webhook
@@ -123,6 +208,7 @@ type Table<R> = {
   get: (id: string) => R | undefined
   /** Adds a record, or writes down that it has changed. */
   put: (record: R) => void
+  remove: (id: string) => void
   /** Oldest first. */
   all: () => R[]
 }
@@ -134,8 +220,25 @@ export type State = { [Name in keyof Records]: Table<Records[Name]> } & {
   close: () => void
 }
 
-const TABLES = ['sessions', 'payments', 'storedCards', 'answers', 'webhooks'] as const
+const TABLES = [
+  ...(['sessions', 'links', 'challenges', 'payments', 'modifications'] as const),
+  ...(['storedCards', 'answers', 'webhooks'] as const)
+]
 const KEPT_MS = 30 * 24 * 3_600_000
+
+/** What records of an older journal lack. */
+const DEFAULTS: Partial<Record<string, object>> = {
+  payments: {
+    captureFailedAt: null,
+    captureFailedReference: null,
+    captureFails: false,
+    refundFails: false,
+    expiredAt: null,
+    disputePspReference: null,
+    modifications: []
+  },
+  webhooks: { headers: {} }
+}
 
 /**
  * Everything that outlives a restart, in memory, and in a journal of one JSON line for each change
@@ -158,6 +261,10 @@ export function openState(dir: string | undefined): State {
         records.set(record.id, record)
         if (journal !== undefined) writeSync(journal, asLine(name, record))
       },
+      remove: (id) => {
+        records.delete(id)
+        if (journal !== undefined) writeSync(journal, `${JSON.stringify({ table: name, id })}\n`)
+      },
       all: () => [...records.values()]
     }
   }
@@ -166,7 +273,9 @@ export function openState(dir: string | undefined): State {
     if (file === undefined) return
     mkdirSync(dirname(file), { recursive: true })
     const lines = TABLES.flatMap((name) =>
-      [...(maps[name]?.values() ?? [])].filter(isWorthKeeping).map((record) => asLine(name, record))
+      [...(maps[name]?.values() ?? [])]
+        .filter((record) => isWorthKeeping(name, record))
+        .map((record) => asLine(name, record))
     )
     writeFileSync(`${file}.new`, lines.join(''), { mode: 0o600 })
     renameSync(`${file}.new`, file)
@@ -176,7 +285,10 @@ export function openState(dir: string | undefined): State {
 
   return {
     sessions: table('sessions'),
+    links: table('links'),
+    challenges: table('challenges'),
     payments: table('payments'),
+    modifications: table('modifications'),
     storedCards: table('storedCards'),
     answers: table('answers'),
     webhooks: table('webhooks'),
@@ -208,13 +320,17 @@ function readLines(file: string): string[] {
 /** A line that was cut short by the end of the process is passed over. */
 function load(maps: Record<string, Map<string, { id: string }>>, line: string): void {
   try {
-    const { table, record } = JSON.parse(line)
-    maps[table]?.set(record.id, record)
+    const { table, record, id } = JSON.parse(line)
+    if (record === undefined) maps[table]?.delete(id)
+    else maps[table]?.set(record.id, { ...structuredClone(DEFAULTS[table]), ...record })
   } catch {}
 }
 
-function isWorthKeeping(record: object): boolean {
-  const { createdAt, status } = record as { createdAt: string; status?: unknown }
+/** Stored cards are kept for good, links until they expire. */
+function isWorthKeeping(table: string, record: object): boolean {
+  const { createdAt, expiresAt, status } = record as Record<string, string | undefined>
   const isOver = ['delivered', 'sent', 'dropped', 'abandoned'].includes(String(status))
-  return !isOver && Date.parse(createdAt) > Date.now() - KEPT_MS
+  const isOpen = Date.parse(expiresAt ?? '') > Date.now()
+  const isRecent = Date.parse(createdAt ?? '') > Date.now() - KEPT_MS
+  return !isOver && (isRecent || isOpen || table === 'storedCards')
 }

@@ -7,7 +7,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import t, { type Test } from 'tap'
 import { type AdyenOptions, createAdyenProvider } from '../../src/adyen/adyen.provider.ts'
-import type { HostedPageRequest, Provider } from '../../src/provider.ts'
+import type { HostedPageRequest, ModificationRequest, Provider } from '../../src/provider.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
 
 const merchantAccount = 'TestMerchant'
@@ -32,9 +32,18 @@ function newRequest(changes: Partial<HostedPageRequest> = {}): HostedPageRequest
     saveCard: 'never',
     customer: null,
     metadata: null,
+    byPhone: false,
     ...changes
   }
 }
+
+/** A request to send the money of an authorisation back. */
+const reversalOf = (authorisation: string, key = 'rev_1.reversal.1'): ModificationRequest => ({
+  key,
+  kind: 'reversal',
+  reference: 'rev_1',
+  authorisation
+})
 
 function newProvider(t: Test, checkoutUrl: string, options: Partial<AdyenOptions> = {}) {
   const provider = createAdyenProvider({
@@ -223,8 +232,7 @@ for (const [name, api, page, reversal] of faults) {
     const { pspReference } = await control('POST', `/sessions/${session}/pay`, {})
     await setFaults(api)
     t.match(await provider.createHostedPage(newRequest()), page)
-    const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation: pspReference }
-    t.match(await provider.reverse(request), reversal)
+    t.match(await provider.modify(reversalOf(pspReference)), reversal)
   })
 }
 
@@ -269,26 +277,47 @@ t.test('an answer without what makes a page leaves the outcome unknown', async (
   t.match(await empty.createHostedPage(request), sameKey, 'without content')
 })
 
-t.test('a reversal is asked for by the authorisation, under its key', async (t) => {
+t.test('what is asked about a payment goes to its own place, under its key', async (t) => {
   const { provider, control, lastRequest } = await startPair(t)
-  const { session } = await openPage(provider, newRequest())
+  const { session } = await openPage(provider, newRequest({ capture: 'manual' }))
   const { pspReference: authorisation } = await control('POST', `/sessions/${session}/pay`, {})
-  const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation }
-  const answer = await provider.reverse(request)
-  t.match(answer, { outcome: 'done', value: { reference: String } })
-  const { path, body, headers } = await lastRequest()
-  t.equal(path, `/v72/payments/${authorisation}/reversals`)
-  t.same(body, { merchantAccount, reference: 'rev_1' })
-  t.equal(headers['idempotency-key'], request.key)
-  t.same(await provider.reverse(request), answer, 'the same key, the same answer')
-  t.match(
-    await provider.reverse({ ...request, key: 'rev_2.reversal.1', authorisation: 'NONE' }),
-    rejected
-  )
+  const amount = { currency: 'GBP', value: 100 }
+  const key = { key: 'x_1.operation.1', reference: 'x_1' }
+  const paymentId = 'pay_0000000000000099'
+  const asked: Array<[ModificationRequest, string, object]> = [
+    [{ ...key, kind: 'capture', authorisation, amount }, 'captures', { amount }],
+    [{ ...key, kind: 'refund', authorisation, amount }, 'refunds', { amount }],
+    [{ ...key, kind: 'reversal', authorisation }, 'reversals', {}],
+    [{ ...key, kind: 'cancellation', authorisation }, 'cancels', {}],
+    [
+      { ...key, kind: 'cancellation', authorisation: null, paymentId },
+      '',
+      { paymentReference: paymentId }
+    ]
+  ]
+  for (const [place, [base, name, more]] of asked.entries()) {
+    const request = { ...base, key: `x_1.operation.${place}` }
+    const answer = await provider.modify(request)
+    t.match(answer, { outcome: 'done', value: { reference: String } }, request.kind)
+    const { path, body, headers } = await lastRequest()
+    t.equal(path, name === '' ? '/v72/cancels' : `/v72/payments/${authorisation}/${name}`)
+    t.same(body, { merchantAccount, reference: 'x_1', ...more })
+    t.equal(headers['idempotency-key'], request.key)
+    t.same(await provider.modify(request), answer, 'the same key, the same answer')
+  }
+  t.match(await provider.modify(reversalOf('NONE', 'rev_2.reversal.1')), rejected)
+})
+
+t.test('an amount is sent in Adyen’s minor units', async (t) => {
+  const { provider, lastRequest } = await startPair(t)
+  const amount = { currency: 'ISK', value: 100 }
+  for (const kind of ['capture', 'refund'] as const) {
+    await provider.modify({ key: kind, kind, reference: 'x', authorisation: 'NONE', amount })
+    t.same((await lastRequest()).body.amount, { currency: 'ISK', value: 10_000 })
+  }
 })
 
 t.test('a reversal without a reference in the answer is unknown', async (t) => {
-  const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation: 'PSP' }
   for (const [status, body] of [
     [201, {}],
     [201, { status: 'received' }],
@@ -296,7 +325,7 @@ t.test('a reversal without a reference in the answer is unknown', async (t) => {
     [204, undefined]
   ] as const) {
     const provider = await startStub(t, () => [status, body])
-    t.match(await provider.reverse(request), sameKey, JSON.stringify(body))
+    t.match(await provider.modify(reversalOf('PSP')), sameKey, JSON.stringify(body))
   }
 })
 
@@ -306,7 +335,7 @@ t.test('what stands in a reference can not lead to another call', async (t) => {
     urls.push(url)
     return [201, { pspReference: 'MOD' }]
   })
-  await provider.reverse({ key: 'k', reversalId: 'rev_1', authorisation: 'A/../B?c#d' })
+  await provider.modify(reversalOf('A/../B?c#d'))
   t.same(urls, ['/v72/payments/A%2F..%2FB%3Fc%23d/reversals'])
 })
 
@@ -475,7 +504,7 @@ t.test('every call is told: its name, how it went, and its time', async (t) => {
   await provider.createHostedPage(newRequest())
   await setFaults({ status4xx: { times: 1 } })
   await provider.createHostedPage(newRequest())
-  await provider.reverse({ key: 'k', reversalId: 'rev_1', authorisation: 'NONE' })
+  await provider.modify(reversalOf('NONE'))
   await provider.findPageResult('CS1', 'forged', 'pay_1', 2_000)
   t.same(
     calls.map(({ operation, outcome }) => [operation, outcome]),
@@ -541,10 +570,23 @@ t.test(
 
     const [{ id }] = await control('GET', '/sessions')
     const { pspReference } = await control('POST', `/sessions/${id}/pay`, {})
-    const request = { key: 'rev_1.reversal.1', reversalId: 'rev_1', authorisation: pspReference }
-    t.match(await provider.reverse(request), { outcome: 'done' })
-    const reversal = validatorOf('PaymentReversalRequest')
-    const { body } = await lastRequest()
-    t.ok(reversal(body), ajv.errorsText(reversal.errors))
+    const about = { key: 'k', reference: 'x_1', authorisation: pspReference } as const
+    const amount = { currency: 'GBP', value: 100 }
+    const modifications: Array<[string, ModificationRequest]> = [
+      ['PaymentReversalRequest', { ...about, kind: 'reversal' }],
+      ['PaymentCaptureRequest', { ...about, kind: 'capture', amount }],
+      ['PaymentRefundRequest', { ...about, kind: 'refund', amount }],
+      ['PaymentCancelRequest', { ...about, kind: 'cancellation' }],
+      [
+        'StandalonePaymentCancelRequest',
+        { ...about, kind: 'cancellation', authorisation: null, paymentId: 'pay_1' }
+      ]
+    ]
+    for (const [name, request] of modifications) {
+      t.match(await provider.modify({ ...request, key: name }), { outcome: 'done' })
+      const isValid = validatorOf(name)
+      const { body } = await lastRequest()
+      t.ok(isValid(body), `${name}: ${ajv.errorsText(isValid.errors)}`)
+    }
   }
 )

@@ -93,3 +93,36 @@ t.test('a card that will never work is not to be tried again', async (t) => {
 t.test('every code is of the closed list', async (t) => {
   t.ok(Object.keys(reasons).every((reason) => failureCodes.includes(toFailure(reason).code)))
 })
+
+t.test(
+  'the code of a reason counts more than its text, which may be in any language',
+  async (t) => {
+    const codes: Record<string, FailureCode> = {
+      2: 'card_declined',
+      4: 'provider_error',
+      5: 'card_blocked',
+      6: 'card_expired',
+      8: 'card_invalid',
+      9: 'issuer_unavailable',
+      11: 'authentication_failed',
+      12: 'insufficient_funds',
+      15: 'cancelled_by_customer',
+      20: 'fraud_suspected',
+      23: 'not_permitted',
+      28: 'insufficient_funds',
+      38: 'authentication_required',
+      46: 'card_blocked',
+      50: 'not_permitted'
+    }
+    for (const [refusalReasonCode, code] of Object.entries(codes)) {
+      t.equal(toFailure('Geweigerd', refusalReasonCode).code, code, refusalReasonCode)
+    }
+    t.equal(toFailure('Not enough balance', '99').code, 'insufficient_funds', 'else the text')
+    t.equal(toFailure('Not enough balance', 'null').code, 'insufficient_funds')
+    t.same(toFailure(undefined, '13'), {
+      code: 'card_declined',
+      message: 'Refused',
+      retryable: true
+    })
+  }
+)

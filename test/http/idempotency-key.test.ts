@@ -3,7 +3,7 @@ import t from 'tap'
 import { newAccountId, paymentBody, testService } from '../service.ts'
 
 t.test('the Idempotency-Key', async (t) => {
-  const { call, db } = await testService(t)
+  const { call, db } = await testService(t, { duplicateWindowS: 0 })
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const body = paymentBody(accountId)

@@ -5,7 +5,7 @@ import { newAccountId, testService } from '../service.ts'
 type Row = { id: string; status: string; reference: string | null }
 
 t.test('lists', async (t) => {
-  const service = await testService(t)
+  const service = await testService(t, { duplicateWindowS: 0 })
   const { call, createPayment, db } = service
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
@@ -101,16 +101,15 @@ t.test('lists', async (t) => {
       encode(['x'.repeat(81)]),
       'x'.repeat(300)
     ]
-    const lists = [
-      'payments',
-      `payments/${made[0]}/events`,
-      `accounts/${accountId}/charges`,
-      `accounts/${accountId}/entries`,
-      'notifications'
-    ]
+    const { body: document } = await call('GET', '/openapi.json', { key: null })
+    type Operation = { parameters?: Array<{ name: string }> }
+    const lists = Object.entries(document.paths as Record<string, { get?: Operation }>)
+      .filter(([, { get }]) => get?.parameters?.some(({ name }) => name === 'cursor'))
+      .map(([path]) => path.replace('{accountId}', accountId).replace('{id}', made[0] as string))
+    t.ok(lists.length >= 9, lists.join(' '))
     for (const list of lists) {
       for (const cursor of cursors) {
-        const answer = await call('GET', `/v1/${list}?cursor=${cursor}`)
+        const answer = await call('GET', `${list}?cursor=${cursor}`)
         t.equal(answer.status, 400, `${list} ${cursor.slice(0, 20)}`)
         t.equal(answer.body.errors[0].pointer, '/cursor')
       }
@@ -236,5 +235,52 @@ t.test('lists', async (t) => {
       pages.flat().map((event) => (event as unknown as { sequence: number }).sequence),
       [1, 2, 3]
     )
+  })
+
+  t.test('every other list has pages and links as well', async (t) => {
+    const id = newAccountId()
+    await call('PUT', `/v1/accounts/${id}`, { body: { currency: 'GBP' } })
+    const recorded = await call('POST', '/v1/recorded-payments', {
+      body: {
+        accountId: id,
+        amount: { currency: 'GBP', value: 300 },
+        channel: 'ivr',
+        outcome: 'captured',
+        processor: { name: 'ivr-platform', reference: 'A1' },
+        takenAt: '2026-01-01T00:00:00Z'
+      }
+    })
+    const amount = { currency: 'GBP', value: 100 }
+    for (const reference of ['A', 'B', 'C']) {
+      const pushed = [
+        await call('POST', `/v1/accounts/${id}/charges`, {
+          body: { amount, reference, dueAt: '2026-01-01T00:00:00Z' }
+        }),
+        await call('POST', `/v1/accounts/${id}/adjustments`, {
+          body: { amount, reference, direction: 'debit', reason: 'x' }
+        }),
+        await call('POST', `/v1/payments/${recorded.body.id}/refunds`, {
+          body: { amount, processor: { name: 'ivr-platform', reference } },
+          idempotencyKey: crypto.randomUUID()
+        })
+      ]
+      t.same(
+        pushed.map(({ status }) => status),
+        [201, 201, 202]
+      )
+    }
+    for (const path of [
+      `/v1/accounts/${id}/charges`,
+      `/v1/accounts/${id}/adjustments`,
+      `/v1/accounts/${id}/entries`,
+      `/v1/payments/${recorded.body.id}/refunds`
+    ]) {
+      const { body } = await call('GET', `${path}?limit=100`)
+      t.ok(body.data.length >= 3, path)
+      for (const limit of [1, 2]) {
+        const pages = await follow(`${path}?limit=${limit}`)
+        t.same(pages.flat(), body.data, `${path} by ${limit}`)
+      }
+    }
   })
 })

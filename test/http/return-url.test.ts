@@ -128,7 +128,12 @@ t.test('http to loopback is for the sandbox, for every client', async (t) => {
 })
 
 t.test('over HTTP, in production', async (t) => {
-  const { call, addClient, control, url: publicUrl } = await testService(t, { sandbox: false })
+  const {
+    call,
+    addClient,
+    control,
+    url: publicUrl
+  } = await testService(t, { sandbox: false, duplicateWindowS: 0 })
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const key = await addClient({ returnOrigins: client.returnOrigins as string[] })
@@ -170,7 +175,7 @@ t.test('over HTTP, in production', async (t) => {
 })
 
 t.test("one client's origin is not another's", async (t) => {
-  const { call, addClient } = await testService(t, { sandbox: false })
+  const { call, addClient } = await testService(t, { sandbox: false, duplicateWindowS: 0 })
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const key = await addClient({ returnOrigins: ['https://other.example'] })

@@ -3,7 +3,9 @@ import t from 'tap'
 import { type Answer, newAccountId, paymentBody, testService } from '../service.ts'
 
 t.test('a third party sees what it created itself, and nothing else', async (t) => {
-  const { call, db, addClient, createPayment, pay, until } = await testService(t)
+  const { call, db, addClient, createPayment, pay, until } = await testService(t, {
+    duplicateWindowS: 0
+  })
   const third = { scopes: ['payments:read', 'payments:write', 'accounts:read'], thirdParty: true }
   const keyA = await addClient(third as never)
   const keyB = await addClient(third as never)

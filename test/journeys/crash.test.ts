@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { startSimulator } from '../../src/simulator/simulator.ts'
 import { testDatabase } from '../database.ts'
 import { productionEnv, startProcess } from '../process.ts'
+import { registerCard } from '../registered-card.ts'
 import {
   addClient,
   adyenApiKey,
@@ -30,7 +31,8 @@ async function setUp(t: Test) {
   const start = () =>
     startProcess(t, url, {
       ...productionEnv(url, databaseUrl, simulator.url),
-      ADYEN_TIMEOUT_MS: '2000'
+      ADYEN_TIMEOUT_MS: '2000',
+      DUPLICATE_WINDOW_S: '0'
     })
   const key = await addClient(db, { returnOrigins: ['https://selfcare.example'] })
   const tools = toolsOf(url, simulator.url, db, key)
@@ -130,6 +132,60 @@ t.test(
     t.equal((await sessionsAt(control)).length, 1)
   }
 )
+
+t.test('SIGKILL while a card is charged: it is charged once, whoever asks again', async (t) => {
+  for (const retries of [true, false]) {
+    const { control, call, running, start, db, accountId, ...tools } = await setUp(t)
+    const registeredCardId = await registerCard({ call, control, ...tools }, accountId)
+    const charge = () =>
+      call('POST', '/v1/payments', {
+        body: {
+          accountId,
+          amount: { currency: 'GBP', value: 700 },
+          channel: 'ivr',
+          method: 'registeredCard',
+          registeredCardId
+        },
+        idempotencyKey: 'key-charge'
+      })
+    const charges = async () => {
+      const { body } = await control('GET', '/_simulator/payments')
+      return body.filter((one: { amount: { value: number } }) => one.amount.value === 700)
+    }
+    await control('PUT', '/_simulator/faults', {
+      api: { hangAfterWork: { ms: 5_000, times: 1 } },
+      webhooks: { drop: { times: 1 } }
+    })
+    const lost = charge().catch(() => 'lost')
+    while ((await charges()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    await running.kill()
+    t.equal(await lost, 'lost')
+
+    await start()
+    const find = () =>
+      db
+        .selectFrom('payment')
+        .select(['id', 'status'])
+        .where('idempotency_key', '=', 'key-charge')
+        .executeTakeFirstOrThrow()
+    if (retries) {
+      let answer = await charge()
+      while (answer.status === 409) {
+        await new Promise((resolve) => setTimeout(resolve, 200))
+        answer = await charge()
+      }
+      t.match(answer, { status: 201, body: { id: (await find()).id } })
+    }
+    while ((await find()).status !== 'captured')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    const answer = await charge()
+    t.equal(answer.status, 201)
+    t.equal(answer.headers.get('idempotent-replayed'), 'true')
+    t.equal((await charges()).length, 1)
+    const { body } = await call('GET', `/v1/accounts/${accountId}`)
+    t.equal(body.balance.credit.value, 2500 + 700)
+  }
+})
 
 t.test('what was acknowledged before SIGKILL is applied after it', async (t) => {
   const { call, control, create, running, start, pay, until, db, accountId } = await setUp(t)

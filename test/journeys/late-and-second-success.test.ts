@@ -86,8 +86,11 @@ t.test('late and second successes', async (t) => {
 
   t.test('a success after the caller cancelled is sent back', async (t) => {
     const { id, accountId } = await createPayment()
-    await sql`update payment set status = 'cancelled', cancelled_by = 'client', finished_at = now(),
-      due_at = null where id = ${id}`.execute(db)
+    const cancelled = await call('POST', `/v1/payments/${id}/cancellation`, {
+      body: { reason: 'called back' },
+      idempotencyKey: crypto.randomUUID()
+    })
+    t.match(cancelled, { status: 202, body: { status: 'succeeded' } })
     await pay(id)
     await untilEvent(service, id, 'reversal.succeeded')
     const { body } = await call('GET', `/v1/payments/${id}`)

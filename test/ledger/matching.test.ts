@@ -1,17 +1,35 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { isCustomerCredit, type PostingKind, postings } from '../../src/ledger/ledger.ts'
-import { match, type OpenCharge, type OpenCredit } from '../../src/ledger/matching.ts'
+import {
+  isCustomerCredit,
+  isCustomerDebit,
+  type NamedAllocation,
+  type PostingKind,
+  postings
+} from '../../src/ledger/ledger.ts'
+import {
+  type Allocation,
+  match,
+  matchNamed,
+  type OpenCredit,
+  type Owed
+} from '../../src/ledger/matching.ts'
 
-function charge(id: string, openAmount: number, due = 1, inQuery = false): OpenCharge {
-  return { id, openAmount, dueAt: new Date(Date.UTC(2026, 0, due)), inQuery }
+function charge(id: string, openAmount: number, due = 1, inQuery = false): Owed {
+  return { kind: 'charge', id, openAmount, dueAt: new Date(Date.UTC(2026, 0, due)), inQuery }
+}
+function debit(id: string, openAmount: number): Owed {
+  return { kind: 'debit', id, openAmount, dueAt: null, inQuery: false }
+}
+function credit(openAmount: number, transferId = 'txn'): OpenCredit {
+  return { transferId, paymentId: null, openAmount }
 }
 
-const credit = (openAmount: number, transferId = 'txn'): OpenCredit => ({ transferId, openAmount })
+const toText = ({ id, amount }: Allocation) => `${id}: ${amount}`
 
-/** Which charges one credit pays, as `id: amount`. */
-function paid(amount: number, charges: OpenCharge[]): string[] {
-  return match([credit(amount)], charges).map((one) => `${one.chargeId}: ${one.amount}`)
+/** What one credit pays, as `id: amount`. */
+function paid(amount: number, owed: Owed[]): string[] {
+  return match([credit(amount)], owed).map(toText)
 }
 
 t.test('the charge of exactly that amount is paid, though another is older', async (t) => {
@@ -35,9 +53,9 @@ t.test('without an exact amount the oldest is paid first, the last in part', asy
 t.test('a charge that is paid in part already is exact by what is open of it', async (t) => {
   const credits = [credit(600, 'first'), credit(200, 'second')]
   t.same(match(credits, [charge('a', 500, 1), charge('b', 300, 2), charge('c', 100, 3)]), [
-    { transferId: 'first', chargeId: 'a', amount: 500 },
-    { transferId: 'first', chargeId: 'b', amount: 100 },
-    { transferId: 'second', chargeId: 'b', amount: 200 }
+    { transferId: 'first', kind: 'charge', id: 'a', amount: 500 },
+    { transferId: 'first', kind: 'charge', id: 'b', amount: 100 },
+    { transferId: 'second', kind: 'charge', id: 'b', amount: 200 }
   ])
 })
 
@@ -55,11 +73,53 @@ t.test('a paid charge takes nothing', async (t) => {
   t.same(paid(500, [charge('a', 0, 1), charge('b', 800, 2)]), ['b: 500'])
 })
 
+t.test('an open debit is older than every charge, and exact like one', async (t) => {
+  const owed = [charge('a', 400, -9_999_999), debit('y', 200), debit('x', 300)]
+  t.same(paid(600, owed), ['x: 300', 'y: 200', 'a: 100'])
+  t.same(paid(400, owed), ['a: 400'], 'the exact amount goes before age')
+  t.same(paid(200, owed), ['y: 200'])
+  t.same(paid(300, [charge('a', 300), debit('x', 300)]), ['x: 300'])
+})
+
+const named: ReadonlyArray<
+  readonly [what: string, amount: number, named: NamedAllocation[], paid: string[]]
+> = [
+  ['in the order of their names', 900, [of('c', 9_999), of('a', 9_999)], ['c: 300', 'a: 400']],
+  ['up to the amount named', 900, [of('a', 150), of('b', 50)], ['a: 150', 'b: 50']],
+  ['up to what is left', 500, [of('a', 400), of('b', 400)], ['a: 400', 'b: 100']],
+  [
+    'up to what is open, though named twice',
+    900,
+    [of('a', 300), of('a', 300)],
+    ['a: 300', 'a: 100']
+  ],
+  ['even in query', 900, [of('q', 600)], ['q: 600']],
+  ["not another account's", 900, [of('other', 100), of('a', 100)], ['a: 100']],
+  ['not a debit, whatever its id', 900, [of('d', 100)], []],
+  ['none where none is named', 900, [], []]
+]
+
+function of(chargeId: string, amount: number): NamedAllocation {
+  return { chargeId, amount }
+}
+
+for (const [what, amount, names, expected] of named) {
+  t.test(`named charges are paid ${what}`, async (t) => {
+    const owed = [
+      ...[charge('a', 400), charge('b', 500), charge('c', 300), charge('q', 600, 1, true)],
+      debit('d', 100)
+    ]
+    const before = structuredClone(owed)
+    t.same(matchNamed(credit(amount), names, owed).map(toText), expected)
+    t.same(owed, before, 'what is given is not changed')
+  })
+}
+
 t.test('credits are spent in the order given', async (t) => {
   const credits = [credit(300, 'old'), credit(300, 'new')]
   t.same(match(credits, [charge('a', 500)]), [
-    { transferId: 'old', chargeId: 'a', amount: 300 },
-    { transferId: 'new', chargeId: 'a', amount: 200 }
+    { transferId: 'old', kind: 'charge', id: 'a', amount: 300 },
+    { transferId: 'new', kind: 'charge', id: 'a', amount: 200 }
   ])
 })
 
@@ -72,9 +132,10 @@ t.test('what is given is not changed', async (t) => {
 
 const charges = fc.uniqueArray(
   fc.record({
+    kind: fc.constant('charge' as const),
     id: fc.integer({ min: 0, max: 50 }).map(String),
     openAmount: fc.integer({ min: 0, max: 9 }),
-    dueAt: fc.integer({ min: 1, max: 4 }).map((day) => new Date(Date.UTC(2026, 0, day))),
+    dueAt: fc.option(fc.integer({ min: 1, max: 4 }).map((day) => new Date(Date.UTC(2026, 0, day)))),
     inQuery: fc.boolean()
   }),
   { selector: ({ id }) => id, maxLength: 8 }
@@ -94,7 +155,7 @@ t.test('as much is matched as can be, and never more than is open', async (t) =>
       const payable = charges.filter(({ inQuery }) => !inQuery)
       if (!matches.every(({ amount }) => amount > 0)) throw new Error('a match of nothing')
       for (const { id, openAmount, inQuery } of charges) {
-        const got = of(({ chargeId }) => chargeId === id)
+        const got = of((one) => one.id === id)
         if (got > (inQuery ? 0 : openAmount)) throw new Error(`charge ${id} got ${got}`)
       }
       for (const { transferId, openAmount } of credits) {
@@ -129,11 +190,33 @@ t.test('the order in which charges are given does not matter', async (t) => {
   t.pass('500 times')
 })
 
-t.test('a posting has two different sides, and only money kept is credited', async (t) => {
-  const kinds = Object.keys(postings) as PostingKind[]
-  t.ok(kinds.every((kind) => postings[kind].debit !== (postings[kind].credit as string)))
-  t.same(kinds.filter(isCustomerCredit), ['payment'])
-  t.same(postings.reversal, { debit: 'clearing', credit: 'provider' }, 'undoes what was held')
-  t.same(postings.held, { debit: 'provider', credit: 'clearing' })
-  t.same(postings.reversalFailed, postings.held, 'undoes the reversal')
-})
+t.test(
+  'a posting has two sides, and is a credit, a debit or neither to the customer',
+  async (t) => {
+    const kinds = Object.keys(postings) as PostingKind[]
+    t.ok(kinds.every((kind) => postings[kind].debit !== (postings[kind].credit as string)))
+    t.same(kinds.filter(isCustomerCredit), [
+      ...['adjustmentCredit', 'payment', 'refundFailed', 'chargebackReversed', 'recordedPayment']
+    ])
+    t.same(kinds.filter(isCustomerDebit), [
+      ...['adjustmentDebit', 'captureFailed', 'refund', 'chargeback', 'recordedRefund']
+    ])
+    const undone: ReadonlyArray<readonly [PostingKind, PostingKind]> = [
+      ['payment', 'captureFailed'],
+      ['payment', 'refund'],
+      ['refund', 'refundFailed'],
+      ['payment', 'chargeback'],
+      ['chargeback', 'chargebackReversed'],
+      ['adjustmentCredit', 'adjustmentDebit'],
+      ['recordedPayment', 'recordedRefund'],
+      ['held', 'reversal'],
+      ['reversal', 'reversalFailed']
+    ]
+    for (const [one, other] of undone) {
+      const { debit, credit } = postings[one]
+      t.same(postings[other], { debit: credit, credit: debit }, `${other} undoes ${one}`)
+    }
+    t.same(postings.payment, { debit: 'provider', credit: 'customer' })
+    t.same(postings.held, { debit: 'provider', credit: 'clearing' })
+  }
+)

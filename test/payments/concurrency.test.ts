@@ -3,7 +3,7 @@ import t from 'tap'
 import { newAccountId, paymentBody, testService } from '../service.ts'
 
 t.test('16 identical creates at once make one payment and one session, and no 5xx', async (t) => {
-  const { call, control, db } = await testService(t)
+  const { call, control, db } = await testService(t, { duplicateWindowS: 0 })
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   await control('PUT', '/_simulator/faults', { api: { delayMs: { ms: 100 } } })
@@ -28,7 +28,7 @@ t.test('16 identical creates at once make one payment and one session, and no 5x
 })
 
 t.test('two payments of one charge at once: one pays it, the other is credit', async (t) => {
-  const { call, createPayment, pay, until } = await testService(t)
+  const { call, createPayment, pay, until } = await testService(t, { duplicateWindowS: 0 })
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const amount = { currency: 'GBP', value: 2500 }
@@ -42,7 +42,9 @@ t.test('two payments of one charge at once: one pays it, the other is credit', a
 })
 
 t.test('a page result and its notification at once credit the account once', async (t) => {
-  const { call, control, createPayment, pay, until, db } = await testService(t)
+  const { call, control, createPayment, pay, until, db } = await testService(t, {
+    duplicateWindowS: 0
+  })
   for (let round = 0; round < 8; round++) {
     const { id, accountId } = await createPayment()
     await control('PUT', '/_simulator/faults', {

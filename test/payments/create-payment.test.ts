@@ -10,7 +10,7 @@ async function addAccount({ call }: TestService, body: Record<string, unknown> =
 const newKey = () => crypto.randomUUID()
 
 t.test('creating a payment', async (t) => {
-  const service = await testService(t, { paymentMaxValue: 100_000 })
+  const service = await testService(t, { paymentMaxValue: 100_000, duplicateWindowS: 0 })
   const { call, control, db } = service
   const accountId = await addAccount(service)
   const create = (body: Record<string, unknown>, idempotencyKey = newKey()) =>
@@ -129,6 +129,8 @@ t.test('creating a payment', async (t) => {
     t.same(answer.body.errors, [{ pointer: '/operator', detail: 'is required' }])
     const named = await create({ channel: 'agent', operator: { id: 'op-1', reason: 'caller' } })
     t.equal(named.status, 201)
+    const { body: sessions } = await control('GET', '/_simulator/sessions')
+    t.equal(sessions.at(-1).request.shopperInteraction, 'Ecommerce', 'unless MOTO is switched on')
     t.same(named.body.operator, { id: 'op-1', reason: 'caller' })
   })
 
@@ -209,7 +211,7 @@ t.test('creating a payment', async (t) => {
 })
 
 t.test('when Adyen misbehaves', async (t) => {
-  const service = await testService(t, { adyenTimeoutMs: 400 })
+  const service = await testService(t, { adyenTimeoutMs: 400, duplicateWindowS: 0 })
   const { call, control, until } = service
   const accountId = await addAccount(service)
   const create = (idempotencyKey: string) =>
@@ -291,4 +293,18 @@ t.test('when Adyen misbehaves', async (t) => {
     t.equal(again.text, first.text)
     t.equal(again.headers.get('idempotent-replayed'), 'true')
   })
+})
+
+t.test('where the account allows MOTO, an agent types what the customer tells', async (t) => {
+  const adyen = { moto: true } as never
+  const { control, createPayment } = await testService(t, { adyen, duplicateWindowS: 0 })
+  const operator = { id: 'op-1', reason: 'caller' }
+  const interactionOf = async (body: Record<string, unknown>) => {
+    await createPayment(body)
+    const { body: sessions } = await control('GET', '/_simulator/sessions')
+    return sessions.at(-1).request.shopperInteraction
+  }
+  t.equal(await interactionOf({ channel: 'agent', operator }), 'Moto')
+  t.equal(await interactionOf({ channel: 'selfcare' }), 'Ecommerce')
+  t.equal(await interactionOf({ channel: 'ivr', operator }), 'Ecommerce')
 })

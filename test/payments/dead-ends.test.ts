@@ -3,7 +3,7 @@ import t from 'tap'
 import { newAccountId, paymentBody, testService } from '../service.ts'
 
 t.test('nothing leads into a dead end', async (t) => {
-  const service = await testService(t, { adyenTimeoutMs: 300 })
+  const service = await testService(t, { adyenTimeoutMs: 300, duplicateWindowS: 0 })
   const { call, control, createPayment, db, pay, until } = service
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })

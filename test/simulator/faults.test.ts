@@ -27,6 +27,14 @@ t.test('a fault can be limited to a path and to a number of times', async (t) =>
   t.same(statuses.sort(), [201, 429, 429])
 })
 
+t.test('a fault can be limited to calls whose address ends so', async (t) => {
+  const { call, setFaults } = await startPair(t)
+  await setFaults({ api: { status5xx: { path: 'POST /v72/payments$' } } })
+  t.equal((await call('POST', '/v72/payments', {})).status, 500)
+  t.equal((await call('POST', '/v72/payments/details', {})).status, 422)
+  t.equal((await call('POST', '/v72/payments/X/refunds', {})).status, 403)
+})
+
 t.test('delayMs delays the answer', async (t) => {
   const { call, setFaults } = await startPair(t)
   await setFaults({ api: { delayMs: 120 } })

@@ -14,7 +14,7 @@ export type Received = {
   headers: http.IncomingHttpHeaders
   raw: string
   body: Json
-  /** The one item, as JSON webhooks have it. */
+  /** The one item, as JSON webhooks have it; a token webhook has none. */
   item: Json
   at: number
 }
@@ -30,7 +30,7 @@ export async function startEndpoint(t: Test) {
     })
     request.on('end', () => {
       const body = JSON.parse(raw)
-      const item = body.notificationItems[0].NotificationRequestItem
+      const item = body.notificationItems?.[0].NotificationRequestItem
       const one = { headers: request.headers, raw, body, item, at: Date.now() }
       received.push(one)
       const status = endpoint.answerWith(one)
@@ -61,6 +61,15 @@ export async function startPair(t: Test, options: Partial<SimulatorOptions> = {}
   })
   t.teardown(() => simulator.close())
   return { endpoint, simulator, ...clientOf(simulator.url) }
+}
+
+/** A session that saves the shopper's card and takes nothing. */
+export const STORING = {
+  reference: 'save_0001',
+  amount: { currency: 'GBP', value: 0 },
+  shopperReference: 'account-1',
+  storePaymentMethodMode: 'enabled',
+  recurringProcessingModel: 'CardOnFile'
 }
 
 export type Answer = { status: number; headers: Headers; body: Json; text: string }
@@ -96,23 +105,43 @@ export function clientOf(url: string) {
     /** Through the control API, without the page. */
     pay: async (id: string, input: object = {}): Promise<Json> =>
       (await call('POST', `/_simulator/sessions/${id}/pay`, input)).body,
+    createLink: async (changes: object = {}): Promise<Json> =>
+      (await call('POST', '/v72/paymentLinks', linkRequest(changes))).body,
+    /** An authorised payment, by default to be captured by request; answers its pspReference. */
+    authorise: async (changes: object = {}, card: object = {}): Promise<string> => {
+      const manual = { additionalData: { manualCapture: 'true' } }
+      const { id } = await createSession({ ...manual, ...changes })
+      return (await call('POST', `/_simulator/sessions/${id}/pay`, card)).body.pspReference
+    },
+    /** A card that the shopper `account-1` has saved; answers its token. */
+    storeCard: async (card: object = {}): Promise<string> => {
+      const { id } = await createSession(STORING)
+      const { challengeId } = (await call('POST', `/_simulator/sessions/${id}/pay`, card)).body
+      if (challengeId !== undefined) {
+        const answer = { password: 'password' }
+        await call('POST', `/_simulator/challenges/${challengeId}/answer`, answer)
+      }
+      const stored = (await call('GET', '/_simulator/storedCards')).body
+      return stored.at(-1).id
+    },
     setFaults: (faults: object) => call('PUT', '/_simulator/faults', faults),
     /** The way a browser without scripts does it. */
-    submit: async (id: string, form: Record<string, string>) => {
-      const response = await fetch(`${url}/pay/${id}`, {
-        method: 'POST',
-        redirect: 'manual',
-        body: new URLSearchParams(form)
-      })
-      const location = response.headers.get('location')
-      return { status: response.status, html: await response.text(), location }
-    },
+    submit: (id: string, form: Record<string, string>) => postForm(`${url}/pay/${id}`, form),
+    postForm: (path: string, form: Record<string, string>) =>
+      postForm(new URL(path, url).href, form),
     resultOf: (location: string) => {
       const { searchParams } = new URL(location)
       const query = `sessionResult=${searchParams.get('sessionResult')}`
       return call('GET', `/v72/sessions/${searchParams.get('sessionId')}?${query}`)
     }
   }
+}
+
+async function postForm(address: string, form: Record<string, string>) {
+  const body = new URLSearchParams(form)
+  const response = await fetch(address, { method: 'POST', redirect: 'manual', body })
+  const location = response.headers.get('location')
+  return { status: response.status, html: await response.text(), location }
 }
 
 export function sessionRequest(changes: object = {}): object {
@@ -126,6 +155,15 @@ export function sessionRequest(changes: object = {}): object {
   }
 }
 
+export function linkRequest(changes: object = {}): object {
+  return {
+    merchantAccount: MERCHANT,
+    amount: { currency: 'GBP', value: 2500 },
+    reference: 'link_0001',
+    ...changes
+  }
+}
+
 /** Waits until the condition holds, at most 5 s. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + 5000
@@ -133,6 +171,17 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     if (Date.now() > end) throw new Error('this did not happen within 5 s')
     await sleep(5)
   }
+}
+
+/** The webhook of this event, once it has come. */
+export async function eventOf(
+  { received }: { received: Received[] },
+  eventCode: string,
+  has: (item: Json) => boolean = () => true
+): Promise<Json> {
+  const find = () => received.find(({ item }) => item?.eventCode === eventCode && has(item))?.item
+  await until(() => find() !== undefined)
+  return find()
 }
 
 export function sleep(ms: number): Promise<void> {

@@ -189,14 +189,60 @@ t.test('with the mode enabled the same card is registered once', async (t) => {
   t.equal(page.match(/ending 1111/g)?.length, 1)
 })
 
+t.test('the issuer of some cards asks for a password first', async (t) => {
+  const { call, createSession, submit, postForm, pay, endpoint, resultOf } = await startPair(t)
+  const session = await createSession()
+  const card = { ...GOOD_CARD, number: '4212 3456 7891 0006', holderName: 'J. Smith' }
+  const asked = await submit(session.id, card)
+  t.equal(asked.status, 303)
+  t.match(asked.location, /^\/challenge\/[A-Z0-9]{32}$/)
+  t.same(endpoint.received, [], 'nothing is attempted yet')
+  const failed = await postForm(asked.location ?? '', { password: 'guess' })
+  t.equal(failed.location, `/pay/${session.id}?refused`)
+  t.match((await call('GET', failed.location ?? '')).text, 'The payment was refused')
+  t.notMatch((await call('GET', `/pay/${session.id}`)).text, 'The payment was refused')
+
+  const quick = await pay(session.id, { number: '4212345678910006' })
+  t.match(quick, { outcome: 'challenge', challengeId: /^[A-Z0-9]{32}$/, status: 'active' })
+  t.ok(quick.url.endsWith(`/challenge/${quick.challengeId}`))
+  const path = `/_simulator/challenges/${quick.challengeId}/answer`
+  const { redirect } = (await call('POST', path, { password: 'password' })).body
+  t.match((await resultOf(redirect)).body, { status: 'completed' })
+  const other = await postForm(asked.location ?? '', { password: 'password' })
+  t.equal(other.location, redirect, 'an answered challenge leads on')
+
+  await until(() => endpoint.received.length === 2)
+  const items = endpoint.received.map(({ item }) => item)
+  t.match(
+    items.find(({ success }) => success === 'false'),
+    { reason: '3D Not Authenticated', merchantReference: 'pay_0001' }
+  )
+  t.ok(items.some(({ success }) => success === 'true'))
+  t.equal((await call('POST', '/_simulator/challenges/X/answer')).status, 404)
+})
+
+t.test('a challenge that outlives its session authorises nothing', async (t) => {
+  const { call, createSession, submit, postForm, simulator } = await startPair(t)
+  const session = await createSession()
+  const asked = await submit(session.id, { ...GOOD_CARD, number: '4212345678910006' })
+  await fetch(`${simulator.url}/pay/${session.id}/cancel`, { redirect: 'manual' })
+  const late = await postForm(asked.location ?? '', { password: 'password' })
+  t.match(late.location, /^https:\/\/merchant\.example\/return/)
+  t.same((await call('GET', '/_simulator/payments')).body, [])
+  t.same((await call('GET', '/_simulator/sessions')).body[0].attempts, [])
+})
+
 t.test('a card number is kept nowhere', async (t) => {
   const { call, createSession, submit } = await startPair(t)
   const session = await createSession()
   const page = await submit(session.id, { ...GOOD_CARD, holderName: '4111 1111 1111 1111' })
   t.notMatch(page.html, 'value="4111', 'nor sent back when it was typed into the wrong field')
   await submit(session.id, GOOD_CARD)
-  for (const path of ['sessions', 'webhooks', 'requests']) {
+  const asked = await createSession()
+  await submit(asked.id, { ...GOOD_CARD, number: '4212 3456 7891 0006' })
+  const kept = ['sessions', 'webhooks', 'requests', 'challenges', 'payments', 'storedCards']
+  for (const path of kept) {
     const { text } = await call('GET', `/_simulator/${path}`)
-    t.notMatch(text.replace(/\s/g, ''), '4111111111111111', path)
+    t.notMatch(text.replace(/\s/g, ''), /4111111111111111|4212345678910006/, path)
   }
 })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { tokenSignature } from '../../src/simulator/token-signature.ts'
 import {
   clientOf,
   GOOD_CARD,
@@ -18,7 +19,13 @@ import {
 const MAIN = join(import.meta.dirname, '../../src/simulator/main.ts')
 
 /** The simulator as the sandbox runs it. */
-async function startProcess(t: Test, dir: string, webhookUrl: string, port = '0') {
+async function startProcess(
+  t: Test,
+  dir: string,
+  webhookUrl: string,
+  port = '0',
+  more: Record<string, string> = {}
+) {
   const child = spawn(process.execPath, [MAIN], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
@@ -27,7 +34,8 @@ async function startProcess(t: Test, dir: string, webhookUrl: string, port = '0'
       SIMULATOR_API_KEY: 'secret',
       SIMULATOR_MERCHANT_ACCOUNT: MERCHANT,
       SIMULATOR_HMAC_KEY: KEY,
-      SIMULATOR_WEBHOOK_URL: webhookUrl
+      SIMULATOR_WEBHOOK_URL: webhookUrl,
+      ...more
     }
   })
   t.teardown(() => child.kill('SIGKILL'))
@@ -86,6 +94,97 @@ t.test('sessions, cards, answers and undelivered webhooks outlive SIGKILL', asyn
   const total = endpoint.received.length
   await third.call('POST', '/_simulator/flush')
   t.equal(endpoint.received.length, total, 'what was delivered is not sent again')
+})
+
+t.test('links, challenges, books and token webhooks outlive SIGKILL', async (t) => {
+  const dir = t.testdir()
+  const endpoint = await startEndpoint(t)
+  endpoint.answerWith = () => 500
+  const settings = {
+    SIMULATOR_TOKEN_HMAC_KEY: KEY,
+    SIMULATOR_MULTIPLE_PARTIAL_CAPTURES: 'true'
+  }
+  const start = () => startProcess(t, dir, endpoint.url, '0', settings)
+  const first = await start()
+  const link = await first.createLink()
+  const [deleted, token] = [
+    await first.storeCard({ number: '5555555555554444' }),
+    await first.storeCard()
+  ]
+  const owner = `shopperReference=account-1&merchantAccount=${MERCHANT}`
+  await first.call('DELETE', `/v72/storedPaymentMethods/${deleted}?${owner}`)
+  const open = await first.createSession()
+  const { challengeId } = await first.pay(open.id, { number: '4212345678910006' })
+  const psp = await first.authorise()
+  const capture = (value: number) => ({
+    merchantAccount: MERCHANT,
+    amount: { currency: 'GBP', value }
+  })
+  await first.call('POST', `/v72/payments/${psp}/captures`, capture(1000))
+  await until(() => endpoint.received.some(({ body }) => body.data?.operation === 'created'))
+  first.child.kill('SIGKILL')
+  await ended(first.child)
+  endpoint.answerWith = () => 202
+  endpoint.received.length = 0
+
+  const second = await start()
+  t.equal((await second.call('GET', `/v72/paymentLinks/${link.id}`)).body.status, 'active')
+  const list = (await second.call('GET', `/v72/storedPaymentMethods?${owner}`)).body
+  t.match(list.storedPaymentMethods, [{ id: token }])
+  t.equal(list.storedPaymentMethods.length, 1, 'the deleted one stays deleted')
+  const answer = { password: 'password' }
+  const path = `/_simulator/challenges/${challengeId}/answer`
+  const { redirect } = (await second.call('POST', path, answer)).body
+  t.match((await second.resultOf(redirect)).body, { status: 'completed' })
+  await second.call('POST', `/v72/payments/${psp}/captures`, capture(500))
+  const payments = (await second.call('GET', '/_simulator/payments')).body
+  const books = payments.find(({ id }: { id: string }) => id === psp)
+  t.match(books, { authorised: 2500, captured: 1500, capturable: 1000 })
+
+  await second.call('POST', '/_simulator/flush')
+  const tokens = endpoint.received.filter(({ body }) => body.type !== undefined)
+  t.equal(tokens.length, 3)
+  for (const { headers, raw } of tokens) {
+    t.equal(headers.hmacsignature, tokenSignature(raw, KEY))
+    t.equal(headers.protocol, 'HmacSHA256')
+  }
+})
+
+t.test('a journal of an older simulator is read', async (t) => {
+  const createdAt = new Date().toISOString()
+  const amount = { currency: 'GBP', value: 2500 }
+  const base = { createdAt, reference: 'old', amount, brand: 'visa', refundFails: false }
+  const payments = [
+    { id: 'CAPTURED00000000', ...base, capturedAt: createdAt, reversed: false },
+    { id: 'REFUNDED00000000', ...base, capturedAt: createdAt, reversed: true },
+    { id: 'OPEN000000000000', ...base, capturedAt: null, reversed: false },
+    { id: 'CANCELLED0000000', ...base, capturedAt: null, reversed: true }
+  ]
+  const webhook = {
+    ...{ id: 'w1', createdAt, kind: 'genuine', eventCodes: ['AUTHORISATION'], attempts: [] },
+    ...{ body: '{"notificationItems":[{}]}', status: 'waiting', dueAt: createdAt }
+  }
+  const lines = [
+    ...payments.map((record) => ({ table: 'payments', record })),
+    { table: 'webhooks', record: webhook }
+  ]
+  const journal = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+  const dir = t.testdir({ 'journal.jsonl': journal })
+  const { call, endpoint } = await startPair(t, { dir })
+  await until(() => endpoint.received.length === 1)
+  t.match((await call('GET', '/_simulator/payments')).body, [
+    { captured: 2500, refundable: 2500, modifications: [] },
+    { captured: 2500, refunded: 2500, refundable: 0 },
+    { captured: 0, capturable: 2500, cancelled: false },
+    { captured: 0, capturable: 0, cancelled: true }
+  ])
+  const body = { merchantAccount: MERCHANT }
+  for (const { id } of payments) await call('POST', `/v72/payments/${id}/reversals`, body)
+  const modifications = (await call('GET', '/_simulator/modifications')).body
+  t.same(
+    modifications.map(({ success }: { success: boolean }) => success),
+    [true, false, true, false]
+  )
 })
 
 t.test('a journal that was cut short is read up to there', async (t) => {

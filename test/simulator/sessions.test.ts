@@ -94,7 +94,7 @@ t.test('a body that is not a JSON object is refused with 702', async (t) => {
 
 t.test('an unknown path is answered like one of Adyen', async (t) => {
   const { call } = await startPair(t)
-  for (const path of ['/v72/nothing', '/v72/paymentLinks']) {
+  for (const path of ['/v72/nothing', '/v72/donations']) {
     const answer = await call('POST', path, {})
     t.equal(answer.status, 404)
     t.match(answer.body, { status: 404, errorCode: '000' })

@@ -5,6 +5,7 @@ import hmacValidator from '@adyen/api-library/lib/src/utils/hmacValidator.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import t from 'tap'
+import { DISPUTE_EVENTS } from '../../src/simulator/dispute-events.ts'
 import { KEY, MERCHANT, sleep, startPair, until } from './harness.ts'
 
 const HmacValidator = hmacValidator.default
@@ -84,6 +85,40 @@ t.test('notifications are valid against the OpenAPI file of Adyen', { skip }, as
     // Adyen sends it where it is switched on, although the file does not know it.
     delete item.additionalData?.cardHolderName
     t.ok(validate(body), `${name} ${JSON.stringify(validate.errors)}`)
+  }
+})
+
+t.test('later events are valid against the OpenAPI file of Adyen', { skip }, async (t) => {
+  const spec = JSON.parse(readFileSync(join(folder, 'Webhooks-v1.json'), 'utf8'))
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  ajv.addSchema(spec, 'adyen')
+  const { authorise, call, endpoint } = await startPair(t)
+  const control = (psp: string, what: string, body: object = {}) =>
+    call('POST', `/_simulator/payments/${psp}/${what}`, body)
+  const psp = await authorise()
+  for (const kind of ['capture', 'refund']) await control(psp, 'modify', { kind })
+  for (const what of ['refund-reversed', 'capture-failed', 'recapture']) await control(psp, what)
+  for (const eventCode of DISPUTE_EVENTS) await control(psp, 'dispute', { eventCode })
+  await control(await authorise(), 'modify', { kind: 'cancel' })
+  await control(await authorise(), 'expire')
+  for (const paymentReference of ['pay_0001', 'nobody']) {
+    await call('POST', '/v72/cancels', { merchantAccount: MERCHANT, paymentReference })
+  }
+  await until(() => endpoint.received.length === 3 + 5 + DISPUTE_EVENTS.length + 4)
+
+  const seen = new Set(endpoint.received.map(({ item }) => item.eventCode))
+  t.equal(seen.size, 1 + 4 + DISPUTE_EVENTS.length + 3)
+  for (const { body, item } of endpoint.received) {
+    if (item.eventCode === 'AUTHORISATION') continue
+    const { content } = spec.webhooks[`/${item.eventCode}`].post.requestBody
+    const name = content['application/json'].schema.$ref.split('/').at(-1)
+    const validate = ajv.compile({ $ref: `adyen#/components/schemas/${name}` })
+    validate(body)
+    // Its list of codes lacks some that have a webhook of their own.
+    const faults = validate.errors?.filter(({ schemaPath }) => !/eventCode.enum$/.test(schemaPath))
+    t.same(faults ?? [], [], item.eventCode)
+    t.ok(new HmacValidator().validateHMAC(item, KEY), item.eventCode)
   }
 })
 

@@ -1,0 +1,83 @@
+import type { Generated } from 'kysely'
+import type { Db, Tx } from '../database.ts'
+import { newId } from '../id.ts'
+
+export type AdjustmentTables = {
+  adjustment: {
+    id: string
+    account_id: number
+    direction: Direction
+    amount: number
+    reference: string
+    reason: string
+    charge_id: string | null
+    created_at: Generated<Date>
+  }
+}
+
+/** credit: the customer owes less by it. debit: more. */
+export type Direction = 'credit' | 'debit'
+
+/** `amount` in minor units of the account's currency. */
+export type Adjustment = {
+  id: string
+  accountId: number
+  direction: Direction
+  amount: number
+  reference: string
+  reason: string
+  chargeId: string | null
+  createdAt: Date
+}
+
+const adjustmentColumns = [
+  'id',
+  'account_id as accountId',
+  'direction',
+  'amount',
+  'reference',
+  'reason',
+  'charge_id as chargeId',
+  'created_at as createdAt'
+] as const
+
+export async function insertAdjustment(
+  tx: Tx,
+  adjustment: Omit<Adjustment, 'id' | 'createdAt'>
+): Promise<Adjustment> {
+  const { accountId, chargeId, ...rest } = adjustment
+  return await tx
+    .insertInto('adjustment')
+    .values({ id: newId('adj'), account_id: accountId, charge_id: chargeId, ...rest })
+    .returning(adjustmentColumns)
+    .executeTakeFirstOrThrow()
+}
+
+export async function findAdjustmentByReference(
+  db: Db,
+  accountId: number,
+  reference: string
+): Promise<Adjustment | undefined> {
+  return await db
+    .selectFrom('adjustment')
+    .select(adjustmentColumns)
+    .where('account_id', '=', accountId)
+    .where('reference', '=', reference)
+    .executeTakeFirst()
+}
+
+/** Newest first; `before`: from after that id on. */
+export async function listAdjustments(
+  db: Db,
+  accountId: number,
+  page: { before: string | null; limit: number }
+): Promise<Adjustment[]> {
+  let query = db
+    .selectFrom('adjustment')
+    .select(adjustmentColumns)
+    .where('account_id', '=', accountId)
+    .orderBy('id', 'desc')
+    .limit(page.limit)
+  if (page.before !== null) query = query.where('id', '<', page.before)
+  return await query.execute()
+}

@@ -1,0 +1,66 @@
+/** What the requests to Adyen have in common. */
+import type { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
+import type { Money } from '../money.ts'
+import type { Customer, Trace } from '../provider.ts'
+import type { AdyenTransport } from './adyen.transport.ts'
+import { toAdyenAmount } from './amount.ts'
+
+/** Adyen as the calls see it. */
+export type Adyen = {
+  client: ConstructorParameters<typeof PaymentsApi>[0]
+  transport: AdyenTransport
+  merchantAccount: string
+}
+
+/** The library's enums are values of its own; over the wire they are these texts. */
+export function as<Enum>(text: string): Enum {
+  return text as Enum
+}
+
+/** Fresh for every call: the library writes into what it is given. */
+export function callOptions(key: string, trace?: Trace) {
+  return { idempotencyKey: key, headers: { ...trace } }
+}
+
+/** Adyen keeps registered cards under it: at least 3 characters and no personal data. */
+export function toShopperReference(accountId: number): string {
+  return `account-${accountId}`
+}
+
+/** Whether a page keeps the card that is typed there, and for what. */
+export function toStoreMode(saveCard: keyof typeof storeModes) {
+  return {
+    storePaymentMethodMode: as<never>(storeModes[saveCard]),
+    ...(saveCard !== 'never' && { recurringProcessingModel: as<never>('CardOnFile') })
+  }
+}
+const storeModes = { never: 'disabled', ask: 'askForConsent', always: 'enabled' } as const
+
+/** The money that is asked for, under our own reference of it. */
+export function toOrder(merchantAccount: string, request: Order) {
+  const { amount, metadata } = request
+  return {
+    merchantAccount,
+    amount: toAdyenAmount(amount) ?? amount,
+    reference: request.paymentId,
+    ...(metadata && { metadata })
+  }
+}
+type Order = { paymentId: string; amount: Money; metadata: Record<string, string> | null }
+
+/** When it is taken: the merchant account's default is never relied on. */
+export function toCapture(capture: 'automatic' | 'manual') {
+  return capture === 'automatic'
+    ? { captureDelayHours: 0 }
+    : { additionalData: { manualCapture: 'true' } }
+}
+
+/** Who pays: 3-D Secure wants an address or a telephone number, and pages a language. */
+export function toShopper(customer: Customer | null) {
+  return {
+    ...(customer?.email && { shopperEmail: customer.email }),
+    ...(customer?.phone && { telephoneNumber: customer.phone.replace(/[^+0-9]/g, '') }),
+    ...(customer?.locale && { shopperLocale: customer.locale }),
+    ...(customer?.countryCode && { countryCode: customer.countryCode })
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Charging a registered card: POST /payments, and POST /payments/details when the customer comes
+ * back from 3-D Secure
+ * (docs.adyen.com/online-payments/build-your-integration/payment-result-codes).
+ */
+import { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
+import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
+import type { Answer, ChargeRequest, ChargeResult, Trace } from '../provider.ts'
+import {
+  type Adyen,
+  as,
+  callOptions,
+  toCapture,
+  toOrder,
+  toShopper,
+  toShopperReference
+} from './adyen-request.ts'
+import { fromAdyenAmount } from './amount.ts'
+import { readError } from './answer.ts'
+import { toFailure } from './refusal.ts'
+
+export function createCharges({ client, merchantAccount }: Adyen) {
+  const payments = new PaymentsApi(client)
+  return {
+    charge: (request: ChargeRequest, trace: Trace | undefined) => {
+      const { key, paymentId } = request
+      const body = toPaymentRequest(merchantAccount, request)
+      return ask(paymentId, paymentId, () => payments.payments(body, callOptions(key, trace)))
+    },
+    finish: ({ key, paymentId, result, deadlineMs }: DetailsRequest) => {
+      const body = { details: { redirectResult: result } }
+      const options = { ...callOptions(key), timeout: deadlineMs }
+      return ask(paymentId, undefined, () => payments.paymentsDetails(body, options))
+    }
+  }
+}
+
+/** `result` is the redirectResult as the URL had it, decoded. */
+export type DetailsRequest = { key: string; paymentId: string; result: string; deadlineMs: number }
+
+function toPaymentRequest(
+  merchantAccount: string,
+  request: ChargeRequest
+): checkout.PaymentRequest {
+  return {
+    ...toOrder(merchantAccount, request),
+    paymentMethod: { type: as<never>('scheme'), storedPaymentMethodId: request.token },
+    shopperReference: toShopperReference(request.accountId),
+    shopperInteraction: as('ContAuth'),
+    recurringProcessingModel: as('CardOnFile'),
+    returnUrl: request.returnUrl,
+    ...toCapture(request.capture),
+    ...toShopper(request.customer)
+  }
+}
+
+type PaymentAnswer = checkout.PaymentResponse | checkout.PaymentDetailsResponse
+
+/**
+ * The answer, if it is about this payment. Of details Adyen must say so: they come from a URL,
+ * which may have been another payment's. A charge is told by our own body, whose reference Adyen
+ * may omit (`otherwise`).
+ */
+async function ask(
+  paymentId: string,
+  otherwise: string | undefined,
+  call: () => Promise<PaymentAnswer>
+): Promise<Answer<ChargeResult>> {
+  try {
+    const answer = await call()
+    const { merchantReference = otherwise } = answer
+    return merchantReference === paymentId
+      ? readResult(paymentId, answer)
+      : unknown(`an answer about ${merchantReference}`)
+  } catch (error) {
+    return readError(error, 'moves_money')
+  }
+}
+
+/** Those after which nothing of this attempt was taken. */
+const refusals = ['Refused', 'Error', 'Cancelled']
+const stillOpen = ['Pending', 'Received']
+
+/** What is not understood is not guessed at. */
+function readResult(paymentId: string, answer: PaymentAnswer): Answer<ChargeResult> {
+  const { pspReference: authorisation, refusalReason, refusalReasonCode } = answer
+  const resultCode = String(answer.resultCode)
+  if (stillOpen.includes(resultCode)) return done({ result: 'open' })
+  if (resultCode === 'RedirectShopper') {
+    const url = readRedirect(answer.action)
+    const session = authorisation ?? paymentId
+    return url === undefined ? unknown('no redirect') : done({ result: 'asked', session, url })
+  }
+  if (!authorisation) return unknown(`${resultCode} without pspReference`)
+  if (refusals.includes(resultCode)) {
+    const failure = toFailure(refusalReason, refusalReasonCode)
+    return done({ result: 'refused', authorisation, failure })
+  }
+  if (resultCode !== 'Authorised') return unknown(resultCode)
+  const amount = answer.amount && fromAdyenAmount(answer.amount)
+  return done(amount ? { result: 'paid', authorisation, amount, card: null } : { result: 'open' })
+}
+
+/** Where to send the customer's browser, which only a GET does. */
+function readRedirect(action: PaymentAnswer['action']): string | undefined {
+  const { type, method, url = '' } = (action ?? {}) as checkout.CheckoutRedirectAction
+  return String(type) === 'redirect' && method === 'GET' && /^https?:/.test(url) ? url : undefined
+}
+
+function done(value: ChargeResult): Answer<ChargeResult> {
+  return { outcome: 'done', value }
+}
+
+function unknown(reason: string): Answer<ChargeResult> {
+  return { outcome: 'unknown', reason, retry: 'same_key' }
+}

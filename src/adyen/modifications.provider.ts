@@ -1,0 +1,54 @@
+import { ModificationsApi } from '@adyen/api-library/lib/src/services/checkout/modificationsApi.js'
+import type { Answer, ModificationRequest } from '../provider.ts'
+import { type Adyen, callOptions } from './adyen-request.ts'
+import { toAdyenAmount } from './amount.ts'
+import { readError } from './answer.ts'
+
+/**
+ * What is asked about a payment once it is made. Each is only received; what comes of it is told by
+ * a notification (docs.adyen.com/online-payments/classic-integrations/modify-payments).
+ */
+export function createModifications(adyen: Adyen) {
+  const api = new ModificationsApi(adyen.client)
+  return {
+    async modify(request: ModificationRequest): Promise<Answer<{ reference: string }>> {
+      try {
+        const answer = await send(api, adyen.merchantAccount, request)
+        return typeof answer.pspReference === 'string'
+          ? { outcome: 'done', value: { reference: answer.pspReference } }
+          : { outcome: 'unknown', reason: 'no pspReference in the answer', retry: 'same_key' }
+      } catch (error) {
+        return readError(error, 'moves_money')
+      }
+    }
+  }
+}
+
+async function send(
+  api: ModificationsApi,
+  merchantAccount: string,
+  request: ModificationRequest
+): Promise<{ pspReference?: string }> {
+  const { kind, authorisation, reference } = request
+  const shared = { merchantAccount, reference }
+  const options = callOptions(request.key)
+  switch (kind) {
+    case 'capture': {
+      const amount = toAdyenAmount(request.amount) ?? request.amount
+      return await api.captureAuthorisedPayment(authorisation, { ...shared, amount }, options)
+    }
+    case 'refund': {
+      const amount = toAdyenAmount(request.amount) ?? request.amount
+      return await api.refundCapturedPayment(authorisation, { ...shared, amount }, options)
+    }
+    case 'reversal':
+      return await api.refundOrCancelPayment(authorisation, shared, options)
+    case 'cancellation': {
+      if (authorisation === null) {
+        const { paymentId: paymentReference } = request
+        return await api.cancelAuthorisedPayment({ ...shared, paymentReference }, options)
+      }
+      return await api.cancelAuthorisedPaymentByPspReference(authorisation, shared, options)
+    }
+  }
+}

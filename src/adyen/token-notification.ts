@@ -1,0 +1,120 @@
+/**
+ * Adyen's token webhooks: who signed one, and what they and the standard ones say of cards
+ * (docs.adyen.com/api-explorer/tokenization-webhooks). Everything is a hint only: which cards an
+ * account has is what Adyen answers when it is asked.
+ */
+import { hash } from 'node:crypto'
+import type { CardNews } from '../cards/card-news.ts'
+import { toShopperReference } from './adyen-request.ts'
+import { type HmacKeys, isSignature, type StoredNotification } from './notification.ts'
+
+/** What we read of a body; other members are kept, and a text that is missing is empty. */
+export type TokenNotification = {
+  type: string
+  eventId: string
+  isLive: boolean
+  merchantAccount: string
+  shopperReference: string
+  /** The body, as it is kept. */
+  item: Record<string, unknown>
+}
+
+/** The types that we know; others are kept and have no effect. */
+const tokenTypes = new Set([
+  'recurring.token.created',
+  'recurring.token.updated',
+  'recurring.token.alreadyExisting',
+  'recurring.token.disabled'
+])
+
+/** Undefined where the body is not one of these webhooks. */
+export function readTokenNotification(body: unknown): TokenNotification | undefined {
+  const item = membersOf(body)
+  const { type, eventId, environment, data, notificationItems } = item
+  if (typeof type !== 'string' || notificationItems !== undefined) return undefined
+  const { merchantAccount, shopperReference } = membersOf(data)
+  return {
+    type,
+    eventId: textOf(eventId),
+    isLive: textOf(environment).toLowerCase() === 'live',
+    merchantAccount: textOf(merchantAccount),
+    shopperReference: textOf(shopperReference),
+    item
+  }
+}
+
+function membersOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+/**
+ * Whether any of the current keys signed the body as it came, to the byte. `signature` is the
+ * header `hmacsignature`.
+ */
+export function isSignedBody(body: string, signature: unknown, keys: HmacKeys): boolean {
+  return isSignature(signature, body, keys)
+}
+
+/** What makes two bodies the same: all of what is signed. */
+export function fingerprintOfBody(body: string): Buffer {
+  return hash('sha256', body, 'buffer')
+}
+
+/** A notification, and what we have under its merchantReference. */
+export type CardNotification = StoredNotification & {
+  merchantReference: string
+  /** The account of the payment or registration of that id. */
+  accountId: number | null
+  registrationId: string | null
+  /** Whether the payment's page might keep the card. */
+  mayKeepCard: boolean
+}
+
+/** `settled`: what becomes of a notification that tells of cards and of no payment. */
+export type ReadCardNews = CardNews & { settled: 'applied' | 'ignored' | null }
+
+const nothing: ReadCardNews = { accountId: null, registration: null, settled: null }
+
+/** What a notification says of cards. */
+export function toCardNews(notification: CardNotification): ReadCardNews {
+  const { eventCode, success, accountId, registrationId } = notification
+  if (tokenTypes.has(eventCode)) {
+    const account = readShopperReference(notification.merchantReference)
+    return { ...nothing, accountId: account, settled: account === null ? 'ignored' : 'applied' }
+  }
+  if (eventCode === 'RECURRING_CONTRACT' && accountId !== null) {
+    return { ...nothing, accountId, settled: 'applied' }
+  }
+  if (registrationId !== null) return toRegistrationNews(notification, registrationId)
+  if (eventCode !== 'AUTHORISATION' || !success) return nothing
+  const mayBeKept = notification.mayKeepCard || tellsOfToken(notification)
+  return { ...nothing, accountId: mayBeKept ? accountId : null }
+}
+
+/** Nothing was asked for on such a page: an amount waits, and is parked for a person. */
+function toRegistrationNews(
+  { eventCode, success, amount, accountId }: CardNotification,
+  id: string
+): ReadCardNews {
+  if (eventCode !== 'AUTHORISATION') return { ...nothing, settled: 'ignored' }
+  if (amount.value !== 0) return nothing
+  const registration = { id, completed: success }
+  return { accountId: success ? accountId : null, registration, settled: 'applied' }
+}
+
+/** Not signed: good for a hint. */
+function tellsOfToken({ item }: StoredNotification): boolean {
+  const names = Object.keys(item.additionalData ?? {})
+  return names.some((name) => /^(tokenization|recurring)\./.test(name))
+}
+
+/** The account that Adyen keeps cards for under this reference; null where it is none of ours. */
+function readShopperReference(reference: string): number | null {
+  const [, digits] = /-([1-9]\d{0,7})$/.exec(reference) ?? []
+  const isOurs = digits !== undefined && reference === toShopperReference(Number(digits))
+  return isOurs ? Number(digits) : null
+}

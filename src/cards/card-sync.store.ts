@@ -1,0 +1,138 @@
+/**
+ * Which accounts' cards may have changed at Adyen, and what its list of them changes here. A hint
+ * is never believed: it only makes us ask.
+ */
+import { sql } from 'kysely'
+import type { Db, Tx } from '../database.ts'
+import { newId } from '../id.ts'
+import type { StoredCard } from '../provider.ts'
+
+export type SyncTables = {
+  card_sync: {
+    account_id: number
+    due_at: Date
+    tries: number
+    looks: number
+    lease: string | null
+  }
+}
+
+/**
+ * Makes it due to ask for the cards of these accounts; of those that are not known, nothing. A list
+ * that is under way may be older than the change that is hinted at, and is not used.
+ */
+export async function requestCardSync(tx: Tx, accountIds: readonly number[]): Promise<void> {
+  // In one order, so that of two transactions none waits for the other.
+  await sql`
+    insert into card_sync (account_id, due_at)
+    select id, now() from account where id = any(${accountIds}::integer[]) order by id
+    on conflict (account_id) do update set due_at = now(), tries = 0, looks = 0, lease = null
+  `.execute(tx)
+}
+
+/** An account whose cards are to be asked for, by whoever has the lease. */
+export type DueSync = { accountId: number; lease: string; tries: number; looks: number }
+
+/** Takes accounts that are due for `leaseS` seconds. */
+export async function claimDueSyncs(db: Db, leaseS: number, limit: number): Promise<DueSync[]> {
+  const { rows } = await sql<DueSync>`
+    with due as (
+      select account_id from card_sync where due_at <= now()
+      order by due_at limit ${limit} for update skip locked
+    )
+    update card_sync
+    set due_at = now() + make_interval(secs => ${leaseS}), lease = gen_random_uuid()
+    from due where card_sync.account_id = due.account_id
+    returning card_sync.account_id as "accountId", lease, tries, looks`.execute(db)
+  return rows
+}
+
+/** Leaves the account due in `delayS`: Adyen did not answer. */
+export async function postponeSync(db: Db, sync: DueSync, delayS: number): Promise<void> {
+  await sql`
+    update card_sync set tries = tries + 1, lease = null,
+      due_at = now() + make_interval(secs => ${delayS})
+    where account_id = ${sync.accountId} and lease = ${sync.lease}`.execute(db)
+}
+
+/** How many cards a list changed here, of each kind. */
+export type SyncResult = { added: number; updated: number; removed: number }
+
+/**
+ * Brings the cards of an account in line with Adyen's list, which was asked for under this lease.
+ * Undefined where the lease is gone, and the list with it. `lookAgainInS`: when to ask once more if
+ * it has nothing new; null where not.
+ */
+export async function applyCardList(
+  tx: Tx,
+  { accountId, lease }: DueSync,
+  cards: readonly StoredCard[],
+  lookAgainInS: number | null
+): Promise<SyncResult | undefined> {
+  // Locked first: hints and removals for the account wait until the list is applied.
+  const held = await tx
+    .selectFrom('card_sync')
+    .select('account_id')
+    .where('account_id', '=', accountId)
+    .where('lease', '=', lease)
+    .forUpdate()
+    .executeTakeFirst()
+  if (held === undefined) return undefined
+  const result = await writeCards(tx, accountId, cards)
+  const isNews = result.added + result.updated + result.removed > 0
+  await (isNews || lookAgainInS === null
+    ? sql`delete from card_sync where account_id = ${accountId}`
+    : sql`
+        update card_sync set looks = looks + 1, tries = 0, lease = null,
+          due_at = now() + make_interval(secs => ${lookAgainInS})
+        where account_id = ${accountId}`
+  ).execute(tx)
+  return result
+}
+
+/** A card whose removal is still due at Adyen is in the list, and is neither shown nor added. */
+async function writeCards(
+  tx: Tx,
+  accountId: number,
+  cards: readonly StoredCard[]
+): Promise<SyncResult> {
+  const rows = cards.map((card) => ({ id: newId('crd'), ...card }))
+  const { rows: counts } = await sql<SyncResult>`
+    with listed as (
+      select distinct on (token) * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as x(id text, token text, brand text, "lastFour" text, "expiryMonth" smallint,
+          "expiryYear" smallint, funding text)
+      order by token
+    ), added as (
+      insert into card
+        (id, account_id, token, brand, last_four, expiry_month, expiry_year, funding)
+      select id, ${accountId}, token, brand, "lastFour", "expiryMonth", "expiryYear", funding
+      from listed
+      where not exists (
+        select from card known where known.account_id = ${accountId}
+          and known.token = listed.token and (removed_at is null or due_at is not null)
+      )
+      order by id
+      on conflict do nothing
+      returning id
+    ), updated as (
+      update card set brand = listed.brand, last_four = "lastFour",
+        expiry_month = "expiryMonth", expiry_year = "expiryYear",
+        funding = coalesce(listed.funding, card.funding)
+      from listed
+      where account_id = ${accountId} and card.token = listed.token and removed_at is null
+        and (card.brand, last_four, expiry_month, expiry_year,
+          coalesce(listed.funding, card.funding))
+          is distinct from
+          (listed.brand, "lastFour", "expiryMonth", "expiryYear", card.funding)
+      returning card.id
+    ), removed as (
+      update card set removed_at = now()
+      where account_id = ${accountId} and removed_at is null
+        and not exists (select from listed where listed.token = card.token)
+      returning card.id
+    )
+    select (select count(*) from added) as added, (select count(*) from updated) as updated,
+      (select count(*) from removed) as removed`.execute(tx)
+  return counts[0] as SyncResult
+}

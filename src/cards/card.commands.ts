@@ -1,0 +1,51 @@
+import type { Db } from '../database.ts'
+import { delayAfter, providerRetryS } from '../jobs.ts'
+import { Problem } from '../problem.ts'
+import type { Provider } from '../provider.ts'
+import { type DueRemoval, postponeRemoval, recordRemoved, removeCard } from './card.store.ts'
+
+export type CardDeps = {
+  db: Db
+  provider: Provider
+  /** Without a slash at the end. */
+  publicUrl: string
+  /** Whether browsers may also return to http on loopback. */
+  sandbox: boolean
+  /** For how long one has a call to the provider to itself: its deadline and a margin. */
+  leaseS: number
+  /** Told that the cards of an account are to be asked for. */
+  wakeSync: () => void
+}
+
+/**
+ * Removes a card: here at once, then at the provider. What keeps that from being done is told to
+ * `onFault` and changes nothing: the background does it later.
+ */
+export async function deleteCard(
+  deps: CardDeps,
+  accountId: number,
+  cardId: string,
+  onFault: (error: unknown) => void
+): Promise<void> {
+  const removal = await deps.db
+    .transaction()
+    .execute((tx) => removeCard(tx, accountId, cardId, deps.leaseS))
+  if (removal === undefined) throw new Problem('card_not_found', 'The account has no such card.')
+  await forgetCard(deps, removal).catch(onFault)
+}
+
+/** Asks the provider to remove the card. The caller has its lease. */
+export async function forgetCard(
+  { db, provider }: Pick<CardDeps, 'db' | 'provider'>,
+  removal: DueRemoval
+): Promise<void> {
+  const { id, accountId, token, tries } = removal
+  const answer = await provider.forgetCard(accountId, token)
+  if (answer.outcome === 'done') {
+    await db.transaction().execute((tx) => recordRemoved(tx, removal))
+    return
+  }
+  await postponeRemoval(db, id, delayAfter(providerRetryS, tries))
+  // Most often the credential lacks a right: it is asked again until somebody has mended that.
+  if (answer.outcome === 'rejected') throw new Error(answer.reason)
+}

@@ -1,0 +1,156 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { findAccount } from '../accounts/account.store.ts'
+import { clientOf } from '../http/auth.plugin.ts'
+import { ref } from '../http/common.schema.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { pathOf } from '../http/problems.plugin.ts'
+import { traceOf } from '../http/request.plugin.ts'
+import { Problem } from '../problem.ts'
+import { type CardDeps, deleteCard } from './card.commands.ts'
+import {
+  CardList,
+  CardParams,
+  CardsParams,
+  RegisterCard,
+  type RegisteredCardView,
+  RegistrationParams,
+  RegistrationSchema
+} from './card.schema.ts'
+import { type Card, listCards } from './card.store.ts'
+import { registerCard, returnFromRegistration } from './registration.commands.ts'
+
+export const cardRoutes: FastifyPluginAsyncTypebox<CardDeps> = async (app, deps) => {
+  const { db, publicUrl } = deps
+
+  app.get(
+    '/v1/accounts/:accountId/cards',
+    {
+      schema: {
+        operationId: 'listCards',
+        summary: 'List the registered cards of an account',
+        description:
+          'All of them, newest first. A card is there a moment after the customer registered it, ' +
+          'and no longer once it was removed, here or at the provider.',
+        tags: ['Cards'],
+        params: CardsParams,
+        response: { 200: ref(CardList) }
+      },
+      config: { scope: 'cards:read', problems: ['account_not_known'] }
+    },
+    async (request) => {
+      const accountId = toAccountNumber(request.params.accountId)
+      const cards = await listCards(db, accountId)
+      if (cards.length === 0 && (await findAccount(db, accountId)) === undefined) throw notKnown()
+      return { data: cards.map(toView) }
+    }
+  )
+
+  app.delete(
+    '/v1/accounts/:accountId/cards/:cardId',
+    {
+      schema: {
+        operationId: 'deleteCard',
+        summary: 'Remove a registered card',
+        description:
+          'From then on it is neither shown nor charged. The provider is told at once, and again ' +
+          'until it has done it.',
+        tags: ['Cards'],
+        params: CardParams,
+        response: { 204: { type: 'null', description: 'Removed' } }
+      },
+      config: { scope: 'cards:write', problems: ['account_not_known', 'card_not_found'] }
+    },
+    async (request, reply) => {
+      const { accountId, cardId } = request.params
+      await deleteCard(deps, toAccountNumber(accountId), cardId, (error) =>
+        request.log.warn({ err: error, cardId }, 'a card is still to be removed at the provider')
+      )
+      return reply.code(204).send(undefined as never)
+    }
+  )
+
+  app.post(
+    '/v1/accounts/:accountId/card-registrations',
+    {
+      schema: {
+        operationId: 'registerCard',
+        summary: 'Register a card',
+        description:
+          'Opens a page of the provider where the customer registers a card and pays nothing: ' +
+          'send them to `checkout.url`. The card is then among those of the account.',
+        tags: ['Cards'],
+        headers: Type.Object({
+          'idempotency-key': Type.Optional(
+            Type.String({ description: '1 to 255 visible ASCII characters' })
+          )
+        }),
+        params: CardsParams,
+        body: RegisterCard,
+        response: { 201: ref(RegistrationSchema) }
+      },
+      config: {
+        scope: 'cards:write',
+        problems: [
+          'idempotency_key_missing',
+          'idempotency_key_in_flight',
+          'idempotency_key_reused',
+          'account_not_known',
+          'account_closed',
+          'return_url_refused',
+          'provider_rejected',
+          'provider_unavailable'
+        ]
+      }
+    },
+    async (request, reply) => {
+      const answer = await registerCard(deps, {
+        client: clientOf(request),
+        claim: claimOf(request),
+        place: { publicUrl, instance: pathOf(request), requestId: request.id },
+        trace: traceOf(request),
+        accountId: toAccountNumber(request.params.accountId),
+        returnUrl: request.body.returnUrl,
+        customer: request.body.customer ?? null
+      })
+      return sendSaved(reply, answer)
+    }
+  )
+
+  // Beside the payments' own: what begins otherwise goes there.
+  app.get(
+    '/return/:id(^reg_.*)',
+    { schema: { hide: true, params: RegistrationParams } },
+    async (request, reply) => {
+      const target = await returnFromRegistration(deps, request.params.id, (error) =>
+        request.log.warn({ err: error }, 'a registered card is not asked for on the way back')
+      )
+      return reply.redirect(target, 303)
+    }
+  )
+}
+
+const accountNumber = /^[1-9][0-9]{0,7}$/
+
+/** An id that cannot exist is not found, like any other that does not. */
+function toAccountNumber(accountId: string): number {
+  if (!accountNumber.test(accountId)) throw notKnown()
+  return Number(accountId)
+}
+
+function notKnown(): Problem {
+  return new Problem('account_not_known', 'No account has this number.')
+}
+
+function toView({ id, face, createdAt }: Card): RegisteredCardView {
+  const { brand, lastFour, expiryMonth, expiryYear, funding } = face
+  return {
+    id,
+    brand,
+    lastFour,
+    expiryMonth,
+    expiryYear,
+    funding,
+    createdAt: createdAt.toISOString()
+  }
+}

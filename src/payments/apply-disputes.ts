@@ -1,0 +1,106 @@
+/** Disputes, as the provider tells of them; what each news means is the table in dispute.ts. */
+import type { DisputeNews } from '../provider.ts'
+import { type Book, type Context, openDiscrepancy, post, recordDispute } from './book.ts'
+import { type Dispute, meanings, standingOf } from './dispute.ts'
+import type { Effect, EventOf } from './effect.ts'
+import { amountRefundable } from './payment.ts'
+
+type Disputed = EventOf<'disputed'>
+
+export function onDisputed(book: Book, event: Disputed, context: Context): Effect {
+  const { payment } = book
+  const { news } = event
+  const { after, money } = meanings[news]
+  const known = findDispute(book, event)
+  if (known?.told.includes(news)) return 'applied'
+  if (after !== undefined && !known?.told.includes(after)) return 'early'
+  // Only what was taken from the card can be charged back: its capture is still to be told.
+  if (money === 'taken' && payment.amountCaptured === 0) return 'early'
+  const isForeign = event.amount.currency !== payment.amount.currency
+  if (money !== undefined && isForeign) return 'unsupported'
+  const dispute = known ?? addDispute(book, event, context)
+  const wasOpen = dispute.status === 'open'
+  tell(dispute, event, context)
+  if (known === undefined) recordDispute(book, dispute, 'opened', context)
+  if (money !== undefined) moveMoney(book, dispute, event, context)
+  const closes = dispute.status !== 'open' && (wasOpen || known === undefined)
+  if (closes) recordDispute(book, dispute, 'closed', context)
+  else if (known !== undefined) recordDispute(book, dispute, 'updated', context)
+  return 'applied'
+}
+
+/**
+ * By its reference. News that can't be the first may come under the authorisation's reference, and
+ * a chargeback under another than its announcement: they belong to the last dispute that has not
+ * heard them.
+ */
+function findDispute({ disputes }: Book, { dispute: reference, news }: Disputed) {
+  const same = disputes.find((one) => one.reference === reference)
+  if (same !== undefined || opens.includes(news)) return same
+  const deaf = disputes.filter(({ told }) => !told.includes(news))
+  const { after } = meanings[news]
+  return after === undefined
+    ? deaf.at(-1)
+    : (deaf.findLast(({ told }) => told.includes(after)) ?? disputes.at(-1))
+}
+const opens: readonly DisputeNews[] = ['informationRequested', 'notified']
+
+function addDispute(book: Book, event: Disputed, { now, newId }: Context): Dispute {
+  const dispute: Dispute = {
+    id: newId('dsp'),
+    reference: event.dispute,
+    status: 'open',
+    stage: 'notification',
+    amount: event.amount,
+    amountChargedBack: 0,
+    reason: null,
+    reasonCode: null,
+    defendBy: null,
+    told: [],
+    createdAt: now,
+    updatedAt: now,
+    closedAt: null
+  }
+  book.disputes.push(dispute)
+  return dispute
+}
+
+function tell(dispute: Dispute, event: Disputed, { now }: Context): void {
+  const { news, reason, reasonCode, defendBy } = event
+  dispute.told = [...dispute.told, news]
+  const { stage, status } = standingOf(dispute.told)
+  dispute.stage = stage
+  dispute.status = status
+  dispute.closedAt = status === 'open' ? null : (dispute.closedAt ?? now)
+  dispute.reason = reason ?? dispute.reason
+  dispute.reasonCode = reasonCode ?? dispute.reasonCode
+  dispute.defendBy = defendBy ?? dispute.defendBy
+}
+
+/** A chargeback is booked even where less is left: the bank has taken it all the same. */
+function moveMoney(book: Book, dispute: Dispute, event: Disputed, context: Context): void {
+  const { payment } = book
+  const { news, amount } = event
+  const fact = `${dispute.id}.${news}`
+  const cause = { type: 'dispute', id: dispute.id } as const
+  if (meanings[news].money === 'returned') {
+    const value = Math.min(amount.value, dispute.amountChargedBack)
+    dispute.amountChargedBack -= value
+    payment.amountChargedBack -= value
+    if (value > 0) post(book, 'chargebackReversed', fact, { ...amount, value }, cause)
+    return
+  }
+  if (amount.value === 0) return
+  const exceeds = amount.value > amountRefundable(payment)
+  dispute.amountChargedBack += amount.value
+  payment.amountChargedBack += amount.value
+  dispute.amount = {
+    ...amount,
+    value: Math.max(amount.value, dispute.amount.value, dispute.amountChargedBack)
+  }
+  post(book, 'chargeback', fact, amount, cause)
+  if (exceeds) {
+    const details = { disputeId: dispute.id, amount, captured: payment.amountCaptured }
+    openDiscrepancy(book, 'refund_and_chargeback', fact, details, context)
+  }
+}

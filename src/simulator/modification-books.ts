@@ -1,0 +1,66 @@
+import type { Modification, Payment, State } from './state.ts'
+
+/** Where a payment stands, in minor units. */
+export type Books = {
+  authorised: number
+  captured: number
+  refunded: number
+  cancelled: boolean
+  expired: boolean
+  /** What a capture may still take, and a refund give back. */
+  capturable: number
+  refundable: number
+}
+
+/** The modifications of a payment, oldest first. */
+export function modificationsOf({ state }: { state: State }, payment: Payment): Modification[] {
+  return payment.modifications
+    .map((id) => state.modifications.get(id))
+    .filter((modification) => modification !== undefined)
+}
+
+/**
+ * Default accounting rules of https://docs.adyen.com/online-payments/capture and .../refund:
+ * captures stay within the authorised amount, refunds within what was captured, and a partial
+ * capture cancels the remainder unless multiple partial captures are switched on.
+ */
+export function booksOf(
+  payment: Payment,
+  modifications: Modification[],
+  areCapturesMultiple: boolean
+): Books {
+  const authorised = payment.amount.value
+  const valid = modifications.filter(({ success, failedAt }) => success && !isPast(failedAt))
+  const sum = (belongs: (one: Modification) => boolean) =>
+    valid.filter(belongs).reduce((total, { amount }) => total + amount.value, 0)
+
+  const expired = isPast(payment.expiredAt)
+  const isAutomatic = isPast(payment.capturedAt) && !isPast(payment.captureFailedAt)
+  const captured = isAutomatic ? authorised : sum(({ kind }) => kind === 'capture')
+  const isOldReversal = payment.reversed === true
+  const refunded =
+    isOldReversal && isAutomatic ? captured : sum((one) => one.kind === 'refund' || isRefund(one))
+  const cancelled =
+    (isOldReversal && !isAutomatic) ||
+    valid.some(
+      ({ kind, action }) => ['cancel', 'technicalCancel'].includes(kind) || action === 'cancel'
+    )
+  const isOpen = !cancelled && !expired && (captured === 0 || areCapturesMultiple)
+  return {
+    authorised,
+    captured,
+    refunded,
+    cancelled,
+    expired,
+    capturable: isOpen ? authorised - captured : 0,
+    refundable: Math.max(0, captured - refunded)
+  }
+}
+
+function isRefund({ action }: Modification): boolean {
+  return action === 'refund'
+}
+
+function isPast(time: string | null): boolean {
+  return time !== null && Date.parse(time) <= Date.now()
+}

@@ -1,0 +1,43 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import pg from 'pg'
+import type { Test } from 'tap'
+
+/** A way to a database that can be cut; PostgreSQL may listen on a socket in a folder. */
+export async function cuttable(t: Test, url: string) {
+  const { host, port, user, password, database } = new pg.Client(url)
+  const sockets = new Set<Socket>()
+  let cut = false
+  const server = createServer((client) => {
+    if (cut) return client.resetAndDestroy()
+    const target = host.startsWith('/')
+      ? connect(`${host}/.s.PGSQL.${port}`)
+      : connect({ host, port })
+    for (const socket of [client, target]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => sockets.delete(socket))
+    }
+    client.pipe(target).pipe(client)
+    return undefined
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address() as { port: number }
+  const proxied = new URL('postgresql://127.0.0.1')
+  proxied.port = String(address.port)
+  proxied.username = user ?? ''
+  proxied.password = typeof password === 'string' ? password : ''
+  proxied.pathname = `/${database}`
+  return {
+    url: proxied.href,
+    cut() {
+      cut = true
+      for (const socket of sockets) socket.destroy()
+    },
+    mend() {
+      cut = false
+    }
+  }
+}

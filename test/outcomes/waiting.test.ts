@@ -1,0 +1,105 @@
+/** Callers who wait for an outcome: `Prefer: wait=N` (RFC 7240). */
+import t from 'tap'
+import { readWait } from '../../src/http/prefer.ts'
+import { testService } from '../service.ts'
+
+t.test('what a caller prefers', async (t) => {
+  const cases: Array<[string | string[] | undefined, number | undefined]> = [
+    [undefined, undefined],
+    ['', undefined],
+    ['wait=10', 10],
+    ['wait=0', 0],
+    ['Wait = 5', 5],
+    ['respond-async, wait=20', 20],
+    [['respond-async', 'wait=7'], 7],
+    ['wait="3"', 3],
+    ['wait=3; a=b', 3],
+    ['wait=31', 30],
+    ['wait=999999999', 30],
+    ['wait', undefined],
+    ['wait=-1', undefined],
+    ['wait=1.5', undefined],
+    ['await=5', undefined]
+  ]
+  for (const [header, seconds] of cases) t.equal(readWait(header), seconds, String(header))
+})
+
+t.test('a caller waits for an outcome', async (t) => {
+  const service = await testService(t)
+  const { call, createPayment, pay } = service
+  const wait = async (id: string, seconds: number, headers = {}) => {
+    const startedAt = performance.now()
+    const answer = await call('GET', `/v1/payments/${id}`, {
+      headers: { prefer: `wait=${seconds}`, ...headers }
+    })
+    return { ...answer, ms: performance.now() - startedAt }
+  }
+
+  await t.test('until the payment has finished', async (t) => {
+    const { id } = await createPayment()
+    const waiting = wait(id, 20)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await pay(id, 'NOT_ENOUGH_BALANCE')
+    await pay(id)
+    const answer = await waiting
+    t.equal(answer.status, 200)
+    t.equal(answer.body.status, 'captured', 'a refused attempt is not the end')
+    t.equal(answer.headers.get('preference-applied'), 'wait=20')
+    t.ok(answer.ms < 15_000, 'it did not wait for time to be up')
+  })
+
+  await t.test('until it differs from what is known, else 304', async (t) => {
+    const { id } = await createPayment()
+    const known = await call('GET', `/v1/payments/${id}`)
+    const headers = { 'if-none-match': known.headers.get('etag') ?? '' }
+    const same = await wait(id, 1, headers)
+    t.equal(same.status, 304)
+    t.ok(same.ms >= 950, 'it waited')
+    const waiting = wait(id, 20, headers)
+    await pay(id, 'NOT_ENOUGH_BALANCE')
+    const answer = await waiting
+    t.equal(answer.status, 200)
+    t.equal(answer.body.failure.code, 'insufficient_funds', 'an attempt is a change')
+    t.not(answer.headers.get('etag'), headers['if-none-match'])
+  })
+
+  await t.test('and is answered at once where there is nothing to wait for', async (t) => {
+    const { id } = await createPayment()
+    await pay(id)
+    await service.until(id, ({ finished }) => finished)
+    t.ok((await wait(id, 20)).ms < 5_000, 'it has finished')
+    const changed = await wait(id, 20, { 'if-none-match': '"old"' })
+    t.equal(changed.status, 200)
+    t.ok(changed.ms < 5_000, 'it has changed')
+    const unknown = await wait('pay_0000000000000000', 20)
+    t.equal(unknown.status, 404)
+    t.ok(unknown.ms < 5_000)
+  })
+
+  await t.test('with the present state at the end', async (t) => {
+    const { id } = await createPayment()
+    const answer = await wait(id, 1)
+    t.equal(answer.status, 200)
+    t.equal(answer.body.status, 'pending')
+    t.equal(answer.headers.get('preference-applied'), 'wait=1')
+  })
+
+  await t.test('and a third party waits for its own only', async (t) => {
+    const { id } = await createPayment()
+    const key = await service.addClient({ scopes: ['payments:read'], thirdParty: true })
+    const answer = await call('GET', `/v1/payments/${id}`, { key, headers: { prefer: 'wait=10' } })
+    t.equal(answer.status, 404)
+  })
+
+  await t.test('and is answered when the service stops', async (t) => {
+    const { id } = await createPayment()
+    const waiting = wait(id, 30)
+    const listening = call('GET', '/v1/events?after=WyI5OTk5OTk5Il0', {
+      headers: { prefer: 'wait=30' }
+    })
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await service.service.close()
+    t.equal((await waiting).body.status, 'pending')
+    t.same((await listening).body.data, [])
+  })
+})
