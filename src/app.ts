@@ -28,8 +28,23 @@ import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
 import { addRequestLog, newRequestId, type OnAnswer } from './http/request.plugin.ts'
 import { addTextGuard, buildValidator } from './http/validation.plugin.ts'
+import { deliveryRoutes } from './outcomes/delivery.routes.ts'
 import { type FeedDeps, feedRoutes } from './outcomes/feed.routes.ts'
 import { FeedEventSchema } from './outcomes/feed.schema.ts'
+import type { WebhookDeps } from './outcomes/webhook.commands.ts'
+import { webhookRoutes } from './outcomes/webhook.routes.ts'
+import {
+  ChangeWebhookEndpoint,
+  CreateWebhookEndpoint,
+  DeliverySchema,
+  DeliveryWithAttemptsSchema,
+  NewWebhookEndpointSchema,
+  ReplayEvents,
+  ReplayedSchema,
+  WebhookEndpointSchema,
+  WebhookSecretSchema
+} from './outcomes/webhook.schema.ts'
+import { webhookDocument } from './outcomes/webhook-document.ts'
 import type { PaymentDeps } from './payments/create-payment.commands.ts'
 import type { ModificationDeps } from './payments/modification.commands.ts'
 import { modificationRoutes } from './payments/modification.routes.ts'
@@ -49,22 +64,44 @@ import {
   CreatePayment,
   EventSchema,
   FailureSchema,
-  PaymentSchema
+  PaymentSchema,
+  SettlementSchema
 } from './payments/payment.schema.ts'
 import type { RecordDeps } from './payments/recorded-payment.commands.ts'
 import { recordedPaymentRoutes } from './payments/recorded-payment.routes.ts'
 import { RecordPayment } from './payments/recorded-payment.schema.ts'
 import { returnRoutes } from './payments/return.routes.ts'
 import type { WaitingRoom } from './payments/waiting.commands.ts'
+import { billingRoutes } from './reconciliation/billing.routes.ts'
+import {
+  AcknowledgeFile,
+  BillingFileSchema,
+  MakeFile,
+  RejectDetails,
+  UploadSchema
+} from './reconciliation/billing.schema.ts'
+import { discrepancyRoutes } from './reconciliation/discrepancy.routes.ts'
+import { DiscrepancySchema, ResolveDiscrepancy } from './reconciliation/discrepancy.schema.ts'
+import { postingRoutes } from './reconciliation/posting.routes.ts'
+import { AcknowledgePosting, PostingSchema } from './reconciliation/posting.schema.ts'
+import { reportRoutes } from './reconciliation/report.routes.ts'
+import { ReportSchema } from './reconciliation/report.schema.ts'
+import { summaryRoutes } from './reconciliation/summary.routes.ts'
+import { SummarySchema } from './reconciliation/summary.schema.ts'
+import { threeWayRoutes } from './reconciliation/three-way.routes.ts'
+import { ThreeWaySchema } from './reconciliation/three-way.schema.ts'
 
 export type AppDeps = {
   payments: PaymentDeps
   waitingRoom: WaitingRoom
   feed: Omit<FeedDeps, 'db'>
+  webhooks: Omit<WebhookDeps, 'db'>
   modifications: ModificationDeps
   records: RecordDeps
   cards: CardDeps
   notifications: Omit<NotificationRoutesDeps, 'db'>
+  /** Told that a settlement report is to be read. */
+  wakeReports: () => void
   clients: ClientCache
   findFault: () => Promise<string | undefined>
   onAnswer: OnAnswer
@@ -82,6 +119,15 @@ const schemas = [
   CreatePayment,
   EventSchema,
   FeedEventSchema,
+  WebhookEndpointSchema,
+  NewWebhookEndpointSchema,
+  CreateWebhookEndpoint,
+  ChangeWebhookEndpoint,
+  WebhookSecretSchema,
+  ReplayEvents,
+  ReplayedSchema,
+  DeliverySchema,
+  DeliveryWithAttemptsSchema,
   CaptureSchema,
   CreateCapture,
   CancellationSchema,
@@ -103,14 +149,28 @@ const schemas = [
   CardList,
   RegisterCard,
   RegistrationSchema,
+  SettlementSchema,
+  ReportSchema,
+  DiscrepancySchema,
+  ResolveDiscrepancy,
+  SummarySchema,
+  PostingSchema,
+  AcknowledgePosting,
+  BillingFileSchema,
+  MakeFile,
+  AcknowledgeFile,
+  UploadSchema,
+  RejectDetails,
+  ThreeWaySchema,
   NotificationSchema
 ]
 
 /** Limits that default to none, or to more than this service needs. */
 const limits = {
   bodyLimit: 64 * 1024,
-  // To receive a request; and for a connection that says nothing.
-  requestTimeout: 10_000,
+  // To receive a request, of which a settlement report is the longest; and for a connection that
+  // says nothing.
+  requestTimeout: 120_000,
   connectionTimeout: 60_000,
   keepAliveTimeout: 72_000,
   routerOptions: { maxParamLength: 100 }
@@ -143,16 +203,26 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   addAuthentication(app, deps.clients)
   addTextGuard(app)
 
-  await addOpenApi(app, publicUrl)
+  await addOpenApi(app, publicUrl, webhookDocument)
   await app.register(healthRoutes, { findFault: deps.findFault })
   await app.register(paymentRoutes, { ...deps.payments, waitingRoom: deps.waitingRoom })
   await app.register(feedRoutes, { db, ...deps.feed })
+  await app.register(webhookRoutes, { db, ...deps.webhooks })
+  await app.register(deliveryRoutes, { db, ...deps.webhooks })
   await app.register(modificationRoutes, deps.modifications)
   await app.register(recordedPaymentRoutes, deps.records)
   await app.register(accountRoutes, { db })
   await app.register(adjustmentRoutes, { db })
   await app.register(cardRoutes, deps.cards)
   await app.register(notificationRoutes, { db, ...deps.notifications })
+  const { merchantAccount } = deps.notifications
+  await app.register(reportRoutes, { db, wake: deps.wakeReports })
+  await app.register(discrepancyRoutes, deps.modifications)
+  await app.register(summaryRoutes, { db, merchantAccount })
+  const postings = { db, providerName: deps.modifications.providerName }
+  await app.register(postingRoutes, postings)
+  await app.register(billingRoutes, postings)
+  await app.register(threeWayRoutes, { db, merchantAccount })
   await app.register(returnRoutes, deps.payments)
   await addDocs(app)
   return app

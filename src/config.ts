@@ -19,6 +19,8 @@ export type CommonConfig = {
   duplicateWindowS: number
   /** Refunds above it need an approval, minor units of whatever currency; null for none. */
   refundApprovalAbove: number | null
+  /** How long after its capture a settlement report must have a payment, days. */
+  settlementMissingDays: number
 }
 
 export type AdyenConfig = {
@@ -32,6 +34,9 @@ export type AdyenConfig = {
   checkoutUrl: string | undefined
   webhookUser: string | undefined
   webhookPassword: string | undefined
+  /** Who may download reports; without one the API key must be allowed to. Both or neither. */
+  reportUser?: string | undefined
+  reportPassword?: string | undefined
   /** Whether an agent's card page is for a card that is told on the phone (MOTO). */
   moto: boolean
   /** Whether several partial captures of a payment are switched on for the merchant account. */
@@ -71,6 +76,7 @@ const hmacKey = /^[0-9a-fA-F]{64}$/
 const longestTimeoutMs = 9_000
 const largestPayment = 999_999_999_999
 const longestWindowS = 24 * 60 * 60
+const longestMissingDays = 60
 
 /** Production is whatever has one of these set. */
 function isProduction(env: Env): boolean {
@@ -91,7 +97,8 @@ export function readConfig(env: Env): Config {
     adyenTimeoutMs: reader.integer('ADYEN_TIMEOUT_MS', 8_000, 100, longestTimeoutMs),
     paymentMaxValue: reader.integer('PAYMENT_MAX_VALUE', largestPayment, 1, largestPayment),
     duplicateWindowS: reader.integer('DUPLICATE_WINDOW_S', 600, 0, longestWindowS),
-    refundApprovalAbove: reader.integer('REFUND_APPROVAL_ABOVE', null, 0, largestPayment)
+    refundApprovalAbove: reader.integer('REFUND_APPROVAL_ABOVE', null, 0, largestPayment),
+    settlementMissingDays: reader.integer('SETTLEMENT_MISSING_DAYS', 7, 0, longestMissingDays)
   }
   const config: Config = production
     ? readProduction(common, reader)
@@ -124,6 +131,8 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
     checkoutUrl: readOrigin(reader, 'ADYEN_CHECKOUT_URL'),
     webhookUser: reader.text('ADYEN_WEBHOOK_USER'),
     webhookPassword: reader.text('ADYEN_WEBHOOK_PASSWORD'),
+    reportUser: reader.text('ADYEN_REPORT_USER'),
+    reportPassword: reader.text('ADYEN_REPORT_PASSWORD'),
     moto: reader.flag('ADYEN_MOTO'),
     multiplePartialCaptures: reader.flag('ADYEN_MULTIPLE_PARTIAL_CAPTURES')
   }
@@ -135,6 +144,9 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
   }
   if ((adyen.webhookUser === undefined) !== (adyen.webhookPassword === undefined)) {
     reader.fault('ADYEN_WEBHOOK_USER and ADYEN_WEBHOOK_PASSWORD must be set both or neither')
+  }
+  if ((adyen.reportUser === undefined) !== (adyen.reportPassword === undefined)) {
+    reader.fault('ADYEN_REPORT_USER and ADYEN_REPORT_PASSWORD must be set both or neither')
   }
   const webhooksAllowLoopback = reader.flag('WEBHOOKS_ALLOW_LOOPBACK')
   if (live && webhooksAllowLoopback) {

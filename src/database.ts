@@ -17,7 +17,14 @@ import type { ClientTables } from './clients/client.store.ts'
 import type { EventTables } from './events/event.store.ts'
 import type { IdempotencyTables } from './http/idempotency.store.ts'
 import type { LedgerTables } from './ledger/ledger.store.ts'
+import type { DeliveryTables } from './outcomes/delivery.store.ts'
+import type { WebhookTables } from './outcomes/webhook.store.ts'
+import type { PageReturnTables } from './payments/page-return.store.ts'
 import type { PaymentTables } from './payments/payment.store.ts'
+import type { BillingTables } from './reconciliation/billing.store.ts'
+import type { DiscrepancyTables } from './reconciliation/discrepancies.store.ts'
+import type { PostingTables } from './reconciliation/posting.store.ts'
+import type { ReportTables } from './reconciliation/report.store.ts'
 
 export type Database = ClientTables &
   EventTables &
@@ -28,7 +35,14 @@ export type Database = ClientTables &
   SyncTables &
   RegistrationTables &
   PaymentTables &
-  NotificationTables
+  PageReturnTables &
+  PostingTables &
+  BillingTables &
+  DiscrepancyTables &
+  ReportTables &
+  NotificationTables &
+  WebhookTables &
+  DeliveryTables
 
 /** Anything that can run a statement; what only reads takes this. */
 export type Db = Kysely<Database>

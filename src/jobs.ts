@@ -18,6 +18,17 @@ export const linkPollS = 3_600
 /** How long the notification may take of a link that the provider says was paid. */
 export const toldPaidWaitS = 3_600
 
+/** Asking again what became of a page whose customer came back, until the page ends. */
+export const pageAskS = [5, 15, 60, 300, 900, 3_600] as const
+/** The last time is so long before the page ends. */
+export const pageLastAskS = 60
+
+/**
+ * A reservation that is neither captured nor released for so long: Adyen keeps it for 28 days
+ * (docs.adyen.com/online-payments/adjust-authorisation), and has two more to say that it expired.
+ */
+export const reservationMaxS = 30 * 24 * 60 * 60
+
 /** Asking what became of a charge: each pause is as long as the question is old, within these. */
 export const chargeRetryMinS = 2
 export const chargeRetryMaxS = 3_600
@@ -35,6 +46,17 @@ export const notificationRetryS = [1, 5, 15, 60, 300, 1_800, 7_200, 21_600] as c
 export const notificationTriesMax = 6
 /** One whose payment never appeared is parked after about a week. */
 export const waitingTriesMax = 36
+
+/** How long one who reads or fetches a settlement report has it to itself, between two signs. */
+export const reportLeaseS = 60
+/** Fetching a settlement report again, or going on with one, after a fault. */
+export const reportRetryS = [2, 15, 60, 300, 1_800, 7_200] as const
+/** After so many tries a person is asked to upload it. */
+export const reportTriesMax = 8
+/** How often it is looked whether the provider has told of a report. */
+export const fetchEveryMs = 3_000
+/** How often captures are looked for that no report has. */
+export const missingEveryMs = 60 * 60_000
 
 /** A request that moves money is never sent again after 24 h: its key may be forgotten by then. */
 export const moneyRetryForMs = 24 * 60 * 60_000
@@ -67,6 +89,9 @@ export const webhookKeptForDays = 30
 export const countEveryMs = 15_000
 
 export const purgeEveryMs = 60 * 60_000
+
+/** How often reservations are looked for that nobody captured. */
+export const reservationsEveryMs = 60 * 60_000
 
 /** The delay after the n-th try, the last one for ever. */
 export function delayAfter(delaysS: readonly number[], tries: number): number {

@@ -21,6 +21,7 @@ export async function renderOpenApi(): Promise<string> {
   const app = await buildApp({
     payments: { ...shared, paymentMaxValue: 1, duplicateWindowS: 0, moto: false },
     waitingRoom: createWaitingRoom(db, () => {}),
+    webhooks: { checkUrl: async () => null, wake: () => {} },
     feed: { providerName: provider.name, untilAnnounced: async () => false },
     modifications: {
       db,
@@ -40,6 +41,7 @@ export async function renderOpenApi(): Promise<string> {
       wake: () => {},
       onReceived: () => {}
     },
+    wakeReports: () => {},
     clients: createClientCache(db),
     findFault: async () => undefined,
     onAnswer: () => {},

@@ -127,7 +127,8 @@ export type Answer<T> =
 export type PageResult =
   | { outcome: 'paid'; authorisation: string; amount: Money }
   | { outcome: 'cancelled' | 'refused' }
-  | { outcome: 'open' }
+  /** It has no outcome; or the provider did not say, and may when it is asked again. */
+  | { outcome: 'open' | 'unknown' }
 
 /** What the provider says of a link, which it may be asked at any time. */
 export type LinkStatus = 'open' | 'paid' | 'expired' | 'unknown'

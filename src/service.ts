@@ -3,18 +3,24 @@ import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type AdyenProvider, createAdyenProvider } from './adyen/adyen.provider.ts'
+import { fetchReport } from './adyen/report.transport.ts'
+import { readReportFile } from './adyen/report-file.reader.ts'
 import { buildApp } from './app.ts'
 import type { CardDeps } from './cards/card.commands.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import { connect, type Db } from './database.ts'
 import { type ClientCache, createClientCache } from './http/auth.plugin.ts'
-import { leaseMarginS } from './jobs.ts'
+import { leaseMarginS, webhookDeadlineMs } from './jobs.ts'
 import { listen } from './listener.ts'
 import { createMetrics, createMetricsServer, type Metrics } from './metrics.ts'
 import { createBell } from './outcomes/bell.ts'
+import { createDispatcher } from './outcomes/delivery.jobs.ts'
 import { changedChannel } from './outcomes/feed.store.ts'
+import { createWebhookTransport } from './outcomes/webhook.transport.ts'
+import { createCheckUrl, createResolve } from './outcomes/webhook-address.transport.ts'
+import type { PaymentDeps } from './payments/create-payment.commands.ts'
 import { createWaitingRoom } from './payments/waiting.commands.ts'
-import { announcing, tasksOf } from './tasks.ts'
+import { announcing, delivering, readingReports, reportTasksOf, tasksOf } from './tasks.ts'
 import { startWorker } from './worker.ts'
 
 export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
@@ -23,6 +29,10 @@ export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   adyen: AdyenConfig
   /** Whether browsers may also return to http on loopback. */
   sandbox: boolean
+  /** Whether webhooks may go to this machine; in the sandbox they may. */
+  webhooksAllowLoopback?: boolean
+  /** Pauses between the tries of a webhook, s, where they are not the usual ones: for tests. */
+  webhookRetryS?: readonly number[]
   /** How long it says that it is not ready, and still accepts, before it closes; ms. */
   drainMs?: number
   /** Undefined: no metrics are served. */
@@ -52,21 +62,28 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const cards: CardDeps = { ...payments, wakeSync: () => worker.wake('sync_cards') }
   const clients = createClientCache(db)
   const ears = createEars(db, clients, log)
-  const worker = startWorker(tasksOf(payments, cards, metrics, log), {
+  const webhooks = createWebhooks(options, payments, metrics, () => worker.wake(delivering))
+  let draining = false
+  const reports = createReports(options, db, provider.name, () => draining)
+  const wakeReports = () => worker.wake(readingReports)
+  const tasks = tasksOf(payments, cards, webhooks.dispatcher, metrics, log)
+  tasks.push(...reportTasksOf({ ...reports, wake: wakeReports }, log))
+  const worker = startWorker(tasks, {
     onDone: (task, count) => {
       metrics.work.inc({ task }, count)
-      if (task !== announcing) worker.wake(announcing)
+      if (task === announcing) worker.wake(delivering)
+      else if (task !== delivering) worker.wake(announcing)
     },
     onFault: (task, error) => {
       metrics.workFaults.inc({ task })
       log.error({ err: error, task }, 'a round of background work failed')
     }
   })
-  let draining = false
   const app = await buildApp({
     payments,
     waitingRoom: ears.waitingRoom,
     feed: { providerName: provider.name, untilAnnounced: ears.bell.next },
+    webhooks,
     modifications: {
       db,
       providerName: provider.name,
@@ -76,11 +93,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     records: { db, providerName: provider.name, duplicateWindowS },
     cards,
-    notifications: {
-      ...toSender(adyen),
-      wake: () => worker.wake('apply_notifications'),
-      onReceived: (outcome, items) => metrics.notifications.inc({ outcome }, items)
-    },
+    notifications: toInbox(adyen, metrics, () => worker.wake('apply_notifications')),
+    wakeReports,
     clients,
     findFault: () => (draining ? Promise.resolve('stopping') : findDatabaseFault(db)),
     onAnswer: (route, method, status, ms) => {
@@ -99,7 +113,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   async function close(): Promise<void> {
     draining = true
     await setTimeout(options.drainMs ?? 0)
-    const stopped = worker.stop()
+    const stopped = Promise.all([worker.stop(), webhooks.close()])
     ears.close()
     await app.close()
     await stopped
@@ -147,6 +161,39 @@ function createEars(db: Db, clients: ClientCache, log: Logger) {
   }
 }
 
+/** Who tells the endpoints of clients, and which URLs may be one. */
+function createWebhooks(
+  options: ServiceOptions,
+  { db, provider }: PaymentDeps,
+  metrics: Metrics,
+  wake: () => void
+) {
+  const { log, sandbox, webhooksAllowLoopback = sandbox, webhookRetryS: retryS } = options
+  const policy = { allowLoopback: webhooksAllowLoopback, resolve: createResolve() }
+  const transport = createWebhookTransport({ ...policy, deadlineMs: webhookDeadlineMs })
+  const dispatcher = createDispatcher({
+    db,
+    providerName: provider.name,
+    send: transport.send,
+    wake,
+    onOutcome: (outcome) => metrics.webhooks.inc({ outcome }),
+    onEndpointDisabled: (webhookEndpointId) =>
+      log.warn({ webhookEndpointId }, 'a webhook endpoint was disabled'),
+    onFault: (deliveryId, error) =>
+      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded'),
+    retryS
+  })
+  return {
+    dispatcher,
+    wake,
+    checkUrl: createCheckUrl(policy),
+    async close() {
+      await dispatcher.stop()
+      transport.close()
+    }
+  }
+}
+
 /** Whether a request may have made events: a browser that returns may have brought an outcome. */
 function mayWrite(method: string, route: string): boolean {
   return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
@@ -155,6 +202,38 @@ function mayWrite(method: string, route: string): boolean {
 /** For how long one finisher has a payment to itself, seconds. */
 function leaseOf({ adyenTimeoutMs }: ServiceOptions): number {
   return adyenTimeoutMs / 1000 + leaseMarginS
+}
+
+/** How settlement reports come, and what they are compared with. */
+function createReports(
+  { adyen, settlementMissingDays }: ServiceOptions,
+  db: Db,
+  providerName: string,
+  isStopping: () => boolean
+) {
+  const { environment, apiKey, merchantAccount, checkoutUrl } = adyen
+  const { reportUser: name, reportPassword: password } = adyen
+  const user = name === undefined || password === undefined ? undefined : { name, password }
+  const fetch = (address: string) => fetchReport(address, { apiKey, user })
+  const site = { environment, checkoutUrl, merchantAccount, fetchReport: fetch }
+  return {
+    db,
+    providerName,
+    isStopping,
+    settlementMissingDays,
+    readReport: readReportFile,
+    ...site
+  }
+}
+
+/** How notifications come in. */
+function toInbox(adyen: AdyenConfig, metrics: Metrics, wake: () => void) {
+  return {
+    ...toSender(adyen),
+    wake,
+    onReceived: (outcome: 'accepted' | 'refused', items: number) =>
+      metrics.notifications.inc({ outcome }, items)
+  }
 }
 
 /** Who may send notifications, and for whom they are. */

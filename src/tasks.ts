@@ -1,27 +1,50 @@
 /** All background work of an instance: what runs, and how often. */
 import type { Logger } from 'pino'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
+import { type DownloadDeps, fetchReports } from './adyen/report-download.jobs.ts'
 import type { CardDeps } from './cards/card.commands.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import type { Db } from './database.ts'
 import { purgeKeys } from './http/idempotency.store.ts'
-import { countEveryMs, purgeEveryMs } from './jobs.ts'
+import {
+  countEveryMs,
+  fetchEveryMs,
+  missingEveryMs,
+  purgeEveryMs,
+  reservationsEveryMs,
+  webhookAtOnce
+} from './jobs.ts'
 import type { Metrics } from './metrics.ts'
 import { countOpenItems } from './operations/open-items.store.ts'
 import { announce, announceBatchSize } from './outcomes/announce.jobs.ts'
+import { type Dispatcher, purgeWebhooks } from './outcomes/delivery.jobs.ts'
 import type { PaymentDeps } from './payments/create-payment.commands.ts'
 import { purgeLatestPayments } from './payments/intent.store.ts'
 import { sendModifications } from './payments/modification.jobs.ts'
-import { askForCharges, endPages, finishCreates, pollLinks } from './payments/payment.jobs.ts'
+import {
+  askForCharges,
+  askForPages,
+  endPages,
+  finishCreates,
+  pollLinks,
+  showForgottenReservations
+} from './payments/payment.jobs.ts'
+import { placeNewPostings, postingBatchSize } from './reconciliation/posting.jobs.ts'
+import { type ReportJobDeps, readReports, tellMissing } from './reconciliation/report.jobs.ts'
+import { purgeUploads } from './reconciliation/report.store.ts'
 import type { Task } from './worker.ts'
 
 /** What follows all else that was done. */
 export const announcing = 'announce'
+/** What follows what was announced. */
+export const delivering = 'deliver_webhooks'
+export const readingReports = 'read_reports'
 
 /** The background work, and how often each rests. */
 export function tasksOf(
   payments: PaymentDeps,
   cards: CardDeps,
+  webhooks: Dispatcher,
   metrics: Metrics,
   log: Logger
 ): Task[] {
@@ -49,11 +72,19 @@ export function tasksOf(
       batchSize: notificationBatchSize
     },
     { name: announcing, run: () => announce({ db }), batchSize: announceBatchSize },
+    { name: delivering, run: webhooks.run, batchSize: webhookAtOnce.instance },
     { name: 'finish_creates', run: () => finishCreates(jobs) },
     { name: 'end_pages', run: () => endPages(jobs) },
     { name: 'poll_links', run: () => pollLinks(jobs) },
     { name: 'ask_for_charges', run: () => askForCharges(jobs) },
+    { name: 'ask_for_pages', run: () => askForPages(jobs) },
+    {
+      name: 'show_forgotten_reservations',
+      run: () => showForgottenReservations(jobs),
+      everyMs: reservationsEveryMs
+    },
     { name: 'send_modifications', run: () => sendModifications(jobs) },
+    { name: 'place_postings', run: () => placeNewPostings({ db }), batchSize: postingBatchSize },
     { name: 'sync_cards', run: () => syncCards(cardJobs) },
     { name: 'forget_cards', run: () => forgetCards(cardJobs) },
     { name: 'purge_keys', run: () => purgeKeys(db), everyMs: purgeEveryMs },
@@ -62,7 +93,29 @@ export function tasksOf(
       run: () => purgeLatestPayments(db, payments.duplicateWindowS),
       everyMs: purgeEveryMs
     },
+    { name: 'purge_webhooks', run: () => purgeWebhooks(db), everyMs: purgeEveryMs },
     { name: 'count_open_items', run: () => count(db, metrics), everyMs: countEveryMs }
+  ]
+}
+
+/** What settlement reports need beside the rest of the work. */
+export type ReportTaskDeps = Omit<ReportJobDeps, 'onFault' | 'onProgress'> &
+  Omit<DownloadDeps, 'onFault'>
+
+/** Fetching settlement reports, reading them, and finding what they lack. */
+export function reportTasksOf(deps: ReportTaskDeps, log: Logger): Task[] {
+  const jobs = {
+    ...deps,
+    onFault: (reportId: string, error: unknown) =>
+      log.error({ err: error, reportId }, 'background work on a settlement report failed'),
+    onProgress: (reportId: string, progress: object) =>
+      log.info({ reportId, ...progress }, 'a settlement report is being read')
+  }
+  return [
+    { name: 'fetch_reports', run: () => fetchReports(jobs), everyMs: fetchEveryMs },
+    { name: readingReports, run: () => readReports(jobs) },
+    { name: 'find_missing', run: () => tellMissing(jobs), everyMs: missingEveryMs },
+    { name: 'purge_uploads', run: () => purgeUploads(deps.db), everyMs: purgeEveryMs }
   ]
 }
 

@@ -145,12 +145,18 @@ const wrong: Record<string, [Env, string]> = {
   ],
   'a window of more than a day': [{ DUPLICATE_WINDOW_S: '86401' }, 'DUPLICATE_WINDOW_S'],
   'MOTO neither true nor false': [{ ADYEN_MOTO: 'yes' }, 'ADYEN_MOTO must be true or false'],
+  'loopback for webhooks neither true nor false': [
+    { WEBHOOKS_ALLOW_LOOPBACK: '1' },
+    'WEBHOOKS_ALLOW_LOOPBACK must be true or false'
+  ],
   'an environment that there is not': [{ ADYEN_ENVIRONMENT: 'live' }, 'ADYEN_ENVIRONMENT'],
   'a public URL without TLS': [{ PUBLIC_URL: 'http://payments.example' }, 'PUBLIC_URL'],
   'a public URL that is none': [{ PUBLIC_URL: 'payments.example' }, 'PUBLIC_URL'],
   'another database': [{ DATABASE_URL: 'mysql://db.example/payments' }, 'DATABASE_URL'],
   'a user without a password': [{ ADYEN_WEBHOOK_USER: 'adyen' }, 'ADYEN_WEBHOOK_USER and'],
   'a password without a user': [{ ADYEN_WEBHOOK_PASSWORD: 'secret' }, 'ADYEN_WEBHOOK_USER and'],
+  'a report user without a password': [{ ADYEN_REPORT_USER: 'report' }, 'ADYEN_REPORT_USER and'],
+  'more days than reports are old': [{ SETTLEMENT_MISSING_DAYS: '61' }, 'SETTLEMENT_MISSING_DAYS'],
   'a checkout URL with a path': [
     { ADYEN_CHECKOUT_URL: 'http://127.0.0.1:9999/v72' },
     'ADYEN_CHECKOUT_URL'
@@ -171,6 +177,16 @@ t.test('LIVE needs its prefix, and takes neither another origin nor loopback', a
   t.match(faultsOf({ ...live, ADYEN_LIVE_URL_PREFIX: '' }), [/^ADYEN_LIVE_URL_PREFIX/])
   t.match(faultsOf({ ...live, ADYEN_CHECKOUT_URL: 'https://x.example' }), [/^ADYEN_CHECKOUT_URL/])
   t.match(faultsOf({ ...live, PUBLIC_URL: 'http://127.0.0.1:3000' }), [/^PUBLIC_URL/])
+})
+
+t.test('webhooks may go to this machine with TEST alone, where it is said', async (t) => {
+  t.match(readConfig(production), { webhooksAllowLoopback: false })
+  const allowed = { WEBHOOKS_ALLOW_LOOPBACK: 'true' }
+  t.match(readConfig({ ...production, ...allowed }), { webhooksAllowLoopback: true })
+  t.same(faultsOf({ ...live, ...allowed }), [
+    'WEBHOOKS_ALLOW_LOOPBACK is refused with ADYEN_ENVIRONMENT=LIVE'
+  ])
+  t.same(faultsOf({ ...live, WEBHOOKS_ALLOW_LOOPBACK: 'false' }), [])
 })
 
 t.test('TEST may be http on loopback, with another origin for Adyen', async (t) => {

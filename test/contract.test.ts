@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
 import { renderOpenApi } from '../src/openapi-file.ts'
-import { problems } from '../src/problem.ts'
+import { problems } from '../src/problems.ts'
 import {
   codesOf,
   createJudge,

@@ -18,15 +18,17 @@ const invariants: Record<string, string> = {
   'the status of a payment is what its last event of one says': `
     select id from payment cross join lateral (
       select type from payment_event e where e.payment_id = payment.id
-        and type like 'payment.%' and type <> 'payment.attemptRefused'
+        and type like 'payment.%'
+        and type not in ('payment.attemptRefused', 'payment.settled')
       order by sequence desc limit 1) last
     where replace(last.type, 'created', 'pending') <> 'payment.' || status`,
   'the last event shows the payment as it is': `
     select id from payment
     join payment_event e on e.payment_id = payment.id and e.sequence = event_count
     where e.sequence > 1 and (e.payment->>'status', (e.payment->>'amountCaptured')::bigint,
-        (e.payment->>'amountRefunded')::bigint, (e.payment->>'amountChargedBack')::bigint)
-      is distinct from (status, amount_captured, amount_refunded, amount_charged_back)`,
+        (e.payment->>'amountRefunded')::bigint, (e.payment->>'amountChargedBack')::bigint,
+        nullif(e.payment->'settlement', 'null'))
+      is distinct from (status, amount_captured, amount_refunded, amount_charged_back, settlement)`,
   'what a payment took and gave back is what was posted for it': `
     select p.id from payment p left join ledger_transfer t on t.payment_id = p.id
     group by p.id, p.amount_captured, p.amount_refunded, p.amount_charged_back
@@ -41,7 +43,7 @@ const invariants: Record<string, string> = {
   'what a payment posts is on its own account, and what is not held in its currency': `
     select t.id from ledger_transfer t join payment p on p.id = t.payment_id
     where t.account_id <> p.account_id or t.currency <> p.currency
-      and t.posting not in ('held', 'reversal', 'reversalFailed')`,
+      and t.posting not in ('held', 'reversal', 'reversalFailed', 'heldWrittenOff')`,
   'an account is credited once for each authorisation that was kept, and for no other': `
     select a.provider_reference from authorisation a join payment p on p.id = a.payment_id
     left join ledger_transfer t on t.posting = 'payment' and t.fact = a.provider_reference
@@ -105,7 +107,24 @@ const invariants: Record<string, string> = {
     select a.provider_reference from authorisation a
     left join modification m on m.kind = 'reversal' and m.authorisation = a.provider_reference
       and m.payment_id = a.payment_id and m.amount = a.amount and m.currency = a.currency
-    where (a.disposition is not distinct from 'reversing') <> (m.id is not null)`,
+    where case a.disposition when 'reversing' then m.id is null
+      when 'applied' then false when 'writtenOff' then false else m.id is not null end`,
+  'held money that a person decided about was posted once, by that decision': `
+    select a.provider_reference from authorisation a join payment p on p.id = a.payment_id
+    left join discrepancy d on d.payment_id = p.id and d.status = 'resolved'
+      and d.details->>'authorisation' = a.provider_reference
+      and d.resolution in ('applyToAccount', 'writtenOff')
+    left join ledger_transfer t on t.cause_type = 'discrepancy' and t.cause_id = d.id
+      and t.amount = a.amount and t.currency = a.currency
+      and t.posting = case a.disposition when 'applied' then 'heldApplied' else 'heldWrittenOff' end
+    where a.disposition in ('applied', 'writtenOff')
+    group by a.provider_reference, p.capture
+    having count(t.id) <> case p.capture when 'automatic' then 1 else 0 end`,
+  'a payment tells of each discrepancy that was resolved once': `
+    select p.id from payment p
+    where (select count(*) from payment_event
+        where payment_id = p.id and type = 'discrepancy.resolved')
+      <> (select count(*) from discrepancy where payment_id = p.id and status = 'resolved')`,
   'a payment tells of each discrepancy and each reversal once, and of refused attempts': `
     select p.id from payment p
     where (select (count(*) filter (where type = 'discrepancy.opened'),

@@ -97,6 +97,7 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     paymentMaxValue: 999_999_999_999,
     duplicateWindowS: 600,
     refundApprovalAbove: null,
+    settlementMissingDays: 7,
     databaseUrl,
     publicUrl: url,
     sandbox: true,

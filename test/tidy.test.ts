@@ -16,6 +16,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   plugin: /^(fastify|@fastify\/.+|ajv|ajv-formats|node:crypto)$/,
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
+  reader: /^(csv-parse|node:stream)$/,
   transport: /^(@adyen\/api-library\b.*|node:(https?|dns\/promises|net)|ipaddr\.js)$/,
   wiring: /./,
   sandbox: /^(node:.+|kysely|pino)$/,
@@ -32,19 +33,29 @@ const roles: Readonly<Record<string, readonly string[]>> = {
   plugin: ['rules', 'schema', 'store', 'plugin', 'wiring'],
   jobs: ['rules', 'store', 'commands', 'wiring'],
   provider: ['rules', 'provider', 'transport'],
-  transport: ['rules']
+  reader: ['rules'],
+  transport: ['rules', 'transport']
 }
 
 /** Folders and files of src, low to high: each knows only what stands before it. */
 const order = [
-  ...['problem', 'money', 'id', 'card-number', 'provider', 'database', 'jobs', 'clients', 'http'],
+  ...['problems', 'problem', 'money', 'id', 'card-number', 'provider', 'database', 'jobs'],
+  ...['clients', 'http'],
   ...['events', 'ledger', 'accounts', 'cards', 'payments', 'outcomes', 'reconciliation', 'adyen'],
   ...['operations', 'config', 'logger', 'metrics', 'listener', 'worker', 'tasks', 'app'],
   ...['openapi-file', 'service', 'sandbox', 'main']
 ]
 
 /** Files of src itself that are rules; the others wire things together. */
-const topRules = ['problem.ts', 'money.ts', 'id.ts', 'card-number.ts', 'provider.ts', 'jobs.ts']
+const topRules = [
+  'problems.ts',
+  'problem.ts',
+  'money.ts',
+  'id.ts',
+  'card-number.ts',
+  'provider.ts',
+  'jobs.ts'
+]
 /** The only ones that read the environment. */
 const programs = ['main.ts', 'simulator/main.ts']
 /** Names the tables of every store, by their types. */

@@ -75,7 +75,8 @@ export type ResultRequest = {
 
 /**
  * The result is sent raw: percent-encoded, Adyen answered 500 to it
- * (github.com/Adyen/adyen-node-api-library/issues/1467). Any error means that nothing is known.
+ * (github.com/Adyen/adyen-node-api-library/issues/1467). A definite no says that there is nothing
+ * to know; after any other error it is worth asking again.
  */
 async function findResult(
   transport: AdyenTransport,
@@ -89,8 +90,10 @@ async function findResult(
     return answer.id === session && answer.reference === paymentId
       ? toPageResult(answer)
       : { outcome: 'open' }
-  } catch {
-    return { outcome: 'open' }
+  } catch (error) {
+    const said = readError(error, 'harmless')
+    const isDefinite = said.outcome === 'rejected' && said.access !== true
+    return { outcome: isDefinite ? 'open' : 'unknown' }
   }
 }
 

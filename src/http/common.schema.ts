@@ -1,6 +1,6 @@
 import { type Static, type TInteger, type TSchema, type TUnsafe, Type } from 'typebox'
 import { currencies } from '../money.ts'
-import { problems } from '../problem.ts'
+import { problems } from '../problems.ts'
 
 /** A reference to a schema that the OpenAPI document names; its type is the schema's own. */
 export function ref<T extends TSchema>(schema: T): TUnsafe<Static<T>> {

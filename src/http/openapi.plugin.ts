@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import { type ProblemCode, problems } from '../problem.ts'
+import { type ProblemCode, problems } from '../problems.ts'
 import { toProblemReplies } from './problem-replies.ts'
 
 declare module 'fastify' {
@@ -47,8 +47,12 @@ the scope.
 cure at [/docs/problems](/docs/problems).
 `.trim()
 
-/** The OpenAPI 3.1 document of all routes that are registered after it. */
-export async function addOpenApi(app: FastifyInstance, publicUrl: string): Promise<void> {
+/** The OpenAPI 3.1 document of all routes that are registered after it, and of our `webhooks`. */
+export async function addOpenApi(
+  app: FastifyInstance,
+  publicUrl: string,
+  webhooks: Record<string, object>
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -66,9 +70,13 @@ export async function addOpenApi(app: FastifyInstance, publicUrl: string): Promi
         { name: 'Accounts', description: 'What customers owe, and what paid it' },
         { name: 'Cards', description: 'Registered cards of an account' },
         { name: 'Outcomes', description: 'Be told of everything that happens' },
+        { name: 'Webhooks', description: 'Have every event sent to you, signed' },
         { name: 'Reconciliation', description: 'What the payment provider told us' },
+        { name: 'Settlement', description: 'What the provider settled, and what disagrees' },
+        { name: 'Postings', description: 'What the billing system posts, and what it rejects' },
         { name: 'Health', description: 'For load balancers' }
       ],
+      webhooks,
       components: {
         securitySchemes: {
           apiKey: { type: 'http', scheme: 'bearer', description: 'The key of an API client' }

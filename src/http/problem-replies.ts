@@ -2,7 +2,8 @@
  * The problems of a route in its OpenAPI document. Routes name their own in `config.problems`; they
  * are no response schemas, since a problem is sent as the text that it is.
  */
-import { type ProblemCode, type ProblemDocument, problems } from '../problem.ts'
+import type { ProblemDocument } from '../problem.ts'
+import { type ProblemCode, problems } from '../problems.ts'
 
 const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
 const everyRouteWithScope: ProblemCode[] = [

@@ -201,8 +201,7 @@ async function write(
 
 /**
  * $1: transfers. $2: allocations. $3: by how much less is open of items that were there before.
- * What
- * a payment moves on a customer's account is to be told to the billing system.
+ * What a payment moves on a customer's account is to be told to the billing system.
  */
 const writeStatement = statement(`
   with transfer as (

@@ -16,7 +16,9 @@ export const ledgerAccounts = {
   /**
    * Money that the provider took and that is not the customer's payment: on its way back, or held.
    */
-  clearing: 'money under reversal or in doubt'
+  clearing: 'money under reversal or in doubt',
+  /** Held money that a person gave up: nobody's until somebody asks for it. */
+  writeOffs: 'held money that was written off'
 } as const
 export type LedgerAccount = keyof typeof ledgerAccounts
 
@@ -47,7 +49,10 @@ export const postings = {
   /** Held money went back; the fact is the reversal. */
   reversal: { debit: 'clearing', credit: 'provider' },
   /** Money that had gone back came again; the fact is the reversal. */
-  reversalFailed: { debit: 'provider', credit: 'clearing' }
+  reversalFailed: { debit: 'provider', credit: 'clearing' },
+  /** A person decided about held money; the fact is the discrepancy. */
+  heldApplied: { debit: 'clearing', credit: 'customer' },
+  heldWrittenOff: { debit: 'clearing', credit: 'writeOffs' }
 } as const satisfies Record<string, { debit: LedgerAccount; credit: LedgerAccount }>
 export type PostingKind = keyof typeof postings
 

@@ -3,7 +3,7 @@
  * payments that have not come so far (docs.adyen.com/online-payments/cancel).
  */
 import type { RequestReference } from '../provider.ts'
-import { addTakenCapture, takeBack } from './apply-captures.ts'
+import { addTakenCapture, capturesOf, takeBack } from './apply-captures.ts'
 import { onReversed } from './apply-reversals.ts'
 import {
   type Authorisation,
@@ -115,7 +115,7 @@ function undoCapture(
   context: Context
 ): Effect {
   if (book.payment.amountRefunded > 0) return 'early'
-  const [taken] = modificationsOf(book, 'capture')
+  const [taken] = capturesOf(book, kept.reference)
   const capture = taken ?? addTakenCapture(book, kept, null, context)
   const reason = `It was cancelled before it was taken (${by.providerReference}).`
   return takeBack(book, capture, reason, context)

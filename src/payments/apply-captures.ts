@@ -20,7 +20,6 @@ import {
 } from './book.ts'
 import { type Effect, type EventOf, findOwn, isTaken, refused } from './effect.ts'
 import { isSame, type Modification } from './modification.ts'
-import { mayMove } from './payment.ts'
 
 export function onCaptured(book: Book, event: EventOf<'captured'>, context: Context): Effect {
   const { payment } = book
@@ -32,16 +31,18 @@ export function onCaptured(book: Book, event: EventOf<'captured'>, context: Cont
   if (known === undefined && isTaken(payment) && !again) return 'applied'
   if (amount.currency !== payment.amount.currency) return 'unsupported'
   if (known !== undefined && known.amount.value !== amount.value) return 'unsupported'
+  if (amount.value > payment.amount.value) return 'unsupported'
+  // No more is taken than was reserved: it is still to be told that another one came to nothing.
+  const isMore = payment.amountCaptured + amount.value > payment.amount.value
+  if (known === undefined && isMore && !isTaken(payment)) return 'early'
   const capture = known ?? addCapture(book, own, amount, by, context)
-  if (capture === undefined) return 'unsupported'
   const stands = capture.successes > capture.failures
   // The same news in other words; but that it was taken again may come before that it failed.
   if (stands && (!again || capture.successes > capture.failures + 1)) return 'applied'
   // What is taken again went well before, also where that is still to be told.
   const successes = Math.max(capture.successes + 1, again ? 2 : 1)
   const takes = !stands && successes > capture.failures
-  // Its money was captured otherwise since.
-  if (takes && payment.amountCaptured + amount.value > payment.amount.value) return 'unsupported'
+  if (takes && isMore) return 'early'
   capture.successes = successes
   book.touched.add(capture)
   if (takes) take(book, capture, own, context)
@@ -104,6 +105,11 @@ export function takeBack(
   return 'applied'
 }
 
+/** Of this money: a payment may have had other money, whose capture failed. */
+export function capturesOf(book: Book, authorisation: string): Modification[] {
+  return modificationsOf(book, 'capture').filter((one) => one.authorisation === authorisation)
+}
+
 /** What an automatic capture took, as a capture that can fail. */
 export function addTakenCapture(
   book: Book,
@@ -131,8 +137,8 @@ export function addTakenCapture(
  * reference; it then has the amount of one that failed, or that is about to be told to have failed
  * or to have gone well at first.
  */
-function findTaken(book: Book, { amount, by, again }: EventOf<'captured'>) {
-  const captures = modificationsOf(book, 'capture')
+function findTaken(book: Book, { authorisation, amount, by, again }: EventOf<'captured'>) {
+  const captures = capturesOf(book, authorisation)
   const sameAmount = captures.filter((one) => one.amount.value === amount.value)
   return (
     captures.find((one) => isSame(one, by)) ??
@@ -145,8 +151,8 @@ function findTaken(book: Book, { amount, by, again }: EventOf<'captured'>) {
 }
 
 /** The capture that came to nothing: by its references, else one of that amount. */
-function findFallen(book: Book, { amount, by }: EventOf<'captureFellThrough'>) {
-  const captures = modificationsOf(book, 'capture')
+function findFallen(book: Book, { authorisation, amount, by }: EventOf<'captureFellThrough'>) {
+  const captures = capturesOf(book, authorisation)
   const told = captures.filter(
     (one) => one.amount.value === amount.value && one.successes + one.failures > 0
   )
@@ -157,18 +163,15 @@ function findFallen(book: Book, { amount, by }: EventOf<'captureFellThrough'>) {
   )
 }
 
-/** One that somebody asked for at the provider; undefined where there is not so much to capture. */
+/** One that somebody asked for at the provider. */
 function addCapture(
   book: Book,
   authorisation: Authorisation,
   amount: Money,
   by: RequestReference,
   context: Context
-): Modification | undefined {
-  const { payment } = book
-  if (isTaken(payment)) return addTakenCapture(book, authorisation, by, context)
-  if (payment.amountCaptured + amount.value > payment.amount.value) return undefined
-  if (payment.status !== 'captured' && !mayMove(payment.status, 'captured')) return undefined
+): Modification {
+  if (isTaken(book.payment)) return addTakenCapture(book, authorisation, by, context)
   return addModification(
     book,
     {

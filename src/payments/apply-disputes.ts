@@ -19,13 +19,20 @@ export function onDisputed(book: Book, event: Disputed, context: Context): Effec
   const isForeign = event.amount.currency !== payment.amount.currency
   if (money !== undefined && isForeign) return 'unsupported'
   const dispute = known ?? addDispute(book, event, context)
+  // From now on it goes by the reference under which its money was taken: that is taken once.
+  if (news === 'chargedBack' && !isOfMoney(book, event)) dispute.reference = event.dispute
   const wasOpen = dispute.status === 'open'
   tell(dispute, event, context)
+  const isMore = money !== undefined && moveMoney(book, dispute, event)
   if (known === undefined) recordDispute(book, dispute, 'opened', context)
-  if (money !== undefined) moveMoney(book, dispute, event, context)
   const closes = dispute.status !== 'open' && (wasOpen || known === undefined)
   if (closes) recordDispute(book, dispute, 'closed', context)
   else if (known !== undefined) recordDispute(book, dispute, 'updated', context)
+  if (isMore) {
+    const { amount } = event
+    const details = { disputeId: dispute.id, amount, captured: payment.amountCaptured }
+    openDiscrepancy(book, 'refund_and_chargeback', `${dispute.id}.${news}`, details, context)
+  }
   return 'applied'
 }
 
@@ -34,16 +41,24 @@ export function onDisputed(book: Book, event: Disputed, context: Context): Effec
  * a chargeback under another than its announcement: they belong to the last dispute that has not
  * heard them.
  */
-function findDispute({ disputes }: Book, { dispute: reference, news }: Disputed) {
+function findDispute(book: Book, event: Disputed): Dispute | undefined {
+  const { disputes } = book
+  const { dispute: reference, news } = event
   const same = disputes.find((one) => one.reference === reference)
   if (same !== undefined || opens.includes(news)) return same
   const deaf = disputes.filter(({ told }) => !told.includes(news))
   const { after } = meanings[news]
-  return after === undefined
-    ? deaf.at(-1)
-    : (deaf.findLast(({ told }) => told.includes(after)) ?? disputes.at(-1))
+  if (after !== undefined) {
+    return deaf.findLast(({ told }) => told.includes(after)) ?? disputes.at(-1)
+  }
+  return deaf.at(-1) ?? (isOfMoney(book, event) ? disputes.at(-1) : undefined)
 }
 const opens: readonly DisputeNews[] = ['informationRequested', 'notified']
+
+/** Whether it came under the reference of the money, and not under one of its own. */
+function isOfMoney({ authorisations }: Book, { dispute }: Disputed): boolean {
+  return authorisations.some(({ reference }) => reference === dispute)
+}
 
 function addDispute(book: Book, event: Disputed, { now, newId }: Context): Dispute {
   const dispute: Dispute = {
@@ -77,8 +92,11 @@ function tell(dispute: Dispute, event: Disputed, { now }: Context): void {
   dispute.defendBy = defendBy ?? dispute.defendBy
 }
 
-/** A chargeback is booked even where less is left: the bank has taken it all the same. */
-function moveMoney(book: Book, dispute: Dispute, event: Disputed, context: Context): void {
+/**
+ * A chargeback is booked even where less is left: the bank has taken it all the same. Whether it
+ * was more than that.
+ */
+function moveMoney(book: Book, dispute: Dispute, event: Disputed): boolean {
   const { payment } = book
   const { news, amount } = event
   const fact = `${dispute.id}.${news}`
@@ -88,9 +106,9 @@ function moveMoney(book: Book, dispute: Dispute, event: Disputed, context: Conte
     dispute.amountChargedBack -= value
     payment.amountChargedBack -= value
     if (value > 0) post(book, 'chargebackReversed', fact, { ...amount, value }, cause)
-    return
+    return false
   }
-  if (amount.value === 0) return
+  if (amount.value === 0) return false
   const exceeds = amount.value > amountRefundable(payment)
   dispute.amountChargedBack += amount.value
   payment.amountChargedBack += amount.value
@@ -99,8 +117,5 @@ function moveMoney(book: Book, dispute: Dispute, event: Disputed, context: Conte
     value: Math.max(amount.value, dispute.amount.value, dispute.amountChargedBack)
   }
   post(book, 'chargeback', fact, amount, cause)
-  if (exceeds) {
-    const details = { disputeId: dispute.id, amount, captured: payment.amountCaptured }
-    openDiscrepancy(book, 'refund_and_chargeback', fact, details, context)
-  }
+  return exceeds
 }

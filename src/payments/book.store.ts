@@ -89,13 +89,13 @@ async function updatePayments(tx: Tx, books: readonly Book[]): Promise<void> {
     update payment set status = x.status, cancelled_by = x."cancelledBy", failure = x.failure,
       card = x.card, authorisation = x.authorisation, amount_captured = x."amountCaptured",
       amount_refunded = x."amountRefunded", amount_refunding = x."amountRefunding",
-      amount_charged_back = x."amountChargedBack",
+      amount_charged_back = x."amountChargedBack", settlement = x.settlement,
       event_count = x."eventCount", updated_at = x."updatedAt", finished_at = x."finishedAt",
       due_at = case when x.status = 'pending' then due_at end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(
       id text, "wasAt" integer, status text, "cancelledBy" text, failure jsonb, card jsonb,
       authorisation text, "amountCaptured" bigint, "amountRefunded" bigint,
-      "amountRefunding" bigint, "amountChargedBack" bigint, "eventCount" integer,
+      "amountRefunding" bigint, "amountChargedBack" bigint, settlement jsonb, "eventCount" integer,
       "updatedAt" timestamptz, "finishedAt" timestamptz)
     where payment.id = x.id and payment.event_count = x."wasAt"`.execute(tx)
   if (result.numAffectedRows !== BigInt(books.length)) {

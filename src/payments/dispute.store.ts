@@ -74,7 +74,8 @@ export async function saveDisputes(tx: Tx, books: readonly Book[]): Promise<void
       reference text, status text, stage text, currency text, value bigint,
       "amountChargedBack" bigint, reason text, "reasonCode" text, "defendBy" timestamptz,
       told jsonb, "createdAt" timestamptz, "updatedAt" timestamptz, "closedAt" timestamptz)
-    on conflict (id) do update set status = excluded.status, stage = excluded.stage,
+    on conflict (id) do update set provider_reference = excluded.provider_reference,
+      status = excluded.status, stage = excluded.stage,
       amount = excluded.amount, amount_charged_back = excluded.amount_charged_back,
       reason = excluded.reason, reason_code = excluded.reason_code,
       defend_by = excluded.defend_by, told = excluded.told, updated_at = excluded.updated_at,

@@ -37,7 +37,7 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
     metadata: payment.metadata,
     operator: payment.operator,
     provider: payment.processor ?? { name: providerName, reference: payment.authorisation },
-    settlement: null,
+    settlement: payment.settlement,
     createdAt: payment.createdAt.toISOString(),
     updatedAt: payment.updatedAt.toISOString(),
     finishedAt: payment.finishedAt?.toISOString() ?? null

@@ -1,5 +1,5 @@
 import { isUnavailable } from '../database.ts'
-import { moneyRetryForMs } from '../jobs.ts'
+import { moneyRetryForMs, reservationMaxS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
 import type { ProviderEvent } from '../provider.ts'
 import { applyEvents } from './apply.commands.ts'
@@ -7,8 +7,19 @@ import { finishCharge, finishReturn, giveUp } from './charge.commands.ts'
 import { claimDueCharges, type DueCharge } from './charge.store.ts'
 import { keepReply, toReply } from './create-answer.commands.ts'
 import { finishCreate, type PaymentDeps } from './create-payment.commands.ts'
+import { openDiscrepancies } from './discrepancy.commands.ts'
 import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
 import { claimDueCreates, claimEndedPages, stopLooking } from './page.store.ts'
+import {
+  claimDueReturns,
+  type DueReturn,
+  findForgottenReservations,
+  forgetReturn,
+  postponeReturn,
+  takeReturns,
+  type Unanswered
+} from './page-return.store.ts'
+import { settlePage } from './return.commands.ts'
 
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
@@ -41,7 +52,53 @@ export async function endPages({ db, provider }: JobDeps): Promise<number> {
       if (payment.providerSession !== null) continue
       await keepReply(tx, payment, toReply(payment, provider.name))
     }
+    const unanswered = (await takeReturns(tx, ids)).map(toFinding)
+    await openDiscrepancies(tx, provider.name, 'outcome_unknown', unanswered)
     return ids.length
+  })
+}
+
+/** The customer came back with a result, and the provider never said what it was. */
+function toFinding({ paymentId, returnedAt, tries }: Unanswered) {
+  const details = { returnedAt: returnedAt.toISOString(), askedAgain: tries }
+  return { paymentId, fact: paymentId, details }
+}
+
+/** Asks again what became of pages whose customers came back. One round. */
+export async function askForPages(deps: JobDeps): Promise<number> {
+  const due = await claimDueReturns(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ paymentId }) => paymentId,
+    (one) => askForPage(deps, one)
+  )
+}
+
+async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
+  const { db, leaseS } = deps
+  const { paymentId, session, sessionResult, amount, tries } = due
+  const isKnown =
+    !due.isPending ||
+    (await settlePage(deps, { id: paymentId, amount }, session, sessionResult, leaseS * 1000))
+  if (isKnown) await forgetReturn(db, paymentId)
+  else await postponeReturn(db, paymentId, tries)
+}
+
+/**
+ * Shows reservations that were neither captured nor released for longer than the provider keeps
+ * them: it was to say that they expired. One round.
+ */
+export async function showForgottenReservations({ db, provider }: JobDeps): Promise<number> {
+  return await db.transaction().execute(async (tx) => {
+    const found = await findForgottenReservations(tx, reservationMaxS, batchSize)
+    const findings = found.map(({ paymentId, authorisation, authorisedAt }) => ({
+      paymentId,
+      fact: authorisation,
+      details: { authorisation, authorisedAt: authorisedAt.toISOString() }
+    }))
+    await openDiscrepancies(tx, provider.name, 'outcome_unknown', findings)
+    return found.length
   })
 }
 

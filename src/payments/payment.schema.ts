@@ -39,6 +39,23 @@ export const CardSchema = Type.Object(
   { $id: 'Card', description: 'For display only; any part may be null' }
 )
 
+export const SettlementSchema = Type.Object(
+  {
+    settledAt: nullable(Timestamp),
+    batch: Type.String({ description: 'The payable batch, as on the bank statement' }),
+    gross: Type.Integer({ description: 'Before fees' }),
+    fees: Type.Integer(),
+    net: Type.Integer({ description: 'gross less fees; negative where the fees are larger' }),
+    currency: Type.String()
+  },
+  {
+    $id: 'Settlement',
+    description:
+      'What the payment provider settled of it, in minor units of `currency`; settledAt is null ' +
+      'where the time zone of its report leaves a doubt'
+  }
+)
+
 const reference = text(69, { minLength: 1, description: "The caller's own reference" })
 const description = text(255)
 const Metadata = Type.Unsafe<Record<string, string>>({
@@ -124,7 +141,7 @@ export const PaymentSchema = Type.Object(
       name: Type.String({ description: 'Of a recorded payment the processor that took it' }),
       reference: nullable(Type.String({ description: 'Its reference of the money' }))
     }),
-    settlement: Type.Null(),
+    settlement: nullable(ref(SettlementSchema)),
     createdAt: Timestamp,
     updatedAt: Timestamp,
     finishedAt: nullable(Timestamp)
@@ -192,8 +209,8 @@ export const CreatePayment = Type.Object(
     capture: Type.Optional(
       Type.Enum(['automatic', 'manual'], {
         description:
-          'Default automatic. Manual only reserves the money: it is captured or released at the ' +
-          'payment provider'
+          'Default automatic. Manual only reserves the money, until it is captured ' +
+          '(`POST …/captures`) or let go (`POST …/cancellation`)'
       })
     ),
     reference: Type.Optional(reference),

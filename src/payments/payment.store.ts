@@ -4,7 +4,14 @@ import { smallestIdAt } from '../id.ts'
 import type { NamedAllocation } from '../ledger/ledger.ts'
 import type { CardFace, Customer, Failure } from '../provider.ts'
 import type { EventType } from './book.ts'
-import type { Channel, Operator, Payment, PaymentMethod, PaymentStatus } from './payment.ts'
+import type {
+  Channel,
+  Operator,
+  Payment,
+  PaymentMethod,
+  PaymentStatus,
+  Settlement
+} from './payment.ts'
 import type { StoredEvent } from './payment-view.ts'
 
 export type PaymentRow = {
@@ -41,6 +48,7 @@ export type PaymentRow = {
   amount_refunded: number
   amount_refunding: number
   amount_charged_back: number
+  settlement: Settlement | null
   event_count: number
   updated_at: Date
   finished_at: Date | null
@@ -104,6 +112,7 @@ const paymentColumns = [
   'amount_refunded',
   'amount_refunding',
   'amount_charged_back',
+  'settlement',
   'event_count',
   'updated_at',
   'finished_at',
@@ -150,6 +159,7 @@ export function toPayment(row: StoredPayment): Payment {
     amountRefunded: row.amount_refunded,
     amountRefunding: row.amount_refunding,
     amountChargedBack: row.amount_charged_back,
+    settlement: row.settlement,
     eventCount: row.event_count,
     updatedAt: row.updated_at,
     finishedAt: row.finished_at,

@@ -73,6 +73,21 @@ export const lifeMs = {
 /** The person who acts for the customer. */
 export type Operator = { id: string; reason?: string }
 
+/**
+ * What the provider settled of a payment, as its reports say: minor units of `currency`, the
+ * settlement's own. `gross` less `fees` is `net`. Of several captures it is the sum, and when and
+ * in which batch the last one came.
+ */
+export type Settlement = {
+  /** RFC 3339, UTC; null where the report's time zone leaves a doubt. */
+  settledAt: string | null
+  batch: string
+  gross: number
+  fees: number
+  net: number
+  currency: string
+}
+
 /** A payment as it stands. Amounts are minor units of `amount.currency`. */
 export type Payment = {
   id: string
@@ -111,6 +126,7 @@ export type Payment = {
   /** Of refunds that wait for approval, or for the provider. */
   amountRefunding: number
   amountChargedBack: number
+  settlement: Settlement | null
   eventCount: number
   updatedAt: Date
   finishedAt: Date | null
@@ -133,6 +149,7 @@ export const beginning = {
   amountRefunded: 0,
   amountRefunding: 0,
   amountChargedBack: 0,
+  settlement: null,
   eventCount: 1,
   finishedAt: null,
   providerSession: null,

@@ -40,7 +40,7 @@ export function requestCapture(book: Book, asked: CaptureAsked, context: Context
     throw new Problem('payment_not_capturable', `Payment ${payment.id} can't be captured: ${why}.`)
   }
   const taken = captures.reduce((sum, { amount }) => sum + amount.value, 0)
-  const left = { ...payment.amount, value: payment.amount.value - taken }
+  const left = { ...payment.amount, value: Math.max(0, payment.amount.value - taken) }
   const amount = asked.amount ?? left
   checkCurrency(payment, amount)
   if (amount.value > left.value || left.value === 0) {

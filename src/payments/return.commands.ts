@@ -6,6 +6,7 @@ import { applyEvents } from './apply.commands.ts'
 import { finishReturn } from './charge.commands.ts'
 import { recordReturn } from './charge.store.ts'
 import type { PaymentDeps } from './create-payment.commands.ts'
+import { keepReturn } from './page-return.store.ts'
 import { findPayment } from './payment.store.ts'
 import { type Payment, providerKey } from './payment.ts'
 
@@ -26,7 +27,7 @@ export type ReturnResult = {
  * Where the browser goes that came back; undefined where the caller named no place. What the
  * provider says of the payment is applied on the way, if it says it in time; what stands in the URL
  * is not believed. A failure of that is told to `onFault` and changes nothing: the notification
- * will come.
+ * will come, and what the page brought is kept to ask again.
  */
 export async function returnFromPage(
   deps: PaymentDeps,
@@ -79,17 +80,38 @@ function detailsKey({ id, providerKey: key }: Payment): string {
   return key?.startsWith(first.slice(0, -1)) ? key : first
 }
 
+/** Asks at once; where that comes to nothing, the background asks again. */
 async function applyPageResult(
   deps: PaymentDeps,
-  { id: paymentId, amount }: Payment,
+  payment: Payment,
   session: string,
   result: string
 ): Promise<void> {
-  const { db, provider } = deps
-  const found = await provider.findPageResult(session, result, paymentId, lookUpForMs)
+  let isSettled = false
+  try {
+    isSettled = await settlePage(deps, payment, session, result, lookUpForMs)
+  } finally {
+    if (!isSettled) await keepReturn(deps.db, payment.id, result)
+  }
+}
+
+/**
+ * Asks what became of the page and applies it. False where that is still not known: the provider
+ * did not answer, or tells of money that only the notification can explain.
+ */
+export async function settlePage(
+  { db, provider }: PaymentDeps,
+  { id: paymentId, amount }: Pick<Payment, 'id' | 'amount'>,
+  session: string,
+  result: string,
+  deadlineMs: number
+): Promise<boolean> {
+  const found = await provider.findPageResult(session, result, paymentId, deadlineMs)
+  if (found.outcome === 'open') return true
   const event = toEvent(found, amount)
-  if (event === undefined) return
+  if (event === undefined) return false
   await db.transaction().execute((tx) => applyEvents(tx, provider.name, [{ paymentId, event }]))
+  return true
 }
 
 /** Another amount is for the notification to tell: only that is signed. */
@@ -104,7 +126,7 @@ function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
       return { type: 'pageClosed', by: 'customer' }
     case 'refused':
       return { type: 'pageClosed', by: 'refusals' }
-    case 'open':
+    default:
       return undefined
   }
 }

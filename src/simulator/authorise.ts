@@ -74,6 +74,7 @@ export function recordPayment(context: Context, purchase: Purchase, attempt: Att
     refundFails: refundFails(holderName),
     expiredAt: null,
     disputePspReference: null,
+    disputed: [],
     modifications: []
   }
   const failsSoon = payment.captureFails && payment.capturedAt !== null && delay === 0

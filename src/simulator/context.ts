@@ -26,6 +26,8 @@ export type Context = {
   tokenHmacKey: string | null
   /** Whether a partial capture leaves the remainder to further ones. */
   multiplePartialCaptures: boolean
+  /** Who may download reports, as `user:password`; the API key may where there is none. */
+  reportUser: string | null
   state: State
   faults: Faults
   courier: Courier

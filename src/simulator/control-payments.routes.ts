@@ -63,10 +63,15 @@ function dispute(context: Context, payment: Payment, input: Dispute): Notificati
     return { error, status: 400 }
   }
   const usual = payment.disputePspReference ?? newPspReference()
-  if (input.disputePspReference === undefined) {
-    context.state.payments.put({ ...payment, disputePspReference: usual })
-  }
-  return disputeEvent(context, payment, input, input.disputePspReference ?? usual)
+  const pspReference = input.disputePspReference ?? usual
+  const { eventCode, amount = payment.amount } = input
+  const news = { eventCode, pspReference, amount, at: new Date().toISOString() }
+  context.state.payments.put({
+    ...payment,
+    disputed: [...payment.disputed, news],
+    ...(input.disputePspReference === undefined && { disputePspReference: usual })
+  })
+  return disputeEvent(context, payment, input, pspReference)
 }
 
 function modifyElsewhere(

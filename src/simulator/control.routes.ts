@@ -4,6 +4,7 @@ import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
 import { controlCardRoutes } from './control-cards.routes.ts'
 import { controlPaymentRoutes } from './control-payments.routes.ts'
+import { controlReportRoutes } from './control-reports.routes.ts'
 import { describe } from './control-views.ts'
 import { flush, forgetAll, redeliver, releaseHeld, send } from './delivery.ts'
 import { unsigned } from './forgery.ts'
@@ -33,6 +34,7 @@ export function controlRoutes(context: Context) {
 
     controlPaymentRoutes(app, context)
     controlCardRoutes(app, context)
+    controlReportRoutes(app, context)
     app.get('/requests', () => requests)
     app.get('/sessions', () =>
       state.sessions.all().map((session) => ({ ...session, status: statusOf(session) }))

@@ -8,6 +8,7 @@ import { createFaults } from './faults.ts'
 import { linkRoutes } from './link.routes.ts'
 import { pageRoutes } from './page.routes.ts'
 import { createPoster } from './poster.ts'
+import { reportRoutes } from './reports.routes.ts'
 import { openState } from './state.ts'
 
 export type SimulatorOptions = {
@@ -33,6 +34,8 @@ export type SimulatorOptions = {
   tokenHmacKey?: string
   /** Whether a partial capture leaves the remainder to further ones; by default it is cancelled. */
   multiplePartialCaptures?: boolean
+  /** Who may download reports, as `user:password`; without one the API key may. */
+  reportUser?: string
 }
 
 export type Simulator = {
@@ -66,6 +69,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     additionalData,
     tokenHmacKey,
     multiplePartialCaptures,
+    reportUser: options.reportUser ?? null,
     state,
     faults,
     courier,
@@ -78,6 +82,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   app.register(pageRoutes(context), { prefix: '/pay' })
   app.register(linkRoutes(context), { prefix: '/link' })
   app.register(challengeRoutes(context), { prefix: '/challenge' })
+  app.register(reportRoutes(context), { prefix: '/reports/download' })
   app.register(controlRoutes(context), { prefix: '/_simulator' })
   context.origin = await app.listen({ port: options.port, host })
   // Only now: another simulator could hold the port, and then the journal is its own.

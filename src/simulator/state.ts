@@ -134,6 +134,8 @@ export type Payment = {
   refundFails: boolean
   expiredAt: string | null
   disputePspReference: string | null
+  /** What the bank has taken and given back, oldest first. */
+  disputed: { eventCode: string; pspReference: string; amount: Amount; at: string }[]
   /** Their pspReferences, oldest first. */
   modifications: string[]
   /** Only in a journal of before modifications were kept. */
@@ -193,6 +195,12 @@ export type Webhook = {
   attempts: Posted[]
 }
 
+/** A report that can be downloaded; its id is its file name. */
+export type Report = { id: string; createdAt: string; kind: string; batch: number; csv: string }
+
+/** What has been in a settlement report: its id names the fact. */
+export type Booking = { id: string; createdAt: string; batch: number }
+
 type Records = {
   sessions: Session
   links: Link
@@ -202,6 +210,8 @@ type Records = {
   storedCards: StoredCard
   answers: StoredAnswer
   webhooks: Webhook
+  reports: Report
+  bookings: Booking
 }
 
 type Table<R> = {
@@ -222,7 +232,7 @@ export type State = { [Name in keyof Records]: Table<Records[Name]> } & {
 
 const TABLES = [
   ...(['sessions', 'links', 'challenges', 'payments', 'modifications'] as const),
-  ...(['storedCards', 'answers', 'webhooks'] as const)
+  ...(['storedCards', 'answers', 'webhooks', 'reports', 'bookings'] as const)
 ]
 const KEPT_MS = 30 * 24 * 3_600_000
 
@@ -235,6 +245,7 @@ const DEFAULTS: Partial<Record<string, object>> = {
     refundFails: false,
     expiredAt: null,
     disputePspReference: null,
+    disputed: [],
     modifications: []
   },
   webhooks: { headers: {} }
@@ -292,6 +303,8 @@ export function openState(dir: string | undefined): State {
     storedCards: table('storedCards'),
     answers: table('answers'),
     webhooks: table('webhooks'),
+    reports: table('reports'),
+    bookings: table('bookings'),
     startJournal,
     clear: () => {
       for (const name of TABLES) maps[name]?.clear()

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { scopes } from '../../src/clients/client.ts'
-import type { ProblemCode } from '../../src/problem.ts'
+import type { ProblemCode } from '../../src/problems.ts'
 import { type Route, routes } from '../http/routes.ts'
 import type { Operation } from './document.ts'
 import { generalCodes, type Judged, judgedService, needsKey } from './judged.ts'

@@ -1,6 +1,6 @@
 /** Calls of the API by the names of its operations, each answer judged by the OpenAPI document. */
 import type { Test } from 'tap'
-import { type ProblemCode, problems } from '../../src/problem.ts'
+import { type ProblemCode, problems } from '../../src/problems.ts'
 import { type Answer, type Call, type TestService, testService } from '../service.ts'
 import { codesOf, createJudge, type Json, type Operation, operationsOf } from './document.ts'
 

@@ -1,6 +1,6 @@
 /** All that the operations on payments, captures, cancellations and disputes may answer. */
 import t, { type Test } from 'tap'
-import type { ProblemCode } from '../../src/problem.ts'
+import type { ProblemCode } from '../../src/problems.ts'
 import { registerCard } from '../registered-card.ts'
 import { newAccountId, paymentBody } from '../service.ts'
 import type { Json } from './document.ts'

@@ -1,6 +1,6 @@
 /** All that the operations on refunds may answer. */
 import t from 'tap'
-import type { ProblemCode } from '../../src/problem.ts'
+import type { ProblemCode } from '../../src/problems.ts'
 import { eventually, type Judged, judgedService } from './judged.ts'
 
 const pounds = (value: number) => ({ currency: 'GBP', value })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { problems } from '../../src/problem.ts'
+import { problems } from '../../src/problems.ts'
 import { newAccountId, paymentBody, testService } from '../service.ts'
 
 t.test('every error is a problem document', async (t) => {

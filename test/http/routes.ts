@@ -115,8 +115,89 @@ export const routes: readonly Route[] = [
     scope: 'cards:write',
     body: { returnUrl: 'https://selfcare.example/cards' }
   },
+  {
+    method: 'POST',
+    template: '/v1/webhook-endpoints',
+    scope: 'webhooks:write',
+    body: { url: 'https://93.184.215.14/events', events: ['*'] }
+  },
+  { method: 'GET', template: '/v1/webhook-endpoints', scope: 'webhooks:read' },
+  { method: 'GET', template: '/v1/webhook-endpoints/{id}', scope: 'webhooks:read' },
+  {
+    method: 'PATCH',
+    template: '/v1/webhook-endpoints/{id}',
+    scope: 'webhooks:write',
+    body: { status: 'enabled' }
+  },
+  { method: 'DELETE', template: '/v1/webhook-endpoints/{id}', scope: 'webhooks:write' },
+  {
+    method: 'POST',
+    template: '/v1/webhook-endpoints/{id}/secret-rotation',
+    scope: 'webhooks:write'
+  },
+  { method: 'POST', template: '/v1/webhook-endpoints/{id}/test', scope: 'webhooks:write' },
+  {
+    method: 'POST',
+    template: '/v1/webhook-endpoints/{id}/replay',
+    scope: 'webhooks:write',
+    body: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' }
+  },
+  { method: 'GET', template: '/v1/webhook-endpoints/{id}/deliveries', scope: 'webhooks:read' },
+  { method: 'GET', template: '/v1/deliveries/{id}', scope: 'webhooks:read' },
+  { method: 'POST', template: '/v1/deliveries/{id}/retry', scope: 'webhooks:write' },
+  { method: 'POST', template: '/v1/settlement-reports', scope: 'reconciliation:write' },
+  { method: 'GET', template: '/v1/settlement-reports', scope: 'reconciliation:read' },
+  { method: 'GET', template: '/v1/settlement-reports/{id}', scope: 'reconciliation:read' },
+  { method: 'GET', template: '/v1/discrepancies', scope: 'reconciliation:read' },
+  { method: 'GET', template: '/v1/discrepancies/{id}', scope: 'reconciliation:read' },
+  {
+    method: 'POST',
+    template: '/v1/discrepancies/{id}/resolution',
+    scope: 'reconciliation:write',
+    body: { resolution: 'acknowledged', reason: 'Looked into', operator: { id: 'finance-3' } }
+  },
+  { method: 'GET', template: '/v1/reconciliation/summary', scope: 'reconciliation:read' },
   { method: 'GET', template: '/v1/notifications', scope: 'reconciliation:read' },
-  { method: 'POST', template: '/v1/notifications/{id}/retry', scope: 'reconciliation:write' }
+  { method: 'POST', template: '/v1/notifications/{id}/retry', scope: 'reconciliation:write' },
+  { method: 'GET', template: '/v1/postings', scope: 'reconciliation:read' },
+  { method: 'GET', template: '/v1/postings/{id}', scope: 'reconciliation:read' },
+  {
+    method: 'POST',
+    template: '/v1/postings/{id}/acknowledgement',
+    scope: 'reconciliation:write',
+    body: { outcome: 'posted' }
+  },
+  {
+    method: 'POST',
+    template: '/v1/billing-files',
+    scope: 'reconciliation:write',
+    body: { currency: 'GBP', transactionType: 'payment' }
+  },
+  { method: 'GET', template: '/v1/billing-files', scope: 'reconciliation:read' },
+  { method: 'GET', template: '/v1/billing-files/{id}', scope: 'reconciliation:read' },
+  { method: 'GET', template: '/v1/billing-files/{id}/content', scope: 'reconciliation:read' },
+  {
+    method: 'POST',
+    template: '/v1/billing-files/{id}/acknowledgement',
+    scope: 'reconciliation:write',
+    body: { outcome: 'posted' }
+  },
+  {
+    method: 'POST',
+    template: '/v1/billing-rejections',
+    scope: 'reconciliation:write',
+    body: {
+      externalFileName: 'bil_0000000000000000',
+      details: [
+        {
+          detailSequence: 1,
+          hierarchyEntity: { accountId: 99999999 },
+          transactionType: 'PAYMENT'
+        }
+      ]
+    }
+  },
+  { method: 'GET', template: '/v1/reconciliation/three-way', scope: 'reconciliation:read' }
 ]
 
 /** The path with ids that nothing has, or with `id` for each of them. */

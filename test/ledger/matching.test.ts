@@ -196,7 +196,8 @@ t.test(
     const kinds = Object.keys(postings) as PostingKind[]
     t.ok(kinds.every((kind) => postings[kind].debit !== (postings[kind].credit as string)))
     t.same(kinds.filter(isCustomerCredit), [
-      ...['adjustmentCredit', 'payment', 'refundFailed', 'chargebackReversed', 'recordedPayment']
+      ...['adjustmentCredit', 'payment', 'refundFailed', 'chargebackReversed', 'recordedPayment'],
+      'heldApplied'
     ])
     t.same(kinds.filter(isCustomerDebit), [
       ...['adjustmentDebit', 'captureFailed', 'refund', 'chargeback', 'recordedRefund']

@@ -7,6 +7,7 @@ import {
   applyPatiently,
   bookOf,
   byHand,
+  cancelled,
   captured,
   captureFell,
   captureRefused,
@@ -389,11 +390,42 @@ t.test('several captures', async (t) => {
     )
   })
 
-  t.test('together are at most what was authorised: more is for a person', async (t) => {
+  t.test('together are at most what was authorised: more waits for room', async (t) => {
     const book = both(1000, 1000)
     const before = structuredClone(book)
-    t.same(apply(book, captured(first, gbp(501), byHand)), ['unsupported'])
+    const more = captured(first, gbp(501), byHand)
+    t.same(apply(book, more), ['early'])
     t.same(book, before)
+    const [one] = modificationsOf(book, 'capture')
+    apply(book, captureFell(first, gbp(1000), ours(one as never)))
+    t.same(apply(book, more), ['applied'], 'one that failed makes it')
+    t.match(standOf(book), { amountCaptured: 1501, account: 1501 })
+    checkBook(t, book)
+  })
+
+  t.test('one that is made of the money of one that failed may be told before it', async (t) => {
+    const told = (book: Book) => {
+      const [one, other] = [ask(book, 1500, true), ask(book, 1000, true)]
+      return [
+        captured(first, gbp(1500), ours(one)),
+        captureFell(first, gbp(1500), ours(one)),
+        captured(first, gbp(1000), ours(other)),
+        // In the same amount it would be the one that failed, taken again.
+        captured(first, gbp(1499), byHand)
+      ]
+    }
+    for (const order of ordersOf([0, 1, 2, 3])) {
+      const book = bookOf('authorised')
+      const events = told(book)
+      const left = applyPatiently(book, ...order.map((place) => events[place] as ProviderEvent))
+      t.same(left, [], `${order}`)
+      t.match(
+        standOf(book),
+        { status: 'captured', amountCaptured: 2499, account: 2499 },
+        `${order}`
+      )
+      checkBook(t, book)
+    }
   })
 
   t.test('after one failed, others were made of its money: it is not taken twice', async (t) => {
@@ -407,7 +439,7 @@ t.test('several captures', async (t) => {
     apply(book, captured(first, gbp(1500), ours(third)))
     t.match(standOf(book), { status: 'captured', amountCaptured: 2500 })
     const before = structuredClone(book)
-    t.same(apply(book, recaptured(first, gbp(1500), ours(one))), ['unsupported'])
+    t.same(apply(book, recaptured(first, gbp(1500), ours(one))), ['early'])
     t.same(book, before)
     checkBook(t, book)
   })
@@ -533,6 +565,27 @@ t.test('other money that comes after a capture failed is the payment', async (t)
     t.same(book, before)
   }
 })
+
+t.test(
+  'other money that came after a capture failed may fail, or be cancelled, as well',
+  async (t) => {
+    for (const end of [captureFell(second), cancelled(second)]) {
+      const book = bookOf('captured')
+      apply(book, captureFell(first), paidBy(second))
+      t.match(standOf(book), { status: 'captured', account: 0 })
+      apply(book, end)
+      t.match(standOf(book), { status: 'failed', amountCaptured: 0, account: -2500 }, end.type)
+      t.match(modificationsOf(book, 'capture'), [
+        { authorisation: first, status: 'failed' },
+        { authorisation: second, status: 'failed' }
+      ])
+      checkBook(t, book)
+    }
+    const again = bookOf('captured')
+    apply(again, captureFell(first), paidBy(second), captureFell(second), recaptured(second))
+    t.match(standOf(again), { status: 'captured', amountCaptured: 2500, account: 0 })
+  }
+)
 
 t.test('a capture makes later money second money', async (t) => {
   const book = bookOf('authorised')

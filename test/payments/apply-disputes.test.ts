@@ -280,6 +280,19 @@ t.test('a chargeback of more than is left is booked, and a discrepancy', async (
   t.equal(book.discrepancies.length, 1, 'a refund under way is on its way')
 })
 
+t.test('the first news of a dispute shows what it has taken', async (t) => {
+  const book = bookOf('captured')
+  apply(book, disputed('chargedBack'))
+  t.match(book.events, [
+    {
+      type: 'dispute.opened',
+      data: { dispute: { amountChargedBack: 2500 } },
+      payment: { amountChargedBack: 2500 }
+    }
+  ])
+  t.equal(book.events.length, 1)
+})
+
 t.test('a part is charged back, or given back: only that', async (t) => {
   const book = bookOf('captured')
   apply(book, disputed('chargedBack', { amount: gbp(1000) }))
@@ -347,11 +360,39 @@ t.test('news under another reference', async (t) => {
     checkBook(t, book)
   })
 
-  t.test('of a chargeback belong to its announcement', async (t) => {
-    const book = bookOf('captured')
-    apply(book, disputed('notified'), disputed('chargedBack', { dispute: 'DISPUTE1B' }))
-    t.match(dispute(book), { status: 'open', stage: 'chargeback', amountChargedBack: 2500 })
-    checkBook(t, book)
+  t.test('of a chargeback belong to its announcement, however often it is told', async (t) => {
+    for (const reference of ['DISPUTE1B', first]) {
+      const book = bookOf('captured')
+      const told = disputed('chargedBack', { dispute: reference })
+      apply(book, disputed('notified'), told)
+      t.match(dispute(book), { status: 'open', stage: 'chargeback', amountChargedBack: 2500 })
+      const after = structuredClone(book)
+      t.same(apply(book, told), ['applied'])
+      t.same(book, after, reference)
+      apply(book, disputed('reversed', { dispute: reference }))
+      t.match(dispute(book), { amountChargedBack: 0 })
+      checkBook(t, book)
+    }
+  })
+
+  t.test('of two disputes at once are each booked once, in whatever order', async (t) => {
+    const of = (news: DisputeNews, dispute: string, value: number) =>
+      disputed(news, { dispute, amount: gbp(value) })
+    const told = [
+      of('notified', 'DISPUTE1', 1000),
+      of('chargedBack', 'DISPUTE1', 1000),
+      of('notified', 'DISPUTE2', 400),
+      of('chargedBack', 'DISPUTE2', 400)
+    ]
+    for (const order of ordersOf(told)) {
+      const book = bookOf('captured')
+      apply(book, ...order.flatMap((one) => [one, one]))
+      const label = order.map((one) => JSON.stringify(one)).join()
+      t.match(standOf(book), { amountChargedBack: 1400, account: -1400 }, label)
+      apply(book, of('reversed', 'DISPUTE2', 400))
+      t.match(standOf(book), { amountChargedBack: 1000, account: -1000 }, label)
+      checkBook(t, book)
+    }
   })
 
   t.test('belong to the one that has heard what they follow', async (t) => {

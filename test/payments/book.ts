@@ -207,6 +207,7 @@ export function newPayment(changes: Partial<Payment> = {}): Payment {
     amountRefunded: 0,
     amountRefunding: 0,
     amountChargedBack: 0,
+    settlement: null,
     eventCount: 1,
     updatedAt: createdAt,
     finishedAt: null,

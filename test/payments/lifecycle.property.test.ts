@@ -45,11 +45,11 @@ const happenings = {
   askCapture: 4,
   askCancellation: 2,
   askRefund: 5,
-  decide: 2,
+  decide: 4,
   byHand: 4,
   failCapture: 3,
   failRefund: 3,
-  failReversal: 2,
+  failReversal: 5,
   dispute: 5,
   record: 1,
   charge: 3,
@@ -57,18 +57,26 @@ const happenings = {
   adjust: 2
 } as const
 type Happening = keyof typeof happenings
+/** What happens there alone changes nothing here before it is told. */
+const atProviderAlone: readonly Happening[] = [
+  ...(['attempt', 'close', 'byHand', 'dispute'] as const),
+  ...(['failCapture', 'failRefund', 'failReversal'] as const)
+]
 type Step = { what: Happening; on: number; pick: number }
 
-const step: fc.Arbitrary<Step> = fc.record({
-  what: fc.oneof(
-    ...Object.entries(happenings).map(([what, weight]) => ({
-      weight,
-      arbitrary: fc.constant(what as Happening)
-    }))
-  ),
-  on: fc.nat({ max: 3 }),
-  pick: fc.nat({ max: 1000 })
-})
+const step: fc.Arbitrary<Step> = fc.record(
+  {
+    what: fc.oneof(
+      ...Object.entries(happenings).map(([what, weight]) => ({
+        weight,
+        arbitrary: fc.constant(what as Happening)
+      }))
+    ),
+    on: fc.nat({ max: 3 }),
+    pick: fc.nat({ max: 1000 })
+  },
+  { noNullPrototype: true }
+)
 
 /** An account with all that was made of it, and the provider that its customers pay at. */
 type World = {
@@ -86,7 +94,7 @@ const deps: ModificationDeps = {
   db,
   providerName: 'adyen',
   multiplePartialCaptures: true,
-  refundApprovalAbove: 1500,
+  refundApprovalAbove: 1000,
   wake: () => {}
 }
 const clientId = 'cli_0000000000000001'
@@ -234,7 +242,7 @@ async function request(what: Happening, world: World, { id }: ModelPayment, pick
   }
   if (what === 'askCancellation') return await unlessRefused(cancelPayment(deps, ask(), id, null))
   if (what === 'askRefund') {
-    const amount = gbp((pick % 5) * 400 + 500)
+    const amount = gbp((pick % 5) * 400 + 2 * world.count + 500)
     const rest = { reason: null, operator: anna, amountRefundable: null, processor: null }
     return await unlessRefused(refundPayment(deps, ask(), id, { amount, ...rest }))
   }
@@ -336,7 +344,8 @@ async function atProvider(
   if (what === 'byHand') model.byHand(payment, own, pick)
   else if (what === 'failCapture') model.failCapture(payment, own, pick)
   else if (what === 'failRefund') model.failRefund(payment, own, pick)
-  else if (what === 'dispute') model.dispute(payment, own, pick)
+  // A dispute is in the news for long.
+  else for (let more = pick % 4; more >= 0; more--) model.dispute(payment, own, pick + more)
 }
 
 /** Some of what the provider has to tell, in any order, and some of it again. */
@@ -372,10 +381,11 @@ async function mustHold({ accountId }: World, when: string): Promise<void> {
 async function finish(world: World): Promise<void> {
   for (let round = 0; round < 40; round++) {
     const isDue = (await modificationsOf(world)).some((one) => one.isDue)
-    const before = world.waiting.length
     if (isDue) await receive(world, 0)
-    await apply(world, world.model.outbox.splice(0))
-    if (!isDue && world.waiting.length === before) break
+    const told = world.model.outbox.splice(0)
+    const before = world.waiting.length
+    await apply(world, told)
+    if (!isDue && told.length === 0 && world.waiting.length === before) break
   }
   if (world.waiting.length > 0) {
     throw new Error(`never applied: ${JSON.stringify(world.waiting)}`)
@@ -410,10 +420,7 @@ async function mustBeTrue({ accountId, model }: World): Promise<void> {
       ({ reference }) => reference === own && ownDisposition === 'kept'
     )
     const others = payment.authorisations.filter((one) => one !== kept)
-    const held = others.reduce(
-      (total, one) => total + (one.isGone || one.isBack || one.isManual ? 0 : one.value),
-      0
-    )
+    const held = others.reduce((total, one) => total + (one.isManual ? 0 : takenOf(one)), 0)
     const isTrue = {
       captured: kept === undefined ? 0 : takenOf(kept),
       refunded: kept === undefined ? 0 : refundedOf(kept),
@@ -439,7 +446,7 @@ async function live(steps: readonly Step[]): Promise<void> {
   await addPayment(world, steps[0]?.pick ?? 0)
   for (const [place, one] of steps.entries()) {
     await run(world, one)
-    await mustHold(world, `after ${place + 1}, ${one.what}`)
+    if (!atProviderAlone.includes(one.what)) await mustHold(world, `step ${place}, ${one.what}`)
   }
   await finish(world)
   await mustHold(world, 'at the end')
@@ -455,25 +462,28 @@ async function live(steps: readonly Step[]): Promise<void> {
 }
 
 const sequences = Number(process.env.SEQUENCES ?? 1000)
-const lanes = 4
+/** They live beside each other: most of the time is spent waiting for the database. */
+const lanes = process.env.AT === undefined ? 4 : 1
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+/**
+ * What fails is told with its seed and path: with SEED and AT set to them only that is run, and
+ * with SHRINK it is made smaller, which takes a minute.
+ */
+const repeated = process.env.AT === undefined ? {} : { path: process.env.AT }
+const endOnFailure = process.env.SHRINK === undefined
 
 t.test(`${sequences} lives of an account, in every order: its money is right`, async (t) => {
   t.comment(`seed ${seed}`)
   const steps = fc.array(step, { minLength: 6, maxLength: 30, size: 'max' })
-  await Promise.all(
-    Array.from({ length: lanes }, (_, lane) =>
-      fc.assert(fc.asyncProperty(steps, live), {
-        seed: seed + lane,
-        numRuns: sequences / lanes
-      })
-    )
+  const runs = await Promise.allSettled(
+    Array.from({ length: lanes }, async (_, lane) => {
+      const options = { seed: seed + lane, numRuns: sequences / lanes, endOnFailure, ...repeated }
+      await fc.assert(fc.asyncProperty(steps, live), options)
+    })
   )
-  t.same(
-    everything.filter((name) => !seen.has(name)),
-    [],
-    'all that may happen was among them'
-  )
+  for (const run of runs) if (run.status === 'rejected') throw run.reason
+  const missing = everything.filter((name) => !seen.has(name))
+  if (sequences >= 500) t.same(missing, [], 'all that may happen was among them')
   await checkMoney(t, db)
 })
 

@@ -112,7 +112,8 @@ export function newModel() {
   function attempt(payment: ModelPayment, pick: number): void {
     const isAlone = payment.method === 'registeredCard'
     const { authorisations, isManual } = payment
-    if (payment.isClosed || authorisations.length >= (isAlone ? 1 : 3)) return
+    const isTakenAgain = authorisations.some((one) => hasFailed(one) && takenOf(one) > 0)
+    if (payment.isClosed || isTakenAgain || authorisations.length >= (isAlone ? 1 : 3)) return
     const reference = newReference('PSP')
     if (pick % 5 === 0) tell(payment, refusedBy(reference))
     // A card has one attempt; a page refuses first, and may let the same one through after all.
@@ -171,7 +172,9 @@ export function newModel() {
     by: RequestReference,
     no: boolean
   ) {
-    if (no || one.isGone || takenOf(one) + value > one.value) {
+    // Where other money came since one failed, taking both is for a person to look at.
+    const isReplaced = hasFailed(one) && payment.authorisations.length > 1
+    if (no || one.isGone || isReplaced || takenOf(one) + value > one.value) {
       return tell(payment, captureRefused(by))
     }
     one.captures.push({ by, value, ok: true, hasFailed: false })
@@ -217,15 +220,18 @@ export function newModel() {
         return tell(payment, reversed(own.reference, by, gbp(own.value)))
       }
     }
-    const rest = takenOf(own) - refundedOf(own)
-    if (rest > 0) refund(payment, own, Math.min(rest, 100 + (pick % 9) * 100), by, false)
+    // Refunds, too, are told apart by their amounts: an odd one is not ours.
+    const value = 101 + (pick % 9) * 100 + 2 * own.refunds.length
+    if (value <= takenOf(own) - refundedOf(own)) refund(payment, own, value, by, false)
   }
 
   /** A capture comes to nothing; perhaps it is taken again at once. Once each, days after it. */
   function failCapture(payment: ModelPayment, own: Authorisation, pick: number) {
     const one = own.captures.find(({ ok, hasFailed }) => ok && !hasFailed)
     const isHeld = chargedBackOf(own) > 0 || own.disputes.length > 0 || own.isGone || own.isBack
-    if (one === undefined || isHeld || takenOf(own) - one.value < refundedOf(own)) return
+    // What was refunded of it and came again is told before, or waits for ever: it moves nothing.
+    const everRefunded = own.refunds.reduce((total, { value }) => total + value, 0)
+    if (one === undefined || isHeld || takenOf(own) - one.value < everRefunded) return
     const isSole = own.captures.filter(({ value }) => value === one.value).length === 1
     const isOurs = one.by.reference !== 'by hand' || !own.isManual
     const other = { ...newHand(), reference: payment.id }
@@ -233,7 +239,8 @@ export function newModel() {
     one.ok = false
     one.hasFailed = true
     tell(payment, captureFell(own.reference, gbp(one.value), by), true)
-    if (pick % 2 === 0) return
+    // Where other money has come meanwhile, a person must look at what is taken again.
+    if (pick % 2 === 0 || payment.authorisations.length > 1) return
     one.ok = true
     const again = isSole && isOurs && pick % 5 === 0 ? other : one.by
     tell(payment, recaptured(own.reference, gbp(one.value), again), true)

@@ -117,6 +117,17 @@ const captures: Refusal[] = [
     code: 'capture_exceeds_authorised'
   },
   {
+    name: 'of nothing, since somebody at the provider took what was asked for already',
+    book: () =>
+      after(
+        bookOf('authorised'),
+        (book) => capture(book, null, true),
+        (book) => told(book, captured(first, gbp(1000), byHand))
+      ),
+    ask: (book) => capture(book, null, true),
+    code: 'capture_exceeds_authorised'
+  },
+  {
     name: 'in another currency',
     book: () => bookOf('authorised'),
     ask: (book) => {

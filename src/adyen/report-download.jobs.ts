@@ -1,0 +1,82 @@
+import { isUnavailable } from '../database.ts'
+import { delayAfter, reportLeaseS, reportRetryS, reportTriesMax } from '../jobs.ts'
+import { type ReportDeps, storeContent } from '../reconciliation/report.commands.ts'
+import {
+  awaitUpload,
+  claimDueReport,
+  type DueReport,
+  discardContent,
+  finishContent,
+  postponeReport,
+  saveProgress
+} from '../reconciliation/report.store.ts'
+import type { ReportAnswer } from './report.transport.ts'
+import { knownNames, toReportAddress } from './report-address.ts'
+import { findToldReports, saveToldReport } from './report-download.store.ts'
+
+export type DownloadDeps = ReportDeps & {
+  environment: 'TEST' | 'LIVE'
+  checkoutUrl: string | undefined
+  fetchReport: (address: string) => Promise<ReportAnswer>
+  isStopping: () => boolean
+  onFault: (reportId: string, error: unknown) => void
+}
+
+const toldAtOnce = 20
+
+/** Notes the reports that the provider told of, then fetches one that is due. One round. */
+export async function fetchReports(deps: DownloadDeps): Promise<number> {
+  if (deps.isStopping()) return 0
+  for (const told of await findToldReports(deps.db, knownNames, toldAtOnce)) {
+    const address = toReportAddress(told.url, told.fileName, deps)
+    const fault = 'The address in the notification is not one of the payment provider: upload it.'
+    await saveToldReport(deps.db, told, address ?? null, address === undefined ? fault : null)
+  }
+  const due = await claimDueReport(deps.db, false, reportLeaseS)
+  if (due === undefined) return 0
+  try {
+    await fetchOne(deps, due)
+  } catch (error) {
+    deps.onFault(due.id, error)
+    if (isUnavailable(error)) return 1
+    await tryAgain(deps, due, error instanceof Error ? error.message : String(error))
+  }
+  return 1
+}
+
+async function fetchOne(deps: DownloadDeps, due: DueReport): Promise<void> {
+  const { db, wake } = deps
+  const answer = await deps.fetchReport(due.url ?? '')
+  if (answer.outcome === 'failed') return await tryAgain(deps, due, answer.reason)
+  if (answer.outcome === 'refused') {
+    return await awaitUpload(db, due, `${answer.reason} Fetch it by hand and upload it.`)
+  }
+  await discardContent(db, due.id)
+  const content = await storeContent(db, due.id, held(deps, due, answer.content))
+  await db.transaction().execute((tx) => finishContent(tx, due.id, content))
+  wake()
+}
+
+/** Says from time to time that it is still coming. */
+async function* held(
+  { db, isStopping }: DownloadDeps,
+  due: DueReport,
+  content: AsyncIterable<Uint8Array>
+): AsyncGenerator<Uint8Array> {
+  let saidAt = performance.now()
+  for await (const part of content) {
+    yield part
+    if (performance.now() - saidAt < (reportLeaseS * 1000) / 4) continue
+    saidAt = performance.now()
+    if (isStopping() || !(await saveProgress(db, due, {}, reportLeaseS))) {
+      throw new Error('the download was interrupted')
+    }
+  }
+}
+
+async function tryAgain({ db }: DownloadDeps, due: DueReport, reason: string): Promise<void> {
+  if (due.tries >= reportTriesMax) {
+    return await awaitUpload(db, due, `${reason} Fetch it by hand and upload it.`)
+  }
+  await postponeReport(db, due, delayAfter(reportRetryS, due.tries), reason)
+}

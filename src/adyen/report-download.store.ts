@@ -1,0 +1,52 @@
+import { sql } from 'kysely'
+import type { Db } from '../database.ts'
+import { newId } from '../id.ts'
+
+/** A report that the provider told of. */
+export type ToldReport = { notificationId: string; fileName: string; url: string }
+
+/** What was told of lately and not noted yet; signed, and for this merchant account. */
+export async function findToldReports(db: Db, names: string, limit: number): Promise<ToldReport[]> {
+  const { rows } = await sql<ToldReport>`
+    select n.id as "notificationId", n.psp_reference as "fileName",
+      coalesce(n.item->>'reason', '') as url
+    from notification n
+    where n.event_code = 'REPORT_AVAILABLE' and n.success and n.status <> 'foreign'
+      and n.psp_reference ~ ${names}
+      and n.received_at > now() - interval '40 days'
+      and not exists (
+        select from settlement_report r where r.origin = 'provider'
+          and r.file_name = n.psp_reference and r.notification_id >= n.id)
+    order by n.id limit ${limit}`.execute(db)
+  return rows
+}
+
+/**
+ * Notes a report that was told of: to be fetched, or to be uploaded by a person where `fault` says
+ * why. One that was told of before is fetched again only where it was not had.
+ */
+export async function saveToldReport(
+  db: Db,
+  told: ToldReport,
+  address: string | null,
+  fault: string | null
+): Promise<void> {
+  const status = fault === null ? 'received' : 'awaitingUpload'
+  await sql`
+    insert into settlement_report
+      (id, status, origin, file_name, url, notification_id, fault, due_at)
+    values (${newId('set')}, ${status}, 'provider', ${told.fileName}, ${address},
+      ${told.notificationId}, ${fault}, case when ${status} = 'received' then now() end)
+    on conflict (file_name) where origin = 'provider' do update set
+      notification_id = excluded.notification_id, url = excluded.url, tries = 0,
+      status = case when settlement_report.status in ('awaitingUpload', 'refused')
+        then excluded.status else settlement_report.status end,
+      fault = case when settlement_report.status in ('awaitingUpload', 'refused')
+        then excluded.fault else settlement_report.fault end,
+      finished_at = case when settlement_report.status = 'refused' then null
+        else settlement_report.finished_at end,
+      content_hash = case when settlement_report.status = 'refused' then null
+        else settlement_report.content_hash end,
+      due_at = case when settlement_report.status in ('awaitingUpload', 'refused')
+        then excluded.due_at else settlement_report.due_at end`.execute(db)
+}

@@ -1,0 +1,47 @@
+import { Readable } from 'node:stream'
+import { CsvError, parse } from 'csv-parse'
+import { ReportFault, type ReportPiece } from '../reconciliation/settlement.ts'
+import { type Layout, readLayout, readLine } from './settlement-report.ts'
+
+/** As many lines as go on at once: some hundred kB. */
+const linesAtOnce = 500
+/** A line that is longer lost its closing quote. */
+const lineSizeMax = 256 * 1024
+
+/**
+ * Reads a report of Adyen's as a stream: memory does not grow with its length. Throws a
+ * `ReportFault` where it can't be read to its end.
+ */
+export async function* readReportFile(
+  content: AsyncIterable<Uint8Array>
+): AsyncGenerator<ReportPiece> {
+  const parser = parse({ bom: true, max_record_size: lineSizeMax, skip_empty_lines: true })
+  const source = Readable.from(content, { objectMode: false })
+  source.once('error', (error) => parser.destroy(error))
+  let layout: Layout | undefined
+  let count = 0
+  let lines: ReportPiece['lines'] = []
+  try {
+    for await (const cells of source.pipe(parser) as AsyncIterable<string[]>) {
+      if (layout === undefined) {
+        layout = readLayout(cells)
+        continue
+      }
+      count += 1
+      lines.push(readLine(layout, cells, count))
+      if (lines.length === linesAtOnce) {
+        yield { kind: layout.kind, lines }
+        lines = []
+      }
+    }
+  } catch (error) {
+    if (error instanceof CsvError) {
+      throw new ReportFault(`The file is not CSV to its end: ${error.message}`)
+    }
+    throw error
+  } finally {
+    source.destroy()
+  }
+  if (layout === undefined) throw new ReportFault('The file is empty.')
+  yield { kind: layout.kind, lines }
+}

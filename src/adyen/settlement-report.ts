@@ -1,0 +1,235 @@
+/**
+ * Adyen's settlement details and payment accounting reports: which columns they have and what a
+ * line of them means (docs.adyen.com/reporting/settlement-detail-report and
+ * …/invoice-reconciliation-reports/payment-accounting-report). Columns are found by their names,
+ * since their order is set per account.
+ */
+import { hideCardNumbers } from '../card-number.ts'
+import { decimalsOf, type Money } from '../money.ts'
+import {
+  type Meaning,
+  ReportFault,
+  type ReportKind,
+  type SettlementLine
+} from '../reconciliation/settlement.ts'
+
+/** The column `Type` of settlement details. What is not here is kept, and told to a person. */
+const journalTypes: Readonly<Record<string, Meaning>> = {
+  Settled: 'settled',
+  Refunded: 'refunded',
+  RefundedReversed: 'refundReversed',
+  Chargeback: 'chargedBack',
+  ChargebackReversed: 'chargebackReversed',
+  SecondChargeback: 'chargedBackAgain',
+  Fee: 'costs',
+  InvoiceDeduction: 'costs',
+  MiscCosts: 'costs',
+  DepositCorrection: 'costs',
+  PaymentCost: 'costs',
+  AuthorisationSchemeFee: 'costs',
+  ManualCorrected: 'costs',
+  MatchedStatement: 'costs',
+  Balancetransfer: 'carried',
+  MerchantPayout: 'payout',
+  InternalCompanyPayout: 'payout',
+  BankInstructionReturned: 'payout'
+}
+
+const settlementColumns = [
+  'Merchant Account',
+  'Psp Reference',
+  'Merchant Reference',
+  'Creation Date',
+  'TimeZone',
+  'Type',
+  'Modification Reference',
+  'Gross Currency',
+  'Gross Debit (GC)',
+  'Gross Credit (GC)',
+  'Net Currency',
+  'Net Debit (NC)',
+  'Net Credit (NC)',
+  'Commission (NC)',
+  'Markup (NC)',
+  'Scheme Fees (NC)',
+  'Interchange (NC)',
+  'Modification Merchant Reference',
+  'Batch Number'
+] as const
+
+const accountingColumns = [
+  'Merchant Account',
+  'Psp Reference',
+  'Merchant Reference',
+  'Booking Date',
+  'TimeZone',
+  'Record Type',
+  'Modification Psp Reference',
+  'Main Currency',
+  'Main Amount',
+  'Modification Merchant Reference'
+] as const
+
+export type Layout = {
+  kind: ReportKind
+  /** How many columns each line has. */
+  width: number
+  /** The place of each column that is read. */
+  places: ReadonlyMap<string, number>
+}
+
+/** What the header says; a `ReportFault` names every column that is missing. */
+export function readLayout(names: readonly string[]): Layout {
+  const places = new Map<string, number>()
+  // A name may stand there twice; the first is the one that is documented.
+  for (const [place, name] of names.entries()) {
+    const trimmed = name.trim()
+    if (!places.has(trimmed)) places.set(trimmed, place)
+  }
+  const kind = places.has('Record Type') ? 'paymentAccounting' : 'settlementDetails'
+  const needed = kind === 'paymentAccounting' ? accountingColumns : settlementColumns
+  const missing = needed.filter((name) => !places.has(name))
+  if (missing.length === needed.length) {
+    throw new ReportFault('The first line is not the header of a report that is known here.')
+  }
+  if (missing.length > 0) {
+    throw new ReportFault(`The header lacks ${missing.map((name) => `"${name}"`).join(', ')}.`)
+  }
+  return { kind, width: names.length, places }
+}
+
+/** One line; a `ReportFault` says what is wrong with it. */
+export function readLine(layout: Layout, cells: readonly string[], line: number): SettlementLine {
+  if (cells.length !== layout.width) {
+    throw new ReportFault(`Line ${line} has ${cells.length} columns and not ${layout.width}.`)
+  }
+  const text = (name: string) => hideCardNumbers(cells[layout.places.get(name) as number] ?? '')
+  try {
+    return layout.kind === 'settlementDetails'
+      ? readSettlement(text, line)
+      : readAccounting(text, line)
+  } catch (error) {
+    if (error instanceof ReportFault) throw new ReportFault(`Line ${line}: ${error.message}`)
+    throw error
+  }
+}
+
+type Text = (name: string) => string
+
+function readSettlement(text: Text, line: number): SettlementLine {
+  const type = needed(text, 'Type')
+  const meaning = Object.hasOwn(journalTypes, type) ? journalTypes[type] : undefined
+  const net = text('Net Currency')
+  const fees = ['Commission', 'Markup', 'Scheme Fees', 'Interchange']
+  const minorUnits = (name: string, currency: string) => toMinorUnits(text(name), currency)
+  // Lines of a batch may name the gross currency only, or the net currency only.
+  const netCurrency = net || needed(text, 'Gross Currency')
+  const gross = text('Gross Currency') || netCurrency
+  return {
+    ...readReferences(text),
+    line,
+    merchantAccount: needed(text, 'Merchant Account'),
+    batch: needed(text, 'Batch Number'),
+    type,
+    meaning: meaning ?? 'unknown',
+    modificationReference: text('Modification Reference') || null,
+    ...readTime(text('Creation Date'), text('TimeZone')),
+    gross: amount(
+      gross,
+      minorUnits('Gross Credit (GC)', gross) - minorUnits('Gross Debit (GC)', gross)
+    ),
+    net: amount(
+      netCurrency,
+      minorUnits('Net Credit (NC)', netCurrency) - minorUnits('Net Debit (NC)', netCurrency)
+    ),
+    fees: safe(fees.reduce((sum, name) => sum + minorUnits(`${name} (NC)`, netCurrency), 0n))
+  }
+}
+
+/** Of the accounting report only that an attempt was approved is a fact that we may lack. */
+function readAccounting(text: Text, line: number): SettlementLine {
+  const type = needed(text, 'Record Type')
+  const currency = needed(text, 'Main Currency')
+  const main = amount(currency, toMinorUnits(text('Main Amount'), currency))
+  return {
+    ...readReferences(text),
+    line,
+    merchantAccount: needed(text, 'Merchant Account'),
+    batch: '',
+    type,
+    meaning: type === 'Authorised' ? 'authorised' : 'status',
+    modificationReference: text('Modification Psp Reference') || null,
+    ...readTime(text('Booking Date'), text('TimeZone')),
+    gross: main,
+    net: amount(currency, 0n),
+    fees: 0
+  }
+}
+
+function readReferences(text: Text) {
+  return {
+    pspReference: text('Psp Reference') || null,
+    merchantReference: text('Merchant Reference') || null,
+    modificationMerchantReference: text('Modification Merchant Reference') || null
+  }
+}
+
+function needed(text: Text, name: string): string {
+  const value = text(name)
+  if (value === '') throw new ReportFault(`"${name}" is empty.`)
+  return value
+}
+
+const decimal = /^(-?)(\d+)(?:\.(\d+))?$/
+
+/**
+ * An amount in decimal major units (`31.45`; blank is 0) as our minor units, exactly. Major units
+ * are the same for Adyen and us, whatever either counts as minor ones.
+ */
+export function toMinorUnits(text: string, currency: string): bigint {
+  if (text === '') return 0n
+  const [, sign = '', whole = '', fraction = ''] = decimal.exec(text) ?? []
+  if (whole === '') throw new ReportFault(`"${text}" is not an amount.`)
+  const decimals = decimalsOf(currency) ?? 2
+  if (/[^0]/.test(fraction.slice(decimals))) {
+    throw new ReportFault(`${currency} has ${decimals} decimals: "${text}" can't be expressed.`)
+  }
+  const value = BigInt(whole + fraction.slice(0, decimals).padEnd(decimals, '0'))
+  return sign === '-' ? -value : value
+}
+
+function amount(currency: string, value: bigint): Money {
+  if (!/^[A-Z]{3}$/.test(currency)) throw new ReportFault(`"${currency}" is not a currency.`)
+  return { currency, value: safe(value) }
+}
+
+function safe(value: bigint): number {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new ReportFault(`${value} minor units are too many.`)
+  return number
+}
+
+/**
+ * Hours from UTC of the abbreviations that name one time only. EST, CST, MST, BST and IST name
+ * several around the world.
+ */
+const sureTimes: ReadonlyMap<string, number> = new Map(
+  Object.entries({ UTC: 0, GMT: 0, WEST: 1, CEST: 2, EEST: 3, AEDT: 11, PDT: -7, EDT: -4 })
+)
+const winterTimes: ReadonlyMap<string, number> = new Map(
+  Object.entries({ WET: 0, CET: 1, EET: 2, PST: -8 })
+)
+/** Some name the zone and not the time: within these days a winter time may mean the summer's. */
+const summer = { from: '03-08', to: '11-07' }
+
+/** Date and zone as they stand there, and the time in UTC where they leave no doubt. */
+export function readTime(date: string, zone: string) {
+  const [, day = '', time = ''] = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d))?$/.exec(date) ?? []
+  const monthDay = day.slice(5)
+  const isWinter = monthDay < summer.from || monthDay > summer.to
+  const hours = sureTimes.get(zone) ?? (isWinter ? winterTimes.get(zone) : undefined)
+  const local = time === '' ? Number.NaN : Date.parse(`${day}T${time}Z`)
+  const isSure = hours !== undefined && !Number.isNaN(local)
+  const bookedAt = isSure ? new Date(local - hours * 3_600_000).toISOString() : null
+  return { bookedAs: date, zone, bookedAt }
+}

@@ -1,0 +1,68 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { clientOf } from '../http/auth.plugin.ts'
+import { ref } from '../http/common.schema.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { Problem } from '../problem.ts'
+import { findDelivery, listAttempts } from './delivery.store.ts'
+import { retryDelivery, type WebhookDeps } from './webhook.commands.ts'
+import {
+  DeliverySchema,
+  DeliveryWithAttemptsSchema,
+  WebhookKeyHeader,
+  WebhookParams
+} from './webhook.schema.ts'
+import { toAttemptView, toDeliveryView } from './webhook.ts'
+
+export const deliveryRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+  const { db } = deps
+
+  app.get(
+    '/v1/deliveries/:id',
+    {
+      schema: {
+        operationId: 'getDelivery',
+        summary: 'Get a delivery with its attempts',
+        tags: ['Webhooks'],
+        params: WebhookParams,
+        response: { 200: ref(DeliveryWithAttemptsSchema) }
+      },
+      config: { scope: 'webhooks:read', problems: ['delivery_not_found'] }
+    },
+    async (request) => {
+      const found = await findDelivery(db, request.params.id, clientOf(request).id)
+      if (found === undefined) throw new Problem('delivery_not_found', 'No delivery has this id.')
+      const attempts = await listAttempts(db, found.id)
+      return { ...toDeliveryView(found), attempts: attempts.map(toAttemptView) }
+    }
+  )
+
+  app.post(
+    '/v1/deliveries/:id/retry',
+    {
+      schema: {
+        operationId: 'retryDelivery',
+        summary: 'Send a delivery again',
+        description:
+          'It is due at once, its days of retries counted anew; also one that was delivered. One ' +
+          'that is under way is left to its attempt.',
+        tags: ['Webhooks'],
+        headers: WebhookKeyHeader,
+        params: WebhookParams,
+        response: { 202: ref(DeliverySchema) }
+      },
+      config: {
+        scope: 'webhooks:write',
+        problems: [
+          'idempotency_key_missing',
+          'idempotency_key_reused',
+          'delivery_not_found',
+          'webhook_endpoint_disabled'
+        ]
+      }
+    },
+    async (request, reply) => {
+      const answer = await retryDelivery(deps, claimOf(request), request.params.id)
+      return sendSaved(reply, answer)
+    }
+  )
+}

@@ -1,0 +1,260 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { clientOf } from '../http/auth.plugin.ts'
+import { ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { Problem } from '../problem.ts'
+import type { ProblemCode } from '../problems.ts'
+import { listDeliveries } from './delivery.store.ts'
+import {
+  changeEndpoint,
+  createEndpoint,
+  removeEndpoint,
+  replayToEndpoint,
+  rotateEndpointSecret,
+  testEndpoint,
+  type WebhookDeps
+} from './webhook.commands.ts'
+import {
+  ChangeWebhookEndpoint,
+  CreateWebhookEndpoint,
+  DeliveryListQuery,
+  DeliveryPage,
+  DeliverySchema,
+  NewWebhookEndpointSchema,
+  ReplayEvents,
+  ReplayedSchema,
+  WebhookEndpointPage,
+  WebhookEndpointSchema,
+  WebhookKeyHeader,
+  WebhookListQuery,
+  WebhookParams,
+  WebhookSecretSchema
+} from './webhook.schema.ts'
+import { findEndpoint, listEndpoints } from './webhook.store.ts'
+import { toDeliveryView, toEndpointView, type WebhookEndpoint } from './webhook.ts'
+
+const tags = ['Webhooks']
+/** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
+const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
+const unknown: ProblemCode = 'webhook_endpoint_not_found'
+
+/** Endpoints are their client's own, third party or not: to others they do not exist. */
+export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+  const { db } = deps
+
+  app.post(
+    '/v1/webhook-endpoints',
+    {
+      schema: {
+        operationId: 'createWebhookEndpoint',
+        summary: 'Be told of events',
+        description:
+          'From now on every event that the client may see, of the types asked for, is sent to ' +
+          'the URL: see the webhook `event`. The secret is shown only here, and again to a ' +
+          'repetition under the same key. A host that does not resolve yet is taken; one that ' +
+          'leads to a private or special address is refused, now and at every attempt.',
+        tags,
+        headers: WebhookKeyHeader,
+        body: CreateWebhookEndpoint,
+        response: { 201: ref(NewWebhookEndpointSchema) }
+      },
+      config: { scope: 'webhooks:write', problems: [...keyProblems, 'webhook_url_refused'] }
+    },
+    async (request, reply) => {
+      const { url, events, description = null } = request.body
+      const answer = await createEndpoint(deps, claimOf(request), { url, events, description })
+      reply.header('location', `/v1/webhook-endpoints/${JSON.parse(answer.body).id}`)
+      return sendSaved(reply, answer)
+    }
+  )
+
+  app.get(
+    '/v1/webhook-endpoints',
+    {
+      schema: {
+        operationId: 'listWebhookEndpoints',
+        summary: "List the client's webhook endpoints",
+        description: 'Newest first.',
+        tags,
+        querystring: WebhookListQuery,
+        response: { 200: WebhookEndpointPage }
+      },
+      config: { scope: 'webhooks:read', problems: [] }
+    },
+    async (request, reply) => {
+      const { limit, cursor } = request.query
+      const before = readCursor(cursor, 1)?.[0] ?? null
+      const found = await listEndpoints(db, clientOf(request).id, before, limit + 1)
+      const page = toPage(found, limit, toEndpointView, ({ id }) => [id])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  app.get(
+    '/v1/webhook-endpoints/:id',
+    {
+      schema: {
+        operationId: 'getWebhookEndpoint',
+        summary: 'Get a webhook endpoint',
+        description: 'Without its secret.',
+        tags,
+        params: WebhookParams,
+        response: { 200: ref(WebhookEndpointSchema) }
+      },
+      config: { scope: 'webhooks:read', problems: [unknown] }
+    },
+    async (request) => toEndpointView(await getEndpoint(request.params.id, clientOf(request).id))
+  )
+
+  app.patch(
+    '/v1/webhook-endpoints/:id',
+    {
+      schema: {
+        operationId: 'changeWebhookEndpoint',
+        summary: 'Change, disable or enable a webhook endpoint',
+        description:
+          'Once disabled, nothing is sent to it: what was pending has failed, and what happens ' +
+          'meanwhile is not kept for it. Enable it and replay that time.',
+        tags,
+        params: WebhookParams,
+        body: ChangeWebhookEndpoint,
+        response: { 200: ref(WebhookEndpointSchema) }
+      },
+      config: { scope: 'webhooks:write', problems: [unknown, 'webhook_url_refused'] }
+    },
+    async (request) => {
+      const { params, body } = request
+      return toEndpointView(await changeEndpoint(deps, clientOf(request).id, params.id, body))
+    }
+  )
+
+  app.delete(
+    '/v1/webhook-endpoints/:id',
+    {
+      schema: {
+        operationId: 'deleteWebhookEndpoint',
+        summary: 'Delete a webhook endpoint',
+        description:
+          'Nothing more is sent to it, and its secrets are forgotten. Its deliveries can be read ' +
+          'by their ids for as long as they are kept.',
+        tags,
+        params: WebhookParams,
+        response: { 204: { type: 'null', description: 'Deleted' } }
+      },
+      config: { scope: 'webhooks:write', problems: [unknown] }
+    },
+    async (request, reply) => {
+      await removeEndpoint(db, clientOf(request).id, request.params.id)
+      return reply.code(204).send(undefined as never)
+    }
+  )
+
+  async function getEndpoint(id: string, clientId: string): Promise<WebhookEndpoint> {
+    const endpoint = await findEndpoint(db, id, clientId)
+    if (endpoint !== undefined) return endpoint
+    throw new Problem('webhook_endpoint_not_found', 'No webhook endpoint has this id.')
+  }
+
+  app.get(
+    '/v1/webhook-endpoints/:id/deliveries',
+    {
+      schema: {
+        operationId: 'listDeliveries',
+        summary: 'List what was sent to a webhook endpoint',
+        description: 'Newest first; kept for at least 30 days after it was settled.',
+        tags,
+        params: WebhookParams,
+        querystring: DeliveryListQuery,
+        response: { 200: DeliveryPage }
+      },
+      config: { scope: 'webhooks:read', problems: [unknown] }
+    },
+    async (request, reply) => {
+      const { limit, cursor, status } = request.query
+      const before = readCursor(cursor, 1)?.[0] ?? null
+      const { id } = await getEndpoint(request.params.id, clientOf(request).id)
+      const found = await listDeliveries(db, id, { status, before, limit: limit + 1 })
+      const page = toPage(found, limit, toDeliveryView, (one) => [one.id])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  await app.register(webhookActionRoutes, deps)
+}
+
+/** What is asked of an endpoint. */
+const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+  const asked = { tags, headers: WebhookKeyHeader, params: WebhookParams }
+
+  app.post(
+    '/v1/webhook-endpoints/:id/secret-rotation',
+    {
+      schema: {
+        operationId: 'rotateWebhookSecret',
+        summary: 'Give a webhook endpoint a new secret',
+        description:
+          'The old one signs beside the new one for 24 hours: the header then holds two ' +
+          'signatures. At most two secrets sign, so a second rotation ends the first at once.',
+        ...asked,
+        response: { 200: ref(WebhookSecretSchema) }
+      },
+      config: { scope: 'webhooks:write', problems: [...keyProblems, unknown] }
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      return sendSaved(reply, await rotateEndpointSecret(deps, claimOf(request), id))
+    }
+  )
+
+  app.post(
+    '/v1/webhook-endpoints/:id/test',
+    {
+      schema: {
+        operationId: 'testWebhookEndpoint',
+        summary: 'Send a test to a webhook endpoint',
+        description:
+          'An event of type `webhookEndpoint.test`, which is in no feed and whose `data` holds ' +
+          '`webhookEndpointId`. It is tried once: see the delivery.',
+        ...asked,
+        response: { 202: ref(DeliverySchema) }
+      },
+      config: {
+        scope: 'webhooks:write',
+        problems: [...keyProblems, unknown, 'webhook_endpoint_disabled']
+      }
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      return sendSaved(reply, await testEndpoint(deps, claimOf(request), id))
+    }
+  )
+
+  app.post(
+    '/v1/webhook-endpoints/:id/replay',
+    {
+      schema: {
+        operationId: 'replayEvents',
+        summary: 'Send the events of a time again',
+        description:
+          'Every event of that time that the endpoint wants is due at once, whatever became of ' +
+          'it before: also those that happened while it was disabled, or before it was made. At ' +
+          'most 10,000 events of all clients in the range. Each keeps its `webhook-id`.',
+        ...asked,
+        body: ReplayEvents,
+        response: { 202: ref(ReplayedSchema) }
+      },
+      config: {
+        scope: 'webhooks:write',
+        problems: [...keyProblems, unknown, 'webhook_endpoint_disabled']
+      }
+    },
+    async (request, reply) => {
+      const { params, body } = request
+      const range = { from: new Date(body.from), to: new Date(body.to) }
+      return sendSaved(reply, await replayToEndpoint(deps, claimOf(request), params.id, range))
+    }
+  )
+}

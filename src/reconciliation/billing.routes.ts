@@ -1,0 +1,196 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { Problem } from '../problem.ts'
+import type { ProblemCode } from '../problems.ts'
+import { acknowledgeFile, makeFile, rejectDetails } from './billing.commands.ts'
+import {
+  AcknowledgeFile,
+  BillingFilePage,
+  BillingFileSchema,
+  FileParams,
+  ListFilesQuery,
+  MakeFile,
+  RejectDetails,
+  type RejectedDetailBody,
+  UploadSchema
+} from './billing.schema.ts'
+import { findContent, findFile, listFiles } from './billing.store.ts'
+import { type Rejection, type TransactionType, toFileView } from './billing.ts'
+import type { PostingDeps } from './posting.commands.ts'
+import { KeyHeader } from './posting.schema.ts'
+
+const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
+
+/** Files for a billing system that reads no feed, and what it sends back. */
+export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, deps) => {
+  app.post(
+    '/v1/billing-files',
+    {
+      schema: {
+        operationId: 'makeBillingFile',
+        summary: 'Make a file of the postings that are in none',
+        description:
+          'In the shape of CMP’s "Non Recurring Payments": the open postings of one currency ' +
+          'and one direction, oldest first, at most 5,000. Each posting is in one file only. ' +
+          'What is more is for the next file: make files until one holds fewer.',
+        tags: ['Postings'],
+        headers: KeyHeader,
+        body: MakeFile,
+        response: { 201: ref(BillingFileSchema) }
+      },
+      config: { scope: 'reconciliation:write', problems: keyProblems }
+    },
+    async (request, reply) => {
+      const { currency, transactionType } = request.body
+      const asked = {
+        currency: String(currency),
+        transactionType: transactionType as TransactionType
+      }
+      const answer = await makeFile(deps, claimOf(request), asked)
+      reply.header('location', `/v1/billing-files/${JSON.parse(answer.body).id}`)
+      return sendSaved(reply, answer)
+    }
+  )
+
+  app.post(
+    '/v1/billing-files/:id/acknowledgement',
+    {
+      schema: {
+        operationId: 'acknowledgeBillingFile',
+        summary: 'Say that the billing system has posted a file',
+        description: 'All of its postings that are still open are posted; what it rejected stays.',
+        tags: ['Postings'],
+        headers: KeyHeader,
+        params: FileParams,
+        body: AcknowledgeFile,
+        response: { 200: ref(BillingFileSchema) }
+      },
+      config: {
+        scope: 'reconciliation:write',
+        problems: ['billing_file_not_found', ...keyProblems]
+      }
+    },
+    async (request, reply) =>
+      sendSaved(reply, await acknowledgeFile(deps, claimOf(request), request.params.id))
+  )
+
+  app.post(
+    '/v1/billing-rejections',
+    {
+      schema: {
+        operationId: 'rejectBillingDetails',
+        summary: 'Hand in a rejections file of the billing system',
+        description:
+          'Each detail rejects the posting of that place in the file, as an acknowledgement with ' +
+          '`rejected` would. All of them are taken or none. A large file may come in parts.',
+        tags: ['Postings'],
+        headers: KeyHeader,
+        body: RejectDetails,
+        response: { 200: ref(BillingFileSchema) }
+      },
+      config: {
+        scope: 'reconciliation:write',
+        problems: ['billing_rejections_unmatched', ...keyProblems]
+      }
+    },
+    async (request, reply) => {
+      const { externalFileName, details } = request.body
+      const rejections = details.map(toRejection)
+      return sendSaved(
+        reply,
+        await rejectDetails(deps, claimOf(request), externalFileName, rejections)
+      )
+    }
+  )
+
+  await app.register(readRoutes, deps)
+}
+
+const readRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, { db }) => {
+  app.get(
+    '/v1/billing-files',
+    {
+      schema: {
+        operationId: 'listBillingFiles',
+        summary: 'List the files for the billing system',
+        description: 'Newest first.',
+        tags: ['Postings'],
+        querystring: ListFilesQuery,
+        response: { 200: BillingFilePage }
+      },
+      config: { scope: 'reconciliation:read', problems: [] }
+    },
+    async (request, reply) => {
+      const { limit, cursor } = request.query
+      const before = readCursor(cursor, 1)?.[0] ?? null
+      const found = await listFiles(db, { before, limit: limit + 1 })
+      const page = toPage(
+        found,
+        limit,
+        ({ file, counts }) => toFileView(file, counts),
+        ({ file }) => [file.id]
+      )
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  app.get(
+    '/v1/billing-files/:id',
+    {
+      schema: {
+        operationId: 'getBillingFile',
+        summary: 'Get what a file holds and what became of it',
+        tags: ['Postings'],
+        params: FileParams,
+        response: { 200: ref(BillingFileSchema) }
+      },
+      config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'] }
+    },
+    async (request) => {
+      const found = await findFile(db, request.params.id)
+      if (found === undefined) throw notFound()
+      return toFileView(found.file, found.counts)
+    }
+  )
+
+  app.get(
+    '/v1/billing-files/:id/content',
+    {
+      schema: {
+        operationId: 'getBillingFileContent',
+        summary: 'Get a file as the billing system reads it',
+        description: 'Byte for byte the same at every time.',
+        tags: ['Postings'],
+        params: FileParams,
+        response: { 200: ref(UploadSchema) }
+      },
+      config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'] }
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const content = await findContent(db, id)
+      if (content === undefined) throw notFound()
+      reply.header('content-disposition', `attachment; filename="${id}"`)
+      return reply.type('application/json; charset=utf-8').send(content as never)
+    }
+  )
+}
+
+function notFound(): Problem {
+  return new Problem('billing_file_not_found', 'No file has this id.')
+}
+
+function toRejection(detail: RejectedDetailBody): Rejection {
+  const { detailSequence, hierarchyEntity, transactionType, transactionId, rejectionReason } =
+    detail
+  return {
+    detailSequence,
+    accountId: hierarchyEntity.accountId,
+    transactionType: transactionType === 'PAYMENT' ? 'payment' : 'refund',
+    transactionId: transactionId ?? null,
+    reason: rejectionReason ?? null
+  }
+}

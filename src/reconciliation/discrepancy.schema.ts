@@ -1,0 +1,112 @@
+import { type Static, Type } from 'typebox'
+import { ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
+import {
+  type AskedResolution,
+  discrepancyKinds,
+  discrepancyStatuses,
+  resolutions
+} from './discrepancy.ts'
+
+const asked = resolutions.filter((one): one is AskedResolution => one !== 'settled')
+const Decider = Type.Object(
+  { id: text(80, { minLength: 1 }) },
+  { additionalProperties: false, description: 'The person who decides' }
+)
+
+export const DiscrepancySchema = Type.Object(
+  {
+    id: Type.String({ examples: ['dis_06f1k2m3n4p5q6r7'] }),
+    kind: Type.Enum([...discrepancyKinds]),
+    status: Type.Enum([...discrepancyStatuses]),
+    paymentId: nullable(Type.String()),
+    accountId: nullable(Type.String()),
+    ours: Type.String({ description: 'What we have' }),
+    theirs: Type.String({ description: 'What the other side says' }),
+    details: Type.Unsafe<Record<string, unknown>>({
+      type: 'object',
+      additionalProperties: true,
+      description: 'The facts of both sides; their members depend on the kind'
+    }),
+    ageSeconds: Type.Integer({ minimum: 0 }),
+    resolutions: Type.Array(Type.Enum([...resolutions]), {
+      description: 'What it may be resolved by; none once it is'
+    }),
+    resolution: nullable(
+      Type.Object({
+        resolution: Type.Enum([...resolutions], {
+          description: 'settled: what was missing has come, and nobody had to decide'
+        }),
+        reason: nullable(Type.String()),
+        operator: nullable(Decider),
+        at: Timestamp
+      })
+    ),
+    createdAt: Timestamp
+  },
+  {
+    $id: 'Discrepancy',
+    examples: [
+      {
+        id: 'dis_06f1k2m3n4p5q6r7',
+        kind: 'settlement_amount',
+        status: 'open',
+        paymentId: 'pay_06f1k2m3n4p5q6r7',
+        accountId: '10000001',
+        ours: 'Another amount or currency is recorded.',
+        theirs: 'The payment provider settled this amount.',
+        details: {
+          ours: {
+            type: 'authorisation',
+            id: '8835511210681145',
+            amount: { currency: 'GBP', value: 2500 }
+          },
+          theirs: { type: 'Settled', batch: '41', gross: { currency: 'GBP', value: 2400 } }
+        },
+        ageSeconds: 86_400,
+        resolutions: ['acknowledged'],
+        resolution: null,
+        createdAt: '2026-11-22T06:00:08.000Z'
+      }
+    ]
+  }
+)
+export type DiscrepancyView = Static<typeof DiscrepancySchema>
+export const DiscrepancyPage = pageOf(DiscrepancySchema)
+
+export const ListDiscrepanciesQuery = Type.Object(
+  {
+    ...ListQuery,
+    kind: Type.Optional(Type.Enum([...discrepancyKinds])),
+    status: Type.Optional(Type.Enum([...discrepancyStatuses])),
+    paymentId: Type.Optional(text(100)),
+    createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
+    createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
+  },
+  { additionalProperties: false }
+)
+export const OfDiscrepancy = Type.Object({ id: Type.String({ maxLength: 100 }) })
+
+export const ResolveDiscrepancy = Type.Object(
+  {
+    resolution: Type.Enum([...asked], {
+      description:
+        'applyToAccount: held money pays the account. writtenOff: held money is given up. ' +
+        'sendBack, retryReversal: the payment provider is asked to give it back. keep: the money ' +
+        'stays on the account. refund: what is left of the payment is refunded. acknowledged: ' +
+        'looked into and mended elsewhere; nothing moves here'
+    }),
+    reason: text(255, { minLength: 1 }),
+    operator: Decider
+  },
+  {
+    $id: 'ResolveDiscrepancy',
+    additionalProperties: false,
+    examples: [
+      {
+        resolution: 'acknowledged',
+        reason: 'Adyen corrects it in batch 42',
+        operator: { id: 'finance-3' }
+      }
+    ]
+  }
+)

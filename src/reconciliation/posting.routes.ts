@@ -1,0 +1,100 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ref } from '../http/common.schema.ts'
+import { readCursor, toCursor } from '../http/cursor.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { Problem } from '../problem.ts'
+import { acknowledgePosting, type PostingDeps } from './posting.commands.ts'
+import {
+  AcknowledgePosting,
+  KeyHeader,
+  PostingPage,
+  PostingParams,
+  PostingQuery,
+  PostingSchema
+} from './posting.schema.ts'
+import { findPosting, listPostings } from './posting.store.ts'
+import { type PostingOutcome, type PostingStatus, toPostingView } from './posting.ts'
+
+export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, deps) => {
+  const { db } = deps
+
+  app.get(
+    '/v1/postings',
+    {
+      schema: {
+        operationId: 'listPostings',
+        summary: 'List what payments moved on the accounts of customers',
+        description:
+          'What the billing system has to post: oldest first, in one order that never changes; ' +
+          'one that is not shown yet comes after those that are. Ask again with `after`.',
+        tags: ['Postings'],
+        querystring: PostingQuery,
+        response: { 200: PostingPage }
+      },
+      config: { scope: 'reconciliation:read', problems: [] }
+    },
+    async (request) => {
+      const { status, after: cursor, limit = 20 } = request.query
+      const after = Number(readCursor(cursor, 1, /^\d{1,15}$/)?.[0] ?? 0)
+      const filter = { status: status as PostingStatus | undefined, after, limit }
+      const found = await listPostings(db, filter)
+      const last = found.at(-1)?.position ?? after
+      return { data: found.map(toPostingView), nextCursor: toCursor(String(last)) } as never
+    }
+  )
+
+  app.get(
+    '/v1/postings/:id',
+    {
+      schema: {
+        operationId: 'getPosting',
+        summary: 'Get a posting',
+        tags: ['Postings'],
+        params: PostingParams,
+        response: { 200: ref(PostingSchema) }
+      },
+      config: { scope: 'reconciliation:read', problems: ['posting_not_found'] }
+    },
+    async (request) => {
+      const found = await findPosting(db, request.params.id)
+      if (found === undefined) throw new Problem('posting_not_found', 'No posting has this id.')
+      return toPostingView(found) as never
+    }
+  )
+
+  app.post(
+    '/v1/postings/:id/acknowledgement',
+    {
+      schema: {
+        operationId: 'acknowledgePosting',
+        summary: 'Say what the billing system made of a posting',
+        description:
+          'The same outcome again changes nothing. A rejection opens the discrepancy ' +
+          '`billing_rejected` of the payment; what was rejected may be posted after all. What is ' +
+          'posted stays so.',
+        tags: ['Postings'],
+        headers: KeyHeader,
+        params: PostingParams,
+        body: AcknowledgePosting,
+        response: { 200: ref(PostingSchema) }
+      },
+      config: {
+        scope: 'reconciliation:write',
+        problems: [
+          'posting_not_found',
+          'posting_acknowledged',
+          'idempotency_key_missing',
+          'idempotency_key_reused'
+        ]
+      }
+    },
+    async (request, reply) => {
+      const { outcome, reason = null } = request.body
+      const said = { outcome: outcome as PostingOutcome, reason }
+      return sendSaved(
+        reply,
+        await acknowledgePosting(deps, claimOf(request), request.params.id, said)
+      )
+    }
+  )
+}

@@ -1,0 +1,116 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { buildValidator } from '../http/validation.plugin.ts'
+import { Problem } from '../problem.ts'
+import { type ReportDeps, receiveReport } from './report.commands.ts'
+import {
+  ListReportsQuery,
+  OfReport,
+  ReportFile,
+  ReportPage,
+  ReportSchema,
+  type ReportView,
+  UploadQuery
+} from './report.schema.ts'
+import { findReport, type ListedReport, listReports } from './report.store.ts'
+
+export const reportRoutes: FastifyPluginAsyncTypebox<ReportDeps> = async (app, deps) => {
+  const { db } = deps
+  const compile = buildValidator({})
+  // The file stays in the connection until it is read there; it is not a body to be looked into.
+  app.addContentTypeParser('text/csv', (_request, _payload, done) => done(null, undefined))
+
+  app.post<{ Querystring: { fileName?: string } }>(
+    '/v1/settlement-reports',
+    {
+      schema: {
+        operationId: 'uploadSettlementReport',
+        summary: 'Upload a settlement report',
+        description:
+          'Taken as a stream and read in the background. The report is its own key, so no ' +
+          'Idempotency-Key is needed: the same content again answers 200 with the first one, and ' +
+          'the same batch in another file changes nothing. One that is cut off is refused whole.',
+        tags: ['Settlement'],
+        querystring: UploadQuery,
+        body: ReportFile,
+        response: { 200: ref(ReportSchema), 202: ref(ReportSchema) }
+      },
+      validatorCompiler: (part) =>
+        part.httpPart === 'body' ? () => true : (compile(part as never) as never),
+      config: { scope: 'reconciliation:write', problems: [] }
+    },
+    async (request, reply) => {
+      const { report, isNew } = await receiveReport(
+        deps,
+        contentOf(request),
+        request.query.fileName ?? null
+      )
+      return reply.code(isNew ? 202 : 200).send(toView(report))
+    }
+  )
+
+  app.get(
+    '/v1/settlement-reports',
+    {
+      schema: {
+        operationId: 'listSettlementReports',
+        summary: 'List settlement reports',
+        description: 'Those that were uploaded, and those that the payment provider told of.',
+        tags: ['Settlement'],
+        querystring: ListReportsQuery,
+        response: { 200: ReportPage }
+      },
+      config: { scope: 'reconciliation:read', problems: [] }
+    },
+    async (request, reply) => {
+      const { limit, status, cursor } = request.query
+      const before = readCursor(cursor, 1)?.[0] ?? null
+      const found = await listReports(db, { status, before, limit: limit + 1 })
+      const page = toPage(found, limit, toView, ({ id }) => [id])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  app.get(
+    '/v1/settlement-reports/:id',
+    {
+      schema: {
+        operationId: 'getSettlementReport',
+        summary: 'Get a settlement report',
+        description: 'With how far it was read.',
+        tags: ['Settlement'],
+        params: OfReport,
+        response: { 200: ref(ReportSchema) }
+      },
+      config: { scope: 'reconciliation:read', problems: ['report_not_found'] }
+    },
+    async (request) => {
+      const found = await findReport(db, request.params.id)
+      if (found === undefined) {
+        throw new Problem('report_not_found', 'No settlement report has this id.')
+      }
+      return toView(found)
+    }
+  )
+}
+
+/** The file as it comes; without a content type there is none, and the report is empty. */
+function contentOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
+  if (request.body !== undefined) {
+    throw new Problem('content_type_unsupported', 'A settlement report is text/csv.')
+  }
+  return request.raw
+}
+
+function toView(report: ListedReport): ReportView {
+  const { id, status, kind, origin, lines, applied, matched, discrepancies, fault } = report
+  return {
+    ...{ id, status, kind, origin, fileName: report.file_name },
+    ...{ lines, applied, matched, discrepancies, unknownTypes: report.unknown_types, fault },
+    createdAt: report.created_at.toISOString(),
+    finishedAt: report.finished_at?.toISOString() ?? null
+  }
+}

@@ -1,0 +1,84 @@
+import { type Static, Type } from 'typebox'
+import { ListQuery, nullable, pageOf, Timestamp } from '../http/common.schema.ts'
+import { reportKinds, reportStatuses } from './settlement.ts'
+
+const count = (description: string) => Type.Integer({ minimum: 0, description })
+
+export const ReportSchema = Type.Object(
+  {
+    id: Type.String({ examples: ['set_06f1k2m3n4p5q6r7'] }),
+    status: Type.Enum([...reportStatuses], {
+      description:
+        'awaitingUpload: the payment provider has it, and a person must fetch and upload it; ' +
+        'refused: it is not whole or can’t be read, and nothing of it was kept'
+    }),
+    kind: nullable(Type.Enum([...reportKinds])),
+    origin: Type.Enum(['upload', 'provider']),
+    fileName: nullable(Type.String()),
+    lines: count('Read so far'),
+    applied: count('Of them matched or told to a person so far'),
+    matched: count('New lines that stand for a fact of ours'),
+    discrepancies: count('Found by it'),
+    unknownTypes: Type.Array(Type.String(), {
+      description: 'Types of lines that are not known here; they are kept all the same'
+    }),
+    fault: nullable(Type.String()),
+    createdAt: Timestamp,
+    finishedAt: nullable(Timestamp)
+  },
+  {
+    $id: 'SettlementReport',
+    examples: [
+      {
+        id: 'set_06f1k2m3n4p5q6r7',
+        status: 'done',
+        kind: 'settlementDetails',
+        origin: 'provider',
+        fileName: 'settlement_detail_report_batch_41.csv',
+        lines: 10_002,
+        applied: 10_002,
+        matched: 10_000,
+        discrepancies: 0,
+        unknownTypes: [],
+        fault: null,
+        createdAt: '2026-11-22T06:00:00.000Z',
+        finishedAt: '2026-11-22T06:00:08.000Z'
+      }
+    ]
+  }
+)
+export type ReportView = Static<typeof ReportSchema>
+export const ReportPage = pageOf(ReportSchema)
+
+export const ListReportsQuery = Type.Object(
+  { ...ListQuery, status: Type.Optional(Type.Enum([...reportStatuses])) },
+  { additionalProperties: false }
+)
+export const OfReport = Type.Object({ id: Type.String({ maxLength: 100 }) })
+
+export const UploadQuery = Type.Object(
+  {
+    fileName: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,120}$',
+        description: 'As the payment provider calls it; a report that awaits its upload is this one'
+      })
+    )
+  },
+  { additionalProperties: false }
+)
+
+/** The file itself, which is read as a stream and by nobody here. */
+export const ReportFile = {
+  content: {
+    'text/csv': {
+      schema: {
+        type: 'string',
+        description:
+          'A settlement details or payment accounting report, as it came; at most 1 GiB, sent ' +
+          'within two minutes',
+        examples: ['Company Account,Merchant Account,Psp Reference,…']
+      }
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * What a settlement report of the provider says, in our words. Pure: how the provider spells it
+ * stands in its own folder.
+ */
+import type { Money } from '../money.ts'
+
+export const reportKinds = ['settlementDetails', 'paymentAccounting'] as const
+export type ReportKind = (typeof reportKinds)[number]
+
+export const reportStatuses = [
+  'awaitingUpload',
+  'received',
+  'processing',
+  'done',
+  'refused'
+] as const
+export type ReportStatus = (typeof reportStatuses)[number]
+
+/**
+ * What a line stands for, and which way its money goes: 1 to us, -1 from us. Those without a sign
+ * are of a batch and not of a payment, or of a type that is not known here.
+ */
+export const meanings = {
+  settled: { sign: 1 },
+  refunded: { sign: -1 },
+  refundReversed: { sign: 1 },
+  chargedBack: { sign: -1 },
+  chargebackReversed: { sign: 1 },
+  chargedBackAgain: { sign: -1 },
+  /** Fees, invoices and corrections of a batch. */
+  costs: { sign: 0 },
+  /** What was paid out to the bank, or came back from there. */
+  payout: { sign: 0 },
+  /** What was carried from or to another batch. */
+  carried: { sign: 0 },
+  unknown: { sign: 0 },
+  /** Of the payment accounting report: an attempt was approved; and all that moves no money. */
+  authorised: { sign: 0 },
+  status: { sign: 0 }
+} as const satisfies Record<string, { sign: -1 | 0 | 1 }>
+export type Meaning = keyof typeof meanings
+
+/** One line of a report. Amounts are signed: what comes to us is positive. */
+export type SettlementLine = {
+  /** Its place in the file: the first line after the header is 1. */
+  line: number
+  merchantAccount: string
+  batch: string
+  /** As the provider calls it. */
+  type: string
+  meaning: Meaning
+  pspReference: string | null
+  merchantReference: string | null
+  modificationReference: string | null
+  modificationMerchantReference: string | null
+  /** Date and time zone as the report has them; `bookedAt` (RFC 3339, UTC) where they are sure. */
+  bookedAs: string
+  zone: string
+  bookedAt: string | null
+  gross: Money
+  net: Money
+  /** Commission, or markup, scheme fees and interchange: minor units of the net currency. */
+  fees: number
+}
+
+/** The report is not one that can be read, or not whole: nothing of it is kept. */
+export class ReportFault extends Error {}
+
+/** What a reader makes of a file: its kind, then its lines in pieces, each of some hundreds. */
+export type ReportPiece = { kind: ReportKind; lines: SettlementLine[] }
+export type ReadReport = (content: AsyncIterable<Uint8Array>) => AsyncIterable<ReportPiece>
+
+/** What makes a line the same as another, in whatever file it stands. */
+export function factOf(line: SettlementLine): string {
+  const { merchantAccount, batch, type, gross, net, fees } = line
+  const { pspReference, modificationReference, modificationMerchantReference } = line
+  return JSON.stringify([
+    ...[merchantAccount, batch, type, pspReference, modificationReference],
+    ...[modificationMerchantReference, gross.currency, gross.value],
+    ...[net.currency, net.value, fees]
+  ])
+}
+
+type Sum = { net: bigint; carried: boolean; merchantAccount: string; batch: string; code: string }
+
+/**
+ * The batches of a settlement details report: with what was paid out each adds up to 0, so that one
+ * that was cut off is found. One that carries a balance to another need not.
+ */
+export function createBatchCheck() {
+  const sums = new Map<string, Sum>()
+  return {
+    add({ merchantAccount, batch, net, meaning }: SettlementLine): void {
+      const key = JSON.stringify([merchantAccount, batch, net.currency])
+      const none = { net: 0n, carried: false, merchantAccount, batch, code: net.currency }
+      const sum = sums.get(key) ?? none
+      sum.net += BigInt(net.value)
+      sum.carried ||= meaning === 'carried'
+      sums.set(key, sum)
+    },
+    /** Why the report is not whole; undefined where it is. */
+    findFault(): string | undefined {
+      if (sums.size === 0) return 'The report has no lines.'
+      const open = [...sums.values()].find(({ net, carried }) => net !== 0n && !carried)
+      if (open === undefined) return undefined
+      const { batch, merchantAccount, code, net } = open
+      return (
+        `Batch ${batch} of ${merchantAccount} does not add up to 0 with its payout: ${net} minor ` +
+        `units of ${code} are left. The file is cut off, or lacks its payout line.`
+      )
+    }
+  }
+}

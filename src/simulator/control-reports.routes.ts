@@ -1,0 +1,69 @@
+import type { FastifyInstance } from 'fastify'
+import { accountingReport } from './accounting.ts'
+import { adyenTime } from './clock.ts'
+import type { Context } from './context.ts'
+import { send } from './delivery.ts'
+import { newPspReference } from './identifiers.ts'
+import type { Amount } from './money.ts'
+import { signed } from './notifications.ts'
+import { type ReportFaults, settlementReport } from './settlement-details.ts'
+import type { Payment, Report } from './state.ts'
+
+type NewReport = {
+  kind?: 'settlementDetails' | 'paymentAccounting'
+  faults?: ReportFaults
+  /** False: no webhook tells of it. */
+  announce?: boolean
+  /** The address that the webhook gives, if it is to be another. */
+  url?: string
+}
+type Seed = { pspReference?: string; reference: string; amount: Amount }
+
+/** Reports are made when they are asked for, and payments may be there from before. */
+export function controlReportRoutes(app: FastifyInstance, context: Context): void {
+  const { state } = context
+  app.post<{ Body: NewReport | undefined }>('/reports', (request) => {
+    const { kind, faults, announce = true, url } = request.body ?? {}
+    const isAccounting = kind === 'paymentAccounting'
+    const report = isAccounting ? accountingReport(context) : settlementReport(context, faults)
+    if (announce) tellOf(context, report, url)
+    const { id: fileName, batch, csv } = report
+    return { fileName, batch, lines: csv.split('\n').length - 2, url: addressOf(context, report) }
+  })
+
+  app.post<{ Body: { payments: Seed[] } }>('/payments', (request) => {
+    const payments = request.body.payments.map(toPayment)
+    for (const payment of payments) state.payments.put(payment)
+    return payments.map(({ id }) => id)
+  })
+}
+
+/** A payment that was captured, of which no webhook tells. */
+function toPayment({ pspReference = newPspReference(), reference, amount }: Seed): Payment {
+  const at = new Date().toISOString()
+  return {
+    ...{ id: pspReference, createdAt: at, reference, amount, brand: 'visa', capturedAt: at },
+    ...{ captureFailedAt: null, captureFailedReference: null, captureFails: false },
+    ...{ refundFails: false, expiredAt: null, disputePspReference: null },
+    ...{ disputed: [], modifications: [] }
+  }
+}
+
+function addressOf({ origin, merchantAccount }: Context, { id }: Report): string {
+  return `${origin}/reports/download/MerchantAccount/${merchantAccount}/${id}`
+}
+
+/** Adyen's example: the file name is the pspReference, and the reason its address. */
+function tellOf(context: Context, report: Report, url = addressOf(context, report)): void {
+  const item = {
+    eventCode: 'REPORT_AVAILABLE',
+    success: 'true',
+    eventDate: adyenTime(new Date()),
+    merchantAccountCode: context.merchantAccount,
+    pspReference: report.id,
+    merchantReference: '',
+    amount: { currency: 'EUR', value: 0 },
+    reason: url
+  }
+  send(context.courier, [signed(item, context.hmacKey)])
+}

@@ -1,0 +1,22 @@
+/**
+ * A certificate of hooks.example that nobody trusts but these tests, with its key: good from 2020
+ * to 2120, and its own authority.
+ */
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyX0w0NA63XPxBaPE
+vSPifDucdQcsZyZVcaKLgEIWjiGhRANCAASgmpCc8mKGKC8BkdtxAhwTCF17k690
+sojBS0df6twY1goKphj75fSr3rMZqrN0Y1sRpyLZ1TX+cDy2NJGiLXsq
+-----END PRIVATE KEY-----
+`
+
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBbjCCAROgAwIBAgIBATAKBggqhkjOPQQDAjAYMRYwFAYDVQQDDA1ob29rcy5l
+eGFtcGxlMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAYMRYwFAYD
+VQQDDA1ob29rcy5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEoJqQ
+nPJihigvAZHbcQIcEwhde5OvdLKIwUtHX+rcGNYKCqYY++X0q96zGaqzdGNbEaci
+2dU1/nA8tjSRoi17KqNMMEowGAYDVR0RBBEwD4INaG9va3MuZXhhbXBsZTAPBgNV
+HRMBAf8EBTADAQH/MB0GA1UdDgQWBBQXhS/Vqvaf61peSPWeD0AQsct/CzAKBggq
+hkjOPQQDAgNJADBGAiEAnYKPwtO8tHzareggm7/wcsitTRQcuTBUTMx7MQ7fNP8C
+IQCjbDttTXS2BHN5KnLHrVVJ8o+W97qHFuHf7KOow6Uk/w==
+-----END CERTIFICATE-----
+`
