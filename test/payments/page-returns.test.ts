@@ -51,7 +51,7 @@ async function returnsOf({ db }: TestService, id: string): Promise<Found[]> {
 async function askAgain(service: TestService, id: string): Promise<void> {
   const [before] = await returnsOf(service, id)
   await sql`update page_return set due_at = now() where payment_id = ${id}`.execute(service.db)
-  for (let n = 0; n < 200; n += 1) {
+  for (let n = 0; n < 1_200; n += 1) {
     const [now] = await returnsOf(service, id)
     if (now === undefined || (now.tries > before.tries && now.due_at > new Date())) return
     await new Promise((resolve) => setTimeout(resolve, 25))
