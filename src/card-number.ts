@@ -1,6 +1,8 @@
 /**
  * Finds card numbers in text, so that none is ever stored: Luhn-valid digits with the first digits
  * and length of a scheme, spaces and dashes allowed, not part of a longer run of letters or digits.
+ * A UUID (RFC 9562) that has a letter is such a run, its dashes included: one in some ten thousands
+ * would pass for a card number otherwise, and callers send them as keys and references.
  */
 
 /** First digits and lengths (ISO/IEC 7812 ranges of the schemes). */
@@ -17,7 +19,10 @@ const shortest = 13
 const longest = 19
 
 /** Digits with up to three spaces or dashes between them, bounded by neither letter nor digit. */
-const candidate = /(?<![\p{L}\p{N}])\d(?:[\s\p{Pd}]{0,3}\d){12,}(?![\p{L}\p{N}])/gu
+const digits = /\d(?:[\s\p{Pd}]{0,3}\d){12,}/u.source
+const uuid = /(?=[\d-]*[A-Fa-f])[\dA-Fa-f]{8}(?:-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}/u.source
+const candidate = new RegExp(`(?<![\\p{L}\\p{N}])(?:${uuid}|${digits})(?![\\p{L}\\p{N}])`, 'gu')
+const letter = /[A-Fa-f]/
 const separators = /[\s\p{Pd}]+/u
 
 export function hasCardNumber(text: string): boolean {
@@ -32,6 +37,7 @@ export function hideCardNumbers(text: string): string {
 
 /** Whether the groups of a run hold a card number: all of them, or some that stand together. */
 function isIn(run: string): boolean {
+  if (letter.test(run)) return false
   const groups = run.split(separators)
   for (let from = 0; from < groups.length; from++) {
     let digits = ''

@@ -43,6 +43,22 @@ t.test('every scheme is found in every length it has, and in no other', async (t
   }
 })
 
+t.test('a UUID is no card number, though its digits may be those of one', async (t) => {
+  for (const uuid of [
+    'b2c3d4e5-f607-4111-8111-111111111111',
+    '41111111-1111-4111-8a0b-1c2d3e4f5061'
+  ]) {
+    t.notOk(hasCardNumber(uuid), uuid)
+    t.notOk(hasCardNumber(`basket ${uuid.toUpperCase()}, again`))
+    t.equal(hideCardNumbers(uuid), uuid)
+  }
+  const number = '4111-1111-1111-1111'
+  t.ok(hasCardNumber('11111111-1111-1111-4111-111111111111'), 'one of digits alone is looked into')
+  t.ok(hasCardNumber(`b2c3d4e5-f607-4111-8111-111111111111 ${number}`), 'and so is what follows')
+  t.ok(hasCardNumber(`${number} b2c3d4e5-f607-4111-8111-111111111111`))
+  t.ok(hasCardNumber(`b2c3d4e5-f607 ${number}`), 'what is no whole UUID is none')
+})
+
 t.test('first digits of no scheme are no card number', async (t) => {
   for (const first of ['0', '1', '2220', '2721', '20', '29', '31', '32', '33', '7', '8', '9']) {
     t.notOk(
