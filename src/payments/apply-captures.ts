@@ -19,7 +19,7 @@ import {
   recordModification
 } from './book.ts'
 import { type Effect, type EventOf, findOwn, isTaken, refused } from './effect.ts'
-import { isSame, type Modification } from './modification.ts'
+import { isSame, type Modification, recognise } from './modification.ts'
 
 export function onCaptured(book: Book, event: EventOf<'captured'>, context: Context): Effect {
   const { payment } = book
@@ -36,6 +36,7 @@ export function onCaptured(book: Book, event: EventOf<'captured'>, context: Cont
   const isMore = payment.amountCaptured + amount.value > payment.amount.value
   if (known === undefined && isMore && !isTaken(payment)) return 'early'
   const capture = known ?? addCapture(book, own, amount, by, context)
+  know(book, capture, by)
   const stands = capture.successes > capture.failures
   // The same news in other words; but that it was taken again may come before that it failed.
   if (stands && (!again || capture.successes > capture.failures + 1)) return 'applied'
@@ -71,7 +72,16 @@ export function onCaptureFellThrough(
   const { by, reason } = event
   const known = findFallen(book, event)
   if (known === undefined && !isTaken(book.payment)) return 'early'
-  return takeBack(book, known ?? addTakenCapture(book, own, by, context), reason, context)
+  const capture = known ?? addTakenCapture(book, own, by, context)
+  know(book, capture, by)
+  return takeBack(book, capture, reason, context)
+}
+
+/** It was told under this reference, and may be again. */
+function know(book: Book, capture: Modification, by: RequestReference): void {
+  if (isSame(capture, by)) return
+  recognise(capture, by)
+  book.touched.add(capture)
 }
 
 /** A capture that was accepted came to nothing: what it brought goes, once for each failure. */

@@ -14,7 +14,7 @@ import {
   recordModification
 } from './book.ts'
 import { type Effect, type EventOf, findOwn, refused } from './effect.ts'
-import { isSame, type Modification } from './modification.ts'
+import { isSame, type Modification, recognise } from './modification.ts'
 
 export function onRefunded(book: Book, event: EventOf<'refunded'>, context: Context): Effect {
   const { payment } = book
@@ -52,7 +52,7 @@ export function onRefundFellThrough(
   if (refund.failures > 0) return 'applied'
   const { payment } = book
   refund.failures = 1
-  refund.providerReference ??= by.providerReference
+  recognise(refund, by)
   if (refund.status === 'requested') payment.amountRefunding -= amount.value
   if (refund.status === 'succeeded') {
     payment.amountRefunded -= amount.value

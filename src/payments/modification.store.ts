@@ -27,6 +27,7 @@ export type ModificationTables = {
     processor: { name: string; reference: string } | null
     provider_key: string | null
     provider_reference: string | null
+    told_as: string[]
     successes: number
     failures: number
     first_tried_at: Date | null
@@ -52,6 +53,7 @@ const columns = [
   'processor',
   'provider_key',
   'provider_reference',
+  'told_as',
   'successes',
   'failures',
   'created_at'
@@ -74,6 +76,7 @@ function toModification(row: Row): Modification {
     processor: row.processor,
     providerKey: row.provider_key,
     providerReference: row.provider_reference,
+    toldAs: row.told_as,
     successes: row.successes,
     failures: row.failures,
     createdAt: row.created_at
@@ -103,17 +106,19 @@ export async function saveModifications(tx: Tx, books: readonly Book[]): Promise
   await sql`
     insert into modification (id, kind, payment_id, authorisation, currency, amount, status,
       failure, origin, reason, operator, decision, processor, provider_key, provider_reference,
-      successes, failures, created_at, due_at)
+      told_as, successes, failures, created_at, due_at)
     select id, kind, "paymentId", authorisation, currency, value, status, failure, origin, reason,
-      operator, decision, processor, "providerKey", "providerReference", successes, failures,
-      "createdAt", case when status = 'requested' and "providerKey" is not null then now() end
+      operator, decision, processor, "providerKey", "providerReference", "toldAs", successes,
+      failures, "createdAt",
+      case when status = 'requested' and "providerKey" is not null then now() end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, kind text,
       "paymentId" text, authorisation text, currency text, value bigint, status text,
       failure jsonb, origin text, reason text, operator jsonb, decision jsonb, processor jsonb,
-      "providerKey" text, "providerReference" text, successes smallint, failures smallint,
-      "createdAt" timestamptz)
+      "providerKey" text, "providerReference" text, "toldAs" jsonb, successes smallint,
+      failures smallint, "createdAt" timestamptz)
     on conflict (id) do update set status = excluded.status, failure = excluded.failure,
-      decision = excluded.decision, successes = excluded.successes, failures = excluded.failures,
+      decision = excluded.decision, told_as = excluded.told_as,
+      successes = excluded.successes, failures = excluded.failures,
       provider_reference = coalesce(modification.provider_reference, excluded.provider_reference),
       due_at = case
         when excluded.status <> 'requested' then null

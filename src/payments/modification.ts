@@ -39,6 +39,8 @@ export type Modification = {
   providerKey: string | null
   /** The provider's reference of what it accepted; null until it has answered. */
   providerReference: string | null
+  /** Other references under which the provider told of it. */
+  toldAs: readonly string[]
   /**
    * How often it was told that it went well, and that it came to nothing after all. They count more
    * than the order of the news: it stands while there are more successes than failures.
@@ -70,6 +72,7 @@ export function newModification(given: NewModification, context: Context): Modif
     processor: null,
     providerKey: origin === 'client' ? providerKey(id, given.kind) : null,
     providerReference: null,
+    toldAs: [],
     successes: 0,
     failures: 0,
     createdAt: context.now,
@@ -79,8 +82,17 @@ export function newModification(given: NewModification, context: Context): Modif
 
 /** Whether the request that the provider tells of is this one. */
 export function isSame(modification: Modification, by: RequestReference): boolean {
-  const { providerReference, id } = modification
-  return by.reference === id || by.providerReference === providerReference
+  const { providerReference, toldAs, id } = modification
+  const isKnown =
+    by.providerReference === providerReference || toldAs.includes(by.providerReference)
+  return isKnown || by.reference === id
+}
+
+/** Whatever is told under this reference from now on is about this one. */
+export function recognise(modification: Modification, by: RequestReference): void {
+  if (!isSame(modification, by)) {
+    modification.toldAs = [...modification.toldAs, by.providerReference]
+  }
 }
 
 /** Its outcome is still to come. */
