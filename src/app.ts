@@ -189,7 +189,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     // What comes on an open connection while closing is still answered; then it is closed.
     return503OnClosing: false,
-    schemaController: { compilersFactory: { buildValidator: buildValidator as never } },
+    schemaController: {
+      compilersFactory: { buildValidator: buildValidator as never, buildSerializer }
+    },
     frameworkErrors: (error, request, reply) => {
       app.errorHandler(error, request as never, reply as never)
     }
@@ -227,6 +229,13 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await addDocs(app)
   return app
 }
+
+/**
+ * Fastify would compile a serializer for each answer of each route, each with every schema that the
+ * document names: most of the time and memory that a start takes, to write what JSON.stringify
+ * writes. That answers are what the document says is held by the tests of the contract.
+ */
+const buildSerializer = () => () => JSON.stringify
 
 /** Bodies are JSON, or nothing at all; Fastify would read text as well, and mind an empty one. */
 function addJsonBodies(app: FastifyInstance): void {
