@@ -88,9 +88,9 @@ t.test('what changes at Adyen changes here', async (t) => {
 })
 
 for (const [name, fault] of Object.entries({
-  fails: { status5xx: { times: 1, path: 'GET /v72/storedPaymentMethods' } },
-  refuses: { status4xx: { times: 1, status: 403, path: 'GET /v72/storedPaymentMethods' } },
-  'answers with nothing': { emptyBody: { times: 1, path: 'GET /v72/storedPaymentMethods' } }
+  fails: { status5xx: { path: 'GET /v72/storedPaymentMethods' } },
+  refuses: { status4xx: { status: 403, path: 'GET /v72/storedPaymentMethods' } },
+  'answers with nothing': { emptyBody: { path: 'GET /v72/storedPaymentMethods' } }
 })) {
   t.test(`cards are kept while Adyen ${name}, and asked for again`, async (t) => {
     const { addAccount, addCard, cardsOf, register, type, setFaults, callsTo } =
@@ -105,11 +105,8 @@ for (const [name, fault] of Object.entries({
       () => callsTo('storedPaymentMethods', 'GET'),
       (calls) => calls.length > before
     )
-    const kept = await cardsOf(accountId)
-    t.ok(
-      kept.some(({ id }: { id: string }) => id === card.id),
-      'the next try may have come already'
-    )
+    t.match(await cardsOf(accountId), [{ id: card.id }])
+    await setFaults(Object.fromEntries(Object.keys(fault).map((kind) => [kind, null])))
     const cards = await until(
       () => cardsOf(accountId),
       (found) => found.length === 2

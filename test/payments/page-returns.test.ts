@@ -50,8 +50,11 @@ async function returnsOf({ db }: TestService, id: string): Promise<Found[]> {
 /** Brings what is due next forward, and waits until it was done. */
 async function askAgain(service: TestService, id: string): Promise<void> {
   const [before] = await returnsOf(service, id)
-  await sql`update page_return set due_at = now() where payment_id = ${id}`.execute(service.db)
-  for (let n = 0; n < 1_200; n += 1) {
+  for (let n = 0; n < 200; n += 1) {
+    // Not while it is being asked, which then sets the next time: it may have been due by itself.
+    await sql`
+      update page_return set due_at = least(due_at, now())
+      where payment_id = ${id} and tries = ${before.tries}`.execute(service.db)
     const [now] = await returnsOf(service, id)
     if (now === undefined || (now.tries > before.tries && now.due_at > new Date())) return
     await new Promise((resolve) => setTimeout(resolve, 25))
