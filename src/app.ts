@@ -26,7 +26,12 @@ import { Amount, Balance, ProblemSchema } from './http/common.schema.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
-import { addRequestLog, newRequestId, type OnAnswer } from './http/request.plugin.ts'
+import {
+  addBodyDeadline,
+  addRequestLog,
+  newRequestId,
+  type OnAnswer
+} from './http/request.plugin.ts'
 import { addTextGuard, buildValidator } from './http/validation.plugin.ts'
 import { deliveryRoutes } from './outcomes/delivery.routes.ts'
 import { type FeedDeps, feedRoutes } from './outcomes/feed.routes.ts'
@@ -176,6 +181,8 @@ const limits = {
   routerOptions: { maxParamLength: 100 }
 } as const
 const connectionsMax = 10_000
+/** To receive headers; and a body that is no report. */
+const receiveWithinMs = 10_000
 
 /** Every plugin and route of the API, in the order in which they apply. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -197,11 +204,13 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
+  app.server.headersTimeout = receiveWithinMs
   addJsonBodies(app)
   for (const schema of schemas) app.addSchema(schema)
 
   addProblems(app, publicUrl)
   addRequestLog(app, deps.onAnswer)
+  addBodyDeadline(app, receiveWithinMs)
   addAuthentication(app, deps.clients)
   addTextGuard(app)
 

@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Probes are not logged. */
     quiet?: boolean
+    /** Its body may take as long as the server allows any request. */
+    longBody?: boolean
   }
 }
 
@@ -63,4 +65,20 @@ export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
 function traceIdOf(request: FastifyRequest): { traceId: string } | undefined {
   const [, traceId] = traceparent.exec(String(request.headers.traceparent)) ?? []
   return traceId === undefined ? undefined : { traceId }
+}
+
+/**
+ * Ends requests whose body is not there in `ms`, but for those of routes that take long ones: the
+ * server's own limit is one for all. They get what that would answer (RFC 9110, 15.5.9).
+ */
+export function addBodyDeadline(app: FastifyInstance, ms: number): void {
+  app.addHook('preParsing', async (request) => {
+    const { raw } = request
+    if (request.routeOptions.config.longBody || raw.complete) return
+    const timer = setTimeout(() => {
+      raw.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n')
+    }, ms)
+    const stop = () => clearTimeout(timer)
+    raw.once('end', stop).once('close', stop)
+  })
 }

@@ -39,7 +39,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportDeps> = async (app, d
       },
       validatorCompiler: (part) =>
         part.httpPart === 'body' ? () => true : (compile(part as never) as never),
-      config: { scope: 'reconciliation:write', problems: [] }
+      config: { scope: 'reconciliation:write', problems: [], longBody: true }
     },
     async (request, reply) => {
       const { report, isNew } = await receiveReport(
