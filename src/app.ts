@@ -23,6 +23,7 @@ import {
 } from './cards/card.schema.ts'
 import { addAuthentication, type ClientCache } from './http/auth.plugin.ts'
 import { Amount, Balance, ProblemSchema } from './http/common.schema.ts'
+import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
@@ -213,6 +214,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   addBodyDeadline(app, receiveWithinMs)
   addAuthentication(app, deps.clients)
   addTextGuard(app)
+  addETags(app)
 
   await addOpenApi(app, publicUrl, webhookDocument)
   await app.register(healthRoutes, { findFault: deps.findFault })

@@ -69,7 +69,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
         params: AccountParams,
         response: { 200: ref(AccountSchema) }
       },
-      config: { scope: 'accounts:read', problems: ['account_not_known'] }
+      config: { scope: 'accounts:read', problems: ['account_not_known'], etag: true }
     },
     async (request) => await toAccountView(await getAccount(db, request.params.accountId))
   )

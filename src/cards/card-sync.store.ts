@@ -4,8 +4,11 @@
  */
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database.ts'
+import { recordOtherEvents } from '../events/event.store.ts'
 import { newId } from '../id.ts'
 import type { StoredCard } from '../provider.ts'
+import { type CardRow, cardColumns, toCard } from './card.store.ts'
+import { toCardEvent } from './card-view.ts'
 
 export type SyncTables = {
   card_sync: {
@@ -56,12 +59,15 @@ export async function postponeSync(db: Db, sync: DueSync, delayS: number): Promi
 }
 
 /** How many cards a list changed here, of each kind. */
-export type SyncResult = { added: number; updated: number; removed: number }
+export type SyncResult = Record<Change, number>
+type Change = 'added' | 'updated' | 'removed'
+
+const shownColumns = sql.raw(cardColumns.map((name) => `card.${name}`).join(', '))
 
 /**
- * Brings the cards of an account in line with Adyen's list, which was asked for under this lease.
- * Undefined where the lease is gone, and the list with it. `lookAgainInS`: when to ask once more if
- * it has nothing new; null where not.
+ * Brings the cards of an account in line with Adyen's list, which was asked for under this lease,
+ * and tells of those that came and went. Undefined where the lease is gone, and the list with it.
+ * `lookAgainInS`: when to ask once more if it has nothing new; null where not.
  */
 export async function applyCardList(
   tx: Tx,
@@ -97,7 +103,7 @@ async function writeCards(
   cards: readonly StoredCard[]
 ): Promise<SyncResult> {
   const rows = cards.map((card) => ({ id: newId('crd'), ...card }))
-  const { rows: counts } = await sql<SyncResult>`
+  const { rows: changed } = await sql<CardRow & { change: Change }>`
     with listed as (
       select distinct on (token) * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         as x(id text, token text, brand text, "lastFour" text, "expiryMonth" smallint,
@@ -114,7 +120,7 @@ async function writeCards(
       )
       order by id
       on conflict do nothing
-      returning id
+      returning ${shownColumns}
     ), updated as (
       update card set brand = listed.brand, last_four = "lastFour",
         expiry_month = "expiryMonth", expiry_year = "expiryYear",
@@ -125,14 +131,22 @@ async function writeCards(
           coalesce(listed.funding, card.funding))
           is distinct from
           (listed.brand, "lastFour", "expiryMonth", "expiryYear", card.funding)
-      returning card.id
+      returning ${shownColumns}
     ), removed as (
       update card set removed_at = now()
       where account_id = ${accountId} and removed_at is null
         and not exists (select from listed where listed.token = card.token)
-      returning card.id
+      returning ${shownColumns}
     )
-    select (select count(*) from added) as added, (select count(*) from updated) as updated,
-      (select count(*) from removed) as removed`.execute(tx)
-  return counts[0] as SyncResult
+    select 'added' as change, * from added
+    union all select 'updated', * from updated
+    union all select 'removed', * from removed
+    order by id`.execute(tx)
+  const of = (change: Change) => changed.filter((one) => one.change === change).map(toCard)
+  const [added, updated, removed] = [of('added'), of('updated'), of('removed')]
+  await recordOtherEvents(tx, [
+    ...removed.map((card) => toCardEvent('card.removed', card)),
+    ...added.map((card) => toCardEvent('card.registered', card))
+  ])
+  return { added: added.length, updated: updated.length, removed: removed.length }
 }

@@ -13,11 +13,11 @@ import {
   CardParams,
   CardsParams,
   RegisterCard,
-  type RegisteredCardView,
   RegistrationParams,
   RegistrationSchema
 } from './card.schema.ts'
-import { type Card, listCards } from './card.store.ts'
+import { listCards } from './card.store.ts'
+import { toCardView } from './card-view.ts'
 import { registerCard, returnFromRegistration } from './registration.commands.ts'
 
 export const cardRoutes: FastifyPluginAsyncTypebox<CardDeps> = async (app, deps) => {
@@ -42,7 +42,7 @@ export const cardRoutes: FastifyPluginAsyncTypebox<CardDeps> = async (app, deps)
       const accountId = toAccountNumber(request.params.accountId)
       const cards = await listCards(db, accountId)
       if (cards.length === 0 && (await findAccount(db, accountId)) === undefined) throw notKnown()
-      return { data: cards.map(toView) }
+      return { data: cards.map(toCardView) }
     }
   )
 
@@ -140,17 +140,4 @@ function toAccountNumber(accountId: string): number {
 
 function notKnown(): Problem {
   return new Problem('account_not_known', 'No account has this number.')
-}
-
-function toView({ id, face, createdAt }: Card): RegisteredCardView {
-  const { brand, lastFour, expiryMonth, expiryYear, funding } = face
-  return {
-    id,
-    brand,
-    lastFour,
-    expiryMonth,
-    expiryYear,
-    funding,
-    createdAt: createdAt.toISOString()
-  }
 }

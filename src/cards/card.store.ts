@@ -1,7 +1,9 @@
 /** The registered cards of the accounts, as Adyen told them last. */
 import { type Generated, type Kysely, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database.ts'
+import { recordOtherEvents } from '../events/event.store.ts'
 import type { CardFace } from '../provider.ts'
+import { toCardEvent } from './card-view.ts'
 
 export type CardTables = {
   card: {
@@ -32,7 +34,7 @@ export type Card = {
   createdAt: Date
 }
 
-const cardColumns = [
+export const cardColumns = [
   'id',
   'account_id',
   'token',
@@ -44,11 +46,14 @@ const cardColumns = [
   'created_at'
 ] as const
 
-type CardRow = Pick<CardTables['card'], Exclude<(typeof cardColumns)[number], 'created_at'>> & {
+export type CardRow = Pick<
+  CardTables['card'],
+  Exclude<(typeof cardColumns)[number], 'created_at'>
+> & {
   created_at: Date
 }
 
-function toCard(row: CardRow): Card {
+export function toCard(row: CardRow): Card {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -96,8 +101,8 @@ export async function listCards(db: Kysely<Database>, accountId: number): Promis
 export type DueRemoval = { id: string; accountId: number; token: string; tries: number }
 
 /**
- * Hides the card from now on, and holds its removal at Adyen for `leaseS` seconds; undefined where
- * the account has no such card.
+ * Hides the card from now on, tells of it, and holds its removal at Adyen for `leaseS` seconds;
+ * undefined where the account has no such card.
  */
 export async function removeCard(
   tx: Tx,
@@ -115,9 +120,11 @@ export async function removeCard(
     .where('id', '=', cardId)
     .where('account_id', '=', accountId)
     .where('removed_at', 'is', null)
-    .returning('token')
+    .returning(cardColumns)
     .executeTakeFirst()
-  return row && { id: cardId, accountId, token: row.token, tries: 0 }
+  if (row === undefined) return undefined
+  await recordOtherEvents(tx, [toCardEvent('card.removed', toCard(row))])
+  return { id: cardId, accountId, token: row.token, tries: 0 }
 }
 
 /** Takes removals that are due for `leaseS` seconds. */

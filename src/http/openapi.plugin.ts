@@ -23,11 +23,12 @@ under its key as often as needed, there will be one payment. A repetition gets t
 byte for byte, with \`Idempotent-Replayed: true\`; GET tells the present. A 409 or 503 that is
 worth repeating has \`Retry-After\` in seconds. The 201 of a payment has its \`Location\`.
 
-**Polling.** GET of a payment has an \`ETag\`; with \`If-None-Match\` it answers 304 until
-something changed. \`finished\` is true once nothing more is expected; \`card\` may become known a
-moment later. A page that nobody paid or that was left without coming back ends 15 minutes after
-\`expiresAt\`: until then its payment is \`pending\`, since a last attempt may be on its way.
-While it is pending, \`failure\` tells the last refused attempt; the customer may try again.
+**Polling.** GET of one resource has an \`ETag\`; with \`If-None-Match\` it answers 304 until
+something changed. A payment's \`finished\` is true once nothing more is expected; \`card\` may
+become known a moment later. A page that nobody paid or that was left without coming back ends 15
+minutes after \`expiresAt\`: until then its payment is \`pending\`, since a last attempt may be on
+its way. While it is pending, \`failure\` tells the last refused attempt; the customer may try
+again. Better than to poll is to wait, by \`Prefer: wait=N\`, or to be told, by a webhook.
 
 **Returning.** In the end the browser is sent to \`returnUrl\` with \`paymentId\` added to its
 query. Ask for the payment then: the redirect itself proves nothing.
@@ -35,9 +36,8 @@ query. Ask for the payment then: the redirect itself proves nothing.
 **Lists** are newest first, by id, which sorts as payments were made. \`nextCursor\` goes with the
 same filters; the \`Link\` header holds the whole next address.
 
-**Events** of a payment: \`payment.created\`, \`.attemptRefused\`, \`.authorised\`, \`.captured\`,
-\`.refused\`, \`.cancelled\`, \`.expired\`, \`.failed\`, \`reversal.requested\`, \`.succeeded\`,
-\`.failed\`, \`discrepancy.opened\`; in the order in which they became known here.
+**Events** of a payment are numbered from 1 without holes, in the order in which they became known
+here. The webhook \`event\` lists every type; \`GET /v1/events\` has them all.
 
 **Who sees what.** A client that is a third party sees the payments, events and ledger entries
 that are its own; anything else is 404. Accounts, charges and cards are open to every client with
@@ -83,28 +83,34 @@ export async function addOpenApi(
         }
       }
     },
-    transform: ({ schema, url, route }) => ({ schema: withProblems(schema, route), url }),
+    transform: ({ schema, url, route }) => ({ schema: withConfig(schema, route), url }),
     refResolver: { buildLocalReference: (json, _, __, place) => String(json.$id ?? `def-${place}`) }
   })
 }
 
-function withProblems(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
-  const { problems, scope } = route.config ?? {}
-  const own = describe(schema?.response as Record<string, object>)
-  if (problems === undefined) return { ...schema, response: own }
+/** What the configuration of a route says of it, said in its schema. */
+function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySchema {
+  const { problems, scope, etag } = route.config ?? {}
+  const headers = structuredClone(schema.headers ?? { type: 'object', properties: {} }) as Headers
+  const response = describe(schema.response as Record<string, object>)
+  if (etag) {
+    headers.properties['if-none-match'] = { type: 'string', description: 'The last ETag' }
+    response[304] = { type: 'null', description: 'Not changed since that ETag' }
+  }
+  // No schema asks for the key, so that its lack has a code of its own; the document does.
+  if (problems?.includes('idempotency_key_missing')) headers.required = ['idempotency-key']
   const hasBody = route.method !== 'GET'
-  const replies = toProblemReplies(problems, { hasScope: scope !== undefined, hasBody })
-  // No schema asks for the header, so that its lack has a code of its own; the document does.
-  const needsKey = problems.includes('idempotency_key_missing')
-  const headers = { ...(schema?.headers as object), required: ['idempotency-key'] }
+  const refused = problems && toProblemReplies(problems, { hasScope: scope !== undefined, hasBody })
   const needed = scope === undefined ? '' : `\n\nScope: \`${scope}\`.`
   return {
     ...schema,
-    description: `${schema?.description ?? ''}${needed}`.trim(),
-    ...(needsKey && { headers }),
-    response: { ...own, ...replies }
+    description: `${schema.description ?? ''}${needed}`.trim(),
+    headers,
+    response: { ...response, ...refused }
   }
 }
+
+type Headers = { properties: Record<string, object>; required?: string[] }
 
 /** Of the statuses of answers that are no problems. */
 const statusWords: Readonly<Record<string, string>> = {

@@ -26,7 +26,7 @@ export const deliveryRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app
         params: WebhookParams,
         response: { 200: ref(DeliveryWithAttemptsSchema) }
       },
-      config: { scope: 'webhooks:read', problems: ['delivery_not_found'] }
+      config: { scope: 'webhooks:read', problems: ['delivery_not_found'], etag: true }
     },
     async (request) => {
       const found = await findDelivery(db, request.params.id, clientOf(request).id)

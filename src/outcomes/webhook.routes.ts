@@ -103,7 +103,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app,
         params: WebhookParams,
         response: { 200: ref(WebhookEndpointSchema) }
       },
-      config: { scope: 'webhooks:read', problems: [unknown] }
+      config: { scope: 'webhooks:read', problems: [unknown], etag: true }
     },
     async (request) => toEndpointView(await getEndpoint(request.params.id, clientOf(request).id))
   )

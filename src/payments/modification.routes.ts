@@ -203,7 +203,7 @@ const listRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = async (app, { db
         params: OfPayment,
         response: { 200: ref(RefundSchema) }
       },
-      config: { scope: 'payments:read', problems: ['refund_not_found'] }
+      config: { scope: 'payments:read', problems: ['refund_not_found'], etag: true }
     },
     async (request) => {
       const found = await findRefund(db, request.params.id, visibleTo(clientOf(request)))

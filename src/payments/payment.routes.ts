@@ -5,6 +5,7 @@ import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ListQuery, ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { matchesETag } from '../http/etag.plugin.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { readWait } from '../http/prefer.ts'
 import { pathOf } from '../http/problems.plugin.ts'
@@ -97,21 +98,16 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
         tags: ['Payments'],
         headers: WaitHeaders,
         params: PaymentParams,
-        response: {
-          200: ref(PaymentSchema),
-          304: { type: 'null', description: 'Not changed since that ETag' }
-        }
+        response: { 200: ref(PaymentSchema) }
       },
-      config: { scope: 'payments:read', problems: ['payment_not_found'] }
+      config: { scope: 'payments:read', problems: ['payment_not_found'], etag: true }
     },
     async (request, reply) => {
       const known = request.headers['if-none-match']
       const waitS = readWait(request.headers.prefer)
       if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
       const payment = await waitForPayment(request, request.params.id, known, waitS ?? 0)
-      const etag = toETag(payment)
-      reply.header('etag', etag)
-      if (matches(known, etag)) return reply.code(304).send(undefined as never)
+      reply.header('etag', toETag(payment))
       return toView(payment)
     }
   )
@@ -187,7 +183,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
     const read = () => getPayment(request, id)
     if (waitS === 0) return await read()
     const isEnough = (payment: Payment) =>
-      known === undefined ? isFinished(payment.status) : !matches(known, toETag(payment))
+      known === undefined ? isFinished(payment.status) : !matchesETag(known, toETag(payment))
     return await deps.waitingRoom.wait(id, read, isEnough, waitS * 1000, request.signal)
   }
 
@@ -225,13 +221,6 @@ function toCreateRequest(
     allowDuplicate: body.allowDuplicate ?? false,
     expiresAt: body.expiresAt === undefined ? null : new Date(body.expiresAt)
   }
-}
-
-/** RFC 9110, 13.1.2: a list of ETags, compared weakly, or `*`. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false
-  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return tags.includes(etag) || tags.includes('*')
 }
 
 function metadataFilter(query: Record<string, unknown>): Record<string, string> {

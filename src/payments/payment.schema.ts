@@ -284,7 +284,6 @@ export const CreatePayment = Type.Object(
 export type CreatePaymentBody = Static<typeof CreatePayment>
 
 export const WaitHeaders = Type.Object({
-  'if-none-match': Type.Optional(Type.String({ description: 'The last ETag' })),
   prefer: Type.Optional(
     Type.String({ description: '`wait=N`: wait up to N seconds, at most 30 (RFC 7240)' })
   )

@@ -147,7 +147,7 @@ const readRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, { db }) =
         params: FileParams,
         response: { 200: ref(BillingFileSchema) }
       },
-      config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'] }
+      config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'], etag: true }
     },
     async (request) => {
       const found = await findFile(db, request.params.id)

@@ -55,7 +55,7 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<ResolutionDeps> = asyn
         params: OfDiscrepancy,
         response: { 200: ref(DiscrepancySchema) }
       },
-      config: { scope: 'reconciliation:read', problems: ['discrepancy_not_found'] }
+      config: { scope: 'reconciliation:read', problems: ['discrepancy_not_found'], etag: true }
     },
     async (request) => {
       const found = await findDiscrepancy(db, request.params.id)

@@ -53,7 +53,7 @@ export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
         params: PostingParams,
         response: { 200: ref(PostingSchema) }
       },
-      config: { scope: 'reconciliation:read', problems: ['posting_not_found'] }
+      config: { scope: 'reconciliation:read', problems: ['posting_not_found'], etag: true }
     },
     async (request) => {
       const found = await findPosting(db, request.params.id)

@@ -85,7 +85,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportDeps> = async (app, d
         params: OfReport,
         response: { 200: ref(ReportSchema) }
       },
-      config: { scope: 'reconciliation:read', problems: ['report_not_found'] }
+      config: { scope: 'reconciliation:read', problems: ['report_not_found'], etag: true }
     },
     async (request) => {
       const found = await findReport(db, request.params.id)

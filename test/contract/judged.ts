@@ -32,6 +32,8 @@ export type Judged = TestService & {
     ids?: readonly string[],
     options?: AskOptions
   ): Promise<Answer>
+  /** Asks for a resource that nothing changes meanwhile, and once more with its ETag. */
+  meetUnchanged(operationId: string, ids: readonly string[]): Promise<Answer>
   /** Judges an answer that was had otherwise. */
   judge(operationId: string, answer: Answer): Answer
   /** What the document promises of operations with this tag that no call has met yet. */
@@ -102,6 +104,15 @@ export async function judgedService(
     return judge(operationId, answer)
   }
 
+  async function meetUnchanged(operationId: string, ids: readonly string[]): Promise<Answer> {
+    const answer = await meet(200, operationId, ids)
+    const etag = String(answer.headers.get('etag'))
+    const again = await meet(304, operationId, ids, { headers: { 'if-none-match': etag } })
+    t.equal(again.headers.get('etag'), etag)
+    await meet(200, operationId, ids, { headers: { 'if-none-match': '"another"' } })
+    return answer
+  }
+
   /** An operation with a problem, or with a status that is none. */
   function promisesOf({ id, operation }: Operation): string[] {
     return Object.entries<Json>(operation.responses).flatMap(([status, response]) => {
@@ -116,6 +127,7 @@ export async function judgedService(
     document,
     operations,
     meet,
+    meetUnchanged,
     judge,
     findUnmet: (tag) =>
       operations
@@ -149,6 +161,7 @@ function headerFaults(operation: Json, { status, headers, body }: Answer): strin
   must('x-request-id', /^[A-Za-z0-9._-]{1,64}$/)
   must('x-content-type-options', /^nosniff$/)
   must('cache-control', /^no-store$/)
+  if (status < 400 && operation.responses[304] !== undefined) must('etag', /^"[\w-]+"$/)
   if (status === 401) must('www-authenticate', /^Bearer$/)
   if (status >= 400 && body.code !== undefined) {
     if (problems[body.code as ProblemCode]?.status !== status) faults.push(`${body.code} ${status}`)

@@ -97,9 +97,7 @@ async function meetPages(service: Judged, accountId: string): Promise<void> {
   await until(left.id, ({ status }) => status === 'expired')
   await pay(payment.id, 'NOT_ENOUGH_BALANCE')
   await until(payment.id, ({ failure }) => failure !== null)
-  const { headers } = await service.meet(200, 'getPayment', [payment.id])
-  const known = { headers: { 'if-none-match': String(headers.get('etag')) } }
-  await service.meet(304, 'getPayment', [payment.id], known)
+  await service.meetUnchanged('getPayment', [payment.id])
   await pay(payment.id)
   await until(payment.id, ({ status }) => status === 'captured')
 }

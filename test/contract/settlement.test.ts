@@ -40,19 +40,19 @@ async function meetReports(service: Judged): Promise<void> {
   const { body } = await meet(200, 'listSettlementReports', [], { query: '?limit=1' })
   await meet(200, 'listSettlementReports', [], { query: `?limit=1&cursor=${body.nextCursor}` })
   await meet(200, 'listSettlementReports', [], { query: '?status=done' })
-  await meet(200, 'getSettlementReport', [report.id])
+  await service.meetUnchanged('getSettlementReport', [report.id])
   await meet('report_not_found', 'getSettlementReport', ['none'])
   await meet(200, 'listEvents', [])
   await meet(200, 'getPayment', [id])
 }
 
-async function meetDiscrepancies({ meet }: Judged): Promise<void> {
+async function meetDiscrepancies({ meet, meetUnchanged }: Judged): Promise<void> {
   const { body } = await meet(200, 'listDiscrepancies', [], { query: '?limit=1' })
   await meet(200, 'listDiscrepancies', [], { query: `?limit=1&cursor=${body.nextCursor}` })
   const [found] = body.data
   const query = `?kind=${found.kind}&status=open&createdFrom=2026-01-01T00:00:00Z`
   await meet(200, 'listDiscrepancies', [], { query: `${query}&createdTo=2099-01-01T00:00:00Z` })
-  await meet(200, 'getDiscrepancy', [found.id])
+  await meetUnchanged('getDiscrepancy', [found.id])
   await meet('discrepancy_not_found', 'getDiscrepancy', ['none'])
   const resolve = (expected: number | ProblemCode, resolution: string, key?: string, id?: string) =>
     meet(expected, 'resolveDiscrepancy', [id ?? found.id], {
@@ -65,7 +65,7 @@ async function meetDiscrepancies({ meet }: Judged): Promise<void> {
   await resolve('idempotency_key_reused', 'keep', 'one')
   await resolve('discrepancy_resolved', 'acknowledged')
   await resolve('discrepancy_not_found', 'acknowledged', 'other', 'none')
-  await meet(200, 'getDiscrepancy', [found.id])
+  await meetUnchanged('getDiscrepancy', [found.id])
   await meet(200, 'listDiscrepancies', [], { query: '?status=resolved' })
 }
 
