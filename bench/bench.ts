@@ -1,5 +1,5 @@
 /**
- * The benchmark: `npm run bench [-- --quick] [-- --only create|read|webhook|start]…`. Measures the
+ * The benchmark: `npm run bench [-- --quick] [-- --only create|read|webhook|wait|start]…`. Measures the
  * service against the floor of the same run (see `floor.ts`), one at a time and in turns, on an
  * embedded PostgreSQL of its own. Progress goes to stderr, the results to stdout. Ends with 1 where
  * an answer was not 2xx or a write was lost.
@@ -9,13 +9,14 @@ import { parseArgs } from 'node:util'
 import { describeMachine, isInMemory } from './machine.ts'
 import { firstReadable, type Operation, operations, readableCount } from './operations.ts'
 import { createCleaner } from './processes.ts'
-import { hasFaults, toNotes, toStartUpTable, toTable } from './report.ts'
+import { hasFaults, toNotes, toStartUpTable, toTable, toWaitingTable } from './report.ts'
 import { type Bench, measure, type Pair } from './rounds.ts'
 import { openSite, type Site } from './site.ts'
 import { measureStartUp } from './start-up.ts'
 import { startFloor, startOurs } from './targets.ts'
+import { measureWaiting } from './waiting.ts'
 
-const parts = [...operations, 'start'] as const
+const parts = [...operations, 'wait', 'start'] as const
 type Part = (typeof parts)[number]
 
 const connections = 16
@@ -58,13 +59,20 @@ async function run(site: Site): Promise<boolean> {
     const notes = toNotes(results)
     if (notes !== '') print(notes)
   }
+  let passed = true
+  if (only.includes('wait')) {
+    tell('callers who wait')
+    const waiting = await measureWaiting(site, targets.service)
+    print(toWaitingTable(waiting))
+    passed = waiting.faults.length === 0
+  }
   if (only.includes('start')) {
     tell('start of the service')
     const cold = await measureStartUp(site)
     const warm = await measureStartUp(site, join(site.folder, 'compile-cache'))
     print(toStartUpTable(cold, warm))
   }
-  return !hasFaults(results)
+  return passed && !hasFaults(results)
 }
 
 async function main(): Promise<void> {

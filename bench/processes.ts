@@ -76,7 +76,13 @@ export async function hear<T>(child: ChildProcess): Promise<T> {
   }
 }
 
-/** Runs `src/main.ts`; what it writes goes into `logFile`. */
+const { scripts } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+) as { scripts: { start: string } }
+/** What Node is told by `npm start`. */
+const nodeFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'))
+
+/** Runs `src/main.ts` as `npm start` does; what it writes goes into `logFile`. */
 export function startMain(
   args: readonly string[],
   env: Record<string, string>,
@@ -85,7 +91,7 @@ export function startMain(
 ): Child {
   const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
   const log = openSync(logFile, 'a')
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, program, ...args], {
     env: { ...baseEnv(), ...env },
     stdio: ['ignore', log, log]
   })

@@ -2,6 +2,7 @@
 import type { Operation, ServerName } from './operations.ts'
 import { isNoisy, type Pair, type Round } from './rounds.ts'
 import { median, type StartUp } from './start-up.ts'
+import type { Waiting } from './waiting.ts'
 
 /** The share of the floor's rate that the service is to reach. */
 const goals: Record<Operation, number> = { create: 0.6, read: 0.5, webhook: 0.65 }
@@ -97,6 +98,24 @@ export function toStartUpTable(cold: StartUp, warm: StartUp): string {
     '|---|---|---|---|',
     row('without a compile cache', cold),
     row('with a warm compile cache', warm)
+  ].join('\n')
+}
+
+export function toWaitingTable(waiting: Waiting): string {
+  const { callers, changes, memoryMb, connections, connectionsBefore, faults } = waiting
+  const ms = (value: number) => value.toFixed(1)
+  const memory = memoryMb === undefined ? '–' : memoryMb.toFixed(0)
+  return [
+    `| ${thousands(callers)} callers wait on a second instance | memory, MB (goal 100) | ` +
+      'connections to the database, before and with them |',
+    '|---|---|---|',
+    `| | ${memory} | ${connectionsBefore}, ${connections} |`,
+    '',
+    `| ${thousands(changes)} changes told to the first | p50 ms | p99 ms (goal 100) | longest ms |`,
+    '|---|---|---|---|',
+    '| from sending the notification until the caller has its answer | ' +
+      `${ms(waiting.p50Ms)} | ${ms(waiting.p99Ms)} | ${ms(waiting.mostMs)} |`,
+    ...faults.slice(0, 10).map((fault) => `\n- FAULT: ${fault}.`)
   ].join('\n')
 }
 

@@ -11,7 +11,7 @@ import {
   returnOrigin,
   type ServerName
 } from './operations.ts'
-import { findFreePort, startHelper, startMain, untilReady } from './processes.ts'
+import { type Child, findFreePort, startHelper, startMain, untilReady } from './processes.ts'
 import { openClient, type Site } from './site.ts'
 
 export type Target = {
@@ -91,6 +91,18 @@ export function productionEnv(site: Site, port: number): Record<string, string> 
   }
 }
 
+/** Starts an instance of the service on its database, and waits until it is ready. */
+export async function startInstance(
+  site: Site,
+  logName: string
+): Promise<Child & { port: number }> {
+  const port = await findFreePort()
+  const log = join(site.folder, logName)
+  const child = startMain([], productionEnv(site, port), log, site.cleaner)
+  await untilReady(port, child, log)
+  return { ...child, port }
+}
+
 /** Runs a command of the service to its end, and answers what it wrote. */
 async function runMain(site: Site, ...args: string[]): Promise<string> {
   const log = join(site.folder, `${args[0]}.log`)
@@ -111,16 +123,13 @@ export async function startOurs(site: Site): Promise<Target> {
     ...scopes.flatMap((scope) => ['--scope', scope])
   )
   const { key: apiKey } = JSON.parse(client) as { key: string }
-  const port = await findFreePort()
-  const log = join(site.folder, 'service.log')
-  const child = startMain([], productionEnv(site, port), log, site.cleaner)
-  await untilReady(port, child, log)
+  const { port, pid } = await startInstance(site, 'service.log')
   await pushAccounts(port, apiKey)
   const template = await createTemplate(port, apiKey)
   const db = await openClient(site.url('service'), site.cleaner)
   return {
     name: 'service',
-    pid: child.pid,
+    pid,
     port,
     apiKey,
     db,

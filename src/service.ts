@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type AdyenProvider, createAdyenProvider } from './adyen/adyen.provider.ts'
+import { notificationPath } from './adyen/notification.routes.ts'
 import { fetchReport } from './adyen/report.transport.ts'
 import { readReportFile } from './adyen/report-file.reader.ts'
 import { buildApp } from './app.ts'
@@ -66,13 +67,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   let draining = false
   const reports = createReports(options, db, provider.name, () => draining)
   const wakeReports = () => worker.wake(readingReports)
-  const tasks = tasksOf(payments, cards, webhooks.dispatcher, metrics, log)
+  const tasks = tasksOf(payments, cards, webhooks, metrics, log)
   tasks.push(...reportTasksOf({ ...reports, wake: wakeReports }, log))
   const worker = startWorker(tasks, {
     onDone: (task, count) => {
       metrics.work.inc({ task }, count)
-      if (task === announcing) worker.wake(delivering)
-      else if (task !== delivering) worker.wake(announcing)
+      if (task !== announcing && task !== delivering) worker.wake(announcing)
     },
     onFault: (task, error) => {
       metrics.workFaults.inc({ task })
@@ -100,7 +100,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     onAnswer: (route, method, status, ms) => {
       metrics.requests.observe({ route, method, status }, ms / 1000)
       // Whatever it wrote is announced at once, and not when the next poll finds it.
-      if (mayWrite(method, route)) worker.wake(announcing)
+      if (mayMakeEvents(method, route)) worker.wake(announcing)
     },
     log
   })
@@ -194,8 +194,12 @@ function createWebhooks(
   }
 }
 
-/** Whether a request may have made events: a browser that returns may have brought an outcome. */
-function mayWrite(method: string, route: string): boolean {
+/**
+ * Whether a request may have made events when it is answered: a browser that returns may have
+ * brought an outcome. What a notification makes is made later, by the task that applies it.
+ */
+function mayMakeEvents(method: string, route: string): boolean {
+  if (route === notificationPath) return false
   return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
 }
 

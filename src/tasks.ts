@@ -36,7 +36,6 @@ import type { Task } from './worker.ts'
 
 /** What follows all else that was done. */
 export const announcing = 'announce'
-/** What follows what was announced. */
 export const delivering = 'deliver_webhooks'
 export const readingReports = 'read_reports'
 
@@ -44,7 +43,7 @@ export const readingReports = 'read_reports'
 export function tasksOf(
   payments: PaymentDeps,
   cards: CardDeps,
-  webhooks: Dispatcher,
+  webhooks: { dispatcher: Dispatcher; wake: () => void },
   metrics: Metrics,
   log: Logger
 ): Task[] {
@@ -65,14 +64,15 @@ export function tasksOf(
     onFault: onNotificationFault,
     wakeSync: cards.wakeSync
   }
+  const announced = { db, wakeDelivery: webhooks.wake }
   return [
     {
       name: 'apply_notifications',
       run: () => applyNotifications(notifications),
       batchSize: notificationBatchSize
     },
-    { name: announcing, run: () => announce({ db }), batchSize: announceBatchSize },
-    { name: delivering, run: webhooks.run, batchSize: webhookAtOnce.instance },
+    { name: announcing, run: () => announce(announced), batchSize: announceBatchSize },
+    { name: delivering, run: webhooks.dispatcher.run, batchSize: webhookAtOnce.instance },
     { name: 'finish_creates', run: () => finishCreates(jobs) },
     { name: 'end_pages', run: () => endPages(jobs) },
     { name: 'poll_links', run: () => pollLinks(jobs) },

@@ -264,3 +264,11 @@ t.test('what is good passes', async (t) => {
   ]
   for (const [path, source] of good) t.same(faultsOf(path, source), [])
 })
+
+t.test('the image runs what npm start runs', async (t) => {
+  const read = (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8')
+  const { scripts } = JSON.parse(await read('package.json'))
+  const dockerfile = await read('Dockerfile')
+  const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? '')
+  t.equal(`exec ${command.join(' ')}`, scripts.start)
+})

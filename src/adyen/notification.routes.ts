@@ -53,6 +53,9 @@ export type NotificationRoutesDeps = {
 /** Adyen's items are small; one request holds one of them, or a few. */
 const bodySizeMaxBytes = 1024 * 1024
 
+/** Where Adyen sends its notifications. */
+export const notificationPath = '/webhooks/adyen'
+
 export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDeps> = async (
   app,
   deps
@@ -91,7 +94,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
   }
 
   app.post(
-    '/webhooks/adyen',
+    notificationPath,
     { bodyLimit: bodySizeMaxBytes, schema: { hide: true }, config: { signedBody: true } },
     async (request, reply) => {
       if (!isAllowed(request.headers.authorization, deps.basicAuth)) {

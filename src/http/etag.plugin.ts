@@ -10,15 +10,14 @@ declare module 'fastify' {
 
 /** Gives the ETag that stands for what is shown, and answers 304 to a caller that has it. */
 export function addETags(app: FastifyInstance): void {
-  app.addHook('onSend', async (request, reply, payload) => {
-    if (!request.routeOptions.config.etag || reply.statusCode !== 200) return payload
-    const etag = String(
-      reply.getHeader('etag') ?? `"${hash('sha256', String(payload), 'base64url')}"`
-    )
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (!request.routeOptions.config.etag || reply.statusCode !== 200) return done(null, payload)
+    const shown = () => `"${hash('sha256', String(payload), 'base64url')}"`
+    const etag = String(reply.getHeader('etag') ?? shown())
     reply.header('etag', etag)
-    if (!matchesETag(request.headers['if-none-match'], etag)) return payload
+    if (!matchesETag(request.headers['if-none-match'], etag)) return done(null, payload)
     reply.code(304).removeHeader('content-type')
-    return null
+    done(null, null)
   })
 }
 

@@ -46,16 +46,19 @@ const fanOutAtOnce = 200
 
 /**
  * Makes a delivery for each of these events of the feed and every endpoint that wants it. An
- * endpoint that is being disabled is waited for: nothing is due for a disabled one.
+ * endpoint that is being disabled is waited for: nothing is due for a disabled one. Answers how
+ * many it made.
  */
-export async function fanOut(tx: Tx, positions: readonly number[]): Promise<void> {
+export async function fanOut(tx: Tx, positions: readonly number[]): Promise<number> {
+  let made = 0
   for (let start = 0; start < positions.length; start += fanOutAtOnce) {
-    await fanOutSome(tx, positions.slice(start, start + fanOutAtOnce))
+    made += await fanOutSome(tx, positions.slice(start, start + fanOutAtOnce))
   }
+  return made
 }
 
-async function fanOutSome(tx: Tx, positions: readonly number[]): Promise<void> {
-  await sql`
+async function fanOutSome(tx: Tx, positions: readonly number[]): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
     with told as (
       select e.id, e.events, e.client_id from webhook_endpoint e
       where e.status = 'enabled' order by e.id for share of e
@@ -66,6 +69,7 @@ async function fanOutSome(tx: Tx, positions: readonly number[]): Promise<void> {
     join client c on c.id = e.client_id and c.revoked_at is null
     where f.position = any(${positions}) and ${wants}
     order by f.position`.execute(tx)
+  return Number(numAffectedRows)
 }
 
 /** A delivery of an event that is in no feed. */
