@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { renderOpenApi } from '../src/openapi-file.ts'
 import { problems } from '../src/problems.ts'
@@ -58,6 +59,18 @@ t.test('the document', async (t) => {
         t.match(status, /^[1-5]\d\d$/)
         t.type(resolve(document, response).description, 'string', `${name} ${status}`)
       }
+    }
+  })
+
+  t.test('has only schemas that are schemas: a start does not look', async (t) => {
+    const ajv = new Ajv2020({ strict: false })
+    const schemas = Object.values<Json>(document.components.schemas)
+    everyNode(document.paths, (node) => {
+      if (node.schema !== undefined) schemas.push(node.schema)
+    })
+    t.ok(schemas.length > operations.length)
+    for (const schema of schemas) {
+      if (!ajv.validateSchema(schema)) t.fail(ajv.errorsText(), { schema })
     }
   })
 
