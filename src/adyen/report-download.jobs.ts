@@ -53,7 +53,10 @@ async function fetchOne(deps: DownloadDeps, due: DueReport): Promise<void> {
   }
   await discardContent(db, due.id)
   const content = await storeContent(db, due.id, held(deps, due, answer.content))
-  await db.transaction().execute((tx) => finishContent(tx, due.id, content))
+  await db.transaction().execute(async (tx) => {
+    if (!(await saveProgress(tx, due, {}, reportLeaseS))) throw interrupted()
+    await finishContent(tx, due.id, content)
+  })
   wake()
 }
 
@@ -69,10 +72,13 @@ async function* held(
     if (performance.now() - saidAt < (reportLeaseS * 1000) / 4) continue
     saidAt = performance.now()
     if (isStopping() || !(await saveProgress(db, due, {}, reportLeaseS))) {
-      throw new Error('the download was interrupted')
+      throw interrupted()
     }
   }
 }
+
+/** Somebody else has it, or we stop. */
+const interrupted = () => new Error('the download was interrupted')
 
 async function tryAgain({ db }: DownloadDeps, due: DueReport, reason: string): Promise<void> {
   if (due.tries >= reportTriesMax) {

@@ -15,7 +15,13 @@ const lineSizeMax = 256 * 1024
 export async function* readReportFile(
   content: AsyncIterable<Uint8Array>
 ): AsyncGenerator<ReportPiece> {
-  const parser = parse({ bom: true, max_record_size: lineSizeMax, skip_empty_lines: true })
+  const parser = parse({
+    bom: true,
+    max_record_size: lineSizeMax,
+    skip_empty_lines: true,
+    // Not what the first line ends with: that may be an empty one.
+    record_delimiter: ['\r\n', '\n']
+  })
   const source = Readable.from(content, { objectMode: false })
   source.once('error', (error) => parser.destroy(error))
   let layout: Layout | undefined

@@ -149,43 +149,55 @@ export async function tellResolved(
   ])
 }
 
-/** A capture that no report has. `fact`: what it is called in `discrepancy`. */
+/**
+ * Money that no report has. `fact`: what it is called in `discrepancy`; `at`: when it was taken or
+ * given back.
+ */
 export type Missing = {
   paymentId: string
-  type: 'authorisation' | 'capture'
+  type: 'authorisation' | 'capture' | 'refund' | 'dispute'
   fact: string
   currency: string
   amount: number
-  capturedAt: Date
+  at: Date
 }
 
 /** How far back they are looked for: what is older was told long ago. */
 const missingWithinDays = 90
 
 /**
- * Captures that no report has, though they were made more than `days` days before the newest one
- * was read; at most `limit` that were not told yet.
+ * Captures, refunds and chargebacks that no report has, though they are more than `days` days older
+ * than what the newest report of ours holds; at most `limit` that were not told yet. Money that is
+ * sent back is not among them: where it was never captured, no report has it.
  */
 export async function findMissing(db: Db, days: number, limit: number): Promise<Missing[]> {
   const { rows } = await sql<Missing>`
     with latest as (
-      select max(staged_at) - make_interval(secs => ${days * 86_400}) as until,
+      select max(least(booked_until, staged_at)) - make_interval(secs => ${days * 86_400}) as until,
         max(staged_at) - make_interval(days => ${missingWithinDays}) as since
-      from settlement_report where kind = 'settlementDetails' and applied = lines
+      from settlement_report
+      where kind = 'settlementDetails' and applied = lines and booked_until is not null
     ), missing as (
       select p.id as "paymentId", 'authorisation' as type, p.authorisation as fact,
-        p.currency, p.amount, p.finished_at as "capturedAt"
+        p.currency, p.amount, p.finished_at as at
       from payment p, latest
       where p.settlement is null and p.status = 'captured' and p.capture = 'automatic'
         and p.method <> 'recorded' and p.finished_at < latest.until
         and p.finished_at > latest.since
         and not exists (select from settlement_line l where l.record_id = p.authorisation)
       union all
-      select m.payment_id, 'capture', m.id, m.currency, m.amount, m.updated_at
+      select m.payment_id, m.kind, m.id, m.currency, m.amount, m.updated_at
       from modification m join payment p on p.id = m.payment_id, latest
-      where m.kind = 'capture' and m.status = 'succeeded' and p.capture = 'manual'
+      where (m.kind = 'capture' and p.capture = 'manual' or m.kind = 'refund')
+        and m.status = 'succeeded' and p.method <> 'recorded'
         and m.updated_at < latest.until and m.updated_at > latest.since
         and not exists (select from settlement_line l where l.record_id = m.id)
+      union all
+      select d.payment_id, 'dispute', d.id, taken.currency, taken.amount, taken.created_at
+      from dispute d join ledger_transfer taken
+        on taken.posting = 'chargeback' and taken.fact = d.id || '.chargedBack', latest
+      where taken.created_at < latest.until and taken.created_at > latest.since
+        and not exists (select from settlement_line l where l.record_id = d.id)
     )
     select * from missing
     where not exists (
@@ -194,14 +206,14 @@ export async function findMissing(db: Db, days: number, limit: number): Promise<
   return rows
 }
 
-/** Open ones of these payments that say that a capture is missing, by their fact. */
-export async function findOpenMissing(
+/** What was told to be missing of these payments, by its fact: the id, and whether it is open. */
+export async function findToldMissing(
   tx: Tx,
   paymentIds: readonly string[]
-): Promise<Map<string, string>> {
-  const { rows } = await sql<{ id: string; fact: string }>`
-    select id, fact from discrepancy
-    where payment_id = any(${paymentIds}) and kind = 'settlement_missing' and status = 'open'
+): Promise<Map<string, { id: string; isOpen: boolean }>> {
+  const { rows } = await sql<{ id: string; fact: string; isOpen: boolean }>`
+    select id, fact, status = 'open' as "isOpen" from discrepancy
+    where payment_id = any(${paymentIds}) and kind = 'settlement_missing'
     for update`.execute(tx)
-  return new Map(rows.map(({ id, fact }) => [fact, id]))
+  return new Map(rows.map(({ fact, ...told }) => [fact, told]))
 }

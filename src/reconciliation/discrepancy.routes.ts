@@ -57,11 +57,13 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<ResolutionDeps> = asyn
       },
       config: { scope: 'reconciliation:read', problems: ['discrepancy_not_found'], etag: true }
     },
-    async (request) => {
+    async (request, reply) => {
       const found = await findDiscrepancy(db, request.params.id)
       if (found === undefined) {
         throw new Problem('discrepancy_not_found', 'No discrepancy has this id.')
       }
+      // Its age is no change of it.
+      reply.header('etag', `"${found.status}"`)
       return toDiscrepancyView(found)
     }
   )

@@ -28,7 +28,10 @@ export type OurRecord = {
   amount: Money
   /** The news of the line are still to be applied to it. */
   isOpen: boolean
-  /** How often it may be settled: a capture that failed and was taken again, more than once. */
+  /**
+   * How often it may be settled: a capture that failed and was taken again, more than once; 0 where
+   * it came to nothing.
+   */
   times: number
   /** Whether it is money of the payment itself, and not held or sent back. */
   isOwn: boolean
@@ -53,20 +56,29 @@ export function keyOf(line: SettlementLine, { type, id }: OurRecord): string {
   return `${line.meaning} ${type} ${id}`
 }
 
+/** What is known of the payments of some lines besides their books. */
+export type Known = {
+  /** How many lines were matched before, by `keyOf`. */
+  seen: Map<string, number>
+  /** What was booked for the news of disputes before, minor units: by `newsFactOf`. */
+  booked: ReadonlyMap<string, number>
+}
+
 /**
- * Matches a line to the book of its payment. `seen` counts, by `keyOf`, the lines that were matched
- * before. What is found is recorded in the book; `fact` names the line.
+ * Matches a line to the book of its payment. What is found is recorded in the book, and in `seen`;
+ * `fact` names the line.
  */
 export function matchLine(
   book: Book,
   line: SettlementLine,
   fact: string,
-  seen: Map<string, number>,
+  { seen, booked }: Known,
   context: Context
 ): Matched {
-  const found = findRecord(book, line)
+  const found = findRecord(book, line, booked)
   if (found === undefined || found.isOpen) apply(book, line, context)
-  const ours = findRecord(book, line)
+  const now = findRecord(book, line, booked)
+  const ours = now !== undefined && now.times > 0 ? now : undefined
   if (line.meaning === 'authorised') return { record: ours ?? null, discrepancy: null }
   const discrepancy = ours === undefined || ours.isOpen ? unmatched(line) : judge(line, ours, seen)
   const isOwn = line.meaning === 'settled' && ours?.isOwn === true
@@ -111,7 +123,11 @@ export function theirsOf(line: SettlementLine) {
   }
 }
 
-function findRecord(book: Book, line: SettlementLine): OurRecord | undefined {
+function findRecord(
+  book: Book,
+  line: SettlementLine,
+  booked: Known['booked']
+): OurRecord | undefined {
   switch (line.meaning) {
     case 'settled':
       return findSettled(book, line)
@@ -124,7 +140,7 @@ function findRecord(book: Book, line: SettlementLine): OurRecord | undefined {
     case 'chargedBack':
     case 'chargebackReversed':
     case 'chargedBackAgain':
-      return findDisputed(book, line)
+      return findDisputed(book, line, booked)
     case 'authorised':
       return toAuthorised(findAuthorisation(book, line.pspReference))
     default:
@@ -147,8 +163,10 @@ function findSettled(book: Book, line: SettlementLine): OurRecord | undefined {
   )
   const isOwn = known.disposition === 'kept'
   if (isTaken(book.payment)) {
-    const times = captures.reduce((sum, { successes }) => sum + successes, 0)
-    return { ...(toAuthorised(known) as OurRecord), times: Math.max(1, times), isOwn }
+    const stands = known.disposition !== 'released' && captures.every(hasStood)
+    const taken = captures.reduce((sum, { successes }) => sum + successes, 0)
+    const times = stands ? Math.max(1, taken) : 0
+    return { ...(toAuthorised(known) as OurRecord), times, isOwn }
   }
   const capture =
     captures.find((one) => isSame(one, byOf(line))) ??
@@ -159,7 +177,13 @@ function findSettled(book: Book, line: SettlementLine): OurRecord | undefined {
   if (capture === undefined) return undefined
   const { id, amount, status, successes } = capture
   const isOpen = status !== 'succeeded' && capture.failures === 0
-  return { type: 'capture', id, amount, isOpen, times: Math.max(1, successes), isOwn }
+  const times = hasStood(capture) ? Math.max(1, successes) : 0
+  return { type: 'capture', id, amount, isOpen, times, isOwn }
+}
+
+/** Whether it did not come to nothing: it went well more often than it failed, or is under way. */
+function hasStood({ successes, failures }: Modification): boolean {
+  return failures === 0 || successes > failures
 }
 
 /** A refund, or a reversal that became one. */
@@ -177,16 +201,30 @@ function findGivenBack(
   return { type, id, amount, isOpen: isOpen(found), times: 1, isOwn: false }
 }
 
+/** What the ledger calls the news of a dispute. */
+const newsFactOf = (disputeId: string, news: DisputeNews) => `${disputeId}.${news}`
+
 /** By its reference; else by its amount, since the news may have come under another. */
-function findDisputed(book: Book, line: SettlementLine): OurRecord | undefined {
+function findDisputed(
+  book: Book,
+  line: SettlementLine,
+  booked: Known['booked']
+): OurRecord | undefined {
   const news = newsOf[line.meaning] as DisputeNews
   const size = Math.abs(line.gross.value)
   const hasHeard = ({ told }: Dispute) => told.includes(news)
+  // A part may be taken of what is questioned, and a part of that given back.
+  const valueOf = ({ id, amount }: Dispute) => {
+    const fact = newsFactOf(id, news)
+    const now = book.postings.find((one) => one.fact === fact)
+    return booked.get(fact) ?? now?.amount.value ?? amount.value
+  }
   const found =
     book.disputes.find(({ reference }) => reference === line.modificationReference) ??
-    book.disputes.find((one) => hasHeard(one) && one.amount.value === size)
+    book.disputes.find((one) => hasHeard(one) && valueOf(one) === size)
   if (found === undefined) return undefined
-  const { id, amount } = found
+  const { id } = found
+  const amount = { ...found.amount, value: valueOf(found) }
   return { type: 'dispute', id, amount, isOpen: !hasHeard(found), times: 1, isOwn: false }
 }
 
@@ -205,7 +243,10 @@ function apply(book: Book, line: SettlementLine, context: Context): void {
 /** The facts that a line tells, in the order in which they happened. */
 function toEvents(book: Book, line: SettlementLine): ProviderEvent[] {
   const { pspReference: authorisation, meaning } = line
-  if (authorisation === null) return []
+  const { sign } = meanings[meaning]
+  // A line that goes the wrong way, or that does not say what it is about, is told and not booked.
+  if (authorisation === null || (sign !== 0 && Math.sign(line.gross.value) !== sign)) return []
+  const isNamed = (line.modificationReference ?? line.modificationMerchantReference) !== null
   const amount = { ...line.gross, value: Math.abs(line.gross.value) }
   const by = byOf(line)
   const reason = `${line.type} in batch ${line.batch}`
@@ -215,19 +256,21 @@ function toEvents(book: Book, line: SettlementLine): ProviderEvent[] {
       return [authorised]
     case 'settled':
       if (isTaken(book.payment)) return [authorised]
+      if (!isNamed) return []
       return [
         // Of a partial capture the whole that was reserved is not known.
         ...(amount.value === book.payment.amount.value ? [authorised] : []),
         { type: 'captured', authorisation, amount, by, again: false }
       ]
     case 'refunded':
+      if (!isNamed) return []
       return [
         isReversal(book, line)
           ? { type: 'reversed', authorisation, amount, by }
           : { type: 'refunded', authorisation, amount, by }
       ]
     case 'refundReversed':
-      return [{ type: 'refundFellThrough', authorisation, amount, by, reason }]
+      return isNamed ? [{ type: 'refundFellThrough', authorisation, amount, by, reason }] : []
     default:
       return toDisputed(line, amount)
   }

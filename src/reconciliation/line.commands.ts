@@ -2,10 +2,11 @@ import type { Tx } from '../database.ts'
 import { newId } from '../id.ts'
 import { lockBooks, readClock, saveBooks } from '../payments/book.store.ts'
 import type { Book } from '../payments/book.ts'
-import { findOpenMissing, openOrphans, saveResolved } from './discrepancies.store.ts'
+import { findToldMissing, openOrphans, saveResolved } from './discrepancies.store.ts'
 import { recordResolved } from './discrepancy.ts'
 import {
   countSeen,
+  findBooked,
   findNewLines,
   findPaymentIds,
   insertLines,
@@ -23,7 +24,12 @@ export type Applying = {
   merchantAccount: string
 }
 
-export type Applied = { matched: number; discrepancies: number }
+export type Applied = {
+  matched: number
+  discrepancies: number
+  /** When the last of our lines was booked (RFC 3339); null where none says so. */
+  bookedUntil: string | null
+}
 
 type Orphan = LineDiscrepancy & { fact: string }
 
@@ -44,17 +50,17 @@ export async function applyLines(
   const paymentIdOf = await findPaymentIds(tx, concerned)
   const ids = isBlind ? [] : [...new Set(concerned.flatMap((line) => paymentIdOf(line) ?? []))]
   const books = await lockBooks(tx, ids)
-  const seen = await countSeen(tx, ids)
+  const known = { seen: await countSeen(tx, ids), booked: await findBooked(tx, ids) }
   const context = { now: await readClock(tx), newId }
   const orphans: Orphan[] = []
   const matched: MatchedLine[] = []
   let discrepancies = 0
-  for (const one of lines) {
+  for (const one of inCourse(lines)) {
     const { line } = one
     const paymentId = isOurs(line, applying) ? paymentIdOf(line) : null
     const book = paymentId === null ? undefined : books.get(paymentId)
     const fact = factOfDiscrepancy(one)
-    const found = book && matchLine(book, line, fact, seen, context)
+    const found = book && matchLine(book, line, fact, known, context)
     const isOrphan = book === undefined && isMoney(line) && isOurs(line, applying)
     if (isOrphan) orphans.push({ fact, ...unmatched(line) })
     if (isOrphan || found?.discrepancy) discrepancies += 1
@@ -69,7 +75,20 @@ export async function applyLines(
   await saveBooks(tx, [...books.values()], providerName)
   if (kind === 'settlementDetails') await insertLines(tx, reportId, matched)
   await openOrphans(tx, orphans)
-  return { matched: matched.filter(({ record }) => record !== null).length, discrepancies }
+  const times = concerned.map(({ bookedAt }) => bookedAt ?? '')
+  const bookedUntil = times.sort().at(-1) || null
+  return {
+    matched: matched.filter(({ record }) => record !== null).length,
+    discrepancies,
+    bookedUntil
+  }
+}
+
+/** What gives back or takes back comes after what it rests on, wherever the file has it. */
+function inCourse(lines: readonly NewLine[]): NewLine[] {
+  const isLater = ({ line: { meaning } }: NewLine) =>
+    meaning !== 'settled' && meaning !== 'authorised'
+  return lines.toSorted((one, other) => Number(isLater(one)) - Number(isLater(other)))
 }
 
 /** Stable: the same line in another file has the same. */
@@ -97,15 +116,15 @@ async function closeMissing(
   lines: readonly MatchedLine[],
   context: Parameters<typeof matchLine>[4]
 ): Promise<void> {
-  const settled = lines.filter(({ line, record }) => line.meaning === 'settled' && record !== null)
+  const settled = lines.filter(({ record }) => record !== null)
   if (settled.length === 0) return
-  const open = await findOpenMissing(tx, [...books.keys()])
+  const told = await findToldMissing(tx, [...books.keys()])
   const decision = { resolution: 'settled', reason: null, operator: null } as const
   const closed: string[] = []
   for (const { paymentId, record } of settled) {
-    const id = open.get(record?.id ?? '')
+    const { id, isOpen } = told.get(record?.id ?? '') ?? {}
     const book = books.get(paymentId ?? '')
-    if (id === undefined || book === undefined || closed.includes(id)) continue
+    if (id === undefined || !isOpen || book === undefined || closed.includes(id)) continue
     closed.push(id)
     recordResolved(book, { id, kind: 'settlement_missing' }, decision, context)
   }

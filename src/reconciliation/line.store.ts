@@ -75,6 +75,28 @@ export async function countSeen(
   return new Map(rows.map(({ key, count }) => [key, count]))
 }
 
+/** The records of these payments that a line stands for. */
+export async function findSettledRecords(
+  tx: Tx,
+  paymentIds: readonly string[]
+): Promise<Set<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select record_id as id from settlement_line
+    where payment_id = any(${paymentIds}) and record_id is not null`.execute(tx)
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** What was booked for the news of disputes of these payments, minor units, by its fact. */
+export async function findBooked(
+  tx: Tx,
+  paymentIds: readonly string[]
+): Promise<Map<string, number>> {
+  const { rows } = await sql<{ fact: string; amount: number }>`
+    select fact, amount from ledger_transfer
+    where payment_id = any(${paymentIds}) and cause_type = 'dispute'`.execute(tx)
+  return new Map(rows.map(({ fact, amount }) => [fact, amount]))
+}
+
 /** A line with what was found of it; `ours` is signed like the line's gross amount. */
 export type MatchedLine = NewLine & {
   paymentId: string | null

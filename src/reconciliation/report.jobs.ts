@@ -4,9 +4,9 @@ import { newId } from '../id.ts'
 import { delayAfter, reportLeaseS, reportRetryS } from '../jobs.ts'
 import { lockBooks, readClock, saveBooks } from '../payments/book.store.ts'
 import { openDiscrepancy } from '../payments/book.ts'
-import { findMissing, type Missing } from './discrepancies.store.ts'
+import { findMissing, findToldMissing, type Missing } from './discrepancies.store.ts'
 import { type Applied, applyLines } from './line.commands.ts'
-import { countSeen } from './line.store.ts'
+import { findSettledRecords } from './line.store.ts'
 import {
   beginReading,
   claimDueReport,
@@ -149,7 +149,7 @@ async function hold({ isStopping }: ReportJobDeps, isHeld: boolean): Promise<voi
 
 const missingAtOnce = 200
 
-/** Opens a discrepancy for each capture that no report has; answers how many. */
+/** Opens a discrepancy for all money that no report has; answers how many. */
 export async function tellMissing(
   deps: Pick<ReportJobDeps, 'db' | 'providerName' | 'settlementMissingDays'>
 ): Promise<number> {
@@ -172,14 +172,15 @@ async function tell(
   return await db.transaction().execute(async (tx) => {
     const ids = [...new Set(missing.map(({ paymentId }) => paymentId))]
     const books = await lockBooks(tx, ids)
-    const seen = await countSeen(tx, ids)
+    // Another instance, or the report that is read, may have told it meanwhile.
+    const known = new Set((await findToldMissing(tx, ids)).keys())
+    const seen = await findSettledRecords(tx, ids)
     const context = { now: await readClock(tx), newId }
     let count = 0
-    for (const { paymentId, type, fact, currency, amount, capturedAt } of missing) {
+    for (const { paymentId, type, fact, currency, amount, at } of missing) {
       const book = books.get(paymentId)
-      if (book === undefined || seen.has(`settled ${type} ${fact}`)) continue
-      const at = capturedAt.toISOString()
-      const ours = { type, id: fact, amount: { currency, value: amount }, capturedAt: at }
+      if (book === undefined || known.has(fact) || seen.has(fact)) continue
+      const ours = { type, id: fact, amount: { currency, value: amount }, at: at.toISOString() }
       openDiscrepancy(book, 'settlement_missing', fact, { ours, theirs: null }, context)
       count += 1
     }

@@ -1,5 +1,5 @@
 /** Settlement reports: their content until it is applied, and how far that has come. */
-import { type Generated, sql } from 'kysely'
+import { type Generated, type RawBuilder, sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database.ts'
 import { newId } from '../id.ts'
 import type { ReportKind, ReportStatus, SettlementLine } from './settlement.ts'
@@ -23,6 +23,7 @@ export type ReportTables = {
     fault: string | null
     created_at: Generated<Date>
     staged_at: Date | null
+    booked_until: Date | null
     finished_at: Date | null
     due_at: Date | null
     tries: Generated<number>
@@ -109,9 +110,9 @@ export async function savePiece(
 const contentLock = 7_240_012
 
 /**
- * The content is whole: the report is due to be read. Where the same content is there already, this
- * one goes, and the answer is the id of that one. A report of the provider that waits for its
- * upload under the same name is what was uploaded now.
+ * The content is whole: the report is due to be read. Where the same content is there already, the
+ * answer is the id of that one; this one goes, but for a report of the provider, which stays so that
+ * it is not fetched again.
  */
 export async function finishContent(
   tx: Tx,
@@ -123,18 +124,27 @@ export async function finishContent(
     select id from settlement_report
     where content_hash = ${content.hash} and status <> 'refused' and id <> ${id}`.execute(tx)
   if (rows[0] !== undefined) {
-    await discard(tx, id)
+    await sql`
+      delete from settlement_report where id = ${id} and origin = 'upload'`.execute(tx)
+    await endWithout(tx, sql`id = ${id}`)
     return rows[0].id
   }
-  await sql`
-    delete from settlement_report other using settlement_report own
-    where own.id = ${id} and own.origin = 'upload' and other.file_name = own.file_name
-      and other.status = 'awaitingUpload'`.execute(tx)
   await sql`
     update settlement_report set status = 'received', content_hash = ${content.hash},
       size = ${content.size}, due_at = now(), fault = null
     where id = ${id}`.execute(tx)
   return id
+}
+
+/** Ends reports of the provider whose content another report brought. */
+async function endWithout(tx: Db | Tx, which: RawBuilder<unknown>): Promise<void> {
+  await sql`
+    with ended as (
+      update settlement_report set status = 'done', due_at = null, lease = null, fault = null,
+        finished_at = now()
+      where origin = 'provider' and ${which} returning id
+    )
+    delete from settlement_content using ended where report_id = ended.id`.execute(tx)
 }
 
 /** Forgets what was fetched of a report, before it is fetched anew. */
@@ -197,6 +207,7 @@ type Progress = Partial<{
   discrepancies: number
   kind: ReportKind
   unknownTypes: string[]
+  bookedUntil: string | null
 }>
 
 /** Adds to what was done, and holds the report for longer; false where somebody else has it. */
@@ -207,10 +218,12 @@ export async function saveProgress(
   leaseS: number
 ): Promise<boolean> {
   const { lines = 0, applied = 0, matched = 0, discrepancies = 0, kind = null } = progress
+  const { bookedUntil = null } = progress
   const result = await sql`
     update settlement_report set due_at = now() + make_interval(secs => ${leaseS}),
       lines = lines + ${lines}, applied = applied + ${applied}, matched = matched + ${matched},
       discrepancies = discrepancies + ${discrepancies}, kind = coalesce(${kind}, kind),
+      booked_until = greatest(booked_until, ${bookedUntil}::timestamptz),
       unknown_types = array(
         select distinct unnest(unknown_types || ${progress.unknownTypes ?? []}::text[]) order by 1)
     where id = ${id} and lease = ${lease}`.execute(db)
@@ -245,9 +258,19 @@ export async function markStaged(db: Db, { id, lease }: Held): Promise<void> {
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
-/** `fault`: why it was refused; null where it is done. What was kept for it goes. */
-export async function endReport(db: Db, { id, lease }: Held, fault: string | null): Promise<void> {
+/**
+ * `fault`: why it was refused; null where it is done, and with it the report of the provider that
+ * waited for its upload under the same name. What was kept for it goes.
+ */
+export async function endReport(
+  db: Db,
+  { id, lease, fileName }: Held & Pick<DueReport, 'fileName'>,
+  fault: string | null
+): Promise<void> {
   await forgetStaged(db, id, true)
+  if (fault === null && fileName !== null) {
+    await endWithout(db, sql`status = 'awaitingUpload' and file_name = ${fileName}`)
+  }
   await sql`
     update settlement_report set status = ${fault === null ? 'done' : 'refused'}, due_at = null,
       lease = null, fault = ${fault}, finished_at = now()

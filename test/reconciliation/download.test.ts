@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type TestService, testService } from '../service.ts'
+import { fetchEveryMs } from '../../src/jobs.ts'
+import { adyenApiKey, type TestService, testService } from '../service.ts'
 import { download, makeReport, untilRead, upload } from './reports.ts'
 
 async function capture({ createPayment, pay, until }: TestService) {
@@ -31,8 +32,44 @@ t.test('a report that we may not have waits for its upload', async (t) => {
   t.equal(status, 202)
   t.match(await untilRead(service, body.id), { status: 'done', matched: 1, fileName })
   const { body: all } = await service.call('GET', '/v1/settlement-reports')
-  t.equal(all.data.length, 1, 'what was uploaded is the one that was awaited')
+  t.match(all.data, [
+    { id: body.id, origin: 'upload', status: 'done' },
+    { id: waiting.id, origin: 'provider', status: 'done', fault: null }
+  ])
   t.equal((await service.call('GET', `/v1/payments/${id}`)).body.settlement.batch, '1')
+})
+
+t.test('a report that was uploaded before it was told of is fetched once', async (t) => {
+  const service = await testService(t)
+  const { control, call, db } = service
+  const { id } = await capture(service)
+  const { url, fileName } = await makeReport(service, { announce: false })
+  const { body } = await upload(service, await download(url, adyenApiKey), fileName)
+  await untilRead(service, body.id)
+  const fetched = () =>
+    db
+      .selectFrom('settlement_report')
+      .select(['id', 'status', 'finished_at'])
+      .where('origin', '=', 'provider')
+      .execute()
+  const tell = async () => {
+    const item = { eventCode: 'REPORT_AVAILABLE', pspReference: fileName, reason: url }
+    const none = { merchantReference: '', amount: { currency: 'EUR', value: 0 }, success: 'true' }
+    await control('POST', '/_simulator/webhooks', { items: [{ ...item, ...none }] })
+    // Longer than two rounds of the work that fetches reports.
+    await new Promise((resolve) => setTimeout(resolve, 2.5 * fetchEveryMs))
+    return await fetched()
+  }
+  const first = await tell()
+  t.match(first, [{ status: 'done' }])
+  t.equal(first.length, 1)
+  t.same(await tell(), first, 'told again')
+  const { body: all } = await call('GET', '/v1/settlement-reports')
+  t.match(all.data, [
+    { origin: 'provider', status: 'done' },
+    { origin: 'upload', status: 'done' }
+  ])
+  t.equal((await call('GET', `/v1/payments/${id}`)).body.settlement.gross, 2500)
 })
 
 t.test('the report user fetches it', async (t) => {
