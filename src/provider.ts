@@ -236,6 +236,8 @@ export type ProviderEvent =
       news: DisputeNews
       /** The provider's reference of the dispute; of some news it is the authorisation's. */
       dispute: string
+      /** The money that is questioned, where the provider says. */
+      authorisation: string | null
       amount: Money
       reason: string | null
       reasonCode: string | null

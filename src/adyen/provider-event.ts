@@ -87,7 +87,7 @@ const newsByCode: Readonly<Record<string, DisputeNews>> = {
 }
 
 function disputed(notification: StoredNotification): ProviderEvent {
-  const { eventCode, pspReference, item } = notification
+  const { eventCode, pspReference, originalReference, item } = notification
   const data = item.additionalData ?? {}
   const code = textOf(data.chargebackReasonCode) ?? textOf(data.rfiReasonCode)
   const defendBy = Date.parse(textOf(data.defensePeriodEndsAt) ?? '')
@@ -95,6 +95,7 @@ function disputed(notification: StoredNotification): ProviderEvent {
     type: 'disputed',
     news: newsByCode[eventCode] as DisputeNews,
     dispute: pspReference,
+    authorisation: originalReference,
     amount: amountOf(notification),
     reason: textOf(item.reason)?.slice(0, reasonLengthMax) ?? null,
     // The example of Adyen's specification begins with a space.

@@ -1,6 +1,13 @@
 /** Disputes, as the provider tells of them; what each news means is the table in dispute.ts. */
 import type { DisputeNews } from '../provider.ts'
-import { type Book, type Context, openDiscrepancy, post, recordDispute } from './book.ts'
+import {
+  type Book,
+  type Context,
+  findAuthorisation,
+  openDiscrepancy,
+  post,
+  recordDispute
+} from './book.ts'
 import { type Dispute, meanings, standingOf } from './dispute.ts'
 import type { Effect, EventOf } from './effect.ts'
 import { amountRefundable } from './payment.ts'
@@ -11,6 +18,7 @@ export function onDisputed(book: Book, event: Disputed, context: Context): Effec
   const { payment } = book
   const { news } = event
   const { after, money } = meanings[news]
+  if (isOfOtherMoney(book, event)) return 'unsupported'
   const known = findDispute(book, event)
   if (known?.told.includes(news)) return 'applied'
   if (after !== undefined && !known?.told.includes(after)) return 'early'
@@ -19,8 +27,7 @@ export function onDisputed(book: Book, event: Disputed, context: Context): Effec
   const isForeign = event.amount.currency !== payment.amount.currency
   if (money !== undefined && isForeign) return 'unsupported'
   const dispute = known ?? addDispute(book, event, context)
-  // From now on it goes by the reference under which its money was taken: that is taken once.
-  if (news === 'chargedBack' && !isOfMoney(book, event)) dispute.reference = event.dispute
+  if (news === 'chargedBack') rename(book, dispute, event)
   const wasOpen = dispute.status === 'open'
   tell(dispute, event, context)
   const isMore = money !== undefined && moveMoney(book, dispute, event)
@@ -37,6 +44,25 @@ export function onDisputed(book: Book, event: Disputed, context: Context): Effec
 }
 
 /**
+ * Money that is held or was sent back is not the customer's: what is taken back of it is not booked
+ * to them, and a person must look at it.
+ */
+function isOfOtherMoney(book: Book, { authorisation }: Disputed): boolean {
+  const money = authorisation === null ? undefined : findAuthorisation(book, authorisation)
+  return money?.outcome === 'authorised' && money.reference !== book.payment.authorisation
+}
+
+/**
+ * From its chargeback on a dispute goes by the reference under which its money was taken: that is
+ * taken once. Its announcement may be told again under the one before.
+ */
+function rename(book: Book, dispute: Dispute, event: Disputed): void {
+  if (event.dispute === dispute.reference || isOfMoney(book, event)) return
+  dispute.toldAs = [...dispute.toldAs, dispute.reference]
+  dispute.reference = event.dispute
+}
+
+/**
  * By its reference. News that can't be the first may come under the authorisation's reference, and
  * a chargeback under another than its announcement: they belong to the last dispute that has not
  * heard them.
@@ -45,7 +71,8 @@ function findDispute(book: Book, event: Disputed): Dispute | undefined {
   const { disputes } = book
   const { dispute: reference, news } = event
   const same = disputes.find((one) => one.reference === reference)
-  if (same !== undefined || opens.includes(news)) return same
+  if (same !== undefined) return same
+  if (opens.includes(news)) return disputes.find(({ toldAs }) => toldAs.includes(reference))
   const deaf = disputes.filter(({ told }) => !told.includes(news))
   const { after } = meanings[news]
   if (after !== undefined) {
@@ -64,6 +91,7 @@ function addDispute(book: Book, event: Disputed, { now, newId }: Context): Dispu
   const dispute: Dispute = {
     id: newId('dsp'),
     reference: event.dispute,
+    toldAs: [],
     status: 'open',
     stage: 'notification',
     amount: event.amount,

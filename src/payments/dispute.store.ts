@@ -17,6 +17,7 @@ type Row = {
   reason_code: string | null
   defend_by: Date | null
   told: DisputeNews[]
+  told_as: string[]
   created_at: Date
   updated_at: Date
   closed_at: Date | null
@@ -24,7 +25,7 @@ type Row = {
 
 const columns = sql.raw(
   'id, payment_id, provider_reference, status, stage, currency, amount, amount_charged_back, ' +
-    'reason, reason_code, defend_by, told, created_at, updated_at, closed_at'
+    'reason, reason_code, defend_by, told, told_as, created_at, updated_at, closed_at'
 )
 
 function toDispute(row: Row): Dispute {
@@ -39,6 +40,7 @@ function toDispute(row: Row): Dispute {
     reasonCode: row.reason_code,
     defendBy: row.defend_by,
     told: row.told,
+    toldAs: row.told_as,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     closedAt: row.closed_at
@@ -66,19 +68,20 @@ export async function saveDisputes(tx: Tx, books: readonly Book[]): Promise<void
   if (rows.length === 0) return
   await sql`
     insert into dispute (id, payment_id, provider_reference, status, stage, currency, amount,
-      amount_charged_back, reason, reason_code, defend_by, told, created_at, updated_at, closed_at)
+      amount_charged_back, reason, reason_code, defend_by, told, told_as, created_at, updated_at,
+      closed_at)
     select id, "paymentId", reference, status, stage, currency, value, "amountChargedBack", reason,
-      "reasonCode", "defendBy", array(select jsonb_array_elements_text(told)), "createdAt",
-      "updatedAt", "closedAt"
+      "reasonCode", "defendBy", array(select jsonb_array_elements_text(told)),
+      array(select jsonb_array_elements_text("toldAs")), "createdAt", "updatedAt", "closedAt"
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, "paymentId" text,
       reference text, status text, stage text, currency text, value bigint,
       "amountChargedBack" bigint, reason text, "reasonCode" text, "defendBy" timestamptz,
-      told jsonb, "createdAt" timestamptz, "updatedAt" timestamptz, "closedAt" timestamptz)
+      told jsonb, "toldAs" jsonb, "createdAt" timestamptz, "updatedAt" timestamptz, "closedAt" timestamptz)
     on conflict (id) do update set provider_reference = excluded.provider_reference,
       status = excluded.status, stage = excluded.stage,
       amount = excluded.amount, amount_charged_back = excluded.amount_charged_back,
       reason = excluded.reason, reason_code = excluded.reason_code,
-      defend_by = excluded.defend_by, told = excluded.told, updated_at = excluded.updated_at,
+      defend_by = excluded.defend_by, told = excluded.told, told_as = excluded.told_as, updated_at = excluded.updated_at,
       closed_at = excluded.closed_at`.execute(tx)
 }
 

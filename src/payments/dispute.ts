@@ -24,6 +24,8 @@ export type Dispute = {
   id: string
   /** The provider's reference of the dispute. */
   reference: string
+  /** References under which it was announced, before its money was taken under another. */
+  toldAs: readonly string[]
   status: DisputeStatus
   stage: DisputeStage
   /** What is questioned. */

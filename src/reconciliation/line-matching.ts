@@ -211,6 +211,8 @@ function findDisputed(
   booked: Known['booked']
 ): OurRecord | undefined {
   const news = newsOf[line.meaning] as DisputeNews
+  const money = findAuthorisation(book, line.pspReference)
+  if (money !== undefined && money.reference !== book.payment.authorisation) return undefined
   const size = Math.abs(line.gross.value)
   const hasHeard = ({ told }: Dispute) => told.includes(news)
   // A part may be taken of what is questioned, and a part of that given back.
@@ -285,7 +287,8 @@ function toDisputed(line: SettlementLine, amount: Money): ProviderEvent[] {
   const dispute = line.modificationReference
   if (news === undefined || dispute === null) return []
   const unsaid = { reason: null, reasonCode: null, defendBy: null }
-  return [{ type: 'disputed', news, dispute, amount, ...unsaid }]
+  const { pspReference: authorisation } = line
+  return [{ type: 'disputed', news, dispute, authorisation, amount, ...unsaid }]
 }
 
 /** What came with this line is added to what came before; fees leave net, so gross is their sum. */

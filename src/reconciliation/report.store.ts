@@ -111,8 +111,8 @@ const contentLock = 7_240_012
 
 /**
  * The content is whole: the report is due to be read. Where the same content is there already, the
- * answer is the id of that one; this one goes, but for a report of the provider, which stays so that
- * it is not fetched again.
+ * answer is the id of that one; this one goes, but for one of the provider, which stays so that it
+ * is not fetched again.
  */
 export async function finishContent(
   tx: Tx,

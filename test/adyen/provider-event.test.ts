@@ -161,7 +161,7 @@ function disputeMeanings(): Array<[string, Changes, object]> {
   return Object.entries(codes).map(([code, news]) => [
     code,
     { pspReference: 'DSP', originalReference: 'PAY' },
-    { type: 'disputed', news, dispute: 'DSP', amount, ...told }
+    { type: 'disputed', news, dispute: 'DSP', authorisation: 'PAY', amount, ...told }
   ])
 }
 

@@ -406,6 +406,29 @@ t.test('news under another reference', async (t) => {
   })
 })
 
+t.test('an announcement that is told again is no other dispute', async (t) => {
+  const book = bookOf('captured')
+  const [announced, taken] = [{ dispute: 'ANNOUNCED' }, { dispute: 'TAKEN' }]
+  apply(book, disputed('notified', announced), disputed('chargedBack', taken))
+  apply(book, disputed('notified', announced), disputed('notified', taken))
+  t.match(dispute(book), { reference: 'TAKEN', toldAs: ['ANNOUNCED'] })
+  apply(book, disputed('reversed', announced), disputed('issuerTimeEnded', taken))
+  t.match(refund(book, 1000), { status: 'requested' }, 'it was won, and none is open')
+})
+
+t.test('money that is not the customer’s is charged back from nobody', async (t) => {
+  const book = bookOf('captured')
+  apply(book, paidBy('SECOND'))
+  const before = structuredClone(book)
+  for (const news of disputeNews) {
+    const event = disputed(news, { dispute: 'OF SECOND', authorisation: 'SECOND' })
+    t.same(apply(book, event), ['unsupported'], news)
+  }
+  t.same(book, before)
+  t.same(apply(book, disputed('chargedBack', { authorisation: first })), ['applied'])
+  t.equal(standOf(book).account, -2500)
+})
+
 t.test('two disputes are two: each has its own money', async (t) => {
   const book = bookOf('captured')
   const one = { amount: gbp(1000) }

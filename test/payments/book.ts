@@ -164,6 +164,7 @@ export const disputed = (
   type: 'disputed',
   news,
   dispute: 'DISPUTE1',
+  authorisation: null,
   amount: price,
   reason: null,
   reasonCode: null,
