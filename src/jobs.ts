@@ -76,8 +76,19 @@ export const webhookDeadlineMs = 10_000
 export const webhookLeaseS = webhookDeadlineMs / 1000 + 5
 /** For how long an event that fails holds up the later ones of its payment at the endpoint. */
 export const webhookInOrderForS = 600
-/** Attempts under way at once: at one endpoint, at one that is failing, and of an instance. */
-export const webhookAtOnce = { endpoint: 10, failingEndpoint: 2, instance: 500 } as const
+/**
+ * Attempts under way at once: at one endpoint, at one that is failing, and of an instance, of which
+ * the last are `reserved` for endpoints that have none under way.
+ */
+export const webhookAtOnce = {
+  endpoint: 10,
+  failingEndpoint: 2,
+  instance: 500,
+  reserved: 100
+} as const
+/** How often it is looked what was pending at endpoints that were disabled; how much at a time. */
+export const settleEveryMs = 5_000
+export const settleBatchSize = 2_000
 /** An old secret signs this long after its rotation. */
 export const webhookOldSecretS = 24 * 60 * 60
 /** Attempts under way have this long to end when the service stops. */

@@ -3,11 +3,14 @@ import pg from 'pg'
 export type Listener = { close(): Promise<void> }
 
 const reconnectAfterMs = 1_000
+/** How often it asks whether anybody is there, and how long an answer may take. */
+const askEveryMs = 5_000
+const answerWithinMs = 2_000
 
 /**
  * Listens to the database's notices on one connection of its own. What was said while it was not
  * connected is lost, so `onConnected` is called after each connection: then anything may have been
- * said. Never ends the process; a broken connection is made anew.
+ * said. Never ends the process; a connection that broke, or answers no more, is made anew.
  */
 export async function listen(
   url: string,
@@ -17,18 +20,22 @@ export async function listen(
   let closed = false
   let client: pg.Client | undefined
   let timer: NodeJS.Timeout | undefined
+  let asking: NodeJS.Timeout | undefined
 
   async function open(): Promise<void> {
     const own = new pg.Client({
       connectionString: url,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      connectionTimeoutMillis: 2_000
+      connectionTimeoutMillis: answerWithinMs,
+      query_timeout: answerWithinMs
     })
     const onLost = () => {
       if (client !== own) return
       client = undefined
-      own.end().catch(() => {})
+      clearInterval(asking)
+      // Not a polite end, for which nobody may be there.
+      own.connection.stream.destroy()
       retry()
     }
     client = own
@@ -38,6 +45,8 @@ export async function listen(
     try {
       await own.connect()
       for (const channel of Object.keys(channels)) await own.query(`listen ${channel}`)
+      // The other side of a dead connection says nothing, which is what it says when all is well.
+      asking = setInterval(() => own.query('select 1').catch(onLost), askEveryMs)
       onConnected()
     } catch {
       onLost()
@@ -53,6 +62,7 @@ export async function listen(
     async close() {
       closed = true
       clearTimeout(timer)
+      clearInterval(asking)
       const own = client
       client = undefined
       await own?.end().catch(() => {})

@@ -22,10 +22,11 @@ export async function renderOpenApi(): Promise<string> {
     payments: { ...shared, paymentMaxValue: 1, duplicateWindowS: 0, moto: false },
     waitingRoom: createWaitingRoom(db, () => {}),
     webhooks: { checkUrl: async () => null, wake: () => {} },
-    feed: { providerName: provider.name, untilAnnounced: async () => false },
+    feed: { providerName: provider.name, untilAnnounced: async () => undefined },
     modifications: {
       db,
       providerName: provider.name,
+      canExpress: provider.canExpress,
       multiplePartialCaptures: false,
       refundApprovalAbove: null,
       wake: () => {}

@@ -206,6 +206,12 @@ export const problems = {
     cause: 'It was disabled by its client or because it took nothing, or it was deleted.',
     cure: 'Enable it with PATCH /v1/webhook-endpoints/{id} `{ "status": "enabled" }` first.'
   },
+  webhook_endpoint_limit: {
+    status: 409,
+    title: 'The client has as many webhook endpoints as it may',
+    cause: 'A client has at most 20 webhook endpoints, disabled ones included.',
+    cure: 'Change or delete one of them: DELETE /v1/webhook-endpoints/{id}.'
+  },
   precondition_failed: {
     status: 412,
     title: 'The payment has changed since',

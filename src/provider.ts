@@ -247,7 +247,7 @@ export type ProviderEvent =
   | { type: 'modificationRejected'; id: string; reason: string }
   /** The provider never said what became of our request. */
   | { type: 'modificationUnknown'; id: string }
-  /** The link of a payment that was to be cancelled is closed. */
+  /** The link of a payment can't be paid any more, because of its time or of our asking. */
   | { type: 'linkExpired' }
   /** A source without a reference of the money says that it was paid. */
   | { type: 'paidWithoutReference' }

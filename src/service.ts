@@ -87,6 +87,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     modifications: {
       db,
       providerName: provider.name,
+      canExpress: provider.canExpress,
       multiplePartialCaptures: adyen.multiplePartialCaptures,
       refundApprovalAbove: options.refundApprovalAbove,
       wake: () => worker.wake('send_modifications')

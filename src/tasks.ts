@@ -12,12 +12,13 @@ import {
   missingEveryMs,
   purgeEveryMs,
   reservationsEveryMs,
+  settleEveryMs,
   webhookAtOnce
 } from './jobs.ts'
 import type { Metrics } from './metrics.ts'
 import { countOpenItems } from './operations/open-items.store.ts'
 import { announce, announceBatchSize } from './outcomes/announce.jobs.ts'
-import { type Dispatcher, purgeWebhooks } from './outcomes/delivery.jobs.ts'
+import { type Dispatcher, purgeWebhooks, settleWebhooks } from './outcomes/delivery.jobs.ts'
 import type { PaymentDeps } from './payments/create-payment.commands.ts'
 import { purgeLatestPayments } from './payments/intent.store.ts'
 import { sendModifications } from './payments/modification.jobs.ts'
@@ -93,6 +94,7 @@ export function tasksOf(
       run: () => purgeLatestPayments(db, payments.duplicateWindowS),
       everyMs: purgeEveryMs
     },
+    { name: 'settle_webhooks', run: () => settleWebhooks(db), everyMs: settleEveryMs },
     { name: 'purge_webhooks', run: () => purgeWebhooks(db), everyMs: purgeEveryMs },
     { name: 'count_open_items', run: () => count(db, metrics), everyMs: countEveryMs }
   ]

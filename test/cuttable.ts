@@ -3,10 +3,14 @@ import { connect, createServer, type Socket } from 'node:net'
 import pg from 'pg'
 import type { Test } from 'tap'
 
-/** A way to a database that can be cut; PostgreSQL may listen on a socket in a folder. */
+/**
+ * A way to a database that can be cut, or on which the connections that are open can fall silent;
+ * PostgreSQL may listen on a socket in a folder.
+ */
 export async function cuttable(t: Test, url: string) {
   const { host, port, user, password, database } = new pg.Client(url)
   const sockets = new Set<Socket>()
+  const pairs: Array<[Socket, Socket]> = []
   let cut = false
   const server = createServer((client) => {
     if (cut) return client.resetAndDestroy()
@@ -19,6 +23,7 @@ export async function cuttable(t: Test, url: string) {
       socket.on('close', () => sockets.delete(socket))
     }
     client.pipe(target).pipe(client)
+    pairs.push([client, target])
     return undefined
   })
   server.listen(0, '127.0.0.1')
@@ -38,6 +43,12 @@ export async function cuttable(t: Test, url: string) {
     },
     mend() {
       cut = false
+    },
+    silence() {
+      for (const [client, target] of pairs) {
+        client.unpipe(target).resume()
+        target.unpipe(client).resume()
+      }
     }
   }
 }

@@ -36,12 +36,19 @@ export function toStoreMode(saveCard: keyof typeof storeModes) {
 }
 const storeModes = { never: 'disabled', ask: 'askForConsent', always: 'enabled' } as const
 
+/** Rules refuse before what can't be expressed: nothing is sent as another sum than was meant. */
+export function toSentAmount(amount: Money): Money {
+  const sent = toAdyenAmount(amount)
+  if (sent !== undefined) return sent
+  throw new Error(`Adyen's minor units can't express ${amount.value} ${amount.currency}`)
+}
+
 /** The money that is asked for, under our own reference of it. */
 export function toOrder(merchantAccount: string, request: Order) {
   const { amount, metadata } = request
   return {
     merchantAccount,
-    amount: toAdyenAmount(amount) ?? amount,
+    amount: toSentAmount(amount),
     reference: request.paymentId,
     ...(metadata && { metadata })
   }

@@ -25,12 +25,12 @@ export function createCharges({ client, merchantAccount }: Adyen) {
     charge: (request: ChargeRequest, trace: Trace | undefined) => {
       const { key, paymentId } = request
       const body = toPaymentRequest(merchantAccount, request)
-      return ask(paymentId, paymentId, () => payments.payments(body, callOptions(key, trace)))
+      return ask('charge', paymentId, () => payments.payments(body, callOptions(key, trace)))
     },
     finish: ({ key, paymentId, result, deadlineMs }: DetailsRequest) => {
       const body = { details: { redirectResult: result } }
       const options = { ...callOptions(key), timeout: deadlineMs }
-      return ask(paymentId, undefined, () => payments.paymentsDetails(body, options))
+      return ask('details', paymentId, () => payments.paymentsDetails(body, options))
     }
   }
 }
@@ -57,21 +57,22 @@ function toPaymentRequest(
 type PaymentAnswer = checkout.PaymentResponse | checkout.PaymentDetailsResponse
 
 /**
- * The answer, if it is about this payment. Of details Adyen must say so: they come from a URL,
- * which may have been another payment's. A charge is told by our own body, whose reference Adyen
- * may omit (`otherwise`).
+ * The answer, if it is about this payment. A charge is told by our own body, whose reference Adyen
+ * may omit. Of details Adyen must say so: they come from a URL, which may have been another
+ * payment's, and then nothing became of this one.
  */
 async function ask(
+  what: 'charge' | 'details',
   paymentId: string,
-  otherwise: string | undefined,
   call: () => Promise<PaymentAnswer>
 ): Promise<Answer<ChargeResult>> {
   try {
     const answer = await call()
-    const { merchantReference = otherwise } = answer
-    return merchantReference === paymentId
-      ? readResult(paymentId, answer)
-      : unknown(`an answer about ${merchantReference}`)
+    const { merchantReference: told } = answer
+    const isOurs = told === paymentId || (told === undefined && what === 'charge')
+    if (isOurs) return readResult(paymentId, answer)
+    const reason = `an answer about ${told}`
+    return what === 'details' && told ? { outcome: 'rejected', reason } : unknown(reason)
   } catch (error) {
     return readError(error, 'moves_money')
   }

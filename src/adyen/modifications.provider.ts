@@ -1,7 +1,6 @@
 import { ModificationsApi } from '@adyen/api-library/lib/src/services/checkout/modificationsApi.js'
 import type { Answer, ModificationRequest } from '../provider.ts'
-import { type Adyen, callOptions } from './adyen-request.ts'
-import { toAdyenAmount } from './amount.ts'
+import { type Adyen, callOptions, toSentAmount } from './adyen-request.ts'
 import { readError } from './answer.ts'
 
 /**
@@ -34,11 +33,11 @@ async function send(
   const options = callOptions(request.key)
   switch (kind) {
     case 'capture': {
-      const amount = toAdyenAmount(request.amount) ?? request.amount
+      const amount = toSentAmount(request.amount)
       return await api.captureAuthorisedPayment(authorisation, { ...shared, amount }, options)
     }
     case 'refund': {
-      const amount = toAdyenAmount(request.amount) ?? request.amount
+      const amount = toSentAmount(request.amount)
       return await api.refundCapturedPayment(authorisation, { ...shared, amount }, options)
     }
     case 'reversal':

@@ -77,7 +77,8 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
     if (items === undefined || !items.every((item) => isSigned(item, keys))) {
       throw refuse(request, items?.length ?? 1)
     }
-    const live = String((request.body as { live?: unknown }).live) === 'true'
+    const { live: said } = request.body as { live?: unknown }
+    const live = said === true || said === 'true'
     const isForeign = (item: NotificationItem) =>
       live !== deps.live || item.merchantAccountCode !== deps.merchantAccount
     await inbox.store(items, live, isForeign)
@@ -206,7 +207,8 @@ function isItem(item: unknown): item is NotificationItem {
     (fields.originalReference == null || typeof fields.originalReference === 'string') &&
     typeof amount?.currency === 'string' &&
     ['number', 'string'].includes(typeof amount.value) &&
-    ['true', 'false'].includes(String(fields.success))
+    [true, false, 'true', 'false'].includes(fields.success as string) &&
+    (fields.reason == null || typeof fields.reason !== 'object')
   )
 }
 

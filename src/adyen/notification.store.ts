@@ -120,7 +120,7 @@ async function storeAlone(db: Db, batch: readonly Waiting[], error: unknown): Pr
 async function insertRows(db: Db, batch: readonly Waiting[]): Promise<void> {
   const rows = batch.flatMap((one) => one.rows)
   rows.sort((one, other) => (one.fingerprint < other.fingerprint ? -1 : 1))
-  await db.executeQuery(insertStatement(toStorable(JSON.stringify(rows))))
+  await db.executeQuery(insertStatement(toStorable(rows)))
   for (const one of batch) one.resolve()
 }
 
@@ -162,30 +162,36 @@ function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
   }
 }
 
-/** The amount's value; undefined where it is no integer, as digits or as text. */
+/** The amount's value; undefined where it is no integer, or a card number, in digits or as text. */
 function readValue({ amount }: NotificationItem): number | undefined {
   const value = String(amount.value).trim() === '' ? Number.NaN : Number(amount.value)
-  return Number.isSafeInteger(value) ? value : undefined
+  return Number.isSafeInteger(value) && !hasCardNumber(String(value)) ? value : undefined
 }
 
 function statusOf(item: NotificationItem, foreign: boolean) {
   if (foreign) return { status: 'foreign', fault: null }
   if (readValue(item) !== undefined) return { status: 'received', fault: null }
-  return { status: 'parked', fault: 'The value of the amount is not an integer.' }
+  return { status: 'parked', fault: 'The value of the amount is none.' }
 }
 
 /**
  * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and we keep nothing that looks like a
  * card number (some references of schemes do): a signed item is kept without them.
  */
-function toStorable(json: string): string {
-  const storable = /\\u(0000|d[89a-f])/i.test(json)
+function toStorable(rows: ReadonlyArray<object>): string {
+  const json = JSON.stringify(rows, (_, value: unknown) => hideIn(value))
+  return /\\u(0000|d[89a-f])/i.test(json)
     ? json.replace(/(\\\\)|\\u(?:0000|d[89a-f]..)/gi, (_, backslash = '\ufffd') => backslash)
     : json
-  if (!hasCardNumber(storable)) return storable
-  const hide = (_: string, value: unknown) =>
-    typeof value === 'string' ? hideCardNumbers(value) : value
-  return JSON.stringify(JSON.parse(storable), hide)
+}
+
+/** A number of 17 to 19 digits has lost some on its way: none is told from a card's any more. */
+function hideIn(value: unknown): unknown {
+  if (typeof value === 'string') return hideCardNumbers(value)
+  if (typeof value !== 'number') return value
+  const size = Math.abs(value)
+  const isHidden = hasCardNumber(String(value)) || (size >= 1e16 && size < 1e19)
+  return isHidden ? '[card number]' : value
 }
 
 export type DueNotification = CardNotification & {
@@ -219,12 +225,14 @@ export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueN
       select ${dueColumns}, due_at from notification where due_at <= now()
       order by due_at, id limit ${limit} for update skip locked
     )
-    select due.*, coalesce(payment.id, original.payment_id, own.payment_id) as payment_id,
+    select due.*, coalesce(payment.id, asked.payment_id, original.payment_id, own.payment_id)
+        as payment_id,
       coalesce(payment.account_id, registration.account_id) as account_id,
       coalesce(payment.save_card <> 'never', false) as may_keep_card,
       registration.id as registration_id
     from due
     left join payment on payment.id = due.merchant_reference
+    left join modification asked on asked.id = due.merchant_reference
     left join card_registration registration on registration.id = due.merchant_reference
     left join authorisation original on original.provider_reference = due.original_reference
     left join authorisation own on own.provider_reference = due.psp_reference

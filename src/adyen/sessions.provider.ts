@@ -97,14 +97,14 @@ async function findResult(
   }
 }
 
+/** Whoever has paid, or is about to, is asked about again until Adyen says with what money. */
 function toPageResult(answer: checkout.SessionResultResponse): PageResult {
   const status = String(answer.status)
   if (status === 'canceled') return { outcome: 'cancelled' }
   if (status === 'refused') return { outcome: 'refused' }
+  if (status !== 'completed' && status !== 'paymentPending') return { outcome: 'open' }
   const paid = answer.payments?.find((one) => String(one.resultCode) === 'Authorised')
   const amount = paid?.amount && fromAdyenAmount(paid.amount)
-  if (status !== 'completed' || !paid?.pspReference || !amount) {
-    return { outcome: 'open' }
-  }
+  if (status !== 'completed' || !paid?.pspReference || !amount) return { outcome: 'unknown' }
   return { outcome: 'paid', authorisation: paid.pspReference, amount }
 }

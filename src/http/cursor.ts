@@ -5,11 +5,15 @@ export function toCursor(...position: string[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
 
-/** The `length` parts of a position, each of which is like `part`; null for the first page. */
+/**
+ * The `length` parts of a position, each of which is like `part`; null for the first page. `name`
+ * is the parameter that it was sent as.
+ */
 export function readCursor(
   cursor: string | undefined,
   length: number,
-  part = /^[\x20-\x7e]{1,80}$/
+  part = /^[\x20-\x7e]{1,80}$/,
+  name: 'cursor' | 'after' = 'cursor'
 ): string[] | null {
   if (cursor === undefined) return null
   try {
@@ -23,7 +27,7 @@ export function readCursor(
     // Told below.
   }
   throw new Problem('request_invalid', 'This cursor was not answered by this service.', {
-    errors: [{ pointer: '/cursor', detail: 'is not a nextCursor of this list' }]
+    errors: [{ pointer: `/${name}`, detail: 'is not a nextCursor of this list' }]
   })
 }
 

@@ -1,9 +1,11 @@
 import type { Db } from '../database.ts'
-import { fanOut } from './delivery.store.ts'
+import { countEnabled, fanOut } from './delivery.store.ts'
 import { announceEvents, tellChanged } from './feed.store.ts'
 
 /** As many events as get their place in one transaction. */
 export const announceBatchSize = 1_000
+/** As many deliveries as one transaction makes, and one statement: half a second, and a tenth. */
+const fanOutMax = { transaction: 20_000, statement: 4_000 } as const
 
 export type AnnounceDeps = {
   db: Db
@@ -17,10 +19,17 @@ export type AnnounceDeps = {
  */
 export async function announce({ db, wakeDelivery }: AnnounceDeps): Promise<number> {
   const { count, due } = await db.transaction().execute(async (tx) => {
-    const events = await announceEvents(tx, announceBatchSize)
+    const endpoints = Math.max(await countEnabled(tx), 1)
+    const atOnce = (deliveries: number) => Math.max(Math.floor(deliveries / endpoints), 1)
+    const limit = Math.min(atOnce(fanOutMax.transaction), announceBatchSize)
+    const events = await announceEvents(tx, limit)
     if (events.length === 0) return { count: 0, due: 0 }
     const positions = events.map(({ position }) => position)
-    const due = await fanOut(tx, positions)
+    const step = atOnce(fanOutMax.statement)
+    let due = 0
+    for (let start = 0; start < positions.length; start += step) {
+      due += await fanOut(tx, positions.slice(start, start + step))
+    }
     await tellChanged(tx, [...new Set(events.flatMap(({ paymentId }) => paymentId ?? []))])
     return { count: events.length, due }
   })

@@ -2,31 +2,35 @@
 export type Bell = ReturnType<typeof createBell>
 
 export function createBell() {
-  const listeners = new Set<(rang: boolean) => void>()
+  const listeners = new Set<(ring: number | undefined) => void>()
+  let rings = 0
   let closed = false
 
-  function tell(rang: boolean): void {
-    for (const hear of listeners) hear(rang)
+  function tell(ring: number | undefined): void {
+    for (const hear of listeners) hear(ring)
   }
 
   return {
-    ring: () => tell(true),
+    ring(): void {
+      rings += 1
+      tell(rings)
+    },
     /** Nobody waits any longer. */
     close(): void {
       closed = true
-      tell(false)
+      tell(undefined)
     },
-    /** Whether it rings next within `ms`, and before `signal`. */
-    async next(ms: number, signal: AbortSignal): Promise<boolean> {
-      if (closed || signal.aborted) return false
-      return await new Promise<boolean>((resolve) => {
-        const hear = (rang: boolean) => {
+    /** The how many-th ring is the next within `ms` and before `signal`; undefined for none. */
+    async next(ms: number, signal: AbortSignal): Promise<number | undefined> {
+      if (closed || signal.aborted) return undefined
+      return await new Promise<number | undefined>((resolve) => {
+        const hear = (ring: number | undefined) => {
           clearTimeout(timer)
           listeners.delete(hear)
           signal.removeEventListener('abort', giveUp)
-          resolve(rang)
+          resolve(ring)
         }
-        const giveUp = () => hear(false)
+        const giveUp = () => hear(undefined)
         const timer = setTimeout(giveUp, ms)
         listeners.add(hear)
         signal.addEventListener('abort', giveUp)

@@ -1,5 +1,6 @@
 import type { Db } from '../database.ts'
 import {
+  settleBatchSize,
   webhookAtOnce,
   webhookKeptForDays,
   webhookLateS,
@@ -10,10 +11,12 @@ import {
 import {
   claimDeliveries,
   type DueDelivery,
+  forgetStopped,
   purgeDeliveries,
   recordDelivered,
   recordFailed,
-  releaseDelivery
+  releaseDelivery,
+  settleStopped
 } from './delivery.store.ts'
 import { nextTryInS } from './delivery-schedule.ts'
 import { findFeedEvents } from './feed.store.ts'
@@ -62,9 +65,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (stopped || room === 0) return 0
     const due = await claimDeliveries(db, room)
     if (due.length === 0) return 0
-    const bodies = await readBodies(deps, due)
+    const readBody = await readBodies(deps, due)
     for (const delivery of due) {
-      const attempt = attemptOne(delivery, bodies.get(delivery.id)).finally(() => {
+      const attempt = attemptOne(delivery, readBody).finally(() => {
         underWay.delete(attempt)
         wake()
       })
@@ -73,10 +76,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     return due.length
   }
 
-  async function attemptOne(delivery: DueDelivery, body: string | undefined): Promise<void> {
+  async function attemptOne(delivery: DueDelivery, readBody: ReadBody): Promise<void> {
     try {
-      if (body === undefined) throw new Error(`event ${delivery.eventId} is in no feed`)
-      await deliver(deps, delivery, body, stopping.signal)
+      const body = await readBody(delivery).catch(async (error) => {
+        deps.onFault(delivery.id, error)
+        await recordUnshown(deps, delivery)
+      })
+      if (body !== undefined) await deliver(deps, delivery, body, stopping.signal)
     } catch (error) {
       // Its lease ends, and it is tried again.
       deps.onFault(delivery.id, error)
@@ -98,23 +104,34 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 }
 
-/** What is sent, by the id of the delivery: events as the feed shows them. */
+/** What is sent: an event as the feed shows it. Throws where it can't be shown. */
+type ReadBody = (delivery: DueDelivery) => Promise<string>
+
+/** Reads all that is due at once; where that fails, each by itself, so that it fails alone. */
 async function readBodies(
   { db, providerName }: DispatcherDeps,
   due: readonly DueDelivery[]
-): Promise<Map<string, string>> {
+): Promise<ReadBody> {
   const positions = [...new Set(due.flatMap(({ position }) => position ?? []))]
-  const found = positions.length === 0 ? [] : await findFeedEvents(db, positions)
-  const views = new Map(
-    found.map((event) => [event.position, JSON.stringify(toFeedView(event, providerName))])
-  )
-  return new Map(
-    due.flatMap((delivery) => {
-      const { id, position } = delivery
-      const body = position === null ? toTestBody(delivery) : views.get(position)
-      return body === undefined ? [] : [[id, body] as const]
-    })
-  )
+  const all = positions.length === 0 ? [] : await findFeedEvents(db, positions).catch(() => null)
+  const known = new Map(all?.map((event) => [event.position, event]))
+  return async (delivery) => {
+    const { position, eventId } = delivery
+    if (position === null) return toTestBody(delivery)
+    const event = all === null ? (await findFeedEvents(db, [position]))[0] : known.get(position)
+    if (event === undefined) throw new Error(`event ${eventId} is in no feed`)
+    return JSON.stringify(toFeedView(event, providerName))
+  }
+}
+
+/** A fault of ours: it is tried again, and says nothing of the endpoint. */
+async function recordUnshown({ db, retryS, onOutcome }: DispatcherDeps, due: DueDelivery) {
+  const now = new Date()
+  const made = { startedAt: now, durationMs: 0, httpStatus: null, response: null }
+  const attempt = { ...made, number: due.attempt, error: 'The event could not be shown.' }
+  const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() }, retryS)
+  await recordFailed(db, { id: due.id, attempt }, nextInS)
+  if (nextInS === null) onOutcome('given_up')
 }
 
 function toTestBody({ eventId, createdAt, endpointId }: DueDelivery): string {
@@ -148,9 +165,9 @@ async function deliver(
   const attempt = { number: due.attempt, startedAt, durationMs, httpStatus, error, response }
   const tried = { id: due.id, attempt }
   if (isTaken(sent)) {
-    await recordDelivered(db, tried)
+    const { wasFailing } = await recordDelivered(db, tried)
     deps.onOutcome('delivered')
-    if (due.failing) await noteFailing(db, due.endpointId, false)
+    if (wasFailing) await noteFailing(db, due.endpointId, false)
     return
   }
   await recordFailure(deps, due, tried, sent)
@@ -174,7 +191,7 @@ async function recordFailure(
   await recordFailed(db, tried, nextInS)
   deps.onOutcome(sent.httpStatus === null ? 'unanswered' : 'answered_badly')
   if (nextInS === null) deps.onOutcome('given_up')
-  if (!isTest && !due.failing) await noteFailing(db, due.endpointId, true)
+  if (!isTest) await noteFailing(db, due.endpointId, true)
   // Standard Webhooks: whoever answers 410 wants nothing more.
   if (sent.httpStatus === 410) await giveUp(deps, due.endpointId, 'gone', null)
   else if (nextInS === null && !isTest) {
@@ -187,6 +204,13 @@ async function giveUp(
   ...given: [endpointId: string, reason: 'failing' | 'gone', failingForS: number | null]
 ): Promise<void> {
   if (await giveUpEndpoint(db, ...given)) onEndpointDisabled(given[0])
+}
+
+/** Settles what was pending at endpoints that were disabled; answers how many. */
+export async function settleWebhooks(db: Db): Promise<number> {
+  const count = await settleStopped(db, settleBatchSize)
+  if (count === 0) await forgetStopped(db)
+  return count
 }
 
 /** Forgets what was settled long ago; answers how many. */

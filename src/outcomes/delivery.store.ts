@@ -18,6 +18,7 @@ export type DeliveryTables = {
     started_at: Generated<Date>
     tries: Generated<number>
     attempts: Generated<number>
+    term: Generated<number>
     delivered_at: Date | null
     created_at: Generated<Date>
   }
@@ -35,39 +36,38 @@ export type DeliveryTables = {
 /** The id that an event of the feed `f` has in public, as `toFeedView` shows it. */
 const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
 
-/** What an endpoint `e` of a client `c` is told of: what it asked for, of what the client sees. */
+/**
+ * What an endpoint `e` of a client `c` is told of: what it asked for, of what the client sees, as
+ * GET /v1/events has it.
+ */
 const wants = sql.raw(
-  "('*' = any(e.events) or f.type = any(e.events)) " +
+  "'payments:read' = any(c.scopes) and ('*' = any(e.events) or f.type = any(e.events)) " +
     'and (not c.third_party or f.client_id = c.id)'
 )
 
-/** As many events are made due by one statement, so that any number of endpoints ends in time. */
-const fanOutAtOnce = 200
+/** Of a delivery `d` and its endpoint `e`: pending when the endpoint was disabled, so it failed. */
+const isStopped = sql.raw("(d.status = 'pending' and d.term <> e.term)")
 
-/**
- * Makes a delivery for each of these events of the feed and every endpoint that wants it. An
- * endpoint that is being disabled is waited for: nothing is due for a disabled one. Answers how
- * many it made.
- */
-export async function fanOut(tx: Tx, positions: readonly number[]): Promise<number> {
-  let made = 0
-  for (let start = 0; start < positions.length; start += fanOutAtOnce) {
-    made += await fanOutSome(tx, positions.slice(start, start + fanOutAtOnce))
-  }
-  return made
+/** Those that events are made due at. */
+export async function countEnabled(tx: Tx): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) from webhook_endpoint where status = 'enabled'`.execute(tx)
+  return rows[0]?.count ?? 0
 }
 
-async function fanOutSome(tx: Tx, positions: readonly number[]): Promise<number> {
+/**
+ * Makes a delivery for each of these events of the feed and every endpoint that wants it; answers
+ * how many. It waits for no endpoint: what it makes for one that is being disabled has its old
+ * term, and so is never sent.
+ */
+export async function fanOut(tx: Tx, positions: readonly number[]): Promise<number> {
   const { numAffectedRows = 0n } = await sql`
-    with told as (
-      select e.id, e.events, e.client_id from webhook_endpoint e
-      where e.status = 'enabled' order by e.id for share of e
-    )
-    insert into webhook_delivery (endpoint_id, position, event_id, type, payment_id, sequence)
-    select e.id, f.position, ${eventId}, f.type, f.payment_id, f.sequence
-    from event_feed f cross join told e
+    insert into webhook_delivery
+      (endpoint_id, term, position, event_id, type, payment_id, sequence)
+    select e.id, e.term, f.position, ${eventId}, f.type, f.payment_id, f.sequence
+    from event_feed f cross join webhook_endpoint e
     join client c on c.id = e.client_id and c.revoked_at is null
-    where f.position = any(${positions}) and ${wants}
+    where f.position = any(${positions}) and e.status = 'enabled' and ${wants}
     order by f.position`.execute(tx)
   return Number(numAffectedRows)
 }
@@ -79,16 +79,21 @@ export async function insertTest(
   event: { id: string; type: string }
 ): Promise<Delivery> {
   const { rows } = await sql<Delivery>`
-    insert into webhook_delivery (endpoint_id, event_id, type)
-    values (${endpointId}, ${event.id}, ${event.type})
-    returning ${shown}`.execute(tx)
+    with d as (
+      insert into webhook_delivery (endpoint_id, term, event_id, type)
+      select id, term, ${event.id}, ${event.type} from webhook_endpoint where id = ${endpointId}
+      returning *
+    )
+    select ${shown} from d join webhook_endpoint e on e.id = d.endpoint_id`.execute(tx)
   return rows[0] as Delivery
 }
 
-const shown = sql.raw(
-  'id, endpoint_id as "endpointId", event_id as "eventId", type, payment_id as "paymentId", ' +
-    'status, due_at as "dueAt", delivered_at as "deliveredAt", attempts, created_at as "createdAt"'
-)
+/** A delivery `d` of an endpoint `e`: what was pending when that was disabled has failed. */
+const shown = sql`
+  d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d.type,
+  d.payment_id as "paymentId", case when ${isStopped} then 'failed' else d.status end as status,
+  case when not ${isStopped} then d.due_at end as "dueAt", d.delivered_at as "deliveredAt",
+  d.attempts, d.created_at as "createdAt"`
 
 export type DueDelivery = {
   id: string
@@ -104,47 +109,60 @@ export type DueDelivery = {
   url: string
   /** Each of them signs, the newest first. */
   secrets: string[]
-  /** Whether the endpoint's last attempt failed, as far as was known. */
-  failing: boolean
 }
 
 /**
  * Takes deliveries that are due, as many of each endpoint as may be under way at once and `limit`
- * in all. One waits for the earlier ones of its payment: for those that are under way or were never
- * tried, and for those that failed during their first minutes. Endpoints that another instance is
- * claiming for are left to it, so that the bounds hold for all instances together.
+ * in all: first those of endpoints that have the fewest under way, and of the last places only the
+ * first of each. One waits for the earlier ones of its payment: for those that are under way or
+ * were never tried, and for those that failed during their first minutes. Endpoints that another
+ * instance is claiming for are left to it, so that the bounds hold for all instances together.
+ *
+ * Whatever the backlog, the table is read by its indexes: a probe in the order of one, and a
+ * subquery that is a value, are not turned into a join that reads all.
  */
 export async function claimDeliveries(db: Db, limit: number): Promise<DueDelivery[]> {
-  const { endpoint, failingEndpoint } = webhookAtOnce
+  const { endpoint, failingEndpoint, reserved } = webhookAtOnce
   const { rows } = await sql<DueDelivery>`
     with open as (
-      select e.id, e.url, e.failing_since is not null as failing,
+      select e.id, e.term, e.url, e.failing_since is not null as failing,
         array_remove(array[e.secret, case when e.old_secret_until > now() then e.old_secret end],
           null) as secrets,
         (select count(*) from webhook_delivery h
           where h.endpoint_id = e.id and h.held and h.due_at > now()) as under_way
       from webhook_endpoint e join client c on c.id = e.client_id and c.revoked_at is null
-      where e.status = 'enabled' and exists (
-        select from webhook_delivery d where d.endpoint_id = e.id and d.due_at <= now()
-      )
+      cross join lateral (
+        select from webhook_delivery d
+        where d.endpoint_id = e.id and d.term = e.term and d.due_at <= now()
+        order by d.due_at, d.position limit 1
+      ) has_due
+      where e.status = 'enabled'
       for no key update of e skip locked
-    ), chosen as (
-      select open.*, due.id as delivery_id
+    ), due as (
+      select open.*, own.delivery_id, own.due_at,
+        open.under_way + row_number() over (
+          partition by open.id order by own.due_at, own.position) as place
       from open cross join lateral (
-        select d.id, d.due_at from webhook_delivery d
-        where d.endpoint_id = open.id and d.due_at <= now() and not exists (
-          select from webhook_delivery earlier
+        select d.id as delivery_id, d.due_at, d.position from webhook_delivery d
+        where d.endpoint_id = open.id and d.term = open.term and d.due_at <= now() and (
+          select earlier.id from webhook_delivery earlier
           where earlier.endpoint_id = d.endpoint_id and earlier.payment_id = d.payment_id
             and earlier.sequence < d.sequence and earlier.due_at is not null
+            and earlier.term = d.term
             and (earlier.tries = 0 or (earlier.held and earlier.due_at > now())
               or earlier.started_at > now() - make_interval(secs => ${webhookInOrderForS}))
-        )
+          limit 1
+        ) is null
         order by d.due_at, d.position
         limit greatest(0, case when open.failing then ${failingEndpoint}::int
           else ${endpoint}::int end - open.under_way)
         for update of d skip locked
-      ) due
-      order by due.due_at limit ${limit}
+      ) own
+    ), chosen as (
+      select * from (
+        select due.*, row_number() over (order by place, due_at) as turn from due
+      ) as due
+      where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
     )
     update webhook_delivery d set held = true, tries = tries + 1, attempts = attempts + 1,
       due_at = now() + make_interval(secs => ${webhookLeaseS})
@@ -152,7 +170,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
     returning d.id, d.endpoint_id as "endpointId", d.position, d.event_id as "eventId",
       d.created_at as "createdAt", d.tries, d.attempts as attempt,
       extract(epoch from now() - d.started_at)::double precision as "ageS",
-      chosen.url, chosen.secrets, chosen.failing`.execute(db)
+      chosen.url, chosen.secrets`.execute(db)
   return rows
 }
 
@@ -180,16 +198,23 @@ const waitsForIt = sql.raw(
     'and later.sequence > settled.sequence and later.tries = 0'
 )
 
-/** It was taken, whatever else became of the delivery in the meantime: the next one is due. */
-export async function recordDelivered(db: Db, tried: Tried): Promise<void> {
-  await sql`
+/**
+ * It was taken, whatever else became of the delivery in the meantime: the next one is due. Answers
+ * whether its endpoint was failing.
+ */
+export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailing: boolean }> {
+  const { rows } = await sql<{ wasFailing: boolean }>`
     with attempt as (${attemptRow(tried)}), settled as (
       update webhook_delivery set status = 'delivered', delivered_at = now(), due_at = null,
         held = false
       where id = ${tried.id} returning endpoint_id, payment_id, sequence
+    ), freed as (
+      update webhook_delivery later set due_at = now() from settled
+      where ${waitsForIt} and later.due_at > now()
     )
-    update webhook_delivery later set due_at = now() from settled
-    where ${waitsForIt} and later.due_at > now()`.execute(db)
+    select e.failing_since is not null as "wasFailing"
+    from settled join webhook_endpoint e on e.id = settled.endpoint_id`.execute(db)
+  return { wasFailing: rows[0]?.wasFailing ?? false }
 }
 
 /**
@@ -211,59 +236,95 @@ export async function recordFailed(db: Db, tried: Tried, nextInS: number | null)
     where ${waitsForIt} and later.due_at < settled.free_at`.execute(db)
 }
 
-/** Nothing is due any more at an endpoint; a replay or a retry makes it due again. */
-export async function stopDeliveries(tx: Tx, endpointId: string): Promise<void> {
-  await sql`
+/**
+ * Settles what was pending at endpoints when they were disabled, up to `limit` at a time, and waits
+ * for none that somebody else is at; answers how many.
+ */
+export async function settleStopped(db: Db, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
     update webhook_delivery set status = 'failed', due_at = null, held = false
-    where endpoint_id = ${endpointId} and due_at is not null`.execute(tx)
+    where id = any(array(
+      select own.id from webhook_endpoint e cross join lateral (
+        select d.id from webhook_delivery d
+        where d.endpoint_id = e.id and d.due_at is not null and d.term < e.term
+        order by d.term, d.due_at, d.position limit ${limit} for update of d skip locked
+      ) own
+      where e.stopped_at is not null limit ${limit}
+    ))`.execute(db)
+  return Number(numAffectedRows ?? 0n)
 }
 
-/** What a new beginning of a delivery sets. */
+/**
+ * Looks no more at endpoints of which all is settled. A minute later than they were disabled: what
+ * did not see that yet has ended by then.
+ */
+export async function forgetStopped(db: Db): Promise<void> {
+  await sql`
+    update webhook_endpoint e set stopped_at = null
+    where e.stopped_at < now() - interval '1 minute' and (
+      select d.id from webhook_delivery d
+      where d.endpoint_id = e.id and d.due_at is not null and d.term < e.term
+      order by d.term limit 1
+    ) is null`.execute(db)
+}
+
+/** What a new beginning of a delivery sets, beside the term of its endpoint. */
 const beginAnew = sql.raw(
   "status = 'pending', due_at = now(), held = false, started_at = now(), tries = 0, " +
     'delivered_at = null'
 )
-const notUnderWay = sql.raw('not (webhook_delivery.held and webhook_delivery.due_at > now())')
+const isUnderWay = sql.raw('webhook_delivery.held and webhook_delivery.due_at > now()')
 
 /** Due at once, its time counted anew; one that is under way is left alone. */
 export async function restartDelivery(tx: Tx, id: string): Promise<void> {
   await sql`
-    update webhook_delivery set ${beginAnew} where id = ${id} and ${notUnderWay}`.execute(tx)
-}
-
-/** Whether more than `limit` events happened from `from` up to `to`. */
-export async function isMoreThan(tx: Tx, range: Range, limit: number): Promise<boolean> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) from (${happened(range)} limit ${limit + 1}) as found`.execute(tx)
-  return (rows[0]?.count ?? 0) > limit
+    update webhook_delivery set ${beginAnew}, term = e.term from webhook_endpoint e
+    where webhook_delivery.id = ${id} and e.id = webhook_delivery.endpoint_id
+      and not (${isUnderWay} and webhook_delivery.term = e.term)`.execute(tx)
 }
 
 export type Range = { from: Date; to: Date }
+/** Events of a time; `clientId`: only of that client's payments, or null for everybody's. */
+export type Replayed = { endpointId: string; clientId: string | null; range: Range }
 
-/** The events of a time; those that are still to be announced are not among them. */
-const happened = ({ from, to }: Range) => sql`
-  select f.* from payment_event p
-    join event_feed f on f.payment_id = p.payment_id and f.sequence = p.sequence
-    where p.created_at >= ${from} and p.created_at < ${to}
-  union all
-  select f.* from other_event o join event_feed f on f.event_id = o.id
-    where o.created_at >= ${from} and o.created_at < ${to}`
+/** Those that the endpoint wants; what is still to be announced is not among them. */
+const wanted = ({ endpointId, clientId, range: { from, to } }: Replayed) => {
+  // Written out, so that the events of one client are found by the index of its own.
+  const ofClient = clientId === null ? sql`` : sql`and f.client_id = ${clientId}`
+  return sql`
+    select f.*, e.term from (
+      select f.* from payment_event p
+        join event_feed f on f.payment_id = p.payment_id and f.sequence = p.sequence
+        where p.created_at >= ${from} and p.created_at < ${to} ${ofClient}
+      union all
+      select f.* from other_event o join event_feed f on f.event_id = o.id
+        where o.created_at >= ${from} and o.created_at < ${to} ${ofClient}
+    ) f
+    cross join webhook_endpoint e join client c on c.id = e.client_id
+    where e.id = ${endpointId} and ${wants}`
+}
+
+/** Whether more than `limit` events are to be replayed. */
+export async function isMoreThan(tx: Tx, replayed: Replayed, limit: number): Promise<boolean> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) from (${wanted(replayed)} limit ${limit + 1}) as found`.execute(tx)
+  return (rows[0]?.count ?? 0) > limit
+}
 
 /**
  * Makes the events of a time due at an endpoint, whatever became of them before: those that it has
  * never been told of, too. Answers how many.
  */
-export async function replayEvents(tx: Tx, endpointId: string, range: Range): Promise<number> {
+export async function replayEvents(tx: Tx, replayed: Replayed): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    with wanted as (
-      select f.* from (${happened(range)}) f
-      cross join webhook_endpoint e join client c on c.id = e.client_id
-      where e.id = ${endpointId} and ${wants}
-    ), due as (
-      insert into webhook_delivery (endpoint_id, position, event_id, type, payment_id, sequence)
-      select ${endpointId}, f.position, ${eventId}, f.type, f.payment_id, f.sequence
+    with wanted as (${wanted(replayed)}), due as (
+      insert into webhook_delivery
+        (endpoint_id, term, position, event_id, type, payment_id, sequence)
+      select ${replayed.endpointId}, f.term, f.position, ${eventId}, f.type, f.payment_id,
+        f.sequence
       from wanted f order by f.position
-      on conflict (endpoint_id, position) do update set ${beginAnew} where ${notUnderWay}
+      on conflict (endpoint_id, position) do update set ${beginAnew}, term = excluded.term
+        where not (${isUnderWay} and webhook_delivery.term = excluded.term)
     )
     select count(*) from wanted`.execute(tx)
   return rows[0]?.count ?? 0
@@ -276,10 +337,8 @@ export async function findDelivery(
   clientId: string
 ): Promise<Delivery | undefined> {
   const { rows } = await sql<Delivery>`
-    select ${shown} from webhook_delivery d
-    where id = ${id} and exists (
-      select from webhook_endpoint e where e.id = d.endpoint_id and client_id = ${clientId}
-    )`.execute(db)
+    select ${shown} from webhook_delivery d join webhook_endpoint e on e.id = d.endpoint_id
+    where d.id = ${id} and e.client_id = ${clientId}`.execute(db)
   return rows[0]
 }
 
@@ -304,14 +363,20 @@ export async function listDeliveries(
   endpointId: string,
   { status, before, limit }: DeliveryFilter
 ): Promise<Delivery[]> {
-  // Written out, so that the index of those that are not delivered is of use.
-  const ofStatus = status === undefined ? sql`` : sql`and status = ${sql.lit(status)}`
+  const ofStatus = status === undefined ? sql`` : hasStatus[status]
   const { rows } = await sql<Delivery>`
-    select ${shown} from webhook_delivery
-    where endpoint_id = ${endpointId} ${ofStatus}
-      and (${before}::text is null or id < ${before})
-    order by id desc limit ${limit}`.execute(db)
+    select ${shown} from webhook_delivery d join webhook_endpoint e on e.id = d.endpoint_id
+    where d.endpoint_id = ${endpointId} ${ofStatus}
+      and (${before}::text is null or d.id < ${before})
+    order by d.id desc limit ${limit}`.execute(db)
   return rows
+}
+
+/** Written out, so that the index of those that are not delivered is of use. */
+const hasStatus = {
+  pending: sql`and d.status = 'pending' and d.term = e.term`,
+  delivered: sql`and d.status = 'delivered'`,
+  failed: sql`and d.status <> 'delivered' and (d.status = 'failed' or d.term <> e.term)`
 }
 
 /** Forgets what was settled long ago, a thousand at a time; answers how many. */

@@ -11,17 +11,18 @@ import {
   isMoreThan,
   type Range,
   replayEvents,
-  restartDelivery,
-  stopDeliveries
+  restartDelivery
 } from './delivery.store.ts'
 import {
+  countEndpoints,
   deleteEndpoint,
   disableEndpoint,
   findEndpoint,
   insertEndpoint,
   lockEndpoint,
   rotateSecret,
-  saveEndpoint
+  saveEndpoint,
+  stopDeliveries
 } from './webhook.store.ts'
 import {
   type CheckUrl,
@@ -45,6 +46,8 @@ export type WebhookDeps = {
 
 /** As many events as one request replays: a statement of a second or so. */
 export const replayMax = 10_000
+/** As many endpoints of one client: each event is written once for each. */
+export const endpointsMax = 20
 
 export type EndpointAsked = { url: string; events: string[]; description: string | null }
 
@@ -65,6 +68,9 @@ export async function createEndpoint(
   }
   const id = newId('whe')
   return await answerOnce(db, claim, id, async (tx) => {
+    if ((await countEndpoints(tx, clientId)) >= endpointsMax) {
+      throw new Problem('webhook_endpoint_limit', `There are ${endpointsMax} of them already.`)
+    }
     const secret = newSecret()
     const endpoint = await insertEndpoint(tx, { id, clientId, ...asked, secret })
     return { status: 201, body: JSON.stringify({ ...toEndpointView(endpoint), secret }) }
@@ -101,7 +107,7 @@ export async function changeEndpoint(
       disabledReason: status === 'enabled' ? null : (endpoint.disabledReason ?? 'client')
     }
     await saveEndpoint(tx, changed)
-    if (status === 'disabled') await stopDeliveries(tx, id)
+    if (status === 'disabled' && endpoint.status === 'enabled') await stopDeliveries(tx, id)
     return changed
   })
 }
@@ -110,7 +116,6 @@ export async function removeEndpoint(db: Db, clientId: string, id: string): Prom
   await db.transaction().execute(async (tx) => {
     await getEndpoint(tx, id, clientId)
     await deleteEndpoint(tx, id)
-    await stopDeliveries(tx, id)
   })
 }
 
@@ -146,15 +151,16 @@ export async function replayToEndpoint(
   { db, wake }: WebhookDeps,
   claim: Claim,
   id: string,
-  range: Range
+  { range, visibleTo }: { range: Range; visibleTo: string | null }
 ): Promise<OnceAnswer> {
   const answer = await answerOnce(db, claim, id, async (tx) => {
     await getEnabled(tx, id, claim.clientId)
     if (range.from >= range.to) throw badRange('must be after from')
-    if (await isMoreThan(tx, range, replayMax)) {
+    const replayed = { endpointId: id, clientId: visibleTo, range }
+    if (await isMoreThan(tx, replayed, replayMax)) {
       throw badRange(`is more than ${replayMax} events after from: send several ranges`)
     }
-    const count = await replayEvents(tx, id, range)
+    const count = await replayEvents(tx, replayed)
     return { status: 202, body: JSON.stringify({ count }) }
   })
   wake()
@@ -193,7 +199,6 @@ export async function giveUpEndpoint(
   return await db.transaction().execute(async (tx) => {
     const given = await disableEndpoint(tx, id, reason, failingForS)
     if (given === undefined) return false
-    await stopDeliveries(tx, id)
     const data = { webhookEndpointId: id, reason }
     const { clientId } = given
     await recordOtherEvents(tx, [{ type: disabledType, accountId: null, clientId, data }])

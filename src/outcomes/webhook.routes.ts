@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
@@ -51,15 +52,20 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app,
         summary: 'Be told of events',
         description:
           'From now on every event that the client may see, of the types asked for, is sent to ' +
-          'the URL: see the webhook `event`. The secret is shown only here, and again to a ' +
-          'repetition under the same key. A host that does not resolve yet is taken; one that ' +
-          'leads to a private or special address is refused, now and at every attempt.',
+          'the URL: see the webhook `event`. A client without the scope `payments:read` sees ' +
+          'none, and may only send tests. A client has at most 20 endpoints. The secret is shown ' +
+          'only here, and again to a repetition under the same key. A host that does not resolve ' +
+          'yet is taken; one that leads to a private or special address is refused, now and at ' +
+          'every attempt.',
         tags,
         headers: WebhookKeyHeader,
         body: CreateWebhookEndpoint,
         response: { 201: ref(NewWebhookEndpointSchema) }
       },
-      config: { scope: 'webhooks:write', problems: [...keyProblems, 'webhook_url_refused'] }
+      config: {
+        scope: 'webhooks:write',
+        problems: [...keyProblems, 'webhook_url_refused', 'webhook_endpoint_limit']
+      }
     },
     async (request, reply) => {
       const { url, events, description = null } = request.body
@@ -241,7 +247,7 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, 
         description:
           'Every event of that time that the endpoint wants is due at once, whatever became of ' +
           'it before: also those that happened while it was disabled, or before it was made. At ' +
-          'most 10,000 events of all clients in the range. Each keeps its `webhook-id`.',
+          'most 10,000 that it wants in the range. Each keeps its `webhook-id`.',
         ...asked,
         body: ReplayEvents,
         response: { 202: ref(ReplayedSchema) }
@@ -254,7 +260,8 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, 
     async (request, reply) => {
       const { params, body } = request
       const range = { from: new Date(body.from), to: new Date(body.to) }
-      return sendSaved(reply, await replayToEndpoint(deps, claimOf(request), params.id, range))
+      const asked = { range, visibleTo: visibleTo(clientOf(request)) }
+      return sendSaved(reply, await replayToEndpoint(deps, claimOf(request), params.id, asked))
     }
   )
 }

@@ -15,6 +15,8 @@ export type WebhookTables = {
     old_secret: string | null
     old_secret_until: Date | null
     failing_since: Date | null
+    term: Generated<number>
+    stopped_at: Date | null
     created_at: Generated<Date>
     deleted_at: Date | null
   }
@@ -24,6 +26,15 @@ const shown = sql.raw(
   'id, client_id as "clientId", url, events, description, status, ' +
     'disabled_reason as "disabledReason", created_at as "createdAt"'
 )
+
+/** How many a client has; no other is made until the end of `tx`. */
+export async function countEndpoints(tx: Tx, clientId: string): Promise<number> {
+  await sql`select from client where id = ${clientId} for no key update`.execute(tx)
+  const { rows } = await sql<{ count: number }>`
+    select count(*) from webhook_endpoint
+    where client_id = ${clientId} and deleted_at is null`.execute(tx)
+  return rows[0]?.count ?? 0
+}
 
 export type NewEndpoint = {
   id: string
@@ -89,6 +100,9 @@ export async function listEndpoints(
   return rows
 }
 
+/** A new term: what is pending so far is sent no more, and settled in the background. */
+const stop = sql.raw('term = term + 1, stopped_at = now()')
+
 /** Writes what a client may change. Whoever enables an endpoint gives it all its time again. */
 export async function saveEndpoint(tx: Tx, endpoint: WebhookEndpoint): Promise<void> {
   const { id, url, events, description, status, disabledReason } = endpoint
@@ -97,6 +111,11 @@ export async function saveEndpoint(tx: Tx, endpoint: WebhookEndpoint): Promise<v
       status = ${status}, disabled_reason = ${disabledReason},
       failing_since = case when ${status} = status then failing_since end
     where id = ${id}`.execute(tx)
+}
+
+/** Nothing more is sent of what is pending, however much it is. */
+export async function stopDeliveries(tx: Tx, id: string): Promise<void> {
+  await sql`update webhook_endpoint set ${stop} where id = ${id}`.execute(tx)
 }
 
 /** The secret so far signs beside the new one for `forS` seconds. */
@@ -116,7 +135,8 @@ export async function rotateSecret(
 export async function deleteEndpoint(tx: Tx, id: string): Promise<void> {
   await sql`
     update webhook_endpoint set deleted_at = now(), status = 'disabled',
-      disabled_reason = coalesce(disabled_reason, 'client'), secret = null, old_secret = null
+      disabled_reason = coalesce(disabled_reason, 'client'), secret = null, old_secret = null,
+      ${stop}
     where id = ${id}`.execute(tx)
 }
 
@@ -138,7 +158,7 @@ export async function disableEndpoint(
   failingForS: number | null
 ): Promise<{ clientId: string } | undefined> {
   const { rows } = await sql<{ clientId: string }>`
-    update webhook_endpoint set status = 'disabled', disabled_reason = ${reason}
+    update webhook_endpoint set status = 'disabled', disabled_reason = ${reason}, ${stop}
     where id = ${id} and status = 'enabled' and (${failingForS}::double precision is null
       or failing_since <= now() - make_interval(secs => ${failingForS}::double precision))
     returning client_id as "clientId"`.execute(tx)

@@ -54,16 +54,26 @@ export function onCancellationRefused(
   const cancellation = findCancellation(book, event.by)
   if (cancellation === undefined) return 'ignored'
   if (cancellation.status !== 'requested') return 'applied'
+  const { status, method } = book.payment
+  // The provider has nothing to cancel of a charge, or money that it has not told of yet: the
+  // charge is not sent again, and money that is told later goes back.
+  if (status === 'pending' && method === 'registeredCard') {
+    cancelPending(book, cancellation, context)
+    return 'applied'
+  }
   failModification(book, cancellation, refused(event.reason), context)
   return 'applied'
 }
 
-/** The link can't be paid any more; but whoever was quicker has paid. */
-export function onLinkExpired(book: Book, context: Context): Effect {
+/**
+ * The link can't be paid any more; but whoever was quicker has paid. Undefined where nobody asked
+ * to cancel it.
+ */
+export function onLinkExpired(book: Book, context: Context): Effect | undefined {
   const cancellation = modificationsOf(book, 'cancellation').find(
     ({ status }) => status === 'requested'
   )
-  if (cancellation === undefined) return 'ignored'
+  if (cancellation === undefined) return undefined
   if (book.payment.status === 'pending') {
     cancelPending(book, cancellation, context)
   } else {

@@ -46,11 +46,12 @@ export function onRefundRefused(
 export function onRefundFellThrough(
   book: Book,
   refund: Modification,
-  { amount, by, reason }: EventOf<'refundFellThrough'>,
+  { by, reason }: EventOf<'refundFellThrough'>,
   context: Context
 ): Effect {
   if (refund.failures > 0) return 'applied'
   const { payment } = book
+  const { amount } = refund
   refund.failures = 1
   recognise(refund, by)
   if (refund.status === 'requested') payment.amountRefunding -= amount.value
@@ -104,17 +105,17 @@ export function refuseRefund(
 
 /**
  * The refund that came to nothing: by its references; else the last of that amount that went well,
- * since the provider may tell it under another reference.
+ * since the provider may tell it under another reference, or the one that was told as a reversal.
  */
 export function findFallenRefund(
   book: Book,
   { authorisation, amount, by }: EventOf<'refundFellThrough'>
 ): Modification | undefined {
-  const refunds = modificationsOf(book, 'refund').filter(
-    (one) => one.authorisation === authorisation && one.amount.value === amount.value
-  )
+  const all = modificationsOf(book, 'refund').filter((one) => one.authorisation === authorisation)
+  const refunds = all.filter((one) => one.amount.value === amount.value)
   return (
     refunds.find((one) => isSame(one, by)) ??
-    refunds.findLast(({ status }) => status === 'succeeded')
+    refunds.findLast(({ status }) => status === 'succeeded') ??
+    all.findLast((one) => one.isRest && one.status === 'succeeded')
   )
 }

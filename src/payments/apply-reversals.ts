@@ -127,6 +127,7 @@ function refundRest(book: Book, event: EventOf<'reversed'>, context: Context): E
   if (known !== undefined || left === 0) return 'applied'
   const amount = { currency: payment.amount.currency, value: left }
   const refund = addRefund(book, { ...event, amount }, context)
+  refund.isRest = true
   succeedRefund(book, refund, context)
   return 'applied'
 }

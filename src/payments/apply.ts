@@ -56,7 +56,7 @@ export function applyEvent(book: Book, event: ProviderEvent, context: Context): 
     case 'cancellationRefused':
       return onCancellationRefused(book, event, context)
     case 'linkExpired':
-      return onLinkExpired(book, context)
+      return onLinkExpired(book, context) ?? onLinkEnded(book, context)
     case 'refunded':
       return onRefunded(book, event, context)
     case 'refundRefused':
@@ -212,7 +212,20 @@ function onAttemptRefused(book: Book, event: EventOf<'attemptRefused'>, context:
   return 'applied'
 }
 
-function onPageClosed(book: Book, by: 'customer' | 'refusals' | 'time', context: Context): Effect {
+function onPageClosed(book: Book, by: ClosedBy, context: Context): Effect {
+  // One visit to a link is over, which can be paid until it expires: it is asked itself.
+  if (book.payment.method === 'paymentLink' && by === 'time') return 'ignored'
+  return closePage(book, by, context)
+}
+
+/** Nobody asked to close it: its time is over, or somebody has closed it at the provider. */
+function onLinkEnded(book: Book, context: Context): Effect {
+  return book.payment.method === 'paymentLink' ? closePage(book, 'time', context) : 'ignored'
+}
+
+type ClosedBy = EventOf<'pageClosed'>['by']
+
+function closePage(book: Book, by: ClosedBy, context: Context): Effect {
   const { payment } = book
   if (payment.status !== 'pending') return 'ignored'
   if (by === 'customer') {

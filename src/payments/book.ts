@@ -188,20 +188,24 @@ export function recordDispute(
   record(book, `dispute.${what}`, { dispute: toDisputeView(dispute, book.payment.id) }, context)
 }
 
-/** Opens a discrepancy of the payment; `fact` names what it is about. */
+/**
+ * Opens a discrepancy of the payment; `fact` names what it is about. `told`: what of the details
+ * the payment's client may know, who reads the event.
+ */
 export function openDiscrepancy(
   book: Book,
   kind: Discrepancy['kind'],
   fact: string,
   details: Record<string, unknown>,
-  context: Context
+  context: Context,
+  told = details
 ): void {
   const discrepancy: Discrepancy = { id: context.newId('dis'), kind, fact, details }
   book.discrepancies.push(discrepancy)
   record(
     book,
     'discrepancy.opened',
-    { discrepancy: { id: discrepancy.id, kind, details } },
+    { discrepancy: { id: discrepancy.id, kind, details: told } },
     context
   )
 }

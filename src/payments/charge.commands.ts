@@ -5,7 +5,7 @@
 import { moneyRetryForMs } from '../jobs.ts'
 import type { Answer, ChargeResult, ProviderEvent } from '../provider.ts'
 import { applyEvents } from './apply.commands.ts'
-import { awaitReturn, type DueCharge, postponeCharge } from './charge.store.ts'
+import { awaitReturn, type DueCharge, isStillWanted, postponeCharge } from './charge.store.ts'
 import {
   keepReply,
   readAnswer,
@@ -28,6 +28,9 @@ export async function finishCharge(
   { place, trace }: Finisher
 ): Promise<CreateAnswer> {
   if (triedForMs > moneyRetryForMs) return await giveUp(deps, payment)
+  if (triedForMs > 0 && !(await isStillWanted(deps.db, payment.id))) {
+    return await leavePending(deps, payment, 'told')
+  }
   const { id, accountId, amount, capture, customer, metadata } = payment
   const answer = await deps.provider.chargeCard(
     {
@@ -53,7 +56,7 @@ export async function finishCharge(
   }
   const event = toEvent(answer, payment)
   return event === undefined
-    ? await leavePending(deps, payment, answer)
+    ? await leavePending(deps, payment, nextWordOf(answer))
     : await recordOutcome(deps, payment, event)
 }
 
@@ -71,12 +74,14 @@ export async function finishReturn(
   const { id: paymentId, providerKey } = payment
   const key = providerKey ?? ''
   const answer = await provider.finishCharge({ key, paymentId, result }, deadlineMs)
+  // That we may not ask now says nothing of what they brought.
+  const saysNothing = answer.outcome === 'rejected' && answer.access === true
   // It stood in a URL, which anybody may have made up: the customer may still come back.
-  if (answer.outcome === 'rejected') {
-    return await awaitReturn(db, paymentId, nextProviderKey(key))
+  if (answer.outcome === 'rejected' && !saysNothing) {
+    return await awaitReturn(db, paymentId, key, nextProviderKey(key))
   }
   const event = toEvent(answer, payment)
-  if (event === undefined) await leavePending(deps, payment, answer)
+  if (event === undefined) await leavePending(deps, payment, nextWordOf(answer))
   else await recordOutcome(deps, payment, event)
 }
 
@@ -100,15 +105,21 @@ function toEvent(answer: Answer<ChargeResult>, payment: Payment): ProviderEvent 
     : undefined
 }
 
+/** How the outcome will be known: the provider will tell, or is asked again. */
+type NextWord = 'told' | 'asked'
+
+function nextWordOf({ outcome }: Answer<ChargeResult>): NextWord {
+  return outcome === 'done' ? 'told' : 'asked'
+}
+
 /** It is not known yet whether the card was charged: the payment waits, and the answer says so. */
 async function leavePending(
   deps: PaymentDeps,
   payment: Payment,
-  answer: Answer<ChargeResult>
+  next: NextWord
 ): Promise<CreateAnswer> {
   const reply = toReply(payment, deps.provider.name)
-  const isAccepted = answer.outcome === 'done'
-  if (await postponeCharge(deps.db, payment.id, isAccepted, reply)) {
+  if (await postponeCharge(deps.db, payment.id, next === 'told', reply)) {
     return { ...reply, paymentId: payment.id, replayed: false }
   }
   return await readAnswer(deps, payment)

@@ -7,6 +7,19 @@ import { notBeingCancelled } from './page.store.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from './payment.store.ts'
 import { type Payment, pageGraceMs } from './payment.ts'
 
+const neverToBeCancelled = sql`not exists (select from modification m
+  where m.payment_id = payment.id and m.kind = 'cancellation')`
+
+/**
+ * Whether nobody has asked to cancel the payment. Whatever came of that, the card is charged no
+ * more: where the provider has not seen the charge, asking again would make it.
+ */
+export async function isStillWanted(db: Db, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    select id from payment where id = ${id} and ${neverToBeCancelled}`.execute(db)
+  return rows.length === 1
+}
+
 /** When the provider was asked first: for the charge, or for what came of 3-D Secure. */
 const askedAt = sql`coalesce(returned_at, payment.created_at)`
 
@@ -19,18 +32,18 @@ const lastLook = sql`${askedAt} + make_interval(secs => ${moneyRetryForMs / 1000
 
 /**
  * Leaves a charge pending, to be looked after later, and answers its create with `reply` where that
- * is not answered yet; `isAccepted`: the provider has it and will tell. False where the payment has
- * ended meanwhile.
+ * is not answered yet; `isTold`: the provider will tell, and is not asked again. False where the
+ * payment has ended meanwhile.
  */
 export async function postponeCharge(
   db: Db,
   id: string,
-  isAccepted: boolean,
+  isTold: boolean,
   reply: Reply
 ): Promise<boolean> {
   const { rows } = await sql`
     with waiting as (
-      update payment set due_at = ${isAccepted ? lastLook : nextLook}
+      update payment set due_at = ${isTold ? lastLook : nextLook}
       where id = ${id} and status = 'pending'
         and (provider_session is null or redirect_result is not null)
       returning id, client_id, idempotency_key
@@ -74,7 +87,8 @@ export async function claimDueCharges(db: Db, leaseS: number, limit: number): Pr
 
 /**
  * Notes what the customer brought back, to be told to the provider under `key`, which the caller
- * does within `leaseS` seconds. False where they are not awaited, or have been here before.
+ * does within `leaseS` seconds. False where they are not awaited, or not any more, or have been
+ * here before.
  */
 export async function recordReturn(
   db: Db,
@@ -85,18 +99,18 @@ export async function recordReturn(
     update payment set redirect_result = ${given.redirectResult}, returned_at = now(),
       provider_key = ${given.key}, due_at = now() + make_interval(secs => ${given.leaseS})
     where id = ${id} and status = 'pending' and method = 'registeredCard'
-      and provider_session is not null and redirect_result is null
+      and provider_session is not null and redirect_result is null and ${neverToBeCancelled}
     returning id`.execute(db)
   return rows.length === 1
 }
 
 /**
- * The provider did not take what was brought back: the customer is awaited again, until the payment
- * ends by time. `key`: what they bring then is told under.
+ * The provider did not take what was brought back and told under `key`: the customer is awaited
+ * again, until the payment ends by time. What they bring then is told under `nextKey`.
  */
-export async function awaitReturn(db: Db, id: string, key: string): Promise<void> {
+export async function awaitReturn(db: Db, id: string, key: string, nextKey: string): Promise<void> {
   await sql`
-    update payment set redirect_result = null, returned_at = null, provider_key = ${key},
+    update payment set redirect_result = null, returned_at = null, provider_key = ${nextKey},
       due_at = expires_at + make_interval(secs => ${pageGraceMs / 1000})
-    where id = ${id} and status = 'pending'`.execute(db)
+    where id = ${id} and status = 'pending' and provider_key = ${key}`.execute(db)
 }

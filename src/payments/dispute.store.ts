@@ -76,13 +76,14 @@ export async function saveDisputes(tx: Tx, books: readonly Book[]): Promise<void
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, "paymentId" text,
       reference text, status text, stage text, currency text, value bigint,
       "amountChargedBack" bigint, reason text, "reasonCode" text, "defendBy" timestamptz,
-      told jsonb, "toldAs" jsonb, "createdAt" timestamptz, "updatedAt" timestamptz, "closedAt" timestamptz)
+      told jsonb, "toldAs" jsonb, "createdAt" timestamptz, "updatedAt" timestamptz,
+      "closedAt" timestamptz)
     on conflict (id) do update set provider_reference = excluded.provider_reference,
       status = excluded.status, stage = excluded.stage,
       amount = excluded.amount, amount_charged_back = excluded.amount_charged_back,
       reason = excluded.reason, reason_code = excluded.reason_code,
-      defend_by = excluded.defend_by, told = excluded.told, told_as = excluded.told_as, updated_at = excluded.updated_at,
-      closed_at = excluded.closed_at`.execute(tx)
+      defend_by = excluded.defend_by, told = excluded.told, told_as = excluded.told_as,
+      updated_at = excluded.updated_at, closed_at = excluded.closed_at`.execute(tx)
 }
 
 /** Newest first. */

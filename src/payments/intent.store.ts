@@ -1,14 +1,12 @@
 /** Payments as they are first written down, and which of them look like one that is there. */
 import { type Kysely, sql } from 'kysely'
-import { type Database, type Db, statement } from '../database.ts'
+import { type Database, type Db, statement, type Tx } from '../database.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
 import { linkFirstPollS } from '../jobs.ts'
 import { clockSkewMs } from './payment.store.ts'
 import type { Payment } from './payment.ts'
-
-/** A payment of the same account and amount as another, and whose it is. */
-export type EarlierPayment = { id: string; clientId: string }
+import type { EarlierPayment } from './recorded.ts'
 
 /** What an earlier payment is that may well be the same: it has paid, or it may still. */
 const isLive = "status in ('pending', 'authorised', 'captured')"
@@ -17,6 +15,7 @@ const isLive = "status in ('pending', 'authorised', 'captured')"
  * `earlier` sees the payments that were committed before. Of two creates at the same moment neither
  * sees the other's: they meet in `latest_payment`, where the second waits for the first, finds a
  * row whose payment it doesn't see, and fails for its null, so that nothing of it was ever written.
+ * Records leave their rows there too.
  */
 const insertIntentStatement = statement<{
   currency: string | null
@@ -215,6 +214,21 @@ export async function findRecentDuplicate(
       and id <> ${exceptId}
     order by id desc limit 1`.execute(db)
   return rows[0]
+}
+
+/**
+ * Waits for whoever makes a payment of that account and amount now, and has them wait for the end
+ * of `tx`, which makes this one. A statement after it sees what they made.
+ */
+export async function meetOthers(
+  tx: Tx,
+  made: { id: string; accountId: number; amount: number }
+): Promise<void> {
+  await sql`
+    insert into latest_payment (account_id, amount, payment_id, created_at)
+    values (${made.accountId}, ${made.amount}, ${made.id}, now())
+    on conflict (account_id, amount) do update
+      set payment_id = excluded.payment_id, created_at = excluded.created_at`.execute(tx)
 }
 
 /** Lets go of what is too old to look like anything. */

@@ -11,6 +11,7 @@ import { type Modification, toModificationView } from './modification.ts'
 import type { Operator } from './payment.ts'
 import {
   approveRefund,
+  type CanExpress,
   type RefundAsked,
   rejectRefund,
   requestCancellation,
@@ -21,6 +22,7 @@ import {
 export type ModificationDeps = {
   db: Db
   providerName: string
+  canExpress: CanExpress
   /** Whether several partial captures are switched on for the merchant account at Adyen. */
   multiplePartialCaptures: boolean
   /** Refunds above it need an approval, minor units of whatever currency; null for none. */
@@ -73,9 +75,9 @@ export async function capturePayment(
   paymentId: string,
   amount: Money | null
 ): Promise<OnceAnswer> {
-  const several = deps.multiplePartialCaptures
+  const { multiplePartialCaptures: several, canExpress } = deps
   return await change(deps, asking, paymentId, 202, (book, context) =>
-    requestCapture(book, { amount, several }, context)
+    requestCapture(book, { amount, several, canExpress }, context)
   )
 }
 
@@ -96,8 +98,9 @@ export async function refundPayment(
   paymentId: string,
   asked: RefundAsked
 ): Promise<OnceAnswer> {
+  const { refundApprovalAbove, canExpress } = deps
   return await change(deps, asking, paymentId, 202, (book, context) =>
-    requestRefund(book, asked, deps.refundApprovalAbove, context)
+    requestRefund(book, { ...asked, canExpress }, refundApprovalAbove, context)
   )
 }
 

@@ -70,7 +70,8 @@ export const modificationRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = a
           'payment_not_found',
           'payment_not_capturable',
           'capture_exceeds_authorised',
-          'currency_mismatch'
+          'currency_mismatch',
+          'amount_not_representable'
         ]
       }
     },
@@ -138,6 +139,7 @@ export const modificationRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = a
           'precondition_failed',
           'refund_exceeds_captured',
           'currency_mismatch',
+          'amount_not_representable',
           'recorded_payment_conflict'
         ]
       }

@@ -1,4 +1,4 @@
-import { type Generated, sql } from 'kysely'
+import { type Generated, type Selectable, sql } from 'kysely'
 import type { Db, Tx } from '../database.ts'
 import type { Failure } from '../provider.ts'
 import type { Book } from './book.ts'
@@ -28,6 +28,7 @@ export type ModificationTables = {
     provider_key: string | null
     provider_reference: string | null
     told_as: string[]
+    is_rest: Generated<boolean>
     successes: number
     failures: number
     first_tried_at: Date | null
@@ -54,11 +55,12 @@ const columns = [
   'provider_key',
   'provider_reference',
   'told_as',
+  'is_rest',
   'successes',
   'failures',
   'created_at'
 ] as const
-type Row = Pick<ModificationTables['modification'], (typeof columns)[number]>
+type Row = Selectable<Pick<ModificationTables['modification'], (typeof columns)[number]>>
 const columnList = sql.raw(columns.join(', '))
 
 function toModification(row: Row): Modification {
@@ -77,6 +79,7 @@ function toModification(row: Row): Modification {
     providerKey: row.provider_key,
     providerReference: row.provider_reference,
     toldAs: row.told_as,
+    isRest: row.is_rest,
     successes: row.successes,
     failures: row.failures,
     createdAt: row.created_at
@@ -106,16 +109,16 @@ export async function saveModifications(tx: Tx, books: readonly Book[]): Promise
   await sql`
     insert into modification (id, kind, payment_id, authorisation, currency, amount, status,
       failure, origin, reason, operator, decision, processor, provider_key, provider_reference,
-      told_as, successes, failures, created_at, due_at)
+      told_as, is_rest, successes, failures, created_at, due_at)
     select id, kind, "paymentId", authorisation, currency, value, status, failure, origin, reason,
-      operator, decision, processor, "providerKey", "providerReference", "toldAs", successes,
-      failures, "createdAt",
+      operator, decision, processor, "providerKey", "providerReference", "toldAs", "isRest",
+      successes, failures, "createdAt",
       case when status = 'requested' and "providerKey" is not null then now() end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, kind text,
       "paymentId" text, authorisation text, currency text, value bigint, status text,
       failure jsonb, origin text, reason text, operator jsonb, decision jsonb, processor jsonb,
-      "providerKey" text, "providerReference" text, "toldAs" jsonb, successes smallint,
-      failures smallint, "createdAt" timestamptz)
+      "providerKey" text, "providerReference" text, "toldAs" jsonb, "isRest" boolean,
+      successes smallint, failures smallint, "createdAt" timestamptz)
     on conflict (id) do update set status = excluded.status, failure = excluded.failure,
       decision = excluded.decision, told_as = excluded.told_as,
       successes = excluded.successes, failures = excluded.failures,

@@ -41,6 +41,8 @@ export type Modification = {
   providerReference: string | null
   /** Other references under which the provider told of it. */
   toldAs: readonly string[]
+  /** A refund of all that was left, which the provider told as a reversal of the whole. */
+  isRest: boolean
   /**
    * How often it was told that it went well, and that it came to nothing after all. They count more
    * than the order of the news: it stands while there are more successes than failures.
@@ -73,6 +75,7 @@ export function newModification(given: NewModification, context: Context): Modif
     providerKey: origin === 'client' ? providerKey(id, given.kind) : null,
     providerReference: null,
     toldAs: [],
+    isRest: false,
     successes: 0,
     failures: 0,
     createdAt: context.now,

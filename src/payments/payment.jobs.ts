@@ -120,11 +120,11 @@ async function pollLink(deps: JobDeps, link: DueLink): Promise<void> {
   if (link.isToldPaid) return await settleLink(deps, id, { type: 'paidWithoutReference' })
   if (session === null) {
     return link.isOver
-      ? await settleLink(deps, id, { type: 'pageClosed', by: 'time' })
+      ? await settleLink(deps, id, { type: 'linkExpired' })
       : await postponeLink(db, id)
   }
   const status = await provider.findLinkStatus(session)
-  if (status === 'expired') await settleLink(deps, id, { type: 'pageClosed', by: 'time' })
+  if (status === 'expired') await settleLink(deps, id, { type: 'linkExpired' })
   else if (status === 'paid') await recordToldPaid(db, id)
   else await postponeLink(db, id)
 }

@@ -5,9 +5,14 @@ import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import { Problem } from '../problem.ts'
 import { lockBooks, readClock, saveBooks } from './book.store.ts'
 import type { Book } from './book.ts'
-import { findRecentDuplicate } from './intent.store.ts'
+import { findRecentDuplicate, meetOthers } from './intent.store.ts'
 import type { Payment } from './payment.ts'
-import { findDifference, type RecordedOutcome, recordOutcome } from './recorded.ts'
+import {
+  type EarlierPayment,
+  findDifference,
+  type RecordedOutcome,
+  recordOutcome
+} from './recorded.ts'
 import { findRecord, insertRecord, type NewRecord } from './recorded-payment.store.ts'
 
 export type RecordDeps = { db: Db; providerName: string; duplicateWindowS: number }
@@ -38,16 +43,23 @@ export async function recordPayment(
       return { payment: await getSame(tx, request), created: false }
     }
     const book = (await lockBooks(tx, [id])).get(id) as Book
-    const duplicate = await findRecentDuplicate(tx, {
-      accountId: request.accountId,
-      amount: request.amount.value,
-      windowS: deps.duplicateWindowS,
-      exceptId: id
-    })
-    recordOutcome(book, told, duplicate?.id, { now: await readClock(tx), newId })
+    const duplicate =
+      told.outcome === 'captured' ? await findDuplicate(tx, book.payment, deps) : undefined
+    recordOutcome(book, told, duplicate, { now: await readClock(tx), newId })
     await saveBooks(tx, [book], deps.providerName)
     return { payment: book.payment, created: true }
   })
+}
+
+/** Of two that are made at once the second waits here for the first. */
+async function findDuplicate(
+  tx: Tx,
+  { id, accountId, amount: { value: amount } }: Payment,
+  { duplicateWindowS: windowS }: RecordDeps
+): Promise<EarlierPayment | undefined> {
+  if (windowS === 0) return undefined
+  await meetOthers(tx, { id, accountId, amount })
+  return await findRecentDuplicate(tx, { accountId, amount, windowS, exceptId: id })
 }
 
 function checkRequest({ amount, takenAt }: RecordRequest): void {

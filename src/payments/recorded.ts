@@ -4,18 +4,22 @@ import type { CardFace, Failure } from '../provider.ts'
 import { type Book, type Context, movePayment, openDiscrepancy, post } from './book.ts'
 import type { Payment } from './payment.ts'
 
+/** A payment of the same account and amount as another, and whose it is. */
+export type EarlierPayment = { id: string; clientId: string }
+
 export type RecordedOutcome =
   | { outcome: 'captured'; card: CardFace | null }
   | { outcome: 'refused'; card: CardFace | null; failure: Failure }
 
 /**
- * What the record says has happened already. `duplicateOf`: another payment of the same account and
- * amount a moment ago, which a person should look at, since nothing can be refused any more.
+ * What the record says has happened already. `duplicate`: another payment of the same account and
+ * amount a moment ago, which a person should look at, since nothing can be refused any more. Its id
+ * is told to nobody but its own client and those who look at discrepancies.
  */
 export function recordOutcome(
   book: Book,
   told: RecordedOutcome,
-  duplicateOf: string | undefined,
+  duplicate: EarlierPayment | undefined,
   context: Context
 ): void {
   const { payment } = book
@@ -29,9 +33,10 @@ export function recordOutcome(
   const cause = { type: 'payment', id: payment.id } as const
   post(book, 'recordedPayment', payment.id, payment.amount, cause)
   movePayment(book, 'captured', {}, context)
-  if (duplicateOf !== undefined) {
-    const details = { paymentId: payment.id, duplicateOf }
-    openDiscrepancy(book, 'possible_duplicate', payment.id, details, context)
+  if (duplicate !== undefined) {
+    const details = { paymentId: payment.id, duplicateOf: duplicate.id }
+    const told = duplicate.clientId === payment.clientId ? details : { paymentId: payment.id }
+    openDiscrepancy(book, 'possible_duplicate', payment.id, details, context, told)
   }
 }
 

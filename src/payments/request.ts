@@ -2,7 +2,7 @@
  * What a client may ask for a payment that is made, and when. Pure: each rule changes the book, or
  * throws the problem that the client sees. What comes of it stands in the files apply-….
  */
-import type { Money } from '../money.ts'
+import { fitsCmpDecimals, type Money } from '../money.ts'
 import { Problem } from '../problem.ts'
 import { cancelPending } from './apply-cancellations.ts'
 import { succeedRefund } from './apply-refunds.ts'
@@ -22,9 +22,19 @@ export type CaptureAsked = {
   amount: Money | null
   /** Whether the merchant account has several partial captures switched on at Adyen. */
   several: boolean
+  canExpress?: CanExpress
 }
 
-/** Asks for reserved money: `payment_not_capturable`, `capture_exceeds_authorised`. */
+/**
+ * Whether the provider can express an amount. It is not asked about all that is left: the provider
+ * took the whole, and told of each part that was taken of it.
+ */
+export type CanExpress = (amount: Money) => boolean
+
+/**
+ * Asks for reserved money: `payment_not_capturable`, `amount_not_representable`,
+ * `capture_exceeds_authorised`.
+ */
 export function requestCapture(book: Book, asked: CaptureAsked, context: Context): Modification {
   const { payment } = book
   const captures = modificationsOf(book, 'capture').filter(
@@ -43,6 +53,7 @@ export function requestCapture(book: Book, asked: CaptureAsked, context: Context
   const left = { ...payment.amount, value: Math.max(0, payment.amount.value - taken) }
   const amount = asked.amount ?? left
   checkCurrency(payment, amount)
+  if (asked.amount !== null) checkRepresentable(amount, asked.canExpress)
   if (amount.value > left.value || left.value === 0) {
     throw new Problem('capture_exceeds_authorised', `At most ${left.value} can be captured.`, {
       errors: [{ pointer: '/amount/value', detail: `At most ${left.value} in minor units.` }]
@@ -97,12 +108,14 @@ export type RefundAsked = {
   amountRefundable: number | null
   /** Who made the refund of a recorded payment: it has been made already. */
   processor: { name: string; reference: string } | null
+  canExpress?: CanExpress
 }
 
 /**
- * Asks to give money back: `payment_not_refundable`, `precondition_failed`, `payment_disputed`,
- * `refund_exceeds_captured`. Above `approvalAbove` (minor units; null for never) another operator
- * must approve it first. It reserves its amount from now on.
+ * Asks to give money back: `payment_not_refundable`, `amount_not_representable`,
+ * `precondition_failed`, `payment_disputed`, `refund_exceeds_captured`. Above `approvalAbove`
+ * (minor units; null for never) another operator must approve it first. It reserves its amount from
+ * now on.
  */
 export function requestRefund(
   book: Book,
@@ -206,7 +219,7 @@ function checkCurrency(payment: Payment, { currency }: Money): void {
 /** What the schema can't say, since it depends on the payment: all faults at once. */
 function checkRefundFields(
   payment: Payment,
-  { amount, operator, processor }: RefundAsked,
+  { amount, operator, processor, canExpress }: RefundAsked,
   approvalAbove: number | null
 ): void {
   const errors: Array<{ pointer: string; detail: string }> = []
@@ -228,6 +241,16 @@ function checkRefundFields(
   const [first] = errors
   if (first !== undefined) throw new Problem('request_invalid', first.detail, { errors })
   checkCurrency(payment, amount)
+  // What the processor of a recorded payment gave back is told to nobody but billing.
+  checkRepresentable(amount, isRecorded && canExpress ? () => true : canExpress)
+}
+
+/** A part of a payment may have decimals that the whole has not. */
+function checkRepresentable(amount: Money, canExpress: CanExpress | undefined): void {
+  if (canExpress === undefined || (fitsCmpDecimals(amount) && canExpress(amount))) return
+  const detail = 'It has decimals that are not supported.'
+  const errors = [{ pointer: '/amount/value', detail }]
+  throw new Problem('amount_not_representable', detail, { errors })
 }
 
 function checkDisputes({ payment, disputes }: Book): void {

@@ -4,6 +4,8 @@ import type { Payment } from './payment.ts'
 
 /** So many are read by one statement. */
 const readAtOnce = 500
+/** After a read that failed, ms. */
+const readAgainMs = 500
 
 type Waiter = { seen: (payment: Payment) => void }
 
@@ -17,8 +19,9 @@ export type WaitingRoom = ReturnType<typeof createWaitingRoom>
 export function createWaitingRoom(db: Db, onFault: (error: unknown) => void) {
   const waiters = new Map<string, Set<Waiter>>()
   const leave = new Set<() => void>()
-  let due = new Set<string>()
+  const due = new Set<string>()
   let reading = false
+  let closed = false
 
   async function readDue(): Promise<void> {
     if (reading) return
@@ -31,8 +34,9 @@ export function createWaitingRoom(db: Db, onFault: (error: unknown) => void) {
           for (const waiter of waiters.get(payment.id) ?? []) waiter.seen(payment)
         }
       } catch (error) {
-        // They go on waiting, and are answered with what they saw last.
         onFault(error)
+        for (const id of ids) if (waiters.has(id)) due.add(id)
+        await new Promise((resolve) => setTimeout(resolve, readAgainMs))
       }
     }
     reading = false
@@ -76,6 +80,7 @@ export function createWaitingRoom(db: Db, onFault: (error: unknown) => void) {
       // Listening comes before reading: what changes in between is heard.
       own.add(waiter)
       const timer = setTimeout(stop, ms)
+      if (closed || signal.aborted) stop()
       signal.addEventListener('abort', stop)
       leave.add(stop)
       try {
@@ -94,7 +99,8 @@ export function createWaitingRoom(db: Db, onFault: (error: unknown) => void) {
 
     /** Everybody is answered with what they saw last. */
     close(): void {
-      due = new Set()
+      closed = true
+      due.clear()
       for (const stop of leave) stop()
     }
   }

@@ -175,12 +175,15 @@ export function recordResolved(
   record(book, 'discrepancy.resolved', { discrepancy: toEventData(found, decision) }, context)
 }
 
-/** What the event says: the same where there is no payment. */
+/**
+ * What the event says, also where there is no payment. Who decided, and why, is for those who may
+ * read discrepancies: the payment's client may be a third party.
+ */
 export function toEventData(
   { id, kind }: Pick<StoredDiscrepancy, 'id' | 'kind'>,
-  { resolution, reason, operator }: Decision
+  { resolution }: Decision
 ) {
-  return { id, kind, resolution, reason, operator }
+  return { id, kind, resolution }
 }
 
 function refundRest(

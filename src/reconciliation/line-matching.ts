@@ -216,17 +216,17 @@ function findDisputed(
   const size = Math.abs(line.gross.value)
   const hasHeard = ({ told }: Dispute) => told.includes(news)
   // A part may be taken of what is questioned, and a part of that given back.
-  const valueOf = ({ id, amount }: Dispute) => {
+  const bookedFor = ({ id, amount }: Dispute) => {
     const fact = newsFactOf(id, news)
     const now = book.postings.find((one) => one.fact === fact)
     return booked.get(fact) ?? now?.amount.value ?? amount.value
   }
   const found =
     book.disputes.find(({ reference }) => reference === line.modificationReference) ??
-    book.disputes.find((one) => hasHeard(one) && valueOf(one) === size)
+    book.disputes.find((one) => hasHeard(one) && bookedFor(one) === size)
   if (found === undefined) return undefined
   const { id } = found
-  const amount = { ...found.amount, value: valueOf(found) }
+  const amount = { ...found.amount, value: bookedFor(found) }
   return { type: 'dispute', id, amount, isOpen: !hasHeard(found), times: 1, isOwn: false }
 }
 

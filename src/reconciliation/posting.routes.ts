@@ -35,7 +35,7 @@ export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
     },
     async (request) => {
       const { status, after: cursor, limit = 20 } = request.query
-      const after = Number(readCursor(cursor, 1, /^\d{1,15}$/)?.[0] ?? 0)
+      const after = Number(readCursor(cursor, 1, /^\d{1,15}$/, 'after')?.[0] ?? 0)
       const filter = { status: status as PostingStatus | undefined, after, limit }
       const found = await listPostings(db, filter)
       const last = found.at(-1)?.position ?? after

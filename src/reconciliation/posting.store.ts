@@ -62,14 +62,15 @@ type Row = {
 }
 
 /**
- * The money is named by what moved it: a capture or refund by its own authorisation, since a
- * payment may have been paid by another one later.
+ * The money is named by what moved it: a capture or refund, and money that was held, by its own
+ * authorisation, since a payment may have been paid by another one later.
  */
 const selectPostings = sql`
   select b.position, b.id, t.account_id, t.currency, t.amount,
     t.credit_account = 'customer' as is_credit, t.posting as kind, t.cause_type, t.cause_id,
     t.payment_id, p.reference as external_reference,
-    coalesce(m.processor->>'reference', m.authorisation,
+    coalesce(m.processor->>'reference', m.authorisation, held.details->>'authorisation',
+      case when held.kind = 'amount_differs' then held.fact end,
       case when t.posting = 'payment' and t.cause_type = 'payment' then t.fact end,
       p.processor_reference, p.authorisation) as payment_reference,
     coalesce(p.registered_card, p.card->>'registeredCardId') as card_reference,
@@ -78,7 +79,8 @@ const selectPostings = sql`
   from billing_posting b
   join ledger_transfer t on t.id = b.id
   join payment p on p.id = t.payment_id
-  left join modification m on m.id = t.cause_id`
+  left join modification m on m.id = t.cause_id
+  left join discrepancy held on held.id = t.cause_id`
 
 function toPosting(row: Row): BillingPosting {
   const { file_id: fileId, file_sequence: sequence } = row

@@ -80,7 +80,13 @@ const refused = (code: string) =>
 const answers: ReadonlyArray<[name: string, body: unknown, charge: object, details: object]> = [
   ['authorised', authorised, paid, paid],
   ['without our reference', without(authorised, 'merchantReference'), paid, unknown],
-  ['of another payment', { ...authorised, merchantReference: 'pay_2' }, unknown, unknown],
+  [
+    'of another payment, which the customer of ours can not have brought back',
+    { ...authorised, merchantReference: 'pay_2' },
+    unknown,
+    { outcome: 'rejected', reason: 'an answer about pay_2' }
+  ],
+  ['of nothing', { ...authorised, merchantReference: '' }, unknown, unknown],
   ['without a pspReference', without(authorised, 'pspReference'), unknown, unknown],
   ['without an amount', without(authorised, 'amount'), open, open],
   ['partially', { ...authorised, resultCode: 'PartiallyAuthorised' }, unknown, unknown],

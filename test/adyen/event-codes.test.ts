@@ -6,15 +6,20 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkMoney } from '../money.ts'
-import { merchantAccount, testService } from '../service.ts'
+import { registerCard } from '../registered-card.ts'
+import { merchantAccount, newAccountId, testService } from '../service.ts'
 
 /**
  * How the payment of 25.00 GBP stands before: waiting on its page; captured; reserved, with manual
- * capture; or captured, with second money that is on its way back.
+ * capture; captured, with second money that is on its way back; or a card is charged, nothing is
+ * known of it, and it is to be cancelled.
  */
-type Start = 'pending' | 'captured' | 'authorised' | 'reversing'
+type Start = 'pending' | 'captured' | 'authorised' | 'reversing' | 'cancelling'
 
 type Item = { code: string; success?: boolean; value?: number; reason?: string; alone?: boolean }
+
+/** `ours`: the reference that its item carries, where it is not the payment's. */
+type Begun = { id: string; accountId: string; about: string; ours?: string }
 
 type Shows = [list: 'captures' | 'refunds' | 'disputes', first: Record<string, unknown>]
 
@@ -108,6 +113,14 @@ const effective: Row[] = [
     events: ['cancellation.succeeded', 'payment.cancelled']
   },
   { code: 'TECHNICAL_CANCEL', success: false, start: 'authorised', is: 'ignored' },
+  ...[true, false].map(
+    (success): Row => ({
+      ...{ code: 'TECHNICAL_CANCEL', success, alone: !success, start: 'cancelling' },
+      is: 'applied',
+      payment: { status: 'cancelled', amountCaptured: 0 },
+      events: ['cancellation.succeeded', 'payment.cancelled']
+    })
+  ),
   {
     ...{ code: 'CANCEL_OR_REFUND', start: 'captured', is: 'applied' },
     payment: { status: 'captured', amountRefunded: 2500, amountRefundable: 0 },
@@ -260,25 +273,33 @@ t.test(
 )
 
 t.test('what every event code does', { jobs: 6 }, async (t) => {
-  const { call, control, createPayment, db, until } = await testService(t)
+  const service = await testService(t)
+  const { call, control, createPayment, db, until } = service
   // The simulator knows nothing of this money: what we ask about it finds nobody, so that it waits.
-  const noReversals = { status5xx: { path: '/reversals$', transientError: true } }
-  const faults = await control('PUT', '/_simulator/faults', { api: noReversals })
+  const unanswered = {
+    status5xx: { path: '/reversals$', transientError: true },
+    resetBeforeHeaders: { path: '/payments$' },
+    html500: { path: '/cancels$' }
+  }
+  const faults = await control('PUT', '/_simulator/faults', { api: unanswered })
   t.equal(faults.status, 200)
+  const cardsAccountId = newAccountId()
+  await call('PUT', `/v1/accounts/${cardsAccountId}`, { body: { currency: 'GBP' } })
+  const registeredCardId = await registerCard(service, cardsAccountId)
   let references = 0
   const newReference = () => {
     references += 1
     return `EVT${String(references).padStart(13, '0')}`
   }
 
-  /** Tells an item of the payment, signed, and answers what became of it. */
-  async function tell(paymentId: string, one: Item, about: string | null, own: string) {
+  /** Tells an item under our reference, signed, and answers what became of it. */
+  async function tell(ours: string, one: Item, about: string | null, own: string) {
     const { code, success = true, value = 2500, reason = '' } = one
     const item = {
       pspReference: own,
       ...(about !== null && !one.alone && { originalReference: about }),
       merchantAccountCode: merchantAccount,
-      merchantReference: paymentId,
+      merchantReference: ours,
       amount: { currency: 'GBP', value },
       eventCode: code,
       eventDate: '2026-01-01T00:00:00+01:00',
@@ -287,7 +308,7 @@ t.test('what every event code does', { jobs: 6 }, async (t) => {
     }
     const answer = await control('POST', '/_simulator/webhooks', { items: [item] })
     if (answer.status !== 202) throw new Error(answer.text)
-    const path = `/v1/notifications?limit=100&reference=${paymentId}&eventCode=${code}`
+    const path = `/v1/notifications?limit=100&reference=${ours}&eventCode=${code}`
     for (let tries = 0; tries < 1000; tries++) {
       const { body } = await call('GET', path)
       const found = body.data.find(
@@ -300,8 +321,20 @@ t.test('what every event code does', { jobs: 6 }, async (t) => {
     throw new Error(`${code} was not applied in time`)
   }
 
+  /** Adyen's word of a cancellation comes under the reference that was sent with it. */
+  async function beginCancelling(): Promise<Begun> {
+    const charge = { method: 'registeredCard', registeredCardId, allowDuplicate: true }
+    const { id } = await createPayment({ ...charge, accountId: cardsAccountId })
+    const { body } = await call('POST', `/v1/payments/${id}/cancellation`, {
+      body: {},
+      idempotencyKey: id
+    })
+    return { id, accountId: cardsAccountId, about: newReference(), ours: body.id }
+  }
+
   /** A payment as a row wants it, and the reference of the money that its item is about. */
-  async function begin(start: Start): Promise<{ id: string; accountId: string; about: string }> {
+  async function begin(start: Start): Promise<Begun> {
+    if (start === 'cancelling') return await beginCancelling()
     const capture = start === 'authorised' ? 'manual' : 'automatic'
     const { id, accountId } = await createPayment({ capture })
     const about = newReference()
@@ -340,14 +373,14 @@ t.test('what every event code does', { jobs: 6 }, async (t) => {
     const after = before.length > 0 ? ` after ${before.map((one) => one.code).join(', ')}` : ''
     const name = `${code} ${success} of what is ${start}${after}: ${events.join(', ') || is}`
     t.test(name, { buffered: true }, async (t) => {
-      const { id, accountId, about } = await begin(start)
+      const { id, accountId, about, ours = id } = await begin(start)
       // All news of a dispute come under its reference, and all of a refund under the refund's.
       const own = code === 'AUTHORISATION' && start === 'pending' ? about : newReference()
       for (const one of before) await tell(id, one, about, own)
       const [seen, moved] = [await eventsOf(id), await transfersOf(accountId)]
       const unchanged = (await call('GET', `/v1/payments/${id}`)).body
-      const kept = await tell(id, row, code === 'AUTHORISATION' ? null : about, own)
-      t.match(kept, { eventCode: code, status: is, fault: null, reference: id })
+      const kept = await tell(ours, row, code === 'AUTHORISATION' ? null : about, own)
+      t.match(kept, { eventCode: code, status: is, fault: null, reference: ours })
       t.same((await eventsOf(id)).slice(seen.length), events)
       t.same((await transfersOf(accountId)).slice(moved.length), moves)
       const payment = (await call('GET', `/v1/payments/${id}`)).body

@@ -197,6 +197,10 @@ t.test('what Adyen sends', async (t) => {
       envelope([signed(item({ amount: null }))]),
       envelope([signed(item({ amount: { currency: 'GBP' } }))]),
       envelope([signed(item({ success: 'maybe' }))]),
+      ...[{ toString: 1 }, ['true'], null, 1].map((success) =>
+        envelope([withSignature(item({ success }), signatureOf(item()))])
+      ),
+      envelope([{ ...one, reason: { toString: 1 } }]),
       `{"live":"false","notificationItems":${'['.repeat(30_000)}${']'.repeat(30_000)}}`
     ]
     for (const [place, body] of bodies.entries()) {
@@ -239,6 +243,38 @@ t.test('what Adyen sends', async (t) => {
       n: '[card number]'
     })
   })
+
+  t.test(
+    'a number that looks like a card number is kept hidden, other numbers are not',
+    async (t) => {
+      const numbers = [
+        4111111111111111,
+        378282246310005,
+        Number('4000000000000000006'),
+        -4111111111111111,
+        4111111111111111.5
+      ]
+      const others = [4111111111111112, 1769900000000, 2500, 0.5, 1e21]
+      const deep = { list: [{ number: 5555555555554444 }], text: 'x\n4111111111111111' }
+      const one = signed(
+        item({
+          amount: { currency: 'GBP', value: 4111111111111111 },
+          additionalData: { numbers, others, deep }
+        })
+      )
+      t.equal((await send(envelope([one]))).status, 202)
+      const kept = await settled(one.pspReference)
+      t.match(kept, { status: 'parked', fault: /amount/ }, 'it is no amount either')
+      t.same(kept.item.additionalData, {
+        numbers: numbers.map(() => '[card number]'),
+        others,
+        deep: { list: [{ number: '[card number]' }], text: 'x\n[card number]' }
+      })
+      const { rows } = await sql`select from notification n
+      where n::text ~ '(4111111111111111|5555555555554444)'`.execute(db)
+      t.equal(rows.length, 0)
+    }
+  )
 
   t.test('text is taken as it was signed, not brought to NFC', async (t) => {
     const one = signed(item({ merchantReference: 'cafe\u0301' }))

@@ -317,6 +317,17 @@ t.test('an amount is sent in Adyen’s minor units', async (t) => {
   }
 })
 
+t.test('an amount that Adyen’s minor units can not hold is never sent', async (t) => {
+  const { provider, control } = await startPair(t)
+  const amount = { currency: 'IDR', value: 150 }
+  for (const kind of ['capture', 'refund'] as const) {
+    const request = { key: kind, kind, reference: 'x', authorisation: 'NONE', amount }
+    await t.rejects(provider.modify(request), /can't express 150 IDR/)
+  }
+  await t.rejects(provider.createHostedPage(newRequest({ amount })), /can't express 150 IDR/)
+  t.same(await control('GET', '/requests'), [])
+})
+
 t.test('a reversal without a reference in the answer is unknown', async (t) => {
   for (const [status, body] of [
     [201, {}],
@@ -445,18 +456,27 @@ t.test('the result of a page', async (t) => {
     ['refused', { status: 'refused', payments: undefined }, { outcome: 'refused' }],
     ['expired', { status: 'expired', payments: [] }, { outcome: 'open' }],
     ['active', { status: 'active' }, { outcome: 'open' }],
-    ['still pending', { status: 'paymentPending' }, { outcome: 'open' }],
+    ['still pending', { status: 'paymentPending' }, { outcome: 'unknown' }],
     ['of a status unknown', { status: 'other' }, { outcome: 'open' }],
     ['of another session', { id: 'CS2' }, { outcome: 'open' }],
     ['without id', { id: undefined }, { outcome: 'open' }],
     ['of another payment', { reference: 'pay_2' }, { outcome: 'open' }],
     ['without reference', { reference: undefined }, { outcome: 'open' }],
     ['of another payment, cancelled', { reference: 'p', status: 'canceled' }, { outcome: 'open' }],
-    ['without payments', { payments: undefined }, { outcome: 'open' }],
-    ['with none', { payments: [] }, { outcome: 'open' }],
-    ['received only', { payments: [{ ...payment, resultCode: 'Received' }] }, { outcome: 'open' }],
-    ['without amount', { payments: [{ ...payment, amount: undefined }] }, { outcome: 'open' }],
-    ['without psp', { payments: [{ ...payment, pspReference: '' }] }, { outcome: 'open' }],
+    ['without payments', { payments: undefined }, { outcome: 'unknown' }],
+    ['with none', { payments: [] }, { outcome: 'unknown' }],
+    [
+      'received only',
+      { payments: [{ ...payment, resultCode: 'Received' }] },
+      { outcome: 'unknown' }
+    ],
+    ['without amount', { payments: [{ ...payment, amount: undefined }] }, { outcome: 'unknown' }],
+    ['without psp', { payments: [{ ...payment, pspReference: '' }] }, { outcome: 'unknown' }],
+    [
+      'with an amount that is none of ours',
+      { payments: [{ ...payment, amount: { currency: 'ISK', value: 101 } }] },
+      { outcome: 'unknown' }
+    ],
     [
       'with the second authorised',
       { payments: [{ ...payment, pspReference: 'X', resultCode: 'Pending' }, payment] },

@@ -126,6 +126,13 @@ async function paid({ createPayment, pay, until }: Judged, changes: object, hold
   return await until(id, ({ status }) => status === 'authorised' || status === 'captured')
 }
 
+/** What Adyen counts without the decimals that ISO 4217 gives it. */
+async function inRupiah({ call }: Judged) {
+  const accountId = newAccountId()
+  await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'IDR' } })
+  return { accountId, amount: { currency: 'IDR', value: 100_000 } }
+}
+
 async function meetCaptures(service: Judged): Promise<void> {
   const { meet, until } = service
   const { id } = await paid(service, { capture: 'manual' }, 'capture failed')
@@ -139,6 +146,9 @@ async function meetCaptures(service: Judged): Promise<void> {
   await capture('payment_not_capturable')
   await meet('payment_not_found', 'capturePayment', ['none'])
   await until(id, ({ status }) => status === 'failed')
+  const fine = await paid(service, { ...(await inRupiah(service)), capture: 'manual' })
+  const part = { amount: { currency: 'IDR', value: 150 } }
+  await meet('amount_not_representable', 'capturePayment', [fine.id], { body: part })
   const whole = await paid(service, { capture: 'manual' })
   await meet(202, 'capturePayment', [whole.id])
   await until(whole.id, ({ status }) => status === 'captured')

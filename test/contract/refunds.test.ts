@@ -1,6 +1,7 @@
 /** All that the operations on refunds may answer. */
 import t from 'tap'
 import type { ProblemCode } from '../../src/problems.ts'
+import { newAccountId } from '../service.ts'
 import { eventually, type Judged, judgedService } from './judged.ts'
 
 const pounds = (value: number) => ({ currency: 'GBP', value })
@@ -18,6 +19,7 @@ t.test('every answer about refunds is what the document says', async (t) => {
   const body = { amount: pounds(1) }
   await meet('payment_not_refundable', 'refundPayment', [pending], { body })
   await meet('payment_not_found', 'refundPayment', ['none'], { body })
+  await meetUnrepresentable(service)
   await meetDisputes(service)
   await meetRecorded(service)
 
@@ -32,8 +34,8 @@ t.test('every answer about refunds is what the document says', async (t) => {
 
 type Expected = number | ProblemCode
 
-async function capture({ createPayment, pay, until }: Judged) {
-  const { id } = await createPayment()
+async function capture({ createPayment, pay, until }: Judged, changes: object = {}) {
+  const { id } = await createPayment({ ...changes })
   await pay(id)
   return await until(id, ({ status }) => status === 'captured')
 }
@@ -99,6 +101,16 @@ async function meetDecisions(service: Judged): Promise<string> {
   await dispute(service, disputed, 'NOTIFICATION_OF_CHARGEBACK', 'notification')
   await decide('payment_disputed', 'approveRefund', blocked)
   return approved
+}
+
+/** Adyen counts rupiah without the decimals that ISO 4217 gives them. */
+async function meetUnrepresentable(service: Judged): Promise<void> {
+  const accountId = newAccountId()
+  await service.call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'IDR' } })
+  const whole = { accountId, amount: { currency: 'IDR', value: 100_000 } }
+  const { id } = await capture(service, whole)
+  const body = { amount: { currency: 'IDR', value: 150 } }
+  await service.meet('amount_not_representable', 'refundPayment', [id], { body })
 }
 
 type Captured = { id: string; provider: { reference: string } }

@@ -18,6 +18,12 @@ t.test('every answer about webhooks is what the document says', async (t) => {
   const refused = { body: { ...asked, url: 'https://10.0.0.1/' } }
   await meet('webhook_url_refused', 'createWebhookEndpoint', [], refused)
   await meet(201, 'createWebhookEndpoint', [], { body: asked })
+  // A client has 20 at most.
+  const unwanted = { ...asked, events: ['card.removed'] }
+  for (let n = 3; n <= 20; n += 1) {
+    await meet(201, 'createWebhookEndpoint', [], { body: unwanted })
+  }
+  await meet('webhook_endpoint_limit', 'createWebhookEndpoint', [], { body: unwanted })
   const { body: page } = await meet(200, 'listWebhookEndpoints', [], { query: '?limit=1' })
   await meet(200, 'listWebhookEndpoints', [], { query: `?cursor=${page.nextCursor}` })
 

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { listPayments } from '../../src/payments/payment.store.ts'
+import { testDatabase } from '../database.ts'
 import { newAccountId, testService } from '../service.ts'
 
 type Row = { id: string; status: string; reference: string | null }
@@ -283,4 +285,42 @@ t.test('lists', async (t) => {
       }
     }
   })
+})
+
+const noFilter = {
+  clientId: null,
+  accountId: undefined,
+  channel: undefined,
+  reference: undefined,
+  createdFrom: undefined,
+  createdTo: undefined,
+  metadata: {},
+  before: null
+}
+
+t.test('a list of what is pending reads nothing else, newest first', async (t) => {
+  const { db } = await testDatabase(t)
+  const made = 3000
+  await sql`insert into account (id, currency, status) values (1, 'GBP', 'open')`.execute(db)
+  // The newest of the few that are pending is older than most of those that have paid.
+  await sql`insert into payment (id, client_id, idempotency_key, account_id, currency, amount,
+      channel, method, capture, save_card, return_url, expires_at, status, provider_key,
+      amount_captured, authorisation, finished_at)
+    select 'pay_' || lpad(n::text, 16, '0'), 'cli', 'k' || n, 1, 'GBP', 100, 'selfcare',
+      'hostedPage', 'automatic', 'never', 'https://a.example', now(),
+      case when n <= 30 then 'pending' else 'captured' end, 'k',
+      case when n <= 30 then 0 else 100 end, case when n > 30 then 'PSP' || n end,
+      case when n > 30 then now() end
+    from generate_series(1, ${sql.lit(made)}) as n`.execute(db)
+  await sql`analyze payment`.execute(db)
+  const found = await db.transaction().execute(async (tx) => {
+    const filter = { ...noFilter, status: 'pending' as const, limit: 20 }
+    const payments = await listPayments(tx, filter)
+    const { rows } = await sql<{ read: number }>`select seq_tup_read + idx_tup_fetch as read
+      from pg_stat_xact_user_tables where relname = 'payment'`.execute(tx)
+    return { ids: payments.map(({ id }) => id), read: Number(rows[0]?.read) }
+  })
+  const expected = Array.from({ length: 20 }, (_, n) => `pay_${String(30 - n).padStart(16, '0')}`)
+  t.same(found.ids, expected)
+  t.equal(found.read, 20)
 })

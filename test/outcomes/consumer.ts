@@ -93,8 +93,8 @@ export async function startConsumer(t: Test, answering: Answering = () => 204) {
     ...{ seen, taken, faults, state, start, kill },
     url: `http://127.0.0.1:${port}/events`,
     connections: () => connections,
-    /** Of each event that was taken the first time, in their order. */
-    events: () => [...new Map([...taken].reverse().map((one) => [one.id, one])).values()].reverse()
+    /** Each event as it was taken the first time, in their order. */
+    events: () => taken.filter((one, at) => taken.findIndex(({ id }) => id === one.id) === at)
   }
 }
 

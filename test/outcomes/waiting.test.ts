@@ -1,7 +1,16 @@
 /** Callers who wait for an outcome: `Prefer: wait=N` (RFC 7240). */
+import { sql } from 'kysely'
 import t from 'tap'
+import { connect } from '../../src/database.ts'
 import { readWait } from '../../src/http/prefer.ts'
+import { listen } from '../../src/listener.ts'
+import { findPayment } from '../../src/payments/payment.store.ts'
+import type { Payment } from '../../src/payments/payment.ts'
+import { createWaitingRoom } from '../../src/payments/waiting.commands.ts'
+import { cuttable } from '../cuttable.ts'
+import { testDatabase } from '../database.ts'
 import { testService } from '../service.ts'
+import { eventually } from './consumer.ts'
 
 t.test('what a caller prefers', async (t) => {
   const cases: Array<[string | string[] | undefined, number | undefined]> = [
@@ -102,4 +111,90 @@ t.test('a caller waits for an outcome', async (t) => {
     t.equal((await waiting).body.status, 'pending')
     t.same((await listening).body.data, [])
   })
+})
+
+t.test('a change at one instance wakes who waits at another', async (t) => {
+  const one = await testService(t)
+  const other = await testService(t, { databaseUrl: one.databaseUrl })
+  const { id } = await one.createPayment()
+  const headers = { prefer: 'wait=20' }
+  const waiting = other.call('GET', `/v1/payments/${id}`, { key: one.key, headers })
+  const feed = await other.call('GET', '/v1/events', { key: one.key })
+  const after = `/v1/events?after=${feed.body.nextCursor}`
+  const following = Array.from({ length: 3 }, () =>
+    other.call('GET', after, { key: one.key, headers })
+  )
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await one.pay(id)
+  t.match(await waiting, { status: 200, body: { status: 'captured' } })
+  for (const { body } of await Promise.all(following)) {
+    t.match(body.data, [{ paymentId: id, type: 'payment.captured' }])
+  }
+})
+
+t.test('a listener whose connection falls silent makes another', async (t) => {
+  const { db, url } = await testDatabase(t)
+  const way = await cuttable(t, url)
+  let connected = 0
+  const heard: string[] = []
+  const hear = (text: string) => void heard.push(text)
+  const listener = await listen(way.url, { told: hear }, () => {
+    connected += 1
+  })
+  const tell = (text: string) => sql`select pg_notify('told', ${text})`.execute(db)
+  await tell('one')
+  await eventually(
+    () => heard.length,
+    (count) => count === 1
+  )
+  way.silence()
+  await tell('lost')
+  await eventually(
+    () => connected,
+    (count) => count === 2
+  )
+  await tell('two')
+  await eventually(
+    () => heard.length,
+    (count) => count === 2
+  )
+  t.same(heard, ['one', 'two'])
+  await listener.close()
+})
+
+t.test('a change that could not be read at first is read again', async (t) => {
+  const service = await testService(t)
+  const { id } = await service.createPayment()
+  const way = await cuttable(t, service.databaseUrl)
+  const db = connect(way.url)
+  let faults = 0
+  const room = createWaitingRoom(db, () => {
+    faults += 1
+  })
+  const read = async () => (await findPayment(service.db, id, null)) as Payment
+  const { signal } = new AbortController()
+  const isPaid = ({ status }: Payment) => status === 'captured'
+  const waiting = room.wait(id, read, isPaid, 20_000, signal)
+  await service.pay(id)
+  await service.until(id, ({ status }) => status === 'captured')
+  way.cut()
+  room.changed([id])
+  await eventually(
+    () => faults,
+    (count) => count > 0
+  )
+  way.mend()
+  t.equal((await waiting).status, 'captured')
+  await db.destroy()
+})
+
+t.test('nobody waits at an instance that has closed, or for a caller who is gone', async (t) => {
+  const { db } = await testDatabase(t)
+  const room = createWaitingRoom(db, () => {})
+  const read = async () => ({ status: 'pending' }) as Payment
+  const gone = AbortSignal.abort()
+  await room.wait('one', read, () => false, 100_000, gone)
+  room.close()
+  await room.wait('one', read, () => false, 100_000, new AbortController().signal)
+  t.equal(room.count(), 0)
 })

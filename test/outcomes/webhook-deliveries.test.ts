@@ -233,6 +233,32 @@ t.test('a success in between gives an endpoint all its time again', async (t) =>
   await eventually(since, (found) => found === null)
 })
 
+t.test('a success that was under way during the first failure counts as one', async (t) => {
+  const service = await testService(t, { webhookRetryS: [3_600], duplicateWindowS: 0 })
+  const desk = deskOf(service)
+  const consumer = await subscribe(t, desk, async (_, n) => {
+    await new Promise((resolve) => setTimeout(resolve, n === 1 ? 20 : 500))
+    return n === 1 ? 500 : 204
+  })
+  await Promise.all([1, 2, 3].map(() => service.createPayment()))
+  await eventually(
+    () => desk.deliveries(consumer.id, '?status=delivered'),
+    (found) => found.length === 2
+  )
+  const { rows } = await sql`
+    select 1 from webhook_attempt where http_status = 500`.execute(service.db)
+  t.equal(rows.length, 1)
+  await eventually(
+    async () => {
+      const { rows } = await sql<{ since: Date | null }>`
+        select failing_since as since from webhook_endpoint`.execute(service.db)
+      return rows[0]?.since
+    },
+    (since) => since === null,
+    3
+  )
+})
+
 t.test('any number of events is made due at any number of endpoints', async (t) => {
   const { db } = await testDatabase(t)
   await sql`

@@ -173,9 +173,44 @@ const courses: Course[] = [
     ]
   },
   {
-    name: 'a charge by our reference, which was refused: whatever becomes of the charge',
+    name: 'a charge of which the provider has nothing to cancel: it is cancelled',
+    book: () => cancelling(newBook(charge)),
+    told: (book) => [cancellationRefused(asked(book))],
+    expected: { status: 'cancelled', amountCaptured: 0, account: 0 },
+    cancellation: 'succeeded',
+    events: ['cancellation.requested', ...atOnce]
+  },
+  {
+    name: 'a charge of which there was nothing to cancel, and then it is paid: it goes back',
     book: () => cancelling(newBook(charge)),
     told: (book) => [cancellationRefused(asked(book)), paidBy(first)],
+    expected: { status: 'cancelled', amountCaptured: 0, account: 0, clearing: 2500 },
+    cancellation: 'succeeded',
+    events: ['cancellation.requested', ...atOnce, 'reversal.requested']
+  },
+  {
+    name: 'a charge that was paid, and then could not be cancelled: it is paid',
+    book: () => cancelling(newBook(charge)),
+    told: (book) => [paidBy(first), cancellationRefused(asked(book))],
+    expected: { status: 'captured', amountCaptured: 2500, account: 2500 },
+    cancellation: 'failed',
+    events: ['cancellation.requested', 'payment.captured', 'cancellation.failed']
+  },
+  {
+    name: 'a charge that was refused meanwhile, and could not be cancelled: it is refused',
+    book: () => cancelling(newBook(charge)),
+    told: (book) => [refusedBy(first), cancellationRefused(asked(book))],
+    expected: { status: 'refused', amountCaptured: 0, account: 0 },
+    cancellation: 'failed',
+    events: [
+      ...['cancellation.requested', 'payment.attemptRefused', 'payment.refused'],
+      'cancellation.failed'
+    ]
+  },
+  {
+    name: 'a charge that the provider would not cancel: whatever becomes of it',
+    book: () => cancelling(newBook(charge)),
+    told: (book) => [rejected(only(book, 'cancellation').id), paidBy(first)],
     expected: { status: 'captured', amountCaptured: 2500, account: 2500 },
     cancellation: 'failed',
     events: ['cancellation.requested', 'cancellation.failed', 'payment.captured']
@@ -352,12 +387,10 @@ t.test('a cancellation says who, why, and of what', async (t) => {
   t.match(only(cancelling(newBook(charge)), 'cancellation'), { authorisation: null })
 })
 
-t.test('what the customer or time has ended is not cancelled by a late word', async (t) => {
-  for (const by of ['customer', 'time'] as const) {
-    const book = cancelling(newBook(link))
-    apply(book, closedBy(by), { type: 'linkExpired' })
-    t.equal(book.payment.status, by === 'customer' ? 'cancelled' : 'expired')
-    t.match(only(book, 'cancellation'), { status: 'failed' })
-    checkBook(t, book)
-  }
+t.test('what the customer has ended is not cancelled by a late word', async (t) => {
+  const book = cancelling(newBook(link))
+  apply(book, closedBy('customer'), { type: 'linkExpired' })
+  t.match(book.payment, { status: 'cancelled', cancelledBy: 'customer' })
+  t.match(only(book, 'cancellation'), { status: 'failed' })
+  checkBook(t, book)
 })

@@ -569,6 +569,22 @@ t.test('how a page ends', async (t) => {
     })
   }
 
+  t.test('a link ends when it can be paid no more, and not with one visit to it', async (t) => {
+    for (const [attempts, status, code] of [
+      [[], 'expired', 'expired'],
+      [[refusedBy(first, poor)], 'refused', 'insufficient_funds']
+    ] as const) {
+      const book = newBook({ method: 'paymentLink' })
+      apply(book, ...attempts)
+      const before = structuredClone(book)
+      t.same(apply(book, closedBy('time')), ['ignored'])
+      t.same(book, before)
+      t.same(apply(book, { type: 'linkExpired' }, { type: 'linkExpired' }), ['applied', 'ignored'])
+      t.match(book.payment, { status, failure: { code } })
+      checkBook(t, book)
+    }
+  })
+
   t.test('only the first ending counts', async (t) => {
     const book = newBook()
     apply(book, closedBy('customer'), closedBy('time'), closedBy('refusals'))

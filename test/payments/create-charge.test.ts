@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { awaitReturn } from '../../src/payments/charge.store.ts'
 import { checkMoney } from '../money.ts'
 import { registerCard } from '../registered-card.ts'
 import { newAccountId, type TestService, testService } from '../service.ts'
@@ -305,6 +306,48 @@ t.test('3-D Secure', async (t) => {
     await until(other.body.id, ({ status }) => status === 'captured')
     const { body } = await call('GET', `/v1/payments/${one.body.id}`)
     t.match(body, { status: 'pending', amountCaptured: 0 })
+    await follow(await answer(one.body.id, 'password'))
+    await until(one.body.id, ({ status }) => status === 'captured')
+    const { id } = one.body
+    t.same(await keysOf(service, id), [`${id}.charge.1`, `${id}.details.1`, `${id}.details.2`])
+    t.equal((await paymentsAt(service, id)).length, 1)
+  })
+
+  for (const status of [401, 403]) {
+    t.test(`what they brought is told again after a ${status}, under the same key`, async (t) => {
+      const { id } = (await charge()).body
+      const url = await answer(id, 'password')
+      const notAllowed = { status, transientError: true, times: 1, path: '/payments/details' }
+      await control('PUT', '/_simulator/faults', { api: { status4xx: notAllowed } })
+      await follow(url)
+      await until(id, (payment) => payment.status === 'captured')
+      const [, ...keys] = await keysOf(service, id)
+      t.same(keys, [`${id}.details.1`, `${id}.details.1`])
+      t.equal((await paymentsAt(service, id)).length, 1)
+    })
+  }
+
+  t.test('what they bring after a cancellation was asked for is not told to Adyen', async (t) => {
+    const { id } = (await charge()).body
+    await sql`insert into modification (id, kind, payment_id, currency, amount, status, failure)
+      values ('can_2', 'cancellation', ${id}, 'GBP', 700, 'failed',
+        '{"code":"provider_rejected","message":"x","retryable":false}')`.execute(db)
+    await follow(await answer(id, 'password'))
+    t.same(await keysOf(service, id), [`${id}.charge.1`])
+    t.equal((await call('GET', `/v1/payments/${id}`)).body.status, 'pending')
+  })
+
+  t.test('an answer that comes late does not take away what was brought since', async (t) => {
+    const { id } = (await charge()).body
+    await sql`update payment set redirect_result = 'since', returned_at = now(),
+      provider_key = ${`${id}.details.2`}, due_at = now() + interval '1 hour'
+      where id = ${id}`.execute(db)
+    await awaitReturn(db, id, `${id}.details.1`, `${id}.details.2`)
+    const { rows } = await sql`select redirect_result from payment where id = ${id}`.execute(db)
+    t.same(rows, [{ redirect_result: 'since' }])
+    await awaitReturn(db, id, `${id}.details.2`, `${id}.details.3`)
+    const now = await sql`select redirect_result from payment where id = ${id}`.execute(db)
+    t.same(now.rows, [{ redirect_result: null }])
   })
 
   t.test('they never come back: it ends by time like a page', async (t) => {
@@ -432,4 +475,119 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
     await sql`delete from modification where id = 'can_1'`.execute(db)
     await until(body.id, ({ status }) => status === 'captured')
   })
+})
+
+t.test('a charge that is cancelled before its outcome is known', async (t) => {
+  const service = await testService(t, { adyenTimeoutMs: 400, duplicateWindowS: 0 })
+  const { call, control, until, db } = service
+  const { charge } = await setUp(service)
+  const faults = (table: Record<string, unknown>) => control('PUT', '/_simulator/faults', table)
+  const cancel = (id: string) =>
+    call('POST', `/v1/payments/${id}/cancellation`, {
+      body: {},
+      idempotencyKey: crypto.randomUUID()
+    })
+  const eventsOf = async (id: string): Promise<string[]> => {
+    const { body } = await call('GET', `/v1/payments/${id}/events`)
+    return body.data.map(({ type }: { type: string }) => type)
+  }
+  const atOnce = ['cancellation.succeeded', 'payment.cancelled']
+  const lost = { resetBeforeHeaders: { path: '/payments$' } }
+  const unanswered = { hangAfterWork: { path: '/payments$', times: 1 } }
+  /** The first of them that is not undefined. */
+  const untilFound = async <T>(find: () => Promise<T | undefined>): Promise<T> => {
+    const giveUpAt = Date.now() + 10_000
+    for (;;) {
+      const found = await find()
+      if (found !== undefined) return found
+      if (Date.now() > giveUpAt) throw new Error('not in time')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  t.test('is cancelled, and never sent again, where Adyen has never seen it', async (t) => {
+    await faults({ api: lost })
+    const { id } = (await charge()).body
+    t.match(await cancel(id), { status: 202, body: { status: 'requested' } })
+    await faults({ api: { resetBeforeHeaders: false } })
+    await until(id, ({ status }) => status === 'cancelled')
+    t.same(await eventsOf(id), ['payment.created', 'cancellation.requested', ...atOnce])
+    t.equal((await paymentsAt(service, id)).length, 0)
+  })
+
+  t.test('is cancelled where Adyen reserved the money and its word of it was lost', async (t) => {
+    await faults({ api: unanswered, webhooks: { drop: { eventCode: 'AUTHORISATION' } } })
+    const { id } = (await charge({ capture: 'manual' })).body
+    await cancel(id)
+    await until(id, ({ status }) => status === 'cancelled')
+    t.same(await eventsOf(id), ['payment.created', 'cancellation.requested', ...atOnce])
+    t.match(await paymentsAt(service, id), [{ reference: id }])
+    await faults({ webhooks: { drop: false } })
+  })
+
+  t.test('is cancelled where Adyen took the money, which goes back when it is told', async (t) => {
+    const late = { delayMs: { ms: 2_000, eventCode: 'AUTHORISATION' } }
+    await faults({ api: unanswered, webhooks: late })
+    const { id } = (await charge()).body
+    await cancel(id)
+    await until(id, ({ status }) => status === 'cancelled')
+    await faults({ webhooks: { delayMs: false } })
+    await untilFound(async () => (await eventsOf(id)).find((type) => type === 'reversal.succeeded'))
+    const after = ['reversal.requested', 'reversal.succeeded']
+    t.same(await eventsOf(id), ['payment.created', 'cancellation.requested', ...atOnce, ...after])
+    t.match((await call('GET', `/v1/payments/${id}`)).body, {
+      status: 'cancelled',
+      amountCaptured: 0
+    })
+  })
+
+  t.test('is sent no more where Adyen did not take its cancellation', async (t) => {
+    await faults({ api: { ...lost, status4xx: { path: '/cancels$' } } })
+    const { id } = (await charge()).body
+    await cancel(id)
+    await untilFound(async () =>
+      (await eventsOf(id)).find((type) => type === 'cancellation.failed')
+    )
+    await faults({ api: { resetBeforeHeaders: false, status4xx: false } })
+    const sent = await keysOf(service, id)
+    await makeDue(service, id)
+    const hours = await untilFound(async () => {
+      const { rows } = await sql<{ hours: number }>`
+        select round(extract(epoch from due_at - created_at) / 3600)::int as hours
+        from payment where id = ${id} and due_at > now() + interval '1 minute'`.execute(db)
+      return rows[0]?.hours
+    })
+    t.equal(hours, 24, 'it is noticed when nobody tells of it')
+    t.same(await keysOf(service, id), sent)
+    await sql`update payment set created_at = now() - interval '24 hours 1 second', due_at = now()
+      where id = ${id}`.execute(db)
+    await untilFound(async () => (await openDiscrepancies(service, id))[0])
+    t.same(await openDiscrepancies(service, id), ['outcome_unknown'])
+    t.equal((await call('GET', `/v1/payments/${id}`)).body.status, 'pending')
+    await cancel(id)
+    await until(id, ({ status }) => status === 'cancelled')
+    t.equal((await paymentsAt(service, id)).length, 0)
+  })
+
+  t.test('is sent no more by whoever finishes its create, which is answered', async (t) => {
+    await faults({ api: lost })
+    const { id } = (await charge()).body
+    await sql`insert into modification (id, kind, payment_id, currency, amount, status)
+      values ('can_3', 'cancellation', ${id}, 'GBP', 700, 'requested')`.execute(db)
+    await faults({ api: { resetBeforeHeaders: false } })
+    const sent = await keysOf(service, id)
+    await sql`update idempotency_key set reply_status = null, reply_body = null, due_at = now()
+      where resource_id = ${id}`.execute(db)
+    const reply = await untilFound(async () => {
+      const { rows } = await sql<{ body: string }>`
+        select reply_body as body from idempotency_key
+        where resource_id = ${id} and reply_status = 201`.execute(db)
+      return rows[0]?.body
+    })
+    t.match(JSON.parse(reply), { id, status: 'pending' })
+    t.same(await keysOf(service, id), sent)
+    t.equal((await paymentsAt(service, id)).length, 0)
+  })
+
+  await checkMoney(t, db)
 })

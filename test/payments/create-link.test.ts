@@ -210,6 +210,24 @@ t.test('a link that nobody tells of', async (t) => {
     t.equal(await statusOf(refused.body.id), 'refused')
   })
 
+  t.test('does not end with one visit, whatever Adyen says of that', async (t) => {
+    const { body } = await create({ expiresAt: inMs(60 * 24 * hourMs) })
+    const pspReference = 'OFFER00000000001'
+    const item = { eventCode: 'OFFER_CLOSED', success: 'true', merchantReference: body.id }
+    await control('POST', '/_simulator/webhooks', {
+      items: [{ ...item, pspReference, amount: { currency: 'GBP', value: 2500 } }]
+    })
+    for (;;) {
+      const { rows } = await sql<{ status: string }>`
+        select status from notification where psp_reference = ${pspReference}`.execute(db)
+      if (rows[0] !== undefined && rows[0].status !== 'received') break
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    t.equal(await statusOf(body.id), 'pending')
+    await payLink(service, body.id)
+    t.match(await until(body.id, ({ status }) => status !== 'pending'), { status: 'captured' })
+  })
+
   t.test('does not end while Adyen says nothing, even after its time', async (t) => {
     const { body } = await create()
     await endsIn(body.id, '-1 day')

@@ -195,6 +195,118 @@ t.test('a second payment of the same account and amount', async (t) => {
   })
 })
 
+t.test('a record meets what is made at the same moment', async (t) => {
+  const service = await testService(t)
+  const { call, addClient, db } = service
+  let records = 0
+  const recording = (accountId: string, changes: object = {}, key = service.key) => {
+    records += 1
+    return call('POST', '/v1/recorded-payments', {
+      key,
+      body: {
+        accountId,
+        amount: paymentBody(accountId).amount,
+        channel: 'ivr',
+        outcome: 'captured',
+        processor: { name: 'ivr-platform', reference: `R${records}` },
+        takenAt: new Date().toISOString(),
+        ...changes
+      }
+    })
+  }
+  const duplicatesOf = async (accountId: string) => {
+    const { rows } = await sql<{ id: string; of: string }>`
+      select payment_id as id, details ->> 'duplicateOf' as of
+      from discrepancy d join payment p on p.id = d.payment_id
+      where d.kind = 'possible_duplicate' and account_id = ${Number(accountId)}
+      order by d.id`.execute(db)
+    return rows
+  }
+
+  t.test('of two records at once the second looks like the first', async (t) => {
+    for (let round = 0; round < 10; round++) {
+      const { accountId } = await setUp(service)
+      const answers = await Promise.all([recording(accountId), recording(accountId)])
+      t.same(statuses(answers), [201, 201])
+      const [found, ...more] = await duplicatesOf(accountId)
+      t.same(more, [])
+      t.same(
+        [found?.id, found?.of].sort(),
+        answers.map(({ body }) => body.id).sort(),
+        'each of them once'
+      )
+    }
+  })
+
+  t.test('a create waits for a record that is not committed, and then sees it', async (t) => {
+    const { accountId, create } = await setUp(service)
+    const waiting = async (statement: string) => {
+      for (;;) {
+        const { rows } = await sql`select from pg_stat_activity where wait_event_type = 'Lock'
+          and query like ${statement}`.execute(db)
+        if (rows.length > 0) return
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    const [recorded, created] = await db
+      .transaction()
+      .execute(async (tx) => {
+        // Its money can't be posted, so that the record goes no further.
+        await sql`select from account where id = ${Number(accountId)} for no key update`.execute(tx)
+        const record = recording(accountId)
+        await waiting('%account%')
+        const second = create()
+        await Promise.race([waiting('%into latest_payment%'), second])
+        return [record, second] as const
+      })
+      .then(([record, second]) => Promise.all([record, second]))
+    t.equal(recorded.status, 201)
+    t.match(created, {
+      status: 409,
+      body: { code: 'duplicate_suspected', paymentId: recorded.body.id }
+    })
+    t.same(await duplicatesOf(accountId), [])
+  })
+
+  t.test('of a record and a create at once the second looks like the first', async (t) => {
+    for (let round = 0; round < 10; round++) {
+      const { accountId, create } = await setUp(service)
+      const [recorded, created] = await Promise.all([recording(accountId), create()])
+      t.equal(recorded.status, 201)
+      const ofCreated = { id: recorded.body.id, of: created.body.id }
+      t.same(await duplicatesOf(accountId), created.status === 201 ? [ofCreated] : [])
+      t.ok(created.status === 201 || created.body.paymentId === recorded.body.id)
+    }
+  })
+
+  t.test('one that was refused is nothing to meet', async (t) => {
+    const { accountId, create } = await setUp(service)
+    t.equal((await recording(accountId, { outcome: 'refused' })).status, 201)
+    t.equal((await create()).status, 201)
+    t.equal((await recording(accountId, { outcome: 'refused' })).status, 201)
+    t.same(await duplicatesOf(accountId), [])
+    t.same(await danglingRows(service), [])
+  })
+
+  t.test('a third party learns of no payment of another client', async (t) => {
+    const { accountId, create } = await setUp(service)
+    const own = (await create()).body.id
+    const third = { scopes: ['payments:read', 'payments:write'], thirdParty: true } as never
+    const key = await addClient(third)
+    const { body } = await recording(accountId, {}, key)
+    t.same(await duplicatesOf(accountId), [{ id: body.id, of: own }], 'a person does')
+    for (const path of [`/v1/payments/${body.id}/events`, '/v1/events?limit=100']) {
+      let text = ''
+      // The feed has it once it is announced.
+      for (let tries = 0; tries < 500 && !text.includes('possible_duplicate'); tries++) {
+        text = (await call('GET', path, { key })).text
+      }
+      t.match(text, 'possible_duplicate')
+      t.notMatch(text, own)
+    }
+  })
+})
+
 t.test('0 switches the guard off, and nothing is written for it', async (t) => {
   const service = await testService(t, { duplicateWindowS: 0 })
   const { create } = await setUp(service)
@@ -268,7 +380,7 @@ t.test('below the API', async (t) => {
     })
   })
 
-  t.test('recorded payments may look without leaving a trace', async (t) => {
+  t.test('looking for one leaves no trace', async (t) => {
     const sought = { accountId, amount: 901, windowS: 600 }
     t.equal(await findRecentDuplicate(db, sought), undefined)
     const made = await insert({ windowS: 0, allow: true }, 901)

@@ -93,6 +93,7 @@ type World = {
 const deps: ModificationDeps = {
   db,
   providerName: 'adyen',
+  canExpress: () => true,
   multiplePartialCaptures: true,
   refundApprovalAbove: 1000,
   wake: () => {}

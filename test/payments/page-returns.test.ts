@@ -29,11 +29,11 @@ async function startQuiet(service: TestService, api: Record<string, object>): Pr
 async function comeBack(
   { control, createPayment, url }: TestService,
   how: 'pay' | 'cancel' = 'pay',
-  body = {}
+  form = {}
 ): Promise<string> {
-  const { id, checkout } = await createPayment(body)
+  const { id, checkout } = await createPayment()
   const session = checkout.url.split('/').at(-1)
-  if (how === 'pay') await control('POST', `/_simulator/sessions/${session}/pay`)
+  if (how === 'pay') await control('POST', `/_simulator/sessions/${session}/pay`, form)
   // Of a page that is paid already, this only leads back.
   const back = await fetch(`${checkout.url}/cancel`, { redirect: 'manual' })
   const { search } = new URL(back.headers.get('location') ?? '')
@@ -163,6 +163,19 @@ t.test('a page that ends without an answer is shown to a person', async (t) => {
     body.data.map(({ type }: Found) => type),
     ['payment.created', 'payment.expired', 'discrepancy.opened']
   )
+  await checkMoney(t, db)
+})
+
+t.test('a page that Adyen calls paid without telling of money is asked about again', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0 })
+  const { db, until } = service
+  await startQuiet(service, {})
+  const id = await comeBack(service, 'pay', { holderName: 'PENDING' })
+  await askAgain(service, id)
+  await sql`update payment set due_at = now() where id = ${id}`.execute(db)
+  await until(id, ({ status }) => status === 'expired')
+  const { rows } = await sql<Found>`select * from discrepancy`.execute(db)
+  t.match(rows, [{ kind: 'outcome_unknown', payment_id: id, details: { askedAgain: 1 } }])
   await checkMoney(t, db)
 })
 

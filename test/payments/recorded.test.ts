@@ -1,5 +1,10 @@
 import t from 'tap'
-import { findDifference, type RecordedOutcome, recordOutcome } from '../../src/payments/recorded.ts'
+import {
+  type EarlierPayment,
+  findDifference,
+  type RecordedOutcome,
+  recordOutcome
+} from '../../src/payments/recorded.ts'
 import {
   apply,
   bookOf,
@@ -17,9 +22,11 @@ import {
   visa
 } from './book.ts'
 
-function recorded(told: RecordedOutcome, duplicateOf?: string) {
+const another = { id: 'pay_other', clientId: 'cli_another' }
+
+function recorded(told: RecordedOutcome, duplicate?: EarlierPayment) {
   const book = newBook(recordedElsewhere)
-  recordOutcome(book, told, duplicateOf, contextOf(book))
+  recordOutcome(book, told, duplicate, contextOf(book))
   return book
 }
 
@@ -37,7 +44,7 @@ t.test('a payment that was captured elsewhere is posted, and owed by its process
 })
 
 t.test('a payment that was refused elsewhere is refused, and moves nothing', async (t) => {
-  const book = recorded({ outcome: 'refused', card: null, failure: declined }, 'pay_other')
+  const book = recorded({ outcome: 'refused', card: null, failure: declined }, another)
   t.match(book.payment, { status: 'refused', failure: declined, card: null })
   t.same(traceOf(book), {
     status: 'refused',
@@ -49,7 +56,7 @@ t.test('a payment that was refused elsewhere is refused, and moves nothing', asy
 })
 
 t.test('one that looks like another is recorded all the same, with a discrepancy', async (t) => {
-  const book = recorded({ outcome: 'captured', card: null }, 'pay_other')
+  const book = recorded({ outcome: 'captured', card: null }, another)
   t.equal(book.payment.status, 'captured')
   t.match(book.discrepancies, [
     {
@@ -59,6 +66,20 @@ t.test('one that looks like another is recorded all the same, with a discrepancy
     }
   ])
   checkBook(t, book)
+})
+
+t.test('the event of it names the other one only to its own client', async (t) => {
+  const paymentId = newPayment().id
+  for (const [clientId, details] of [
+    [newPayment().clientId, { paymentId, duplicateOf: 'pay_other' }],
+    ['cli_another', { paymentId }]
+  ] as const) {
+    const book = recorded({ outcome: 'captured', card: null }, { id: 'pay_other', clientId })
+    const [discrepancy] = book.discrepancies
+    t.match(discrepancy, { details: { duplicateOf: 'pay_other' } })
+    const { id, kind } = discrepancy ?? {}
+    t.same(book.events.at(-1)?.data, { discrepancy: { id, kind, details } })
+  }
 })
 
 t.test('what differs from what was recorded is named, with both values', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Money } from '../../src/money.ts'
 import { type Book, modificationsOf } from '../../src/payments/book.ts'
 import type { Modification } from '../../src/payments/modification.ts'
 import { amountRefundable, type Operator, type Payment } from '../../src/payments/payment.ts'
@@ -232,6 +233,30 @@ const refunds: Refusal[] = [
   }
 ]
 
+/** A provider that counts whole units only, of a currency that has two decimals here. */
+const canExpress = ({ value }: Money) => value % 100 === 0
+const finest: ReadonlyArray<[name: string, amount: Money, canExpress: (amount: Money) => boolean]> =
+  [
+    ['a part that the provider can not express', { currency: 'IDR', value: 150 }, canExpress],
+    ['a part that billing can not hold', { currency: 'BHD', value: 1001 }, () => true]
+  ]
+for (const [name, amount, canExpress] of finest) {
+  const whole = { amount: { ...amount, value: 10_000 } }
+  const expected = { code: 'amount_not_representable', pointers: ['/amount/value'] }
+  captures.push({
+    name: `of ${name}`,
+    book: () => bookOf('authorised', whole),
+    ask: (book) => requestCapture(book, { amount, several: false, canExpress }, contextOf(book)),
+    ...expected
+  })
+  refunds.push({
+    name: `of ${name}`,
+    book: () => bookOf('captured', { ...whole, amountCaptured: 10_000 }),
+    ask: (book) => refund(book, 1, { amount, canExpress }),
+    ...expected
+  })
+}
+
 for (const [what, all] of Object.entries({ captures, cancellations, refunds })) {
   for (const { name, book: make, ask, code, pointers } of all) {
     t.test(`${what}: ${name} is ${code}`, async (t) => {
@@ -319,6 +344,16 @@ t.test('a capture', async (t) => {
     told(book, captured(first, price, by), captureFell(first, price, by))
     t.equal(caught(() => capture(book)).code, 'payment_not_capturable')
   })
+})
+
+t.test('what the provider can not express may be given back by another processor', async (t) => {
+  const amount = { currency: 'IDR', value: 150 }
+  const book = bookOf('captured', {
+    ...recordedElsewhere,
+    amount: { ...amount, value: 10_000 },
+    amountCaptured: 10_000
+  })
+  t.match(refund(book, 1, { amount, processor, canExpress }), { status: 'succeeded', amount })
 })
 
 t.test('a cancellation after a capture that was refused is asked for', async (t) => {

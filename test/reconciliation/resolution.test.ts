@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import t from 'tap'
 import { checkMoney } from '../money.ts'
 import { type Answer, type TestService, testService } from '../service.ts'
@@ -61,6 +62,16 @@ async function balanceOf({ call }: TestService, paymentId: string) {
   return body.balance.credit.value
 }
 
+/** What billing is to post of a payment, once there are two. */
+async function postingsOf({ call }: TestService, paymentId: string) {
+  for (;;) {
+    const { body } = await call('GET', '/v1/postings?limit=100')
+    const own = body.data.filter((one: { paymentId: string }) => one.paymentId === paymentId)
+    if (own.length > 1) return own as Array<{ kind: string; paymentReference: string }>
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 async function eventsOf({ call }: TestService, paymentId: string): Promise<string[]> {
   const { body } = await call('GET', `/v1/payments/${paymentId}/events?limit=100`)
   return body.data.map(({ type }: { type: string }) => type)
@@ -89,6 +100,12 @@ t.test('money whose reversal failed', async (t) => {
     t.match((await call('GET', `/v1/discrepancies/${found.id}`)).body.resolution, decided)
     t.equal(await balanceOf(service, id), 2500)
     t.equal((await eventsOf(service, id)).at(-1), 'discrepancy.resolved')
+    const { body } = await call('GET', `/v1/payments/${id}/events?limit=100`)
+    t.same(
+      body.data.at(-1).data.discrepancy,
+      { id: found.id, kind: found.kind, resolution: 'applyToAccount' },
+      'and not who decided, or why'
+    )
     await checkMoney(t, db)
   })
 
@@ -126,6 +143,17 @@ t.test('money of another amount', async (t) => {
     const { id, found } = await payAnother(service)
     t.equal((await resolve(service, found.id, 'applyToAccount')).status, 200)
     t.equal(await balanceOf(service, id), 2400)
+    await service.pay(id)
+    await service.until(id, ({ status }) => status === 'captured')
+    const { rows } = await sql<{ reference: string }>`
+      select provider_reference as reference from authorisation
+      where payment_id = ${id} and disposition = 'applied'`.execute(db)
+    const posted = await postingsOf(service, id)
+    t.same(
+      posted.filter(({ kind }) => kind === 'heldApplied').map((one) => one.paymentReference),
+      [rows[0]?.reference],
+      'billing is told of that money, and not of what was paid later'
+    )
     await checkMoney(t, db)
   })
 
@@ -133,7 +161,9 @@ t.test('money of another amount', async (t) => {
     const { id, found } = await payAnother(service)
     t.match((await resolve(service, found.id, 'retryReversal')).body.code, 'resolution_not_allowed')
     t.equal((await resolve(service, found.id, 'sendBack')).status, 200)
-    t.match(await eventsOf(service, id), ['payment.created', 'discrepancy.opened'])
+    const events = await eventsOf(service, id)
+    t.same(events.slice(0, 2), ['payment.created', 'discrepancy.opened'])
+    t.ok(events.includes('reversal.requested') && events.includes('discrepancy.resolved'))
     await checkMoney(t, db)
   })
 
