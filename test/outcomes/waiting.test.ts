@@ -119,7 +119,9 @@ t.test('a change at one instance wakes who waits at another', async (t) => {
   const { id } = await one.createPayment()
   const headers = { prefer: 'wait=20' }
   const waiting = other.call('GET', `/v1/payments/${id}`, { key: one.key, headers })
-  const feed = await other.call('GET', '/v1/events', { key: one.key })
+  // Waits for the creation, which is announced a moment later.
+  const feed = await other.call('GET', '/v1/events', { key: one.key, headers })
+  t.match(feed.body.data, [{ paymentId: id, type: 'payment.created' }])
   const after = `/v1/events?after=${feed.body.nextCursor}`
   const following = Array.from({ length: 3 }, () =>
     other.call('GET', after, { key: one.key, headers })
