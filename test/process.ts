@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { adyenApiKey, hmacKey, merchantAccount } from './service.ts'
+import { startSimulator } from '../src/simulator/simulator.ts'
+import { testDatabase } from './database.ts'
+import { adyenApiKey, findFreePort, hmacKey, merchantAccount } from './service.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
@@ -29,6 +31,27 @@ export function productionEnv(url: string, databaseUrl: string, simulatorUrl: st
     ADYEN_HMAC_KEYS: hmacKey,
     ADYEN_CHECKOUT_URL: simulatorUrl
   }
+}
+
+/**
+ * A service that can be killed, without the guard against duplicates: its database and its Adyen
+ * outlive it. `env` is added to its environment.
+ */
+export async function killable(t: Test, env: Record<string, string>) {
+  const { db, url: databaseUrl } = await testDatabase(t)
+  const url = `http://127.0.0.1:${await findFreePort()}`
+  const simulator = await startSimulator({
+    port: 0,
+    apiKey: adyenApiKey,
+    merchantAccount,
+    hmacKey,
+    webhookUrl: `${url}/webhooks/adyen`,
+    retryDelaysMs: [200, 200, 200, 500, 500, 500, 1000, 1000, 1000]
+  })
+  t.teardown(() => simulator.close())
+  const production = productionEnv(url, databaseUrl, simulator.url)
+  const start = () => startProcess(t, url, { ...production, DUPLICATE_WINDOW_S: '0', ...env })
+  return { db, databaseUrl, url, simulatorUrl: simulator.url, start }
 }
 
 /** Starts `node src/main.ts` with exactly this environment, and waits until it is ready. */

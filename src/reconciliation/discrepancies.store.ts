@@ -188,8 +188,8 @@ export async function findMissing(db: Db, days: number, limit: number): Promise<
       union all
       select m.payment_id, m.kind, m.id, m.currency, m.amount, m.updated_at
       from modification m join payment p on p.id = m.payment_id, latest
-      where (m.kind = 'capture' and p.capture = 'manual' or m.kind = 'refund')
-        and m.status = 'succeeded' and p.method <> 'recorded'
+      where m.kind in ('capture', 'refund') and m.status = 'succeeded'
+        and (m.kind = 'refund' or p.capture = 'manual') and p.method <> 'recorded'
         and m.updated_at < latest.until and m.updated_at > latest.since
         and not exists (select from settlement_line l where l.record_id = m.id)
       union all

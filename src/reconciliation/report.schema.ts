@@ -10,6 +10,7 @@ export const ReportSchema = Type.Object(
     status: Type.Enum([...reportStatuses], {
       description:
         'awaitingUpload: the payment provider has it, and a person must fetch and upload it; ' +
+        'done with no lines: what the provider has was uploaded, or is another report; ' +
         'refused: it is not whole or can’t be read, and nothing of it was kept'
     }),
     kind: nullable(Type.Enum([...reportKinds])),

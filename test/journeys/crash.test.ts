@@ -1,41 +1,16 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { startSimulator } from '../../src/simulator/simulator.ts'
-import { testDatabase } from '../database.ts'
-import { productionEnv, startProcess } from '../process.ts'
+import { killable } from '../process.ts'
 import { registerCard } from '../registered-card.ts'
-import {
-  addClient,
-  adyenApiKey,
-  findFreePort,
-  hmacKey,
-  merchantAccount,
-  newAccountId,
-  paymentBody,
-  toolsOf
-} from '../service.ts'
+import { addClient, newAccountId, paymentBody, toolsOf } from '../service.ts'
 
-/** A service that can be killed: its database and its Adyen outlive it. */
+/** A service that can be killed, and an account whose payments it makes. */
 async function setUp(t: Test) {
-  const { db, url: databaseUrl } = await testDatabase(t)
-  const url = `http://127.0.0.1:${await findFreePort()}`
-  const simulator = await startSimulator({
-    port: 0,
-    apiKey: adyenApiKey,
-    merchantAccount,
-    hmacKey,
-    webhookUrl: `${url}/webhooks/adyen`,
-    retryDelaysMs: [200, 200, 200, 500, 500, 500, 1000, 1000, 1000]
+  const { db, databaseUrl, url, simulatorUrl, start } = await killable(t, {
+    ADYEN_TIMEOUT_MS: '2000'
   })
-  t.teardown(() => simulator.close())
-  const start = () =>
-    startProcess(t, url, {
-      ...productionEnv(url, databaseUrl, simulator.url),
-      ADYEN_TIMEOUT_MS: '2000',
-      DUPLICATE_WINDOW_S: '0'
-    })
   const key = await addClient(db, { returnOrigins: ['https://selfcare.example'] })
-  const tools = toolsOf(url, simulator.url, db, key)
+  const tools = toolsOf(url, simulatorUrl, db, key)
   const accountId = newAccountId()
   const create = (idempotencyKey: string) =>
     tools.call('POST', '/v1/payments', {

@@ -1,15 +1,9 @@
 /** Whatever happens to a consumer or the service, it ends with exactly the events of the feed. */
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { startSimulator } from '../../src/simulator/simulator.ts'
-import { testDatabase } from '../database.ts'
-import { productionEnv, startProcess } from '../process.ts'
+import { killable } from '../process.ts'
 import {
   addClient,
-  adyenApiKey,
-  findFreePort,
-  hmacKey,
-  merchantAccount,
   newAccountId,
   paymentBody,
   type TestService,
@@ -94,26 +88,10 @@ t.test('a consumer that is killed, slow, fails half of the time, and restarts', 
 })
 
 t.test('SIGKILL of the service in the middle loses none', async (t) => {
-  const { db, url: databaseUrl } = await testDatabase(t)
-  const url = `http://127.0.0.1:${await findFreePort()}`
-  const simulator = await startSimulator({
-    port: 0,
-    apiKey: adyenApiKey,
-    merchantAccount,
-    hmacKey,
-    webhookUrl: `${url}/webhooks/adyen`,
-    retryDelaysMs: [200, 200, 200, 500, 500, 500, 1000, 1000, 1000]
-  })
-  t.teardown(() => simulator.close())
-  const start = () =>
-    startProcess(t, url, {
-      ...productionEnv(url, databaseUrl, simulator.url),
-      DUPLICATE_WINDOW_S: '0',
-      WEBHOOKS_ALLOW_LOOPBACK: 'true'
-    })
+  const { db, url, simulatorUrl, start } = await killable(t, { WEBHOOKS_ALLOW_LOOPBACK: 'true' })
   let running = await start()
   const key = await addClient(db, {})
-  const tools = toolsOf(url, simulator.url, db, key)
+  const tools = toolsOf(url, simulatorUrl, db, key)
   const desk = deskOf(tools as TestService)
   const consumer = await subscribe(t, desk, async () => {
     await pause(20)
