@@ -75,8 +75,6 @@ alter table modification
   -- may fail and be taken again, and the news may come in any order.
   add successes smallint not null default 0,
   add failures smallint not null default 0,
-  -- Other references under which the provider told of it: an array of texts.
-  add told_as jsonb not null default '[]',
   add constraint only_refunds_wait_for_approval check (
     kind = 'refund' or (status not in ('awaitingApproval', 'rejected') and decision is null)
   ),
