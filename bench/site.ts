@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { startPostgres } from '../src/sandbox/postgres.ts'
+import { startPostgres } from '../sandbox/postgres.ts'
 import { type Child, type Cleaner, startHelper } from './processes.ts'
 
 export type Site = {

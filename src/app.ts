@@ -13,6 +13,20 @@ import { adjustmentRoutes } from './accounts/adjustment.routes.ts'
 import { AdjustmentSchema, CreateAdjustment } from './accounts/adjustment.schema.ts'
 import { type NotificationRoutesDeps, notificationRoutes } from './adyen/notification.routes.ts'
 import { NotificationSchema } from './adyen/notification.schema.ts'
+import { billingRoutes } from './billing/billing.routes.ts'
+import {
+  AcknowledgeFile,
+  BillingFileSchema,
+  MakeFile,
+  RejectDetails,
+  UploadSchema
+} from './billing/billing.schema.ts'
+import { postingRoutes } from './billing/posting.routes.ts'
+import { AcknowledgePosting, PostingSchema } from './billing/posting.schema.ts'
+import { summaryRoutes } from './books/summary.routes.ts'
+import { SummarySchema } from './books/summary.schema.ts'
+import { threeWayRoutes } from './books/three-way.routes.ts'
+import { ThreeWaySchema } from './books/three-way.schema.ts'
 import type { CardDeps } from './cards/card.commands.ts'
 import { cardRoutes } from './cards/card.routes.ts'
 import {
@@ -21,6 +35,17 @@ import {
   RegisteredCardSchema,
   RegistrationSchema
 } from './cards/card.schema.ts'
+import { createRoutes } from './checkout/create.routes.ts'
+import { CreatePayment } from './checkout/create.schema.ts'
+import type { PaymentDeps } from './checkout/create-payment.commands.ts'
+import type { RecordDeps } from './checkout/recorded-payment.commands.ts'
+import { recordedPaymentRoutes } from './checkout/recorded-payment.routes.ts'
+import { RecordPayment } from './checkout/recorded-payment.schema.ts'
+import { returnRoutes } from './checkout/return.routes.ts'
+import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
+import { DiscrepancySchema, ResolveDiscrepancy } from './discrepancies/discrepancy.schema.ts'
+import { type FeedDeps, feedRoutes } from './feed/feed.routes.ts'
+import { FeedEventSchema } from './feed/feed.schema.ts'
 import { addAuthentication, type ClientCache } from './http/auth.plugin.ts'
 import { Amount, Balance, ProblemSchema } from './http/common.schema.ts'
 import { addETags } from './http/etag.plugin.ts'
@@ -34,11 +59,32 @@ import {
   type OnAnswer
 } from './http/request.plugin.ts'
 import { addTextGuard, buildValidator } from './http/validation.plugin.ts'
-import { deliveryRoutes } from './outcomes/delivery.routes.ts'
-import { type FeedDeps, feedRoutes } from './outcomes/feed.routes.ts'
-import { FeedEventSchema } from './outcomes/feed.schema.ts'
-import type { WebhookDeps } from './outcomes/webhook.commands.ts'
-import { webhookRoutes } from './outcomes/webhook.routes.ts'
+import type { ModificationDeps } from './operations/operation.commands.ts'
+import { modificationRoutes } from './operations/operation.routes.ts'
+import {
+  CancellationSchema,
+  CaptureSchema,
+  CreateCancellation,
+  CreateCapture,
+  CreateRefund,
+  DecideOnRefund,
+  DisputeSchema,
+  RefundSchema
+} from './operations/operation.schema.ts'
+import { paymentRoutes } from './payments/payment.routes.ts'
+import {
+  CardSchema,
+  EventSchema,
+  FailureSchema,
+  PaymentSchema,
+  SettlementSchema
+} from './payments/payment.schema.ts'
+import type { WaitingRoom } from './payments/waiters.commands.ts'
+import { reportRoutes } from './settlement/report.routes.ts'
+import { ReportSchema } from './settlement/report.schema.ts'
+import { deliveryRoutes } from './webhooks/delivery.routes.ts'
+import type { WebhookDeps } from './webhooks/webhook.commands.ts'
+import { webhookRoutes } from './webhooks/webhook.routes.ts'
 import {
   ChangeWebhookEndpoint,
   CreateWebhookEndpoint,
@@ -49,53 +95,8 @@ import {
   ReplayedSchema,
   WebhookEndpointSchema,
   WebhookSecretSchema
-} from './outcomes/webhook.schema.ts'
-import { webhookDocument } from './outcomes/webhook-document.ts'
-import type { PaymentDeps } from './payments/create-payment.commands.ts'
-import type { ModificationDeps } from './payments/modification.commands.ts'
-import { modificationRoutes } from './payments/modification.routes.ts'
-import {
-  CancellationSchema,
-  CaptureSchema,
-  CreateCancellation,
-  CreateCapture,
-  CreateRefund,
-  DecideOnRefund,
-  DisputeSchema,
-  RefundSchema
-} from './payments/modification.schema.ts'
-import { paymentRoutes } from './payments/payment.routes.ts'
-import {
-  CardSchema,
-  CreatePayment,
-  EventSchema,
-  FailureSchema,
-  PaymentSchema,
-  SettlementSchema
-} from './payments/payment.schema.ts'
-import type { RecordDeps } from './payments/recorded-payment.commands.ts'
-import { recordedPaymentRoutes } from './payments/recorded-payment.routes.ts'
-import { RecordPayment } from './payments/recorded-payment.schema.ts'
-import { returnRoutes } from './payments/return.routes.ts'
-import type { WaitingRoom } from './payments/waiting.commands.ts'
-import { billingRoutes } from './reconciliation/billing.routes.ts'
-import {
-  AcknowledgeFile,
-  BillingFileSchema,
-  MakeFile,
-  RejectDetails,
-  UploadSchema
-} from './reconciliation/billing.schema.ts'
-import { discrepancyRoutes } from './reconciliation/discrepancy.routes.ts'
-import { DiscrepancySchema, ResolveDiscrepancy } from './reconciliation/discrepancy.schema.ts'
-import { postingRoutes } from './reconciliation/posting.routes.ts'
-import { AcknowledgePosting, PostingSchema } from './reconciliation/posting.schema.ts'
-import { reportRoutes } from './reconciliation/report.routes.ts'
-import { ReportSchema } from './reconciliation/report.schema.ts'
-import { summaryRoutes } from './reconciliation/summary.routes.ts'
-import { SummarySchema } from './reconciliation/summary.schema.ts'
-import { threeWayRoutes } from './reconciliation/three-way.routes.ts'
-import { ThreeWaySchema } from './reconciliation/three-way.schema.ts'
+} from './webhooks/webhook.schema.ts'
+import { webhookDocument } from './webhooks/webhook-document.ts'
 
 export type AppDeps = {
   payments: PaymentDeps
@@ -218,6 +219,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   await addOpenApi(app, publicUrl, webhookDocument)
   await app.register(healthRoutes, { findFault: deps.findFault })
+  await app.register(createRoutes, deps.payments)
   await app.register(paymentRoutes, { ...deps.payments, waitingRoom: deps.waitingRoom })
   await app.register(feedRoutes, { db, ...deps.feed })
   await app.register(webhookRoutes, { db, ...deps.webhooks })

@@ -11,10 +11,9 @@ import {
   readConfig,
   readDatabaseUrl
 } from './config.ts'
-import { connect, findPendingMigrations, migrate } from './database.ts'
+import { connect, findPendingMigrations, migrate } from './database/database.ts'
 import { createLogger } from './logger.ts'
 import { writeOpenApi } from './openapi-file.ts'
-import { findSandboxDatabase, startSandbox } from './sandbox/sandbox.ts'
 import { startService } from './service.ts'
 
 /** All is stopped within this, or the process ends without it. */
@@ -35,6 +34,7 @@ async function start(): Promise<void> {
     // Its log goes to stderr, so that what it prints for people stands alone on stdout.
     const log = createLogger(config.logLevel, process.stderr.isTTY === true, 'stderr')
     const print = (text: string) => void process.stdout.write(text)
+    const { startSandbox } = await loadSandbox()
     stopOnSignals(log, await startSandbox(config, log, print, (reason) => end(log, reason)))
     return
   }
@@ -43,6 +43,18 @@ async function start(): Promise<void> {
   const service = await startService({ ...config, sandbox: false, drainMs, log })
   log.info({ url: service.url, adyen: config.adyen.environment }, 'listening')
   stopOnSignals(log, service)
+}
+
+/** The image does not carry it: there, what is missing is the configuration. */
+async function loadSandbox() {
+  try {
+    return await import('../sandbox/sandbox.ts')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new ConfigFault([
+      'There is no sandbox here: set DATABASE_URL, and for the service PUBLIC_URL and ADYEN_*.'
+    ])
+  }
 }
 
 async function refusePendingMigrations({ databaseUrl }: ProductionConfig): Promise<void> {
@@ -90,7 +102,9 @@ async function runMigrate(): Promise<void> {
 
 async function runClient(args: string[]): Promise<void> {
   const dir = process.env.SANDBOX_DIR || '.sandbox'
-  const url = process.env.DATABASE_URL ? onlyDatabaseUrl() : await findSandboxDatabase(dir)
+  const url = process.env.DATABASE_URL
+    ? onlyDatabaseUrl()
+    : await (await loadSandbox()).findSandboxDatabase(dir)
   if (url === undefined) {
     throw new UsageFault('Set DATABASE_URL, or start the sandbox first (npm start).')
   }

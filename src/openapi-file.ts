@@ -2,9 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { pino } from 'pino'
 import { createAdyenProvider } from './adyen/adyen.provider.ts'
 import { buildApp } from './app.ts'
-import { connect } from './database.ts'
+import { connect } from './database/database.ts'
 import { createClientCache } from './http/auth.plugin.ts'
-import { createWaitingRoom } from './payments/waiting.commands.ts'
+import { createWaitingRoom } from './payments/waiters.commands.ts'
 
 const file = new URL('../openapi/payments.v1.yaml', import.meta.url)
 

@@ -2,9 +2,22 @@
 import type { Logger } from 'pino'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
 import { type DownloadDeps, fetchReports } from './adyen/report-download.jobs.ts'
+import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import type { CardDeps } from './cards/card.commands.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
-import type { Db } from './database.ts'
+import {
+  askForCharges,
+  askForPages,
+  endPages,
+  finishCreates,
+  pollLinks,
+  showForgottenReservations
+} from './checkout/checkout.jobs.ts'
+import type { PaymentDeps } from './checkout/create-payment.commands.ts'
+import { purgeLatestPayments } from './checkout/intent.store.ts'
+import type { Db } from './database/database.ts'
+import { countOpenItems } from './due/open-items.store.ts'
+import type { Task } from './due/worker.ts'
 import { purgeKeys } from './http/idempotency.store.ts'
 import {
   countEveryMs,
@@ -16,24 +29,11 @@ import {
   webhookAtOnce
 } from './jobs.ts'
 import type { Metrics } from './metrics.ts'
-import { countOpenItems } from './operations/open-items.store.ts'
-import { announce, announceBatchSize } from './outcomes/announce.jobs.ts'
-import { type Dispatcher, purgeWebhooks, settleWebhooks } from './outcomes/delivery.jobs.ts'
-import type { PaymentDeps } from './payments/create-payment.commands.ts'
-import { purgeLatestPayments } from './payments/intent.store.ts'
-import { sendModifications } from './payments/modification.jobs.ts'
-import {
-  askForCharges,
-  askForPages,
-  endPages,
-  finishCreates,
-  pollLinks,
-  showForgottenReservations
-} from './payments/payment.jobs.ts'
-import { placeNewPostings, postingBatchSize } from './reconciliation/posting.jobs.ts'
-import { type ReportJobDeps, readReports, tellMissing } from './reconciliation/report.jobs.ts'
-import { purgeUploads } from './reconciliation/report.store.ts'
-import type { Task } from './worker.ts'
+import { sendModifications } from './operations/operation.jobs.ts'
+import { type ReportJobDeps, readReports, tellMissing } from './settlement/report.jobs.ts'
+import { purgeUploads } from './settlement/report.store.ts'
+import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
+import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
 
 /** What follows all else that was done. */
 export const announcing = 'announce'

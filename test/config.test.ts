@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { ConfigFault, type Env, readConfig } from '../src/config.ts'
-import { testDatabase } from './database.ts'
+import { testDatabase } from './test-database.ts'
 
 const production = {
   DATABASE_URL: 'postgresql://payments@db.example/payments',

@@ -17,7 +17,7 @@ import {
   operationsOf,
   resolve
 } from './contract/document.ts'
-import { testService } from './service.ts'
+import { testService } from './test-service.ts'
 
 t.test('the file in openapi/ is what the routes say (npm run openapi)', async (t) => {
   const file = await readFile(new URL('../openapi/payments.v1.yaml', import.meta.url), 'utf8')

@@ -11,9 +11,9 @@ import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, migrate } from '../src/database.ts'
-import { startPostgres } from '../src/sandbox/postgres.ts'
-import { findProcess } from '../src/sandbox/processes.ts'
+import { startPostgres } from '../sandbox/postgres.ts'
+import { findProcess } from '../sandbox/processes.ts'
+import { connect, migrate } from '../src/database/database.ts'
 import {
   ask,
   type KeeperMessage,

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { findProcess } from '../src/sandbox/processes.ts'
+import { findProcess } from '../sandbox/processes.ts'
 
 /**
  * The PostgreSQL of one test run, and the migrated database that each test file's is copied from.

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findFreePort, testService } from './service.ts'
+import { findFreePort, testService } from './test-service.ts'
 
 t.test('metrics are told on a port of their own', async (t) => {
   const metricsPort = await findFreePort()

@@ -1,4 +1,4 @@
-import type { TestService } from './service.ts'
+import type { TestService } from './test-service.ts'
 
 type Tools = Pick<TestService, 'call' | 'control' | 'createPayment' | 'pay' | 'until'>
 

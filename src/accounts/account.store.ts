@@ -1,5 +1,5 @@
 import { type Generated, type Kysely, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database.ts'
+import type { Database, Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { AdjustmentTables } from './adjustment.store.ts'
 

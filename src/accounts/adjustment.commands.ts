@@ -1,4 +1,4 @@
-import type { Db, Tx } from '../database.ts'
+import type { Db, Tx } from '../database/database.ts'
 import { post } from '../ledger/ledger.store.ts'
 import type { Money } from '../money.ts'
 import { Problem } from '../problem.ts'

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { Db, Tx } from '../database.ts'
+import type { Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 
 export type AdjustmentTables = {

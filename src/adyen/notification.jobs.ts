@@ -1,8 +1,8 @@
 import { recordCardNews } from '../cards/card-news.commands.ts'
 import type { CardNews } from '../cards/card-news.ts'
-import { type Db, isContended, isUnavailable, type Tx } from '../database.ts'
+import { type Db, isContended, isUnavailable, type Tx } from '../database/database.ts'
 import { delayAfter, notificationRetryS, notificationTriesMax, waitingTriesMax } from '../jobs.ts'
-import { applyEvents, type EventOfPayment } from '../payments/apply.commands.ts'
+import { applyEvents, type EventOfPayment } from '../lifecycle/apply.commands.ts'
 import {
   claimDueNotifications,
   type DueNotification,

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
-import { type Database, type Db, isUnavailable, statement, type Tx } from '../database.ts'
+import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import {
   fingerprintOfItem,

@@ -3,7 +3,7 @@
  * and by a URL, which is not (docs.adyen.com/reporting/automatically-get-reports): the URL leads
  * only to Adyen's own hosts, and there only to that file.
  */
-import type { ReportKind } from '../reconciliation/settlement.ts'
+import type { ReportKind } from '../settlement/settlement.ts'
 
 const hosts = { TEST: 'https://ca-test.adyen.com', LIVE: 'https://ca-live.adyen.com' } as const
 

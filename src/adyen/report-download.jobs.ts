@@ -1,6 +1,6 @@
-import { isUnavailable } from '../database.ts'
+import { isUnavailable } from '../database/database.ts'
 import { delayAfter, reportLeaseS, reportRetryS, reportTriesMax } from '../jobs.ts'
-import { type ReportDeps, storeContent } from '../reconciliation/report.commands.ts'
+import { type ReportDeps, storeContent } from '../settlement/report.commands.ts'
 import {
   awaitUpload,
   claimDueReport,
@@ -9,7 +9,7 @@ import {
   finishContent,
   postponeReport,
   saveProgress
-} from '../reconciliation/report.store.ts'
+} from '../settlement/report.store.ts'
 import type { ReportAnswer } from './report.transport.ts'
 import { knownNames, toReportAddress } from './report-address.ts'
 import { findToldReports, saveToldReport } from './report-download.store.ts'

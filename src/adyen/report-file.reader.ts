@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
-import { ReportFault, type ReportPiece } from '../reconciliation/settlement.ts'
+import { ReportFault, type ReportPiece } from '../settlement/settlement.ts'
 import { type Layout, readLayout, readLine } from './settlement-report.ts'
 
 /** As many lines as go on at once: some hundred kB. */

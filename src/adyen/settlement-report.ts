@@ -11,7 +11,7 @@ import {
   ReportFault,
   type ReportKind,
   type SettlementLine
-} from '../reconciliation/settlement.ts'
+} from '../settlement/settlement.ts'
 
 /** The column `Type` of settlement details. What is not here is kept, and told to a person. */
 const journalTypes: Readonly<Record<string, Meaning>> = {

@@ -1,4 +1,4 @@
-import type { Tx } from '../database.ts'
+import type { Tx } from '../database/database.ts'
 import type { CardNews } from './card-news.ts'
 import { requestCardSync } from './card-sync.store.ts'
 import { recordRegistrationOutcomes } from './registration.store.ts'

@@ -3,7 +3,7 @@
  * is never believed: it only makes us ask.
  */
 import { sql } from 'kysely'
-import type { Db, Tx } from '../database.ts'
+import type { Db, Tx } from '../database/database.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import { newId } from '../id.ts'
 import type { StoredCard } from '../provider.ts'

@@ -1,4 +1,4 @@
-import type { Db } from '../database.ts'
+import type { Db } from '../database/database.ts'
 import { delayAfter, providerRetryS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
 import type { Provider } from '../provider.ts'

@@ -1,4 +1,4 @@
-import { isUnavailable } from '../database.ts'
+import { isUnavailable } from '../database/database.ts'
 import { delayAfter, lookAgainS, providerRetryS } from '../jobs.ts'
 import { type CardDeps, forgetCard } from './card.commands.ts'
 import { claimDueRemovals } from './card.store.ts'

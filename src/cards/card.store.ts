@@ -1,6 +1,6 @@
 /** The registered cards of the accounts, as Adyen told them last. */
 import { type Generated, type Kysely, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database.ts'
+import type { Database, Db, Tx } from '../database/database.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import type { CardFace } from '../provider.ts'
 import { toCardEvent } from './card-view.ts'

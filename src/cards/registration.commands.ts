@@ -1,6 +1,6 @@
 import { findAccount } from '../accounts/account.store.ts'
 import { type Client, mayReturnTo } from '../clients/client.ts'
-import type { Db, Tx } from '../database.ts'
+import type { Db, Tx } from '../database/database.ts'
 import {
   type Claim,
   claimKey,

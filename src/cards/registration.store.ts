@@ -1,6 +1,6 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
 import { type Generated, type Kysely, type Selectable, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database.ts'
+import type { Database, Db, Tx } from '../database/database.ts'
 import type { Customer } from '../provider.ts'
 
 export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'

@@ -1,6 +1,6 @@
 /** The `client` command: makes, lists, revokes and rotates API clients in the database. */
 import { parseArgs } from 'node:util'
-import type { Db } from '../database.ts'
+import type { Db } from '../database/database.ts'
 import {
   expireKeys,
   findClientByName,

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import type { Generated } from 'kysely'
-import { type Db, statement, type Tx } from '../database.ts'
+import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { Client, Scope } from './client.ts'
 

@@ -1,5 +1,5 @@
 import { type Generated, sql } from 'kysely'
-import type { Tx } from '../database.ts'
+import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 
 export type EventTables = {

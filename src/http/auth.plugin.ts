@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { findClient, hashKey } from '../clients/client.store.ts'
 import type { Client, Scope } from '../clients/client.ts'
-import type { Db } from '../database.ts'
+import type { Db } from '../database/database.ts'
 import { Problem } from '../problem.ts'
 
 declare module 'fastify' {

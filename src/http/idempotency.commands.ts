@@ -1,4 +1,4 @@
-import type { Db, Tx } from '../database.ts'
+import type { Db, Tx } from '../database/database.ts'
 import { Problem } from '../problem.ts'
 import { type Claim, claimKey, findKey, type Reply, saveReply } from './idempotency.store.ts'
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Generated, type Kysely, sql } from 'kysely'
 import stringify from 'safe-stable-stringify'
-import { type Database, type Db, statement, type Tx } from '../database.ts'
+import { type Database, type Db, statement, type Tx } from '../database/database.ts'
 
 export type IdempotencyTables = {
   idempotency_key: {

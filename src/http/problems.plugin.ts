@@ -6,7 +6,7 @@ import type {
   FastifyRequest
 } from 'fastify'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
-import { isUnavailable } from '../database.ts'
+import { isUnavailable } from '../database/database.ts'
 import { type FieldFault, Problem, toProblemDocument } from '../problem.ts'
 
 /** Every error of every route becomes application/problem+json (RFC 9457). */

@@ -1,6 +1,7 @@
 import { type Generated, sql } from 'kysely'
-import { type Db, statement, type Tx } from '../database.ts'
+import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
+import { type Change, type Items, settle } from './allocating.ts'
 import {
   isCustomerCredit,
   isCustomerDebit,
@@ -9,7 +10,6 @@ import {
   postings
 } from './ledger.ts'
 import type { Allocation, OpenCredit, Owed } from './matching.ts'
-import { type Change, type Items, settle } from './settling.ts'
 import type { Paid } from './taking-back.ts'
 
 export type LedgerTables = {

@@ -1,4 +1,4 @@
-import type { EventType } from './book.ts'
+import type { EventType } from './event.ts'
 import type { PaymentView } from './payment.schema.ts'
 import { amountRefundable, beginning, isFinished, type Payment } from './payment.ts'
 

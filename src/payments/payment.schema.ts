@@ -2,18 +2,15 @@ import { type Static, Type } from 'typebox'
 import {
   AccountId,
   Amount,
-  CustomerSchema,
   ListQuery,
   nullable,
   pageOf,
   ref,
   Timestamp,
   text,
-  textCharacter,
-  textPattern
+  textCharacter
 } from '../http/common.schema.ts'
 import { failureCodes } from '../provider.ts'
-import { createMethods } from './create-request.ts'
 import { channels, methods, statuses } from './payment.ts'
 
 const minorUnits = (description: string) => Type.Integer({ minimum: 0, description })
@@ -56,19 +53,15 @@ export const SettlementSchema = Type.Object(
   }
 )
 
-const reference = text(69, { minLength: 1, description: "The caller's own reference" })
-const description = text(255)
-const Metadata = Type.Unsafe<Record<string, string>>({
-  type: 'object',
-  maxProperties: 20,
-  propertyNames: { type: 'string', minLength: 1, maxLength: 20, pattern: textPattern },
-  additionalProperties: text(80),
-  description: 'Up to 20 pairs of at most 20 and 80 characters',
-  examples: [{ invoice: 'INV-1001' }]
-})
-export const OperatorSchema = Type.Object(
-  { id: text(80, { minLength: 1 }), reason: text(255, { minLength: 1 }) },
-  { additionalProperties: false, description: 'The person who acts for the customer' }
+export const Reference = text(69, { minLength: 1, description: "The caller's own reference" })
+/** Whoever asks or decides; compared trimmed and without regard to case. */
+export const OperatorRef = Type.Object(
+  { id: text(80, { minLength: 1 }), reason: Type.Optional(text(255, { minLength: 1 })) },
+  { additionalProperties: false, description: 'The person who asks or decides' }
+)
+export const Processor = Type.Object(
+  { name: text(69, { minLength: 1 }), reference: text(80, { minLength: 1 }) },
+  { additionalProperties: false, description: 'Who handled the money, and its own reference' }
 )
 
 /** Of what somebody else reported the reason may be missing. */
@@ -150,139 +143,6 @@ export const PaymentSchema = Type.Object(
 )
 export type PaymentView = Static<typeof PaymentSchema>
 
-const Allocation = Type.Object(
-  {
-    chargeId: text(100, { minLength: 1, description: 'A charge of the account' }),
-    amount: Type.Integer({
-      minimum: 1,
-      maximum: Number.MAX_SAFE_INTEGER,
-      description: 'Minor units of amount.currency'
-    })
-  },
-  { additionalProperties: false }
-)
-
-/** Of a body whose fields are so, something else holds too. */
-function when(properties: object, present: string[], then: object, otherwise?: object) {
-  return {
-    if: { properties, required: present },
-    then,
-    ...(otherwise && { else: otherwise })
-  }
-}
-
-export const CreatePayment = Type.Object(
-  {
-    accountId: AccountId,
-    amount: Amount,
-    channel: Type.Enum([...channels]),
-    method: Type.Optional(
-      Type.Enum([...createMethods], {
-        description:
-          'hostedPage (default): send the customer to `checkout.url`. paymentLink: the same, by ' +
-          'text or mail. registeredCard: charged at once; it has a `checkout.url` only where ' +
-          "the card's bank asks for 3-D Secure"
-      })
-    ),
-    returnUrl: Type.Optional(
-      Type.String({
-        maxLength: 1024,
-        format: 'uri',
-        description:
-          'Where the browser goes in the end: https, at an origin given to the client (in the ' +
-          'sandbox also http to loopback). Required for hostedPage'
-      })
-    ),
-    registeredCardId: Type.Optional(
-      Type.String({
-        maxLength: 100,
-        description: "One of the account's cards; required for registeredCard, refused otherwise"
-      })
-    ),
-    saveCard: Type.Optional(
-      Type.Enum(['never', 'ask', 'always'], {
-        description:
-          'Whether the card page keeps the card for the account: never (default), ask (the page ' +
-          'asks for consent), always (the caller holds the consent)'
-      })
-    ),
-    capture: Type.Optional(
-      Type.Enum(['automatic', 'manual'], {
-        description:
-          'Default automatic. Manual only reserves the money, until it is captured ' +
-          '(`POST …/captures`) or let go (`POST …/cancellation`)'
-      })
-    ),
-    reference: Type.Optional(reference),
-    description: Type.Optional(description),
-    metadata: Type.Optional(Metadata),
-    customer: Type.Optional(CustomerSchema),
-    operator: Type.Optional(OperatorSchema),
-    allocations: Type.Optional(
-      Type.Array(Allocation, {
-        maxItems: 100,
-        description: 'What it pays; the rest is matched by the rule of the account'
-      })
-    ),
-    allowDuplicate: Type.Optional(
-      Type.Boolean({
-        description:
-          'Default false: refused where a payment of the same account and amount, made a moment ' +
-          'ago, is pending, authorised or captured'
-      })
-    ),
-    expiresAt: Type.Optional(
-      Type.String({
-        format: 'date-time',
-        description:
-          'When the page closes: 1 minute to 24 hours ahead, default 1 hour; a link at most 70 ' +
-          'days, default 24 hours. The payment ends 15 minutes later'
-      })
-    )
-  },
-  {
-    $id: 'CreatePayment',
-    additionalProperties: false,
-    allOf: [
-      // Whoever acts for the customer is named.
-      when({ channel: { const: 'agent' } }, ['channel'], { required: ['operator'] }),
-      when({ method: { const: 'hostedPage' } }, [], { required: ['returnUrl'] }),
-      when(
-        { method: { const: 'registeredCard' } },
-        ['method'],
-        { required: ['registeredCardId'] },
-        { properties: { registeredCardId: false } }
-      )
-    ],
-    examples: [
-      {
-        accountId: '10000001',
-        amount: { currency: 'GBP', value: 2500 },
-        channel: 'selfcare',
-        returnUrl: 'https://selfcare.example/paid',
-        reference: 'basket-77'
-      },
-      {
-        accountId: '10000001',
-        amount: { currency: 'GBP', value: 2500 },
-        channel: 'ivr',
-        method: 'paymentLink',
-        description: 'Invoice INV-1001',
-        allocations: [{ chargeId: 'chg_06f1k2m3n4p5q6r7', amount: 2000 }]
-      },
-      {
-        accountId: '10000001',
-        amount: { currency: 'GBP', value: 2500 },
-        channel: 'agent',
-        method: 'registeredCard',
-        registeredCardId: 'crd_06f1k2m3n4p5q6r7',
-        operator: { id: 'agent-42', reason: 'The caller asked for it' }
-      }
-    ]
-  }
-)
-export type CreatePaymentBody = Static<typeof CreatePayment>
-
 export const WaitHeaders = Type.Object({
   prefer: Type.Optional(
     Type.String({ description: '`wait=N`: wait up to N seconds, at most 30 (RFC 7240)' })
@@ -297,7 +157,7 @@ export const ListPaymentsQuery = Type.Object(
     accountId: Type.Optional(AccountId),
     status: Type.Optional(Type.Enum([...statuses])),
     channel: Type.Optional(Type.Enum([...channels])),
-    reference: Type.Optional(reference),
+    reference: Type.Optional(Reference),
     createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
     createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
   },

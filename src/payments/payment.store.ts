@@ -1,9 +1,9 @@
 import { type Generated, type Kysely, sql } from 'kysely'
-import { type Database, type Db, statement } from '../database.ts'
+import { type Database, type Db, statement } from '../database/database.ts'
 import { smallestIdAt } from '../id.ts'
 import type { NamedAllocation } from '../ledger/ledger.ts'
 import type { CardFace, Customer, Failure } from '../provider.ts'
-import type { EventType } from './book.ts'
+import type { EventType } from './event.ts'
 import type {
   Channel,
   Operator,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Call, newAccountId, testService } from '../service.ts'
+import { type Call, newAccountId, testService } from '../test-service.ts'
 
 t.test('accounts', async (t) => {
   const { call, createPayment, db } = await testService(t)

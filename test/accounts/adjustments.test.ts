@@ -1,6 +1,6 @@
 import t from 'tap'
-import { checkMoney } from '../money.ts'
-import { newAccountId, testService } from '../service.ts'
+import { checkMoney } from '../invariants.ts'
+import { newAccountId, testService } from '../test-service.ts'
 
 t.test('adjustments', async (t) => {
   const { call, db } = await testService(t)

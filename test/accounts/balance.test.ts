@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { newAccountId, testService } from '../service.ts'
+import { newAccountId, testService } from '../test-service.ts'
 
 type Entry = {
   id: string

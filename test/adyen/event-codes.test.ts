@@ -5,9 +5,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { checkMoney } from '../money.ts'
+import { checkMoney } from '../invariants.ts'
 import { registerCard } from '../registered-card.ts'
-import { merchantAccount, newAccountId, testService } from '../service.ts'
+import { merchantAccount, newAccountId, testService } from '../test-service.ts'
 
 /**
  * How the payment of 25.00 GBP stands before: waiting on its page; captured; reserved, with manual

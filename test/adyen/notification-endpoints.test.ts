@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
-import { type Call, hmacKey, merchantAccount, newAccountId, testService } from '../service.ts'
+import { type Call, hmacKey, merchantAccount, newAccountId, testService } from '../test-service.ts'
 
 const secondKey = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { adyenApiKey, merchantAccount } from '../service.ts'
+import { adyenApiKey, merchantAccount } from '../test-service.ts'
 import { cardService, until } from './harness.ts'
 
 t.test('everybody but third parties is told once of cards that come and go', async (t) => {

@@ -14,9 +14,9 @@ import {
   postponeSync,
   requestCardSync
 } from '../../src/cards/card-sync.store.ts'
-import type { Db, Tx } from '../../src/database.ts'
+import type { Db, Tx } from '../../src/database/database.ts'
 import type { StoredCard } from '../../src/provider.ts'
-import { testDatabase } from '../database.ts'
+import { testDatabase } from '../test-database.ts'
 
 const face = { brand: 'visa', lastFour: '1111', expiryMonth: 3, expiryYear: 2030, funding: null }
 const cardOf = (token: string, changes: Partial<StoredCard> = {}) => ({

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { Test } from 'tap'
-import { type Answer, newAccountId, type TestService, testService } from '../service.ts'
+import { type Answer, newAccountId, type TestService, testService } from '../test-service.ts'
 
 /** 64 hex digits that the simulator signs token webhooks with. */
 export const tokenKey = 'c0ffee11c0ffee22c0ffee33c0ffee44c0ffee55c0ffee66c0ffee77c0ffee88'

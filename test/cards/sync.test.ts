@@ -1,5 +1,5 @@
 import t from 'tap'
-import { adyenApiKey, merchantAccount, type TestService } from '../service.ts'
+import { adyenApiKey, merchantAccount, type TestService } from '../test-service.ts'
 import { cardService, until } from './harness.ts'
 
 /** What somebody does at Adyen without us. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { hmacKey, merchantAccount } from '../service.ts'
+import { hmacKey, merchantAccount } from '../test-service.ts'
 import { cardService, tokenKey, tokenWebhook, until } from './harness.ts'
 
 const secondKey = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { runClientCommand, UsageFault } from '../../src/clients/client.commands.ts'
 import { hashKey } from '../../src/clients/client.store.ts'
-import { testService } from '../service.ts'
+import { testService } from '../test-service.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 

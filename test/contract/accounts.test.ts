@@ -1,6 +1,6 @@
 /** All that the operations on accounts, charges, adjustments and the ledger may answer. */
 import t from 'tap'
-import { newAccountId } from '../service.ts'
+import { newAccountId } from '../test-service.ts'
 import { type Judged, judgedService } from './judged.ts'
 
 const pounds = (value: number) => ({ currency: 'GBP', value })

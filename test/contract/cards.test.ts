@@ -1,7 +1,7 @@
 /** All that the operations on registered cards may answer. */
 import t from 'tap'
 import type { ProblemCode } from '../../src/problems.ts'
-import { newAccountId } from '../service.ts'
+import { newAccountId } from '../test-service.ts'
 import { eventually, judgedService, meetInFlight } from './judged.ts'
 
 t.test('every answer about cards is what the document says', async (t) => {

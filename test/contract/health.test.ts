@@ -1,8 +1,8 @@
 /** The probes, and what every operation answers while the database is away. */
 import t from 'tap'
 import { cuttable } from '../cuttable.ts'
-import { testDatabase } from '../database.ts'
 import { routes } from '../http/routes.ts'
+import { testDatabase } from '../test-database.ts'
 import { judgedService } from './judged.ts'
 
 t.test('without its database, every operation says that it is worth repeating', async (t) => {

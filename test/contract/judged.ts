@@ -1,7 +1,7 @@
 /** Calls of the API by the names of its operations, each answer judged by the OpenAPI document. */
 import type { Test } from 'tap'
 import { type ProblemCode, problems } from '../../src/problems.ts'
-import { type Answer, type Call, type TestService, testService } from '../service.ts'
+import { type Answer, type Call, type TestService, testService } from '../test-service.ts'
 import { codesOf, createJudge, type Json, type Operation, operationsOf } from './document.ts'
 
 /** What any operation may answer whatever it does: met in general.test.ts and health.test.ts. */

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import type { ProblemCode } from '../../src/problems.ts'
 import { registerCard } from '../registered-card.ts'
-import { newAccountId, paymentBody } from '../service.ts'
+import { newAccountId, paymentBody } from '../test-service.ts'
 import type { Json } from './document.ts'
 import { eventually, type Judged, judgedService, meetInFlight } from './judged.ts'
 

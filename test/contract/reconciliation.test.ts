@@ -1,6 +1,6 @@
 /** All that the operations on what the payment provider told us may answer. */
 import t from 'tap'
-import { merchantAccount } from '../service.ts'
+import { merchantAccount } from '../test-service.ts'
 import { eventually, judgedService } from './judged.ts'
 
 t.test('every answer about notifications is what the document says', async (t) => {

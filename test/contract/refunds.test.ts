@@ -1,7 +1,7 @@
 /** All that the operations on refunds may answer. */
 import t from 'tap'
 import type { ProblemCode } from '../../src/problems.ts'
-import { newAccountId } from '../service.ts'
+import { newAccountId } from '../test-service.ts'
 import { eventually, type Judged, judgedService } from './judged.ts'
 
 const pounds = (value: number) => ({ currency: 'GBP', value })

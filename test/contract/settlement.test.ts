@@ -1,8 +1,8 @@
 /** All that the operations on settlement and on discrepancies may answer. */
 import t from 'tap'
 import type { ProblemCode } from '../../src/problems.ts'
-import { download, makeReport } from '../reconciliation/reports.ts'
-import { adyenApiKey } from '../service.ts'
+import { download, makeReport } from '../settlement/reports.ts'
+import { adyenApiKey } from '../test-service.ts'
 import { eventually, type Judged, judgedService } from './judged.ts'
 
 const operator = { id: 'finance-3' }

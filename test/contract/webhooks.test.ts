@@ -1,6 +1,6 @@
 /** All that the operations on webhook endpoints and deliveries may answer, and what is sent. */
 import t from 'tap'
-import { startConsumer } from '../outcomes/consumer.ts'
+import { startConsumer } from '../feed/consumer.ts'
 import { createJudge, everyNode, resolve } from './document.ts'
 import { eventually, judgedService } from './judged.ts'
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { hashKey } from '../../src/clients/client.store.ts'
 import { scopes } from '../../src/clients/client.ts'
-import { testService } from '../service.ts'
+import { testService } from '../test-service.ts'
 import { pathOf, routes } from './routes.ts'
 
 t.test('who may call what', async (t) => {

@@ -3,8 +3,8 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import t from 'tap'
 import { hasCardNumber } from '../../src/card-number.ts'
-import type { Db } from '../../src/database.ts'
-import { newAccountId, paymentBody, testService } from '../service.ts'
+import type { Db } from '../../src/database/database.ts'
+import { newAccountId, paymentBody, testService } from '../test-service.ts'
 
 /** First digits and a length of each scheme. */
 const schemes: ReadonlyArray<readonly [prefix: string, length: number]> = [

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { testService } from '../service.ts'
+import { testService } from '../test-service.ts'
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { cuttable } from '../cuttable.ts'
-import { testDatabase } from '../database.ts'
-import { paymentBody, testService } from '../service.ts'
+import { testDatabase } from '../test-database.ts'
+import { paymentBody, testService } from '../test-service.ts'
 
 t.test('a service whose database is gone and comes back', async (t) => {
   const { url } = await testDatabase(t)

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { newAccountId, paymentBody, testService } from '../service.ts'
+import { newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('the Idempotency-Key', async (t) => {
   const { call, db } = await testService(t, { duplicateWindowS: 0 })

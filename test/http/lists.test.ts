@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import { listPayments } from '../../src/payments/payment.store.ts'
-import { testDatabase } from '../database.ts'
-import { newAccountId, testService } from '../service.ts'
+import { testDatabase } from '../test-database.ts'
+import { newAccountId, testService } from '../test-service.ts'
 
 type Row = { id: string; status: string; reference: string | null }
 

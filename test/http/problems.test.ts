@@ -1,6 +1,6 @@
 import t from 'tap'
 import { problems } from '../../src/problems.ts'
-import { newAccountId, paymentBody, testService } from '../service.ts'
+import { newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('every error is a problem document', async (t) => {
   const service = await testService(t)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type Client, mayReturnTo } from '../../src/clients/client.ts'
-import { newAccountId, paymentBody, testService } from '../service.ts'
+import { newAccountId, paymentBody, testService } from '../test-service.ts'
 
 const client: Client = {
   id: 'cli_1',

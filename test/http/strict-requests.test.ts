@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { newAccountId, paymentBody, testService } from '../service.ts'
+import { newAccountId, paymentBody, testService } from '../test-service.ts'
 import { pathOf, routes } from './routes.ts'
 
 t.test('nothing is coerced, dropped or let through', async (t) => {

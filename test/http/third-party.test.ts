@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { type Answer, newAccountId, paymentBody, testService } from '../service.ts'
+import { type Answer, newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('a third party sees what it created itself, and nothing else', async (t) => {
   const { call, db, addClient, createPayment, pay, until } = await testService(t, {

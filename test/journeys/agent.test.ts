@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkMoney } from '../money.ts'
+import { checkMoney } from '../invariants.ts'
 import { browse, gbp, goodCard, startJourney } from './journey.ts'
 
 const operator = { id: 'agent-7', reason: 'The caller asked to pay by card' }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkMoney } from '../money.ts'
+import { checkMoney } from '../invariants.ts'
 import {
   deviceNames,
   devices,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkMoney } from '../money.ts'
+import { checkMoney } from '../invariants.ts'
 import { devices, look, openBrowser, openShop, press, skip, typeCard } from './browser.ts'
 import { gbp, startJourney } from './journey.ts'
 

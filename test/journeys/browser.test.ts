@@ -1,6 +1,6 @@
 import t from 'tap'
-import { checkMoney } from '../money.ts'
-import { testService } from '../service.ts'
+import { checkMoney } from '../invariants.ts'
+import { testService } from '../test-service.ts'
 import {
   deviceNames,
   devices,

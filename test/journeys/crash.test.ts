@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { killable } from '../process.ts'
 import { registerCard } from '../registered-card.ts'
-import { addClient, newAccountId, paymentBody, toolsOf } from '../service.ts'
+import { killable } from '../service-process.ts'
+import { addClient, newAccountId, paymentBody, toolsOf } from '../test-service.ts'
 
 /** A service that can be killed, and an account whose payments it makes. */
 async function setUp(t: Test) {

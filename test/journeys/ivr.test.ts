@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { until } from '../cards/harness.ts'
-import { checkMoney } from '../money.ts'
+import { checkMoney } from '../invariants.ts'
 import { registerCard } from '../registered-card.ts'
 import { browse, gbp, goodCard, type Journey, startJourney } from './journey.ts'
 

@@ -1,7 +1,7 @@
 /** What the journeys do over and over, as callers and customers do it: over HTTP alone. */
 import type { Test } from 'tap'
 import { until } from '../cards/harness.ts'
-import { type Call, newAccountId, type TestService, testService } from '../service.ts'
+import { type Call, newAccountId, type TestService, testService } from '../test-service.ts'
 
 export const tokenKey = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 /** What is typed into a card page. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { checkMoney } from '../money.ts'
-import { type TestService, testService } from '../service.ts'
+import { checkMoney } from '../invariants.ts'
+import { type TestService, testService } from '../test-service.ts'
 
 async function typesOf({ call }: TestService, paymentId: string): Promise<string[]> {
   const { body } = await call('GET', `/v1/payments/${paymentId}/events`)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { newAccountId, testService } from '../service.ts'
+import { newAccountId, testService } from '../test-service.ts'
 
 t.test('a customer is refused, tries again and pays; the balance falls once', async (t) => {
   const { call, createPayment, pay, until } = await testService(t)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { until } from '../cards/harness.ts'
-import { checkMoney } from '../money.ts'
+import { checkMoney } from '../invariants.ts'
 import { browse, gbp, goodCard, offeredOn, startJourney } from './journey.ts'
 
 t.test(

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkMoney } from '../money.ts'
+import { checkMoney } from '../invariants.ts'
 import { browse, gbp, goodCard, type Journey, startJourney } from './journey.ts'
 
 /** A payment of another service, reserved on the page. */

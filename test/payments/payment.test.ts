@@ -11,7 +11,7 @@ import {
   providerKey,
   statuses
 } from '../../src/payments/payment.ts'
-import { newPayment } from './book.ts'
+import { newPayment } from '../lifecycle/aggregates.ts'
 
 /** What a payment of each status may become, by one move. */
 const mayBecome: Record<PaymentStatus, PaymentStatus[]> = {

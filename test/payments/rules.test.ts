@@ -1,7 +1,7 @@
 /** The rules of a payment as the database holds them, whoever writes. */
 import { sql } from 'kysely'
 import t from 'tap'
-import { testService } from '../service.ts'
+import { testService } from '../test-service.ts'
 
 const captured =
   "status = 'captured', authorisation = 'A', amount_captured = amount, finished_at = now(), " +

@@ -12,9 +12,9 @@ import {
   type EmbeddedPostgres,
   type PostgresOptions,
   startPostgres
-} from '../../src/sandbox/postgres.ts'
-import { findBinaries } from '../../src/sandbox/postgres-binaries.ts'
-import { findProcess } from '../../src/sandbox/processes.ts'
+} from '../../sandbox/postgres.ts'
+import { findBinaries } from '../../sandbox/postgres-binaries.ts'
+import { findProcess } from '../../sandbox/processes.ts'
 
 async function query(url: string, statement: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client(url)

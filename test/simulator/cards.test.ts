@@ -1,7 +1,7 @@
 import t from 'tap'
-import { passesLuhn, readCard } from '../../src/simulator/cards.ts'
-import { decimalsOf } from '../../src/simulator/money.ts'
-import { outcomeFor, TEST_CARDS } from '../../src/simulator/test-data.ts'
+import { passesLuhn, readCard } from '../../sandbox/simulator/cards.ts'
+import { decimalsOf } from '../../sandbox/simulator/money.ts'
+import { outcomeFor, TEST_CARDS } from '../../sandbox/simulator/test-data.ts'
 import { startPair, until } from './harness.ts'
 
 const NOW = new Date('2026-11-22T12:00:00Z')

@@ -1,7 +1,7 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import { type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.ts'
+import { type SimulatorOptions, startSimulator } from '../../sandbox/simulator/simulator.ts'
 
 export const KEY = '0123456789abcdef'.repeat(4)
 export const MERCHANT = 'ExampleShop'

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { outcomeFor, outcomeForCode, REFUSAL_TRIGGERS } from '../../src/simulator/test-data.ts'
+import { outcomeFor, outcomeForCode, REFUSAL_TRIGGERS } from '../../sandbox/simulator/test-data.ts'
 import { eventOf, MERCHANT, sleep, startPair, until } from './harness.ts'
 
 const CHALLENGED = '4212 3456 7891 0006'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { tokenSignature } from '../../src/simulator/token-signature.ts'
+import { tokenSignature } from '../../sandbox/simulator/token-signature.ts'
 import {
   clientOf,
   GOOD_CARD,
@@ -16,7 +16,7 @@ import {
   until
 } from './harness.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/simulator/main.ts')
+const MAIN = join(import.meta.dirname, '../../sandbox/simulator/main.ts')
 
 /** The simulator as the sandbox runs it. */
 async function startProcess(

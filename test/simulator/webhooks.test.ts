@@ -5,7 +5,7 @@ import hmacValidator from '@adyen/api-library/lib/src/utils/hmacValidator.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import t from 'tap'
-import { DISPUTE_EVENTS } from '../../src/simulator/dispute-events.ts'
+import { DISPUTE_EVENTS } from '../../sandbox/simulator/dispute-events.ts'
 import { KEY, MERCHANT, sleep, startPair, until } from './harness.ts'
 
 const HmacValidator = hmacValidator.default

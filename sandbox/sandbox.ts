@@ -1,0 +1,190 @@
+/**
+ * The service with everything that it needs beside it: an embedded PostgreSQL, and the simulator of
+ * Adyen as a process of its own. All its data stays in one folder.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { hash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import * as fs from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import type { SandboxConfig } from '../src/config.ts'
+import { migrate } from '../src/database/database.ts'
+import { startService } from '../src/service.ts'
+import { toBanner } from './banner.ts'
+import { openDatabase } from './database.ts'
+import { startPostgres } from './postgres.ts'
+import { seed } from './seed.ts'
+
+const merchantAccount = 'SandboxMerchant'
+const databaseName = 'payments'
+const secretsFile = 'secrets.json'
+const runningFile = 'running.json'
+const simulatorStopMs = 3_000
+
+type Secrets = { demoKey: string; adyenApiKey: string; hmacKey: string }
+
+export type Sandbox = { close(): Promise<void> }
+
+/**
+ * Starts it all and prints how to use it. `onFault`: a part of it has ended by itself, so the rest
+ * is of no use.
+ */
+export async function startSandbox(
+  config: SandboxConfig,
+  log: Logger,
+  print: (text: string) => void,
+  onFault: (reason: string) => void
+): Promise<Sandbox> {
+  const dir = resolve(config.dir)
+  const closers: Array<() => Promise<void>> = []
+  // Last opened, first closed: the service drains while its database is still there.
+  const close = async () => {
+    for (const end of closers.splice(0).reverse()) await end()
+  }
+  try {
+    await fs.mkdir(dir, { recursive: true, mode: 0o755 })
+    const secrets = await readSecrets(dir)
+    const postgres = await startPostgres({ dir: join(dir, 'postgres'), onExit: onFault })
+    closers.push(postgres.stop)
+    const databaseUrl = postgres.url(databaseName)
+    const db = await openDatabase(postgres.url('postgres'), databaseUrl, databaseName)
+    await migrate(db)
+    const seeded = await seed(db, secrets.demoKey)
+    await db.destroy()
+
+    const port = config.port || (await findFreePort())
+    const publicUrl = `http://${config.host}:${port}`
+    const simulator = await startSimulator(config, dir, secrets, publicUrl, onFault)
+    closers.push(simulator.stop)
+    const service = await startService({
+      ...config,
+      port,
+      publicUrl,
+      databaseUrl,
+      sandbox: true,
+      log,
+      adyen: {
+        environment: 'TEST',
+        apiKey: secrets.adyenApiKey,
+        merchantAccount,
+        hmacKeys: [Buffer.from(secrets.hmacKey, 'hex')],
+        tokenHmacKeys: [Buffer.from(toTokenHmacKey(secrets), 'hex')],
+        liveUrlPrefix: undefined,
+        checkoutUrl: simulator.url,
+        webhookUser: undefined,
+        webhookPassword: undefined,
+        moto: false,
+        multiplePartialCaptures: false
+      }
+    })
+    closers.push(service.close)
+    await writePrivately(join(dir, runningFile), JSON.stringify({ databaseUrl }))
+    closers.push(() => fs.rm(join(dir, runningFile), { force: true }))
+    print(
+      toBanner({ publicUrl, simulatorUrl: simulator.url, dir: config.dir, ...secrets, ...seeded })
+    )
+    return { close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The database of a sandbox that runs on this folder; undefined where none does. */
+export async function findSandboxDatabase(dir: string): Promise<string | undefined> {
+  try {
+    const text = await fs.readFile(join(resolve(dir), runningFile), 'utf8')
+    return (JSON.parse(text) as { databaseUrl: string }).databaseUrl
+  } catch {
+    return undefined
+  }
+}
+
+/** Made once, so that what was copied from one start works after the next. */
+async function readSecrets(dir: string): Promise<Secrets> {
+  const file = join(dir, secretsFile)
+  try {
+    return JSON.parse(await fs.readFile(file, 'utf8')) as Secrets
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const secrets: Secrets = {
+    demoKey: `opk_${randomBytes(32).toString('base64url')}`,
+    adyenApiKey: randomBytes(24).toString('base64url'),
+    hmacKey: randomBytes(32).toString('hex')
+  }
+  await writePrivately(file, JSON.stringify(secrets, null, 2))
+  return secrets
+}
+
+/** The token webhooks' own key; made of the other, since a folder may be older than they are. */
+function toTokenHmacKey({ hmacKey }: Secrets): string {
+  return hash('sha256', `token webhooks ${hmacKey}`)
+}
+
+/** Written beside and renamed, so that a crash leaves the old file or the new one. */
+async function writePrivately(file: string, text: string): Promise<void> {
+  await fs.writeFile(`${file}.new`, text, { mode: 0o600 })
+  await fs.rename(`${file}.new`, file)
+}
+
+async function startSimulator(
+  config: SandboxConfig,
+  dir: string,
+  secrets: Secrets,
+  publicUrl: string,
+  onFault: (reason: string) => void
+) {
+  const main = fileURLToPath(new URL('./simulator/main.ts', import.meta.url))
+  const child = spawn(process.execPath, [...process.execArgv, main], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: {
+      SIMULATOR_PORT: String(config.simulatorPort),
+      SIMULATOR_DIR: join(dir, 'simulator'),
+      SIMULATOR_API_KEY: secrets.adyenApiKey,
+      SIMULATOR_MERCHANT_ACCOUNT: merchantAccount,
+      SIMULATOR_HMAC_KEY: secrets.hmacKey,
+      SIMULATOR_TOKEN_HMAC_KEY: toTokenHmacKey(secrets),
+      SIMULATOR_WEBHOOK_URL: `${publicUrl}/webhooks/adyen`
+    }
+  })
+  let stopping = false
+  const url = await readUrl(child)
+  child.once('exit', () => {
+    if (!stopping) onFault('the simulator of Adyen has ended')
+  })
+  return {
+    url,
+    async stop() {
+      stopping = true
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), simulatorStopMs)
+      await exited
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** The first line that the simulator writes says where it listens. */
+async function readUrl(child: ChildProcess): Promise<string> {
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+  for await (const line of lines) {
+    return (JSON.parse(line) as { listening: string }).listening
+  }
+  throw new Error('The simulator of Adyen did not start.')
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}

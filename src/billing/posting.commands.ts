@@ -1,0 +1,87 @@
+import type { Db, Tx } from '../database/database.ts'
+import { saveResolved } from '../discrepancies/discrepancy.store.ts'
+import { recordResolved } from '../discrepancies/discrepancy.ts'
+import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
+import type { Claim } from '../http/idempotency.store.ts'
+import { newId } from '../id.ts'
+import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
+import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
+import { Problem } from '../problem.ts'
+import { findOpenRejections, lockPostings, saveAcknowledgements } from './posting.store.ts'
+import {
+  type Acknowledgement,
+  acknowledge,
+  type BillingPosting,
+  rejectionOf,
+  toPostingView
+} from './posting.ts'
+
+export type PostingDeps = { db: Db; providerName: string }
+
+export type Acknowledged = { posting: BillingPosting; said: Acknowledgement }
+
+/** What the billing system made of a posting: said again, it changes nothing. */
+export async function acknowledgePosting(
+  { db, providerName }: PostingDeps,
+  claim: Claim,
+  id: string,
+  said: Acknowledgement
+): Promise<OnceAnswer> {
+  return await answerOnce(db, claim, id, async (tx) => {
+    const [posting] = await lockPostings(tx, [id])
+    if (posting === undefined) {
+      throw new Problem('posting_not_found', 'No posting has this id.')
+    }
+    const [changed] = await acknowledgeAll(tx, providerName, [{ posting, said }])
+    return { status: 200, body: JSON.stringify(toPostingView(changed ?? posting)) }
+  })
+}
+
+/**
+ * Writes down what billing said of postings that are locked, each named once. A rejection is shown
+ * to a person; what is posted after it closes that again. Answers those that it changed.
+ */
+export async function acknowledgeAll(
+  tx: Tx,
+  providerName: string,
+  all: readonly Acknowledged[]
+): Promise<BillingPosting[]> {
+  const now = await readClock(tx)
+  const changed = all.flatMap(({ posting, said }) => acknowledge(posting, said, now) ?? [])
+  await saveAcknowledgements(tx, changed)
+  const rejected = changed.filter(({ status }) => status === 'rejected').map(rejectionOf)
+  await openDiscrepancies(tx, providerName, 'billing_rejected', rejected)
+  const wasRejected = new Set(
+    all.filter(({ posting }) => posting.status === 'rejected').map(({ posting }) => posting.id)
+  )
+  const mended = changed.filter(({ id }) => wasRejected.has(id))
+  if (mended.length > 0) await closeRejections(tx, providerName, mended)
+  return changed
+}
+
+/** Nobody needs to say that what is posted now is settled; unless somebody has decided already. */
+async function closeRejections(
+  tx: Tx,
+  providerName: string,
+  posted: readonly BillingPosting[]
+): Promise<void> {
+  const books = await lockBooks(tx, [...new Set(posted.map(({ paymentId }) => paymentId))])
+  const open = await findOpenRejections(
+    tx,
+    posted.map(({ id }) => id)
+  )
+  const decision = { resolution: 'settled', reason: null, operator: null } as const
+  const context = { now: await readClock(tx), newId }
+  for (const { paymentId, id } of open) {
+    const book = books.get(paymentId)
+    if (book !== undefined) {
+      recordResolved(book, { id, kind: 'billing_rejected' }, decision, context)
+    }
+  }
+  await saveBooks(tx, [...books.values()], providerName)
+  await saveResolved(
+    tx,
+    open.map(({ id }) => id),
+    decision
+  )
+}

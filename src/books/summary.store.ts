@@ -1,0 +1,80 @@
+import { sql } from 'kysely'
+import type { Db } from '../database/database.ts'
+import type { DiscrepancyKind } from '../discrepancies/discrepancy.ts'
+import type { PayoutSum, PostingSum, SettledSum } from './summary.ts'
+
+/** From `from` to before `to`. */
+export type Span = { from: Date; to: Date }
+
+export async function sumPostings(db: Db, { from, to }: Span): Promise<PostingSum[]> {
+  const { rows } = await sql<PostingSum>`
+    select currency, posting, debit_account as "debitAccount", credit_account as "creditAccount",
+      coalesce(sum(amount) filter (where created_at < ${from}), 0)::bigint as before,
+      coalesce(sum(amount) filter (where created_at >= ${from}), 0)::bigint as during,
+      count(*) filter (where created_at >= ${from}) as count
+    from ledger_transfer where created_at < ${to}
+    group by 1, 2, 3, 4 order by 1, 2`.execute(db)
+  return rows
+}
+
+const ofPayments = sql.raw(`meaning in ('settled', 'refunded', 'refundReversed', 'chargedBack',
+  'chargebackReversed', 'chargedBackAgain')`)
+
+/** `merchantAccount`: lines of others are none of ours. */
+export async function sumSettled(
+  db: Db,
+  merchantAccount: string,
+  { from, to }: Span
+): Promise<SettledSum[]> {
+  const { rows } = await sql<SettledSum>`
+    with side as (
+      select gross_currency as currency, gross, 0 as ours, created_at, 1 as line
+      from settlement_line
+      where created_at < ${to} and merchant_account = ${merchantAccount} and ${ofPayments}
+      union all
+      select our_currency, 0, ours, created_at, 0
+      from settlement_line where created_at < ${to} and ours is not null
+    )
+    select currency, coalesce(sum(line) filter (where created_at >= ${from}), 0)::bigint as lines,
+      coalesce(sum(gross) filter (where created_at >= ${from}), 0)::bigint as gross,
+      coalesce(sum(ours) filter (where created_at >= ${from}), 0)::bigint as ours,
+      sum(ours)::bigint as "settledUntil"
+    from side group by 1`.execute(db)
+  return rows
+}
+
+export async function sumPayouts(
+  db: Db,
+  merchantAccount: string,
+  { from, to }: Span
+): Promise<PayoutSum[]> {
+  const { rows } = await sql<PayoutSum>`
+    select net_currency as currency,
+      coalesce(sum(net) filter (where ${ofPayments}), 0)::bigint as payments,
+      coalesce(sum(fees) filter (where ${ofPayments}), 0)::bigint as fees,
+      coalesce(sum(net) filter (where meaning = 'costs'), 0)::bigint as costs,
+      coalesce(sum(net) filter (where meaning = 'carried'), 0)::bigint as carried,
+      coalesce(sum(net) filter (where meaning = 'payout'), 0)::bigint as "paidOut",
+      coalesce(sum(net) filter (where meaning = 'unknown'), 0)::bigint as other
+    from settlement_line
+    where created_at >= ${from} and created_at < ${to} and merchant_account = ${merchantAccount}
+    group by 1`.execute(db)
+  return rows
+}
+
+export type DiscrepancyCount = {
+  kind: DiscrepancyKind
+  opened: number
+  resolved: number
+  open: number
+}
+
+/** Opened and resolved within the span, and open at its end. */
+export async function countDiscrepancies(db: Db, { from, to }: Span): Promise<DiscrepancyCount[]> {
+  const { rows } = await sql<DiscrepancyCount>`
+    select kind, count(*) filter (where created_at >= ${from}) as opened,
+      count(*) filter (where resolved_at >= ${from} and resolved_at < ${to}) as resolved,
+      count(*) filter (where resolved_at is null or resolved_at >= ${to}) as open
+    from discrepancy where created_at < ${to} group by 1 order by 1`.execute(db)
+  return rows
+}

@@ -1,0 +1,54 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Db } from '../database/database.ts'
+import { ref } from '../http/common.schema.ts'
+import { Problem } from '../problem.ts'
+import { ThreeWayQuery, ThreeWaySchema } from './three-way.schema.ts'
+import { sumUp } from './three-way.store.ts'
+import { balance } from './three-way.ts'
+
+const dayMs = 24 * 60 * 60_000
+const longestDays = 31
+
+export const threeWayRoutes: FastifyPluginAsyncTypebox<{
+  db: Db
+  merchantAccount: string
+}> = async (app, { db, merchantAccount }) => {
+  app.get(
+    '/v1/reconciliation/three-way',
+    {
+      schema: {
+        operationId: 'reconcileThreeWays',
+        summary: 'Compare the provider, the ledger and the billing system',
+        description:
+          'For what moved on the accounts of customers in a period of at most 31 days: what the ' +
+          'provider settled of it and what billing posted of it, up to now, and why they differ. ' +
+          'What the reports have beyond that is added by the time at which they were read.',
+        tags: ['Postings'],
+        querystring: ThreeWayQuery,
+        response: { 200: ref(ThreeWaySchema) }
+      },
+      config: { scope: 'reconciliation:read', problems: [] }
+    },
+    async (request) => {
+      const period = readPeriod(request.query)
+      const { from, to } = period
+      const currencies = balance(await sumUp(db, period, merchantAccount))
+      return { from: from.toISOString(), to: to.toISOString(), currencies } as never
+    }
+  )
+}
+
+function readPeriod(query: { from?: string; to?: string }): { from: Date; to: Date } {
+  const to = query.to === undefined ? new Date() : new Date(query.to)
+  const from = query.from === undefined ? new Date(to.getTime() - dayMs) : new Date(query.from)
+  const ms = to.getTime() - from.getTime()
+  const detail =
+    ms <= 0
+      ? 'must be before the end of the period'
+      : ms > longestDays * dayMs
+        ? `must be at most ${longestDays} days before the end of the period`
+        : undefined
+  if (detail === undefined) return { from, to }
+  const errors = [{ pointer: '/from', detail }]
+  throw new Problem('request_invalid', 'The period can’t be reported.', { errors })
+}

@@ -1,0 +1,184 @@
+import { isUnavailable } from '../database/database.ts'
+import { moneyRetryForMs, reservationMaxS } from '../jobs.ts'
+import { applyEvents } from '../lifecycle/apply.commands.ts'
+import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
+import { Problem } from '../problem.ts'
+import type { ProviderEvent } from '../provider.ts'
+import { finishCharge, finishReturn, giveUp } from './card-payment.commands.ts'
+import { claimDueCharges, type DueCharge } from './card-payment.store.ts'
+import { keepReply, toReply } from './create-answer.commands.ts'
+import { finishCreate, type PaymentDeps } from './create-payment.commands.ts'
+import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
+import { claimDueCreates, claimEndedPages, stopLooking } from './page.store.ts'
+import {
+  claimDueReturns,
+  type DueReturn,
+  findForgottenReservations,
+  forgetReturn,
+  postponeReturn,
+  takeReturns,
+  type Unanswered
+} from './page-return.store.ts'
+import { settlePage } from './return.commands.ts'
+
+/** As many calls at once as the transport has sockets to spare for. */
+const batchSize = 100
+
+export type JobDeps = PaymentDeps & { onFault: (paymentId: string, error: unknown) => void }
+
+/** Finishes creates that were interrupted, or whose outcome is not known. One round. */
+export async function finishCreates(deps: JobDeps): Promise<number> {
+  const due = await claimDueCreates(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ payment }) => payment.id,
+    async (create) => {
+      await finishCreate(deps, create, finisherOf(deps, create.payment.id))
+    }
+  )
+}
+
+/** Ends payments whose page ended without an outcome, or never opened. One round. */
+export async function endPages({ db, provider }: JobDeps): Promise<number> {
+  return await db.transaction().execute(async (tx) => {
+    const ids = await claimEndedPages(tx, batchSize)
+    if (ids.length === 0) return 0
+    const event = { type: 'pageClosed', by: 'time' } as const
+    const events = ids.map((paymentId) => ({ paymentId, event }))
+    const { books } = await applyEvents(tx, provider.name, events)
+    for (const { payment } of books.values()) {
+      // Its create was never answered: this is what a repetition gets.
+      if (payment.providerSession !== null) continue
+      await keepReply(tx, payment, toReply(payment, provider.name))
+    }
+    const unanswered = (await takeReturns(tx, ids)).map(toFinding)
+    await openDiscrepancies(tx, provider.name, 'outcome_unknown', unanswered)
+    return ids.length
+  })
+}
+
+/** The customer came back with a result, and the provider never said what it was. */
+function toFinding({ paymentId, returnedAt, tries }: Unanswered) {
+  const details = { returnedAt: returnedAt.toISOString(), askedAgain: tries }
+  return { paymentId, fact: paymentId, details }
+}
+
+/** Asks again what became of pages whose customers came back. One round. */
+export async function askForPages(deps: JobDeps): Promise<number> {
+  const due = await claimDueReturns(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ paymentId }) => paymentId,
+    (one) => askForPage(deps, one)
+  )
+}
+
+async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
+  const { db, leaseS } = deps
+  const { paymentId, session, sessionResult, amount, tries } = due
+  const isKnown =
+    !due.isPending ||
+    (await settlePage(deps, { id: paymentId, amount }, session, sessionResult, leaseS * 1000))
+  if (isKnown) await forgetReturn(db, paymentId)
+  else await postponeReturn(db, paymentId, tries)
+}
+
+/**
+ * Shows reservations that were neither captured nor released for longer than the provider keeps
+ * them: it was to say that they expired. One round.
+ */
+export async function showForgottenReservations({ db, provider }: JobDeps): Promise<number> {
+  return await db.transaction().execute(async (tx) => {
+    const found = await findForgottenReservations(tx, reservationMaxS, batchSize)
+    const findings = found.map(({ paymentId, authorisation, authorisedAt }) => ({
+      paymentId,
+      fact: authorisation,
+      details: { authorisation, authorisedAt: authorisedAt.toISOString() }
+    }))
+    await openDiscrepancies(tx, provider.name, 'outcome_unknown', findings)
+    return found.length
+  })
+}
+
+/** Asks what became of payment links. One round. */
+export async function pollLinks(deps: JobDeps): Promise<number> {
+  const due = await claimDueLinks(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ id }) => id,
+    (link) => pollLink(deps, link)
+  )
+}
+
+/** A link whose customer has paid is never ended by time: the money will be told, or looked for. */
+async function pollLink(deps: JobDeps, link: DueLink): Promise<void> {
+  const { db, provider } = deps
+  const { id, session } = link
+  if (link.isToldPaid) return await settleLink(deps, id, { type: 'paidWithoutReference' })
+  if (session === null) {
+    return link.isOver
+      ? await settleLink(deps, id, { type: 'linkExpired' })
+      : await postponeLink(db, id)
+  }
+  const status = await provider.findLinkStatus(session)
+  if (status === 'expired') await settleLink(deps, id, { type: 'linkExpired' })
+  else if (status === 'paid') await recordToldPaid(db, id)
+  else await postponeLink(db, id)
+}
+
+async function settleLink(deps: JobDeps, paymentId: string, event: ProviderEvent): Promise<void> {
+  const { db, provider } = deps
+  await db.transaction().execute(async (tx) => {
+    const { books } = await applyEvents(tx, provider.name, [{ paymentId, event }])
+    await stopLooking(tx, paymentId)
+    for (const { payment } of books.values()) {
+      await keepReply(tx, payment, toReply(payment, provider.name))
+    }
+  })
+}
+
+/** Asks again what became of charges, and of what customers brought back from 3-D Secure. */
+export async function askForCharges(deps: JobDeps): Promise<number> {
+  const due = await claimDueCharges(deps.db, deps.leaseS, batchSize)
+  return await forEach(
+    deps,
+    due,
+    ({ payment }) => payment.id,
+    (charge) => askForCharge(deps, charge)
+  )
+}
+
+async function askForCharge(deps: JobDeps, due: DueCharge): Promise<void> {
+  const { payment, redirectResult, triedForMs } = due
+  if (triedForMs > moneyRetryForMs) await giveUp(deps, payment)
+  else if (redirectResult === null) await finishCharge(deps, due, finisherOf(deps, payment.id))
+  else await finishReturn(deps, payment, redirectResult, deps.leaseS * 1000)
+}
+
+function finisherOf({ publicUrl }: JobDeps, paymentId: string) {
+  const place = { publicUrl, instance: '/v1/payments', requestId: paymentId }
+  return { place, trace: undefined }
+}
+
+/** All at once; a fault of one is told and does not concern the others. Answers how many. */
+async function forEach<Due>(
+  deps: JobDeps,
+  due: readonly Due[],
+  idOf: (one: Due) => string,
+  work: (one: Due) => Promise<void>
+): Promise<number> {
+  await Promise.all(
+    due.map(async (one) => {
+      try {
+        await work(one)
+      } catch (error) {
+        // Still unknown is no fault, nor is a database that is away: the payment is due again.
+        if (!(error instanceof Problem || isUnavailable(error))) deps.onFault(idOf(one), error)
+      }
+    })
+  )
+  return due.length
+}

@@ -1,0 +1,167 @@
+/** What a create asks for, and what is wrong with it that no schema can say. Pure. */
+import { type Client, mayReturnTo } from '../clients/client.ts'
+import type { Claim } from '../http/idempotency.store.ts'
+import { newId } from '../id.ts'
+import type { NamedAllocation } from '../ledger/ledger.ts'
+import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
+import {
+  beginning,
+  type Channel,
+  lifeMs,
+  type Operation,
+  type Operator,
+  providerKey
+} from '../payments/payment.ts'
+import { Problem, type ProblemPlace } from '../problem.ts'
+import type { ProblemCode } from '../problems.ts'
+import type { CardFace, Customer, Trace } from '../provider.ts'
+import type { PaymentIntent } from './intent.store.ts'
+
+/** How a payment can be made. */
+export type CreateMethod = keyof typeof lifeMs
+export const createMethods = Object.keys(lifeMs) as CreateMethod[]
+
+export type CreateRequest = {
+  client: Client
+  claim: Claim
+  place: ProblemPlace
+  trace: Trace | undefined
+  accountId: number
+  amount: Money
+  channel: Channel
+  method: CreateMethod
+  capture: 'automatic' | 'manual'
+  saveCard: 'never' | 'ask' | 'always'
+  returnUrl: string | null
+  registeredCardId: string | null
+  reference: string | null
+  description: string | null
+  metadata: Record<string, string> | null
+  customer: Customer | null
+  operator: Operator | null
+  allocations: NamedAllocation[] | null
+  allowDuplicate: boolean
+  expiresAt: Date | null
+}
+
+export type Limits = {
+  /** The operator's own limit in minor units, whatever the currency. */
+  paymentMaxValue: number
+  /** Whether browsers may also return to http on loopback. */
+  sandbox: boolean
+  canExpress: (amount: Money) => boolean
+  now: Date
+}
+
+export type Fault = { code: ProblemCode; pointer: string; detail: string }
+
+/** All faults at once, under the code of the first. */
+export function toRefusal(faults: readonly Fault[]): Problem | undefined {
+  const [first] = faults
+  if (first === undefined) return undefined
+  const errors = faults.map(({ pointer, detail }) => ({ pointer, detail }))
+  return new Problem(first.code, first.detail, { errors })
+}
+
+export function findFaults(request: CreateRequest, limits: Limits): Fault[] {
+  return [
+    ...amountFaults(request.amount, limits),
+    ...returnFaults(request, limits),
+    ...lifeFaults(request, limits),
+    ...allocationFaults(request)
+  ]
+}
+
+function amountFaults(amount: Money, { paymentMaxValue, canExpress }: Limits): Fault[] {
+  const faults: Fault[] = []
+  const add = (code: ProblemCode, detail: string) =>
+    faults.push({ code, pointer: '/amount/value', detail })
+  if (amount.value > paymentMaxValue) {
+    add('amount_too_large', `At most ${paymentMaxValue} in minor units.`)
+  } else if (!fitsCmpSize(amount)) {
+    add('amount_too_large', 'At most 9,999,999.99 in major units.')
+  }
+  if (!fitsCmpDecimals(amount) || !canExpress(amount)) {
+    add('amount_not_representable', 'It has decimals that are not supported.')
+  }
+  return faults
+}
+
+function returnFaults({ client, returnUrl }: CreateRequest, { sandbox }: Limits): Fault[] {
+  if (returnUrl === null || mayReturnTo(client, returnUrl, sandbox)) return []
+  const detail = 'Its origin was not given to this client.'
+  return [{ code: 'return_url_refused', pointer: '/returnUrl', detail }]
+}
+
+const longest = {
+  hostedPage: '24 hours',
+  registeredCard: '24 hours',
+  paymentLink: '70 days'
+} as const satisfies Record<CreateMethod, string>
+
+function lifeFaults({ method, expiresAt }: CreateRequest, { now }: Limits): Fault[] {
+  if (expiresAt === null) return []
+  const { min, max } = lifeMs[method]
+  const life = expiresAt.getTime() - now.getTime()
+  if (life >= min && life <= max) return []
+  const detail = `It must be 1 minute to ${longest[method]} ahead.`
+  return [{ code: 'request_invalid', pointer: '/expiresAt', detail }]
+}
+
+function allocationFaults({ amount, allocations }: CreateRequest): Fault[] {
+  const faults: Fault[] = []
+  const named = allocations ?? []
+  named.forEach(({ chargeId }, place) => {
+    if (named.findIndex((one) => one.chargeId === chargeId) === place) return
+    const pointer = `/allocations/${place}/chargeId`
+    faults.push({ code: 'request_invalid', pointer, detail: 'It is named twice.' })
+  })
+  if (named.reduce((sum, one) => sum + one.amount, 0) > amount.value) {
+    const detail = 'Together they are more than the amount.'
+    faults.push({ code: 'allocations_exceed_amount', pointer: '/allocations', detail })
+  }
+  return faults
+}
+
+/** The provider's name of a registered card, and its face. */
+export type ChargedCard = { token: string; face: Omit<CardFace, 'registeredCardId'> }
+
+const operations = {
+  hostedPage: 'session',
+  paymentLink: 'link',
+  registeredCard: 'charge'
+} as const satisfies Record<CreateMethod, Operation>
+
+/** `card`: the registered card that is to be charged. */
+export function toIntent(request: CreateRequest, card: ChargedCard | undefined): PaymentIntent {
+  const id = newId('pay')
+  const { client, claim, accountId, amount, channel, method, capture, saveCard } = request
+  const { returnUrl, registeredCardId, reference, description, metadata } = request
+  const { customer, operator, allocations } = request
+  return {
+    id,
+    clientId: client.id,
+    idempotencyKey: claim.key,
+    accountId,
+    amount,
+    channel,
+    method,
+    capture,
+    saveCard,
+    returnUrl,
+    reference,
+    description,
+    metadata,
+    customer,
+    operator,
+    allocations,
+    registeredCardId,
+    processor: null,
+    authorisationCode: null,
+    takenAt: null,
+    ...beginning,
+    card: card === undefined ? null : { ...card.face, registeredCardId },
+    cardToken: card?.token ?? null,
+    providerKey: providerKey(id, operations[method])
+  }
+}

@@ -1,0 +1,152 @@
+import { type Static, Type } from 'typebox'
+import { AccountId, Amount, CustomerSchema, text, textPattern } from '../http/common.schema.ts'
+import { Reference } from '../payments/payment.schema.ts'
+import { channels } from '../payments/payment.ts'
+import { createMethods } from './create-request.ts'
+
+const description = text(255)
+const Metadata = Type.Unsafe<Record<string, string>>({
+  type: 'object',
+  maxProperties: 20,
+  propertyNames: { type: 'string', minLength: 1, maxLength: 20, pattern: textPattern },
+  additionalProperties: text(80),
+  description: 'Up to 20 pairs of at most 20 and 80 characters',
+  examples: [{ invoice: 'INV-1001' }]
+})
+const OperatorSchema = Type.Object(
+  { id: text(80, { minLength: 1 }), reason: text(255, { minLength: 1 }) },
+  { additionalProperties: false, description: 'The person who acts for the customer' }
+)
+
+const Allocation = Type.Object(
+  {
+    chargeId: text(100, { minLength: 1, description: 'A charge of the account' }),
+    amount: Type.Integer({
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'Minor units of amount.currency'
+    })
+  },
+  { additionalProperties: false }
+)
+
+/** Of a body whose fields are so, something else holds too. */
+function when(properties: object, present: string[], then: object, otherwise?: object) {
+  return {
+    if: { properties, required: present },
+    then,
+    ...(otherwise && { else: otherwise })
+  }
+}
+
+export const CreatePayment = Type.Object(
+  {
+    accountId: AccountId,
+    amount: Amount,
+    channel: Type.Enum([...channels]),
+    method: Type.Optional(
+      Type.Enum([...createMethods], {
+        description:
+          'hostedPage (default): send the customer to `checkout.url`. paymentLink: the same, by ' +
+          'text or mail. registeredCard: charged at once; it has a `checkout.url` only where ' +
+          "the card's bank asks for 3-D Secure"
+      })
+    ),
+    returnUrl: Type.Optional(
+      Type.String({
+        maxLength: 1024,
+        format: 'uri',
+        description:
+          'Where the browser goes in the end: https, at an origin given to the client (in the ' +
+          'sandbox also http to loopback). Required for hostedPage'
+      })
+    ),
+    registeredCardId: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: "One of the account's cards; required for registeredCard, refused otherwise"
+      })
+    ),
+    saveCard: Type.Optional(
+      Type.Enum(['never', 'ask', 'always'], {
+        description:
+          'Whether the card page keeps the card for the account: never (default), ask (the page ' +
+          'asks for consent), always (the caller holds the consent)'
+      })
+    ),
+    capture: Type.Optional(
+      Type.Enum(['automatic', 'manual'], {
+        description:
+          'Default automatic. Manual only reserves the money, until it is captured ' +
+          '(`POST …/captures`) or let go (`POST …/cancellation`)'
+      })
+    ),
+    reference: Type.Optional(Reference),
+    description: Type.Optional(description),
+    metadata: Type.Optional(Metadata),
+    customer: Type.Optional(CustomerSchema),
+    operator: Type.Optional(OperatorSchema),
+    allocations: Type.Optional(
+      Type.Array(Allocation, {
+        maxItems: 100,
+        description: 'What it pays; the rest is matched by the rule of the account'
+      })
+    ),
+    allowDuplicate: Type.Optional(
+      Type.Boolean({
+        description:
+          'Default false: refused where a payment of the same account and amount, made a moment ' +
+          'ago, is pending, authorised or captured'
+      })
+    ),
+    expiresAt: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description:
+          'When the page closes: 1 minute to 24 hours ahead, default 1 hour; a link at most 70 ' +
+          'days, default 24 hours. The payment ends 15 minutes later'
+      })
+    )
+  },
+  {
+    $id: 'CreatePayment',
+    additionalProperties: false,
+    allOf: [
+      // Whoever acts for the customer is named.
+      when({ channel: { const: 'agent' } }, ['channel'], { required: ['operator'] }),
+      when({ method: { const: 'hostedPage' } }, [], { required: ['returnUrl'] }),
+      when(
+        { method: { const: 'registeredCard' } },
+        ['method'],
+        { required: ['registeredCardId'] },
+        { properties: { registeredCardId: false } }
+      )
+    ],
+    examples: [
+      {
+        accountId: '10000001',
+        amount: { currency: 'GBP', value: 2500 },
+        channel: 'selfcare',
+        returnUrl: 'https://selfcare.example/paid',
+        reference: 'basket-77'
+      },
+      {
+        accountId: '10000001',
+        amount: { currency: 'GBP', value: 2500 },
+        channel: 'ivr',
+        method: 'paymentLink',
+        description: 'Invoice INV-1001',
+        allocations: [{ chargeId: 'chg_06f1k2m3n4p5q6r7', amount: 2000 }]
+      },
+      {
+        accountId: '10000001',
+        amount: { currency: 'GBP', value: 2500 },
+        channel: 'agent',
+        method: 'registeredCard',
+        registeredCardId: 'crd_06f1k2m3n4p5q6r7',
+        operator: { id: 'agent-42', reason: 'The caller asked for it' }
+      }
+    ]
+  }
+)
+export type CreatePaymentBody = Static<typeof CreatePayment>

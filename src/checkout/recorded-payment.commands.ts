@@ -1,0 +1,107 @@
+import { findAccount } from '../accounts/account.store.ts'
+import type { Db, Tx } from '../database/database.ts'
+import { newId } from '../id.ts'
+import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
+import type { Book } from '../lifecycle/aggregate.ts'
+import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
+import type { Payment } from '../payments/payment.ts'
+import { Problem } from '../problem.ts'
+import { findRecentDuplicate, meetOthers } from './intent.store.ts'
+import {
+  type EarlierPayment,
+  findDifference,
+  type RecordedOutcome,
+  recordOutcome
+} from './recorded.ts'
+import { findRecord, insertRecord, type NewRecord } from './recorded-payment.store.ts'
+
+export type RecordDeps = { db: Db; providerName: string; duplicateWindowS: number }
+
+export type RecordRequest = Omit<NewRecord, 'id'> & {
+  told: RecordedOutcome
+  /** The client whose payments alone it sees, or null. */
+  visibleTo: string | null
+}
+
+/** The clocks of a processor and of this service may differ so far. */
+const clockSkewMs = 5 * 60_000
+
+/**
+ * Records a payment that was taken elsewhere. The processor's reference is its natural key: the
+ * same content again answers with the same payment, other content is `recorded_payment_conflict`.
+ */
+export async function recordPayment(
+  deps: RecordDeps,
+  request: RecordRequest
+): Promise<{ payment: Payment; created: boolean }> {
+  checkRequest(request)
+  return await deps.db.transaction().execute(async (tx) => {
+    await checkAccount(tx, request)
+    const { told, visibleTo: _, ...record } = request
+    const id = newId('pay')
+    if (!(await insertRecord(tx, { id, ...record }))) {
+      return { payment: await getSame(tx, request), created: false }
+    }
+    const book = (await lockBooks(tx, [id])).get(id) as Book
+    const duplicate =
+      told.outcome === 'captured' ? await findDuplicate(tx, book.payment, deps) : undefined
+    recordOutcome(book, told, duplicate, { now: await readClock(tx), newId })
+    await saveBooks(tx, [book], deps.providerName)
+    return { payment: book.payment, created: true }
+  })
+}
+
+/** Of two that are made at once the second waits here for the first. */
+async function findDuplicate(
+  tx: Tx,
+  { id, accountId, amount: { value: amount } }: Payment,
+  { duplicateWindowS: windowS }: RecordDeps
+): Promise<EarlierPayment | undefined> {
+  if (windowS === 0) return undefined
+  await meetOthers(tx, { id, accountId, amount })
+  return await findRecentDuplicate(tx, { accountId, amount, windowS, exceptId: id })
+}
+
+function checkRequest({ amount, takenAt }: RecordRequest): void {
+  const pointer = '/amount/value'
+  if (!fitsCmpSize(amount)) {
+    const detail = 'At most 9,999,999.99 in major units.'
+    throw new Problem('amount_too_large', detail, { errors: [{ pointer, detail }] })
+  }
+  if (!fitsCmpDecimals(amount)) {
+    const detail = 'The billing system holds two decimals.'
+    throw new Problem('amount_not_representable', detail, { errors: [{ pointer, detail }] })
+  }
+  if (takenAt.getTime() > Date.now() + clockSkewMs) {
+    const detail = 'It lies in the future: record what was taken already.'
+    throw new Problem('request_invalid', detail, { errors: [{ pointer: '/takenAt', detail }] })
+  }
+}
+
+/** On a closed account as well: the money was taken, and late money is posted. */
+async function checkAccount(
+  tx: Tx,
+  { accountId, amount }: { accountId: number; amount: Money }
+): Promise<void> {
+  const account = await findAccount(tx, accountId)
+  if (account === undefined) {
+    throw new Problem('account_not_found', `No account ${accountId} is known.`)
+  }
+  if (account.currency !== amount.currency) {
+    const detail = `Account ${accountId} is kept in ${account.currency}, not in ${amount.currency}.`
+    throw new Problem('currency_mismatch', detail)
+  }
+}
+
+async function getSame(tx: Tx, request: RecordRequest): Promise<Payment> {
+  const { processor, told, visibleTo } = request
+  const known = (await findRecord(tx, processor)) as Payment
+  const detail = `${processor.name} ${processor.reference} was recorded with other content.`
+  // A third party learns nothing of another client's payments.
+  if (visibleTo !== null && known.clientId !== visibleTo) {
+    throw new Problem('recorded_payment_conflict', 'This reference is recorded already.')
+  }
+  const difference = findDifference(known, { ...request, outcome: told.outcome })
+  if (difference === undefined) return known
+  throw new Problem('recorded_payment_conflict', detail, { paymentId: known.id, difference })
+}

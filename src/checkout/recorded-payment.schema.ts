@@ -1,0 +1,74 @@
+import { type Static, Type } from 'typebox'
+import { AccountId, Amount, text } from '../http/common.schema.ts'
+import { OperatorRef, Processor } from '../payments/payment.schema.ts'
+import { channels } from '../payments/payment.ts'
+import { failureCodes } from '../provider.ts'
+
+const RecordedCard = Type.Object(
+  {
+    brand: Type.Optional(text(40, { minLength: 1 })),
+    lastFour: Type.Optional(Type.String({ pattern: '^[0-9]{4}$' })),
+    expiryMonth: Type.Optional(Type.Integer({ minimum: 1, maximum: 12 })),
+    expiryYear: Type.Optional(Type.Integer({ minimum: 2000, maximum: 2099 })),
+    funding: Type.Optional(text(40, { minLength: 1 }))
+  },
+  { additionalProperties: false, description: 'For display only' }
+)
+
+export const RecordPayment = Type.Object(
+  {
+    accountId: AccountId,
+    amount: Amount,
+    channel: Type.Enum([...channels]),
+    outcome: Type.Enum(['captured', 'refused']),
+    processor: Processor,
+    authorisationCode: Type.Optional(text(40, { minLength: 1 })),
+    takenAt: Type.String({ format: 'date-time', description: 'When it was taken, or refused' }),
+    card: Type.Optional(RecordedCard),
+    failure: Type.Optional(
+      Type.Object(
+        {
+          code: Type.Enum([...failureCodes]),
+          message: Type.Optional(text(255)),
+          retryable: Type.Optional(Type.Boolean())
+        },
+        { additionalProperties: false, description: 'Why it was refused' }
+      )
+    ),
+    operator: Type.Optional(OperatorRef),
+    reference: Type.Optional(text(69, { minLength: 1, description: "The caller's own reference" }))
+  },
+  {
+    $id: 'RecordPayment',
+    additionalProperties: false,
+    allOf: [
+      // Whoever acts for the customer is named, and says why.
+      {
+        if: { properties: { channel: { const: 'agent' } }, required: ['channel'] },
+        // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema, not a promise.
+        then: {
+          required: ['operator'],
+          properties: { operator: { type: 'object', required: ['reason'] } }
+        }
+      },
+      {
+        if: { properties: { outcome: { const: 'captured' } }, required: ['outcome'] },
+        // biome-ignore lint/suspicious/noThenProperty: as above.
+        then: { properties: { failure: false } }
+      }
+    ],
+    examples: [
+      {
+        accountId: '10000001',
+        amount: { currency: 'GBP', value: 2500 },
+        channel: 'ivr',
+        outcome: 'captured',
+        processor: { name: 'ivr-platform', reference: '2026-11-22/000417' },
+        authorisationCode: '064913',
+        takenAt: '2026-11-22T09:58:00Z',
+        card: { brand: 'visa', lastFour: '1111' }
+      }
+    ]
+  }
+)
+export type RecordPaymentBody = Static<typeof RecordPayment>

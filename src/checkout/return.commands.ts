@@ -1,0 +1,136 @@
+import { withParameter } from '../http/return-url.ts'
+import { applyEvents } from '../lifecycle/apply.commands.ts'
+import type { Money } from '../money.ts'
+import { findPayment } from '../payments/payment.store.ts'
+import { type Payment, providerKey } from '../payments/payment.ts'
+import { Problem } from '../problem.ts'
+import type { PageResult, ProviderEvent } from '../provider.ts'
+import { finishReturn } from './card-payment.commands.ts'
+import { recordReturn } from './card-payment.store.ts'
+import type { PaymentDeps } from './create-payment.commands.ts'
+import { keepReturn } from './page-return.store.ts'
+
+/** The browser waits: after this it is sent on, whatever the provider does. */
+const lookUpForMs = 2_000
+const returnWithinMs = 2_700
+
+/** What 3-D Secure puts into the return URL; anything else is not sent on. */
+const redirectResultText = /^[\x21-\x7e]{1,8192}$/
+
+/** What was appended to the return URL: by a card page, or by 3-D Secure of a registered card. */
+export type ReturnResult = {
+  sessionResult?: string | undefined
+  redirectResult?: string | undefined
+}
+
+/**
+ * Where the browser goes that came back; undefined where the caller named no place. What the
+ * provider says of the payment is applied on the way, if it says it in time; what stands in the URL
+ * is not believed. A failure of that is told to `onFault` and changes nothing: the notification
+ * will come, and what the page brought is kept to ask again.
+ */
+export async function returnFromPage(
+  deps: PaymentDeps,
+  paymentId: string,
+  result: ReturnResult,
+  onFault: (error: unknown) => void
+): Promise<string | undefined> {
+  const payment = await findPayment(deps.db, paymentId)
+  if (payment === undefined) throw new Problem('payment_not_found', `No payment ${paymentId}.`)
+  const applied = applyReturn(deps, payment, result).catch(onFault)
+  await Promise.race([applied, after(returnWithinMs)])
+  return payment.returnUrl === null
+    ? undefined
+    : withParameter(payment.returnUrl, 'paymentId', paymentId)
+}
+
+async function applyReturn(
+  deps: PaymentDeps,
+  payment: Payment,
+  { sessionResult, redirectResult }: ReturnResult
+): Promise<void> {
+  const { method, providerSession, authorisation } = payment
+  if (providerSession === null || authorisation !== null) return
+  if (method === 'hostedPage' && sessionResult !== undefined) {
+    await applyPageResult(deps, payment, providerSession, sessionResult)
+  } else if (method === 'registeredCard' && redirectResult !== undefined) {
+    await tellReturn(deps, payment, redirectResult)
+  }
+}
+
+/**
+ * The card is charged only once the provider has it, so that it is written down first: where the
+ * call comes to nothing, the background work makes it again.
+ */
+async function tellReturn(
+  deps: PaymentDeps,
+  payment: Payment,
+  redirectResult: string
+): Promise<void> {
+  if (!redirectResultText.test(redirectResult)) return
+  const key = detailsKey(payment)
+  const given = { redirectResult, key, leaseS: deps.leaseS }
+  if (!(await recordReturn(deps.db, payment.id, given))) return
+  await finishReturn(deps, { ...payment, providerKey: key }, redirectResult, lookUpForMs)
+}
+
+/** The key of the charge has done its work; that of details counts on where one was not taken. */
+function detailsKey({ id, providerKey: key }: Payment): string {
+  const first = providerKey(id, 'details')
+  return key?.startsWith(first.slice(0, -1)) ? key : first
+}
+
+/** Asks at once; where that comes to nothing, the background asks again. */
+async function applyPageResult(
+  deps: PaymentDeps,
+  payment: Payment,
+  session: string,
+  result: string
+): Promise<void> {
+  let isSettled = false
+  try {
+    isSettled = await settlePage(deps, payment, session, result, lookUpForMs)
+  } finally {
+    if (!isSettled) await keepReturn(deps.db, payment.id, result)
+  }
+}
+
+/**
+ * Asks what became of the page and applies it. False where that is still not known: the provider
+ * did not answer, or tells of money that only the notification can explain.
+ */
+export async function settlePage(
+  { db, provider }: PaymentDeps,
+  { id: paymentId, amount }: Pick<Payment, 'id' | 'amount'>,
+  session: string,
+  result: string,
+  deadlineMs: number
+): Promise<boolean> {
+  const found = await provider.findPageResult(session, result, paymentId, deadlineMs)
+  if (found.outcome === 'open') return true
+  const event = toEvent(found, amount)
+  if (event === undefined) return false
+  await db.transaction().execute((tx) => applyEvents(tx, provider.name, [{ paymentId, event }]))
+  return true
+}
+
+/** Another amount is for the notification to tell: only that is signed. */
+function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
+  switch (found.outcome) {
+    case 'paid': {
+      const { authorisation, amount } = found
+      const matches = amount.value === asked.value && amount.currency === asked.currency
+      return matches ? { type: 'authorised', authorisation, amount, card: null } : undefined
+    }
+    case 'cancelled':
+      return { type: 'pageClosed', by: 'customer' }
+    case 'refused':
+      return { type: 'pageClosed', by: 'refusals' }
+    default:
+      return undefined
+  }
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}

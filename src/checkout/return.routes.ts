@@ -1,0 +1,46 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { PaymentParams } from '../payments/payment.schema.ts'
+import type { PaymentDeps } from './create-payment.commands.ts'
+import { returnFromPage } from './return.commands.ts'
+
+/** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
+export const returnRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, deps) => {
+  app.get(
+    '/return/:id',
+    { schema: { hide: true, params: PaymentParams } },
+    async (request, reply) => {
+      const result = {
+        sessionResult: rawParameter(request.url, 'sessionResult'),
+        redirectResult: rawParameter(request.url, 'redirectResult')
+      }
+      const target = await returnFromPage(deps, request.params.id, result, (error) =>
+        request.log.warn({ err: error }, 'what the customer came back with was not applied')
+      )
+      if (target !== undefined) return reply.redirect(target, 303)
+      reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      return reply.type('text/html; charset=utf-8').send(goodbye)
+    }
+  )
+}
+
+/** What the customer sees whom nobody awaits; it knows no outcome. */
+const goodbye = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Payment</title>
+<style>body { font: 1.1rem/1.5 system-ui, sans-serif; margin: 4rem auto; max-width: 32rem }</style>
+<h1>Thank you</h1>
+<p>Your payment is being processed. You can close this window.</p>
+</html>
+`
+
+/** The value of a query parameter as it came, but for percent-encoding: `+` stays `+`. */
+function rawParameter(url: string, name: string): string | undefined {
+  const [, encoded] = new RegExp(`[?&]${name}=([^&#]*)`).exec(url) ?? []
+  try {
+    return encoded === undefined ? undefined : decodeURIComponent(encoded)
+  } catch {
+    return undefined
+  }
+}

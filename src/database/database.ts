@@ -1,0 +1,192 @@
+import { readdir, readFile } from 'node:fs/promises'
+import {
+  CompiledQuery as Compiled,
+  type CompiledQuery,
+  Kysely,
+  PostgresDialect,
+  type Transaction
+} from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import pg from 'pg'
+import type { AccountTables } from '../accounts/account.store.ts'
+import type { NotificationTables } from '../adyen/notification.store.ts'
+import type { BillingTables } from '../billing/billing.store.ts'
+import type { PostingTables } from '../billing/posting.store.ts'
+import type { CardTables } from '../cards/card.store.ts'
+import type { SyncTables } from '../cards/card-sync.store.ts'
+import type { RegistrationTables } from '../cards/registration.store.ts'
+import type { PageReturnTables } from '../checkout/page-return.store.ts'
+import type { ClientTables } from '../clients/client.store.ts'
+import type { DiscrepancyTables } from '../discrepancies/discrepancy.store.ts'
+import type { EventTables } from '../events/event.store.ts'
+import type { IdempotencyTables } from '../http/idempotency.store.ts'
+import type { LedgerTables } from '../ledger/ledger.store.ts'
+import type { PaymentTables } from '../payments/payment.store.ts'
+import type { ReportTables } from '../settlement/report.store.ts'
+import type { DeliveryTables } from '../webhooks/delivery.store.ts'
+import type { WebhookTables } from '../webhooks/webhook.store.ts'
+
+export type Database = ClientTables &
+  EventTables &
+  IdempotencyTables &
+  AccountTables &
+  LedgerTables &
+  CardTables &
+  SyncTables &
+  RegistrationTables &
+  PaymentTables &
+  PageReturnTables &
+  PostingTables &
+  BillingTables &
+  DiscrepancyTables &
+  ReportTables &
+  NotificationTables &
+  WebhookTables &
+  DeliveryTables
+
+/** Anything that can run a statement; what only reads takes this. */
+export type Db = Kysely<Database>
+/** What writes takes this: passing a `Db` does not compile, so no write escapes its transaction. */
+export type Tx = Transaction<Database>
+
+const migrationsFolder = new URL('../../migrations/', import.meta.url)
+
+// Amounts are bigint columns; the contract's largest amount is far below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is not a safe integer`)
+  return value
+})
+
+const names = new Map<string, string>()
+
+/**
+ * A client that prepares each statement with parameters once per connection, which node-postgres
+ * does only for statements that have a name. Every distinct text is kept, so lists of varying
+ * length go in as one array or one JSON parameter.
+ */
+class PreparingClient extends pg.Client {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of node-postgres can't be told apart.
+  override query(first: any, values?: any, callback?: any): any {
+    if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
+      return this.#watch(super.query(first, values, callback))
+    }
+    const name = names.get(first) ?? `s${names.size}`
+    names.set(first, name)
+    return this.#watch(super.query({ name, text: first, values }, callback))
+  }
+
+  /** A connection that gave no answer in time is closed: nobody may be there any more. */
+  #watch(result: unknown): unknown {
+    if (result instanceof Promise) {
+      result.catch((error: Error) => {
+        if (error.message === 'Query read timeout') this.connection.stream.destroy()
+      })
+    }
+    return result
+  }
+}
+
+export type ConnectOptions = {
+  /** Connections at most. Two cores are full with 10; more only wait in PostgreSQL. */
+  max?: number
+  /** Called when an idle connection breaks; the pool replaces it by itself. */
+  onError?: (error: Error) => void
+  /** For migrations, whose statements take the time that they take. */
+  patient?: boolean
+}
+
+const bounds = {
+  statement_timeout: 5_000,
+  query_timeout: 6_000,
+  lock_timeout: 2_000,
+  idle_in_transaction_session_timeout: 10_000
+} as const
+
+/**
+ * A pool of connections to `url`. Every wait is bounded: 2 s for a connection, 5 s for a statement,
+ * 2 s for a lock, 10 s for an idle transaction. Fails when it is first used, not before.
+ */
+export function connect(url: string, options: ConnectOptions = {}): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    Client: PreparingClient,
+    max: options.max ?? 10,
+    connectionTimeoutMillis: 2_000,
+    idleTimeoutMillis: 30_000,
+    maxLifetimeSeconds: 3_600,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(options.patient ? {} : bounds),
+    application_name: 'one-off-payments'
+  })
+  // Without a listener a broken idle connection would end the process.
+  pool.on('error', options.onError ?? (() => {}))
+  // So would one that breaks in a transaction, between two statements; the next one tells it.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/**
+ * A statement written as SQL text with $1, $2, …: what is hot is not built anew for each call.
+ * `Row` is the shape that the statement returns.
+ */
+export function statement<Row>(text: string): (...values: unknown[]) => CompiledQuery<Row> {
+  return (...values) => Compiled.raw(text, values) as CompiledQuery<Row>
+}
+
+function migrator(db: Db): Migrator {
+  return new Migrator({ db, provider: { getMigrations: readMigrations } })
+}
+
+async function readMigrations(): Promise<Record<string, Migration>> {
+  const files = (await readdir(migrationsFolder)).filter((name) => name.endsWith('.sql')).sort()
+  const migrations: Record<string, Migration> = {}
+  for (const file of files) {
+    const text = await readFile(new URL(file, migrationsFolder), 'utf8')
+    migrations[file.replace(/\.sql$/, '')] = {
+      up: async (db) => {
+        await db.executeQuery(Compiled.raw(text))
+      }
+    }
+  }
+  return migrations
+}
+
+/** Applies what is missing and answers the names of what it applied. */
+export async function migrate(db: Db): Promise<string[]> {
+  const { error, results = [] } = await migrator(db).migrateToLatest()
+  if (error !== undefined) throw error
+  return results.map((result) => result.migrationName)
+}
+
+/** The migrations that this version of the service has and the database has not. */
+export async function findPendingMigrations(db: Db): Promise<string[]> {
+  const all = await migrator(db).getMigrations()
+  return all.filter((one) => one.executedAt === undefined).map((one) => one.name)
+}
+
+const unavailableMessage =
+  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable/i
+
+/** Whether a statement waited too long for a lock or for its turn: others may do better. */
+export function isContended(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(55P03|57014|40P01|40001)$/.test(error.code ?? '')
+}
+
+/**
+ * Whether the database could not be reached or had no time for us, so that asking again later may
+ * succeed: connection failures (class 08), shutdown (57P), resources (53), cancelled statements,
+ * lock timeouts, and the pool's own timeouts.
+ */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) {
+    return /^(08|53|57P|57014|55P03|40001|40P01|25P03)/.test(error.code ?? '')
+  }
+  if (!(error instanceof Error)) return false
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  return (
+    /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
+    unavailableMessage.test(error.message)
+  )
+}

@@ -1,0 +1,104 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { Problem } from '../problem.ts'
+import {
+  DiscrepancyPage,
+  DiscrepancySchema,
+  ListDiscrepanciesQuery,
+  OfDiscrepancy,
+  ResolveDiscrepancy
+} from './discrepancy.schema.ts'
+import { findDiscrepancy, listDiscrepancies } from './discrepancy.store.ts'
+import { toDiscrepancyView } from './discrepancy.ts'
+import { type ResolutionDeps, resolveDiscrepancy } from './resolution.commands.ts'
+
+export const discrepancyRoutes: FastifyPluginAsyncTypebox<ResolutionDeps> = async (app, deps) => {
+  const { db } = deps
+
+  app.get(
+    '/v1/discrepancies',
+    {
+      schema: {
+        operationId: 'listDiscrepancies',
+        summary: 'List where two truths disagree',
+        description: 'Newest first, with what either side says and what may be decided.',
+        tags: ['Settlement'],
+        querystring: ListDiscrepanciesQuery,
+        response: { 200: DiscrepancyPage }
+      },
+      config: { scope: 'reconciliation:read', problems: [] }
+    },
+    async (request, reply) => {
+      const { limit, kind, status, paymentId, createdFrom, createdTo, cursor } = request.query
+      const found = await listDiscrepancies(db, {
+        ...{ kind, status, paymentId, limit: limit + 1 },
+        createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
+        createdTo: createdTo === undefined ? undefined : new Date(createdTo),
+        before: readCursor(cursor, 1)?.[0] ?? null
+      })
+      const page = toPage(found, limit, toDiscrepancyView, ({ id }) => [id])
+      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
+      return page
+    }
+  )
+
+  app.get(
+    '/v1/discrepancies/:id',
+    {
+      schema: {
+        operationId: 'getDiscrepancy',
+        summary: 'Get a discrepancy',
+        tags: ['Settlement'],
+        params: OfDiscrepancy,
+        response: { 200: ref(DiscrepancySchema) }
+      },
+      config: { scope: 'reconciliation:read', problems: ['discrepancy_not_found'], etag: true }
+    },
+    async (request, reply) => {
+      const found = await findDiscrepancy(db, request.params.id)
+      if (found === undefined) {
+        throw new Problem('discrepancy_not_found', 'No discrepancy has this id.')
+      }
+      // Its age is no change of it.
+      reply.header('etag', `"${found.status}"`)
+      return toDiscrepancyView(found)
+    }
+  )
+
+  app.post(
+    '/v1/discrepancies/:id/resolution',
+    {
+      schema: {
+        operationId: 'resolveDiscrepancy',
+        summary: 'Resolve a discrepancy',
+        description:
+          'Once, by one of its `resolutions`. What it moves is a ledger entry or an event of the ' +
+          'payment; what was found stays as it is.',
+        tags: ['Settlement'],
+        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
+        params: OfDiscrepancy,
+        body: ResolveDiscrepancy,
+        response: { 200: ref(DiscrepancySchema) }
+      },
+      config: {
+        scope: 'reconciliation:write',
+        problems: [
+          'idempotency_key_missing',
+          'idempotency_key_reused',
+          'discrepancy_not_found',
+          'discrepancy_resolved',
+          'resolution_not_allowed',
+          'payment_disputed'
+        ]
+      }
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const answer = await resolveDiscrepancy(deps, claimOf(request), id, request.body)
+      return sendSaved(reply, answer)
+    }
+  )
+}

@@ -1,0 +1,226 @@
+/**
+ * Where two truths disagree: what each kind says of either side, and what a person may decide about
+ * it. Pure: the tables, and what a decision does to the book of the payment.
+ */
+import { type Book, type Context, record } from '../lifecycle/aggregate.ts'
+import { decideHeld, findHeld } from '../lifecycle/held.ts'
+import { requestRefund } from '../lifecycle/request.ts'
+import { amountRefundable } from '../payments/payment.ts'
+import { Problem } from '../problem.ts'
+
+/**
+ * applyToAccount, sendBack, retryReversal, writtenOff: of held money. keep, refund: of money on the
+ * account. acknowledged: looked into and mended elsewhere; it moves nothing here. settled: what was
+ * missing has come, which nobody needs to say.
+ */
+export const resolutions = [
+  'applyToAccount',
+  'sendBack',
+  'retryReversal',
+  'writtenOff',
+  'keep',
+  'refund',
+  'acknowledged',
+  'settled'
+] as const
+export type Resolution = (typeof resolutions)[number]
+export type AskedResolution = Exclude<Resolution, 'settled'>
+
+type Kind = {
+  /** What we have, and what the other side says. */
+  ours: string
+  theirs: string
+  resolutions: readonly AskedResolution[]
+}
+
+const ofHeldMoney = ['applyToAccount', 'writtenOff', 'acknowledged'] as const
+const toLookInto = ['acknowledged'] as const
+
+export const kinds = {
+  paid_after_end: {
+    ours: 'The payment had ended without money.',
+    theirs: 'The payment provider took the money afterwards; it was put on the account.',
+    resolutions: ['keep', 'refund']
+  },
+  reversal_failed: {
+    ours: 'The money was not wanted, and its reversal was asked for; it stands in clearing.',
+    theirs: 'The payment provider did not give it back.',
+    resolutions: ['retryReversal', ...ofHeldMoney]
+  },
+  success_without_reference: {
+    ours: 'The payment waits for its outcome.',
+    theirs: 'The payment provider says that it was paid, and not by which money.',
+    resolutions: toLookInto
+  },
+  outcome_unknown: {
+    ours: 'A request was sent, and its answer never came.',
+    theirs: 'The payment provider may or may not have done it.',
+    resolutions: toLookInto
+  },
+  amount_differs: {
+    ours: 'Another amount or currency was asked for; the money stands in clearing.',
+    theirs: 'The payment provider took this amount.',
+    resolutions: ['sendBack', ...ofHeldMoney]
+  },
+  refund_and_chargeback: {
+    ours: 'The payment was refunded.',
+    theirs: "The card's bank took the money back as well.",
+    resolutions: toLookInto
+  },
+  possible_duplicate: {
+    ours: 'A payment of the same account and amount was made a moment before.',
+    theirs: 'Another processor took the money of this one.',
+    resolutions: ['keep', 'acknowledged']
+  },
+  settlement_missing: {
+    ours: 'The money was captured.',
+    theirs: 'No report of the payment provider has it, and a later one is there.',
+    resolutions: toLookInto
+  },
+  settlement_unmatched: {
+    ours: 'No record explains this money.',
+    theirs: 'The payment provider settled it.',
+    resolutions: toLookInto
+  },
+  settlement_doubled: {
+    ours: 'It happened once.',
+    theirs: 'The payment provider settled it before.',
+    resolutions: toLookInto
+  },
+  settlement_amount: {
+    ours: 'Another amount or currency is recorded.',
+    theirs: 'The payment provider settled this amount.',
+    resolutions: toLookInto
+  },
+  billing_rejected: {
+    ours: 'The posting was offered to the billing system.',
+    theirs: 'The billing system rejected it.',
+    resolutions: toLookInto
+  }
+} as const satisfies Record<string, Kind>
+export type DiscrepancyKind = keyof typeof kinds
+export const discrepancyKinds = Object.keys(kinds) as DiscrepancyKind[]
+
+export const discrepancyStatuses = ['open', 'resolved'] as const
+export type DiscrepancyStatus = (typeof discrepancyStatuses)[number]
+
+/** Who decides, and why. */
+export type Decision = {
+  resolution: Resolution
+  reason: string | null
+  operator: { id: string } | null
+}
+
+export type StoredDiscrepancy = {
+  id: string
+  kind: DiscrepancyKind
+  fact: string
+  paymentId: string | null
+  accountId: number | null
+  details: Record<string, unknown>
+  status: DiscrepancyStatus
+  createdAt: Date
+  /** By the database's clock, seconds. */
+  ageS: number
+  decision: Decision | null
+  resolvedAt: Date | null
+}
+
+/** `resolution_not_allowed` where the kind does not have it. */
+export function checkResolution(kind: DiscrepancyKind, resolution: AskedResolution): void {
+  const allowed: readonly AskedResolution[] = kinds[kind].resolutions
+  if (allowed.includes(resolution)) return
+  const detail = `${kind} is resolved by ${allowed.join(' or ')}.`
+  throw new Problem('resolution_not_allowed', detail, {
+    errors: [{ pointer: '/resolution', detail: `must be one of ${allowed.join(', ')}` }]
+  })
+}
+
+/** Does to the payment what was decided, and tells of it. */
+export function resolve(
+  book: Book,
+  found: StoredDiscrepancy,
+  decision: Decision & { resolution: AskedResolution },
+  approvalAbove: number | null,
+  context: Context
+): void {
+  const { id, kind } = found
+  const held = typeof found.details.authorisation === 'string' ? found.details.authorisation : ''
+  switch (decision.resolution) {
+    case 'applyToAccount':
+    case 'writtenOff':
+    case 'sendBack':
+      decideHeld(book, held, decision.resolution, id, context)
+      break
+    case 'retryReversal':
+      decideHeld(book, held, 'sendBack', id, context)
+      break
+    case 'refund':
+      refundRest(book, decision, approvalAbove, context)
+      break
+    case 'acknowledged':
+      if (findHeld(book, held) !== undefined) {
+        throw new Problem('resolution_not_allowed', 'The money still stands in clearing.')
+      }
+  }
+  recordResolved(book, { id, kind }, decision, context)
+}
+
+export function recordResolved(
+  book: Book,
+  found: Pick<StoredDiscrepancy, 'id' | 'kind'>,
+  decision: Decision,
+  context: Context
+): void {
+  record(book, 'discrepancy.resolved', { discrepancy: toEventData(found, decision) }, context)
+}
+
+/**
+ * What the event says, also where there is no payment. Who decided, and why, is for those who may
+ * read discrepancies: the payment's client may be a third party.
+ */
+export function toEventData(
+  { id, kind }: Pick<StoredDiscrepancy, 'id' | 'kind'>,
+  { resolution }: Decision
+) {
+  return { id, kind, resolution }
+}
+
+function refundRest(
+  book: Book,
+  { reason, operator }: Decision,
+  approvalAbove: number | null,
+  context: Context
+): void {
+  const { currency } = book.payment.amount
+  const value = amountRefundable(book.payment)
+  if (value === 0) {
+    throw new Problem('resolution_not_allowed', 'Nothing of the payment is left to refund.')
+  }
+  const asked = { amount: { currency, value }, reason, operator, ...noConditions }
+  requestRefund(book, asked, approvalAbove, context)
+}
+const noConditions = { amountRefundable: null, processor: null }
+
+/** As the API shows it. */
+export function toDiscrepancyView(found: StoredDiscrepancy) {
+  const { id, kind, status, paymentId, details, decision } = found
+  const { ours, theirs, resolutions } = kinds[kind]
+  return {
+    id,
+    kind,
+    status,
+    paymentId,
+    accountId: found.accountId === null ? null : String(found.accountId),
+    ours,
+    theirs,
+    details,
+    ageSeconds: found.ageS,
+    resolutions: status === 'open' ? [...resolutions] : [],
+    resolution: decision && {
+      ...decision,
+      at: found.resolvedAt?.toISOString() ?? ''
+    },
+    createdAt: found.createdAt.toISOString()
+  }
+}

@@ -1,0 +1,77 @@
+import type { Db, Tx } from '../database/database.ts'
+import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
+import type { Claim } from '../http/idempotency.store.ts'
+import { newId } from '../id.ts'
+import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
+import type { Book } from '../lifecycle/aggregate.ts'
+import { Problem } from '../problem.ts'
+import {
+  findDiscrepancy,
+  lockDiscrepancy,
+  saveResolved,
+  tellResolved
+} from './discrepancy.store.ts'
+import {
+  type AskedResolution,
+  checkResolution,
+  type Decision,
+  resolve,
+  type StoredDiscrepancy,
+  toDiscrepancyView
+} from './discrepancy.ts'
+
+export type ResolutionDeps = {
+  db: Db
+  providerName: string
+  /** Refunds above it need an approval, minor units of whatever currency; null for none. */
+  refundApprovalAbove: number | null
+  /** Told that something is to be asked of the provider. */
+  wake: () => void
+}
+
+export type Deciding = Decision & { resolution: AskedResolution; operator: { id: string } }
+
+/**
+ * Does what was decided and writes the decision down, in one transaction: `discrepancy_not_found`,
+ * `discrepancy_resolved`, `resolution_not_allowed`, and what a refund may be refused for.
+ */
+export async function resolveDiscrepancy(
+  deps: ResolutionDeps,
+  claim: Claim,
+  id: string,
+  decision: Deciding
+): Promise<OnceAnswer> {
+  const answer = await answerOnce(deps.db, claim, id, async (tx) => {
+    const { book, found } = await lockBoth(tx, id)
+    if (found.status === 'resolved') {
+      throw new Problem('discrepancy_resolved', `It was resolved: ${found.decision?.resolution}.`)
+    }
+    checkResolution(found.kind, decision.resolution)
+    if (book === null) {
+      await tellResolved(tx, found, decision)
+    } else {
+      const context = { now: await readClock(tx), newId }
+      resolve(book, found, decision, deps.refundApprovalAbove, context)
+      await saveBooks(tx, [book], deps.providerName)
+    }
+    const resolvedAt = await saveResolved(tx, [id], decision)
+    const resolved = { ...found, status: 'resolved', decision, resolvedAt } as const
+    return { status: 200, body: JSON.stringify(toDiscrepancyView(resolved)) }
+  })
+  deps.wake()
+  return answer
+}
+
+/** The payment first, as everybody who opens or closes discrepancies locks them. */
+async function lockBoth(
+  tx: Tx,
+  id: string
+): Promise<{ book: Book | null; found: StoredDiscrepancy }> {
+  const { paymentId = null } = (await findDiscrepancy(tx, id)) ?? {}
+  const books = paymentId === null ? undefined : await lockBooks(tx, [paymentId])
+  const found = await lockDiscrepancy(tx, id)
+  if (found === undefined) {
+    throw new Problem('discrepancy_not_found', 'No discrepancy has this id.')
+  }
+  return { book: (paymentId !== null && books?.get(paymentId)) || null, found }
+}

@@ -1,0 +1,94 @@
+/** The background work: each task is a loop of rounds, safe on any number of instances. */
+import { setTimeout } from 'node:timers/promises'
+import { pollEveryMs } from '../jobs.ts'
+
+export type Task = {
+  name: string
+  /** One round; answers how much it did. Another follows at once while there is more. */
+  run: () => Promise<number>
+  /** How long it rests when nothing is due and nobody wakes it, ms. */
+  everyMs?: number
+  /**
+   * What a full round does. After one that did less it pauses a moment, so that under load work
+   * gathers into rounds that are worth their statements.
+   */
+  batchSize?: number
+}
+
+export type WorkerEvents = {
+  onDone: (task: string, count: number) => void
+  onFault: (task: string, error: unknown) => void
+}
+
+export type Worker = {
+  /** Something may be due for the task of this name, or for any. */
+  wake(task?: string): void
+  /** Lets the rounds under way end, and begins no other. */
+  stop(): Promise<void>
+}
+
+/** Between rounds that are not full: little beside what a person or a client notices. */
+const gatherMs = 10
+
+/** After a fault, so that a broken database is not asked without end. */
+const restAfterFaultMs = 1_000
+
+export function startWorker(tasks: readonly Task[], events: WorkerEvents): Worker {
+  const loops = tasks.map((task) => startLoop(task, events))
+  return {
+    wake(task) {
+      for (const loop of loops) if (task === undefined || task === loop.name) loop.wake()
+    },
+    async stop() {
+      await Promise.all(loops.map((loop) => loop.stop()))
+    }
+  }
+}
+
+function startLoop(task: Task, events: WorkerEvents) {
+  const { name, run, everyMs = pollEveryMs, batchSize = 0 } = task
+  let stopping = false
+  let woken = false
+  let rouse: () => void = () => {}
+
+  async function rest(ms: number): Promise<void> {
+    if (stopping || woken) return
+    await new Promise<void>((resolve) => {
+      const timer = globalThis.setTimeout(resolve, ms)
+      rouse = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopping) {
+      woken = false
+      try {
+        const count = await run()
+        if (count > 0) events.onDone(name, count)
+        if (count > 0 && count < batchSize) await setTimeout(gatherMs)
+        if (count === 0) await rest(everyMs)
+      } catch (error) {
+        events.onFault(name, error)
+        woken = false
+        await rest(restAfterFaultMs)
+      }
+    }
+  }
+
+  const ended = loop()
+  return {
+    name,
+    wake() {
+      woken = true
+      rouse()
+    },
+    async stop() {
+      stopping = true
+      rouse()
+      await ended
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import type { Tx } from '../database/database.ts'
+import { newId } from '../id.ts'
+import type { ProviderEvent } from '../provider.ts'
+import { lockBooks, readClock, saveBooks } from './aggregate.store.ts'
+import type { Book } from './aggregate.ts'
+import { applyEvent } from './apply.ts'
+import type { Effect } from './effect.ts'
+
+export type EventOfPayment = { paymentId: string; event: ProviderEvent }
+
+/**
+ * Applies facts of the provider to their payments, in the order given, and moves the ledger with
+ * them. Every source of facts ends here. Answers the effect of each, or `unknown` where no payment
+ * has the id; and the books, as they were left.
+ */
+export async function applyEvents(
+  tx: Tx,
+  providerName: string,
+  events: readonly EventOfPayment[]
+): Promise<{ effects: Array<Effect | 'unknown'>; books: Map<string, Book> }> {
+  const books = await lockBooks(tx, [...new Set(events.map(({ paymentId }) => paymentId))])
+  const context = { now: await readClock(tx), newId }
+  const effects = events.map(({ paymentId, event }) => {
+    const book = books.get(paymentId)
+    return book === undefined ? 'unknown' : applyEvent(book, event, context)
+  })
+  await saveBooks(tx, [...books.values()], providerName)
+  return { effects, books }
+}

@@ -1,0 +1,34 @@
+import type { Tx } from '../database/database.ts'
+import { newId } from '../id.ts'
+import { lockBooks, readClock, saveBooks } from './aggregate.store.ts'
+import { type Discrepancy, openDiscrepancy } from './aggregate.ts'
+import { findOpened } from './open-discrepancies.store.ts'
+
+/** What was found of a payment; `fact` names what it is about, once among its kind. */
+export type Finding = { paymentId: string; fact: string; details: Record<string, unknown> }
+
+/**
+ * Shows what was found to a person, through the books of its payments, so that each tells it as an
+ * event. What was shown before is not shown again.
+ */
+export async function openDiscrepancies(
+  tx: Tx,
+  providerName: string,
+  kind: Discrepancy['kind'],
+  findings: readonly Finding[]
+): Promise<void> {
+  if (findings.length === 0) return
+  const books = await lockBooks(tx, [...new Set(findings.map(({ paymentId }) => paymentId))])
+  // Read once the books are locked: whoever else has shown it is done by now.
+  const opened = await findOpened(
+    tx,
+    kind,
+    findings.map(({ fact }) => fact)
+  )
+  const context = { now: await readClock(tx), newId }
+  for (const { paymentId, fact, details } of findings) {
+    const book = books.get(paymentId)
+    if (book !== undefined && !opened.has(fact)) openDiscrepancy(book, kind, fact, details, context)
+  }
+  await saveBooks(tx, [...books.values()], providerName)
+}

@@ -1,0 +1,124 @@
+import type { Db, Tx } from '../database/database.ts'
+import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
+import type { Claim } from '../http/idempotency.store.ts'
+import { newId } from '../id.ts'
+import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
+import type { Book, Context } from '../lifecycle/aggregate.ts'
+import { findRefund, isRecordedTwice } from '../lifecycle/operation.store.ts'
+import { type Modification, toModificationView } from '../lifecycle/operation.ts'
+import {
+  approveRefund,
+  type CanExpress,
+  type RefundAsked,
+  rejectRefund,
+  requestCancellation,
+  requestCapture,
+  requestRefund
+} from '../lifecycle/request.ts'
+import type { Money } from '../money.ts'
+import type { Operator } from '../payments/payment.ts'
+import { Problem } from '../problem.ts'
+
+export type ModificationDeps = {
+  db: Db
+  providerName: string
+  canExpress: CanExpress
+  /** Whether several partial captures are switched on for the merchant account at Adyen. */
+  multiplePartialCaptures: boolean
+  /** Refunds above it need an approval, minor units of whatever currency; null for none. */
+  refundApprovalAbove: number | null
+  /** Told that something is to be asked of the provider. */
+  wake: () => void
+}
+
+/** Who asks, under which key; `visibleTo` is the client whose payments alone it sees, or null. */
+export type Asking = { claim: Claim; visibleTo: string | null }
+
+/**
+ * Every request about a payment: rule, intent and answer are one transaction, and the background
+ * work asks the provider at once. So there is no answer that a crash could lose.
+ */
+async function change(
+  deps: ModificationDeps,
+  { claim, visibleTo }: Asking,
+  paymentId: string,
+  status: 200 | 202,
+  rule: (book: Book, context: Context) => Modification
+): Promise<OnceAnswer> {
+  try {
+    const answer = await answerOnce(deps.db, claim, paymentId, async (tx) => {
+      const book = await lockBook(tx, paymentId, visibleTo)
+      const modification = rule(book, { now: await readClock(tx), newId })
+      await saveBooks(tx, [book], deps.providerName)
+      return { status, body: JSON.stringify(toModificationView(modification, book.payment)) }
+    })
+    deps.wake()
+    return answer
+  } catch (error) {
+    if (!isRecordedTwice(error)) throw error
+    throw new Problem('recorded_payment_conflict', 'This refund was recorded already.')
+  }
+}
+
+async function lockBook(tx: Tx, paymentId: string, visibleTo: string | null): Promise<Book> {
+  const book = (await lockBooks(tx, [paymentId])).get(paymentId)
+  if (book === undefined || (visibleTo !== null && book.payment.clientId !== visibleTo)) {
+    throw new Problem('payment_not_found', 'No payment has this id.')
+  }
+  return book
+}
+
+/** `amount`: null for all that is left. */
+export async function capturePayment(
+  deps: ModificationDeps,
+  asking: Asking,
+  paymentId: string,
+  amount: Money | null
+): Promise<OnceAnswer> {
+  const { multiplePartialCaptures: several, canExpress } = deps
+  return await change(deps, asking, paymentId, 202, (book, context) =>
+    requestCapture(book, { amount, several, canExpress }, context)
+  )
+}
+
+export async function cancelPayment(
+  deps: ModificationDeps,
+  asking: Asking,
+  paymentId: string,
+  reason: string | null
+): Promise<OnceAnswer> {
+  return await change(deps, asking, paymentId, 202, (book, context) =>
+    requestCancellation(book, { reason }, context)
+  )
+}
+
+export async function refundPayment(
+  deps: ModificationDeps,
+  asking: Asking,
+  paymentId: string,
+  asked: RefundAsked
+): Promise<OnceAnswer> {
+  const { refundApprovalAbove, canExpress } = deps
+  return await change(deps, asking, paymentId, 202, (book, context) =>
+    requestRefund(book, { ...asked, canExpress }, refundApprovalAbove, context)
+  )
+}
+
+const decisions = { approval: approveRefund, rejection: rejectRefund }
+
+/** `operator` approves or rejects the refund. */
+export async function decideOnRefund(
+  deps: ModificationDeps,
+  asking: Asking,
+  refundId: string,
+  decision: keyof typeof decisions,
+  operator: Operator
+): Promise<OnceAnswer> {
+  const found = await findRefund(deps.db, refundId, asking.visibleTo)
+  if (found === undefined) throw new Problem('refund_not_found', 'No refund has this id.')
+  return await change(deps, asking, found.paymentId, 200, (book, context) => {
+    const refund = book.modifications.find(({ id }) => id === refundId) as Modification
+    decisions[decision](book, refund, operator, context)
+    return refund
+  })
+}

@@ -1,0 +1,297 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox'
+import { visibleTo } from '../clients/client.ts'
+import { clientOf } from '../http/auth.plugin.ts'
+import { ref } from '../http/common.schema.ts'
+import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { listDisputes } from '../lifecycle/dispute.store.ts'
+import { toDisputeView } from '../lifecycle/dispute.ts'
+import { findRefund, listModifications } from '../lifecycle/operation.store.ts'
+import { toModificationView } from '../lifecycle/operation.ts'
+import type { RefundAsked } from '../lifecycle/request.ts'
+import type { Money } from '../money.ts'
+import { findPayment } from '../payments/payment.store.ts'
+import { Problem } from '../problem.ts'
+import type { ProblemCode } from '../problems.ts'
+import {
+  type Asking,
+  cancelPayment,
+  capturePayment,
+  decideOnRefund,
+  type ModificationDeps,
+  refundPayment
+} from './operation.commands.ts'
+import {
+  CancellationSchema,
+  CapturePage,
+  CaptureSchema,
+  CreateCancellation,
+  CreateCapture,
+  CreateRefund,
+  type CreateRefundBody,
+  DecideOnRefund,
+  DisputePage,
+  KeyHeader,
+  ListOfPayment,
+  OfPayment,
+  RefundPage,
+  RefundSchema
+} from './operation.schema.ts'
+
+/** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
+const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
+
+export const modificationRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = async (
+  app,
+  deps
+) => {
+  app.post(
+    '/v1/payments/:id/captures',
+    {
+      schema: {
+        operationId: 'capturePayment',
+        summary: 'Capture a payment',
+        description:
+          'Takes money that an authorisation reserved. One capture a payment: of a partial one ' +
+          'the rest is released. Its outcome comes as an event of the payment.',
+        tags: ['Payments'],
+        headers: KeyHeader,
+        params: OfPayment,
+        body: CreateCapture,
+        response: { 202: ref(CaptureSchema) }
+      },
+      preValidation: withBody,
+      config: {
+        scope: 'payments:write',
+        problems: [
+          ...keyProblems,
+          'payment_not_found',
+          'payment_not_capturable',
+          'capture_exceeds_authorised',
+          'currency_mismatch',
+          'amount_not_representable'
+        ]
+      }
+    },
+    async (request, reply) => {
+      const amount = (request.body.amount ?? null) as Money | null
+      return sendSaved(
+        reply,
+        await capturePayment(deps, askingOf(request), request.params.id, amount)
+      )
+    }
+  )
+
+  app.post(
+    '/v1/payments/:id/cancellation',
+    {
+      schema: {
+        operationId: 'cancelPayment',
+        summary: 'Cancel a payment',
+        description:
+          'Before its capture. A page ends here at once, a link is closed, a reservation is ' +
+          'released at the payment provider. Money that comes all the same is sent back.',
+        tags: ['Payments'],
+        headers: KeyHeader,
+        params: OfPayment,
+        body: CreateCancellation,
+        response: { 202: ref(CancellationSchema) }
+      },
+      preValidation: withBody,
+      config: {
+        scope: 'payments:write',
+        problems: [...keyProblems, 'payment_not_found', 'payment_not_cancellable']
+      }
+    },
+    async (request, reply) => {
+      const { reason = null } = request.body
+      return sendSaved(
+        reply,
+        await cancelPayment(deps, askingOf(request), request.params.id, reason)
+      )
+    }
+  )
+
+  app.post(
+    '/v1/payments/:id/refunds',
+    {
+      schema: {
+        operationId: 'refundPayment',
+        summary: 'Refund a payment',
+        description:
+          'All or part of what was captured. It reserves its amount at once; the account moves ' +
+          'when it succeeds. Above the operator’s limit it waits for an approval.',
+        tags: ['Refunds'],
+        headers: KeyHeader,
+        params: OfPayment,
+        body: CreateRefund,
+        response: { 202: ref(RefundSchema) }
+      },
+      config: {
+        scope: 'refunds:write',
+        problems: [
+          ...keyProblems,
+          'payment_not_found',
+          'payment_not_refundable',
+          'payment_disputed',
+          'precondition_failed',
+          'refund_exceeds_captured',
+          'currency_mismatch',
+          'amount_not_representable',
+          'recorded_payment_conflict'
+        ]
+      }
+    },
+    async (request, reply) => {
+      const asked = toRefundAsked(request.body)
+      return sendSaved(
+        reply,
+        await refundPayment(deps, askingOf(request), request.params.id, asked)
+      )
+    }
+  )
+
+  for (const decision of ['approval', 'rejection'] as const) {
+    const isApproval = decision === 'approval'
+    app.post(
+      `/v1/refunds/:id/${decision}`,
+      {
+        schema: {
+          operationId: isApproval ? 'approveRefund' : 'rejectRefund',
+          summary: isApproval ? 'Approve a refund' : 'Reject a refund',
+          description: 'By another operator than the one who asked for it; both are kept.',
+          tags: ['Refunds'],
+          headers: KeyHeader,
+          params: OfPayment,
+          body: DecideOnRefund,
+          response: { 200: ref(RefundSchema) }
+        },
+        config: {
+          scope: 'refunds:approve',
+          problems: [
+            ...keyProblems,
+            'refund_not_found',
+            'refund_not_awaiting_approval',
+            'approver_is_requester',
+            ...(isApproval ? (['payment_disputed', 'refund_exceeds_captured'] as const) : [])
+          ]
+        }
+      },
+      async (request, reply) => {
+        const { operator } = request.body
+        const asking = askingOf(request)
+        return sendSaved(
+          reply,
+          await decideOnRefund(deps, asking, request.params.id, decision, operator)
+        )
+      }
+    )
+  }
+
+  await app.register(listRoutes, deps)
+}
+
+/** What was asked about a payment, and what its disputes have come to. */
+const listRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = async (app, { db }) => {
+  app.get(
+    '/v1/refunds/:id',
+    {
+      schema: {
+        operationId: 'getRefund',
+        summary: 'Get a refund',
+        tags: ['Refunds'],
+        params: OfPayment,
+        response: { 200: ref(RefundSchema) }
+      },
+      config: { scope: 'payments:read', problems: ['refund_not_found'], etag: true }
+    },
+    async (request) => {
+      const found = await findRefund(db, request.params.id, visibleTo(clientOf(request)))
+      if (found === undefined) throw new Problem('refund_not_found', 'No refund has this id.')
+      return toModificationView(found.modification, { id: found.paymentId }) as never
+    }
+  )
+
+  for (const { kind, path, operationId, summary, page } of lists) {
+    app.get(
+      `/v1/payments/:id/${path}`,
+      {
+        schema: {
+          operationId,
+          summary,
+          description: 'Newest first; those that were asked for at the payment provider as well.',
+          tags: [kind === 'refund' ? 'Refunds' : 'Payments'],
+          params: OfPayment,
+          querystring: ListOfPayment,
+          response: { 200: page }
+        },
+        config: { scope: 'payments:read', problems: ['payment_not_found'] }
+      },
+      async (request, reply) => {
+        const { limit, cursor } = request.query
+        const { id } = await getPayment(request, request.params.id)
+        const before = readCursor(cursor, 1)?.[0] ?? null
+        const found =
+          kind === 'dispute'
+            ? (await listDisputes(db, id, before, limit + 1)).map((one) => toDisputeView(one, id))
+            : (await listModifications(db, id, kind, before, limit + 1)).map((one) =>
+                toModificationView(one, { id })
+              )
+        const all = toPage(
+          found as Array<{ id: string }>,
+          limit,
+          (one) => one,
+          (one) => [one.id]
+        )
+        if (all.nextCursor !== null) reply.header('link', toNextLink(request.url, all.nextCursor))
+        return all as never
+      }
+    )
+  }
+
+  async function getPayment(request: FastifyRequest, id: string): Promise<{ id: string }> {
+    const payment = await findPayment(db, id, visibleTo(clientOf(request)))
+    if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
+    return payment
+  }
+}
+
+const lists = [
+  {
+    kind: 'capture',
+    path: 'captures',
+    operationId: 'listCaptures',
+    summary: 'List the captures of a payment',
+    page: CapturePage
+  },
+  {
+    kind: 'refund',
+    path: 'refunds',
+    operationId: 'listRefunds',
+    summary: 'List the refunds of a payment',
+    page: RefundPage
+  },
+  {
+    kind: 'dispute',
+    path: 'disputes',
+    operationId: 'listDisputes',
+    summary: 'List the disputes of a payment',
+    page: DisputePage
+  }
+] as const satisfies Array<{ page: TSchema; [name: string]: unknown }>
+
+/** All fields are optional, so no body at all says the same as an empty one. */
+async function withBody(request: FastifyRequest): Promise<void> {
+  request.body ??= {}
+}
+
+function askingOf(request: FastifyRequest): Asking {
+  return { claim: claimOf(request), visibleTo: visibleTo(clientOf(request)) }
+}
+
+function toRefundAsked(body: CreateRefundBody): RefundAsked {
+  const { amount, reason = null, operator = null, amountRefundable = null, processor = null } = body
+  return { amount: amount as Money, reason, operator, amountRefundable, processor }
+}

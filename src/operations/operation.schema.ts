@@ -1,0 +1,200 @@
+import { type Static, Type } from 'typebox'
+import { Amount, ListQuery, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
+import { disputeStages, disputeStatuses } from '../lifecycle/dispute.ts'
+import { FailureSchema, OperatorRef, Processor } from '../payments/payment.schema.ts'
+
+const reason = text(255, { minLength: 1 })
+
+const example = {
+  paymentId: 'pay_06f1k2m3n4p5q6r7',
+  amount: { currency: 'GBP', value: 2500 },
+  status: 'requested',
+  failure: null,
+  origin: 'client'
+}
+const exampleTime = '2026-11-22T10:00:00.000Z'
+
+const outcome = {
+  paymentId: Type.String(),
+  amount: ref(Amount),
+  status: Type.Enum(['requested', 'succeeded', 'failed'], {
+    description: 'requested: its outcome is to come. What succeeded can fail later'
+  }),
+  failure: nullable(ref(FailureSchema)),
+  origin: Type.Enum(['client', 'provider'], {
+    description: 'provider: somebody asked for it at the payment provider, not through this API'
+  })
+}
+
+export const CaptureSchema = Type.Object(
+  { id: Type.String(), ...outcome, createdAt: Timestamp },
+  {
+    $id: 'Capture',
+    examples: [{ id: 'cap_06f1k2m3n4p5q6r7', ...example, createdAt: exampleTime }]
+  }
+)
+export const CapturePage = pageOf(CaptureSchema)
+
+export const CancellationSchema = Type.Object(
+  { id: Type.String(), ...outcome, reason: nullable(Type.String()), createdAt: Timestamp },
+  {
+    $id: 'Cancellation',
+    examples: [
+      {
+        id: 'can_06f1k2m3n4p5q6r7',
+        ...example,
+        status: 'succeeded',
+        reason: 'The customer called back',
+        createdAt: exampleTime
+      }
+    ]
+  }
+)
+
+export const RefundSchema = Type.Object(
+  {
+    id: Type.String(),
+    ...outcome,
+    status: Type.Enum(['awaitingApproval', 'requested', 'succeeded', 'failed', 'rejected'], {
+      description:
+        'awaitingApproval and requested reserve their amount. What succeeded can fail later, ' +
+        "when the card's bank sends the money back"
+    }),
+    reason: nullable(Type.String()),
+    operator: nullable(OperatorRef),
+    decision: nullable(
+      Type.Object(
+        { operator: OperatorRef, at: Timestamp },
+        { description: 'Who decided, and when' }
+      )
+    ),
+    processor: nullable(Processor),
+    createdAt: Timestamp
+  },
+  {
+    $id: 'Refund',
+    examples: [
+      {
+        id: 'ref_06f1k2m3n4p5q6r7',
+        ...example,
+        amount: { currency: 'GBP', value: 1000 },
+        reason: 'Paid too much',
+        operator: { id: 'agent-7' },
+        decision: null,
+        processor: null,
+        createdAt: exampleTime
+      }
+    ]
+  }
+)
+export const RefundPage = pageOf(RefundSchema)
+
+export const DisputeSchema = Type.Object(
+  {
+    id: Type.String(),
+    paymentId: Type.String(),
+    status: Type.Enum([...disputeStatuses]),
+    stage: Type.Enum([...disputeStages], {
+      description:
+        'informationRequest: a question, which does not block refunds. chargebackReversed is not ' +
+        'final: a second chargeback can follow'
+    }),
+    amount: ref(Amount),
+    amountChargedBack: Type.Integer({
+      minimum: 0,
+      description: 'What the bank has taken and not given back, in minor units'
+    }),
+    reason: nullable(Type.String()),
+    reasonCode: nullable(Type.String({ description: "The card scheme's code" })),
+    defendBy: nullable(Timestamp),
+    provider: Type.Object({ reference: Type.String() }),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    closedAt: nullable(Timestamp)
+  },
+  {
+    $id: 'Dispute',
+    examples: [
+      {
+        id: 'dsp_06f1k2m3n4p5q6r7',
+        paymentId: 'pay_06f1k2m3n4p5q6r7',
+        status: 'open',
+        stage: 'chargeback',
+        amount: { currency: 'GBP', value: 2500 },
+        amountChargedBack: 2500,
+        reason: 'Fraudulent Processing of Transactions',
+        reasonCode: '10.4',
+        defendBy: '2026-12-20T00:00:00.000Z',
+        provider: { reference: 'QFQTPCQ8HXSKGK82' },
+        createdAt: exampleTime,
+        updatedAt: exampleTime,
+        closedAt: null
+      }
+    ]
+  }
+)
+export const DisputePage = pageOf(DisputeSchema)
+
+export const CreateCapture = Type.Object(
+  { amount: Type.Optional(Amount) },
+  {
+    $id: 'CreateCapture',
+    additionalProperties: false,
+    description: 'Without an amount all that is reserved',
+    examples: [{ amount: { currency: 'GBP', value: 2500 } }]
+  }
+)
+
+export const CreateCancellation = Type.Object(
+  { reason: Type.Optional(reason) },
+  {
+    $id: 'CreateCancellation',
+    additionalProperties: false,
+    examples: [{ reason: 'The customer called back' }]
+  }
+)
+
+export const CreateRefund = Type.Object(
+  {
+    amount: Amount,
+    reason: Type.Optional(reason),
+    amountRefundable: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: "The payment's amountRefundable as last seen; 412 where it is another by now"
+      })
+    ),
+    operator: Type.Optional(OperatorRef),
+    processor: Type.Optional(Processor)
+  },
+  {
+    $id: 'CreateRefund',
+    additionalProperties: false,
+    examples: [
+      {
+        amount: { currency: 'GBP', value: 1000 },
+        reason: 'Paid too much',
+        amountRefundable: 2500,
+        operator: { id: 'agent-7' }
+      }
+    ]
+  }
+)
+export type CreateRefundBody = Static<typeof CreateRefund>
+
+export const DecideOnRefund = Type.Object(
+  { operator: OperatorRef },
+  {
+    $id: 'DecideOnRefund',
+    additionalProperties: false,
+    examples: [{ operator: { id: 'supervisor-2', reason: 'Checked with billing' } }]
+  }
+)
+
+export const OfPayment = Type.Object({ id: Type.String({ maxLength: 100 }) })
+export const ListOfPayment = Type.Object({ ...ListQuery }, { additionalProperties: false })
+export const KeyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({ description: '1 to 255 visible ASCII characters' })
+  )
+})

@@ -1,0 +1,308 @@
+/**
+ * Which fact of ours a line of a settlement report stands for, and what of it disagrees. Pure: it
+ * reads and changes the book of the line's payment. A line that tells of something that never
+ * became known here is first applied like any other word of the provider.
+ */
+
+import {
+  type Authorisation,
+  type Book,
+  type Context,
+  findAuthorisation,
+  modificationsOf,
+  openDiscrepancy,
+  record
+} from '../lifecycle/aggregate.ts'
+import { applyEvent } from '../lifecycle/apply.ts'
+import type { Dispute } from '../lifecycle/dispute.ts'
+import { isTaken } from '../lifecycle/effect.ts'
+import { isSame, type Modification } from '../lifecycle/operation.ts'
+import type { Money } from '../money.ts'
+import type { Payment, Settlement } from '../payments/payment.ts'
+import type { DisputeNews, ProviderEvent } from '../provider.ts'
+import { type Meaning, meanings, type SettlementLine } from './settlement.ts'
+
+/** A fact of ours: `amount` as it was taken, given back or taken back. */
+export type OurRecord = {
+  type: 'authorisation' | 'capture' | 'refund' | 'reversal' | 'dispute'
+  id: string
+  amount: Money
+  /** The news of the line are still to be applied to it. */
+  isOpen: boolean
+  /**
+   * How often it may be settled: a capture that failed and was taken again, more than once; 0 where
+   * it came to nothing.
+   */
+  times: number
+  /** Whether it is money of the payment itself, and not held or sent back. */
+  isOwn: boolean
+}
+
+export type LineDiscrepancy = {
+  kind: 'settlement_unmatched' | 'settlement_doubled' | 'settlement_amount'
+  details: { ours: object | null; theirs: object }
+}
+
+/** What became of a line. `record`: what it stands for, null where nothing of ours does. */
+export type Matched = { record: OurRecord | null; discrepancy: LineDiscrepancy | null }
+
+const newsOf: Partial<Record<Meaning, DisputeNews>> = {
+  chargedBack: 'chargedBack',
+  chargebackReversed: 'reversed',
+  chargedBackAgain: 'chargedBackAgain'
+}
+
+/** What the news of a line are called as a fact, such as the capture that was settled. */
+export function keyOf(line: SettlementLine, { type, id }: OurRecord): string {
+  return `${line.meaning} ${type} ${id}`
+}
+
+/** What is known of the payments of some lines besides their books. */
+export type Known = {
+  /** How many lines were matched before, by `keyOf`. */
+  seen: Map<string, number>
+  /** What was booked for the news of disputes before, minor units: by `newsFactOf`. */
+  booked: ReadonlyMap<string, number>
+}
+
+/**
+ * Matches a line to the book of its payment. What is found is recorded in the book, and in `seen`;
+ * `fact` names the line.
+ */
+export function matchLine(
+  book: Book,
+  line: SettlementLine,
+  fact: string,
+  { seen, booked }: Known,
+  context: Context
+): Matched {
+  const found = findRecord(book, line, booked)
+  if (found === undefined || found.isOpen) apply(book, line, context)
+  const now = findRecord(book, line, booked)
+  const ours = now !== undefined && now.times > 0 ? now : undefined
+  if (line.meaning === 'authorised') return { record: ours ?? null, discrepancy: null }
+  const discrepancy = ours === undefined || ours.isOpen ? unmatched(line) : judge(line, ours, seen)
+  const isOwn = line.meaning === 'settled' && ours?.isOwn === true
+  if (isOwn && discrepancy?.kind !== 'settlement_doubled') {
+    settle(book.payment, line)
+    record(book, 'payment.settled', {}, context)
+  }
+  if (ours !== undefined) seen.set(keyOf(line, ours), (seen.get(keyOf(line, ours)) ?? 0) + 1)
+  if (discrepancy !== null) {
+    openDiscrepancy(book, discrepancy.kind, fact, discrepancy.details, context)
+  }
+  return { record: ours ?? null, discrepancy }
+}
+
+/** A line about money that no record of ours explains. */
+export function unmatched(line: SettlementLine): LineDiscrepancy {
+  return { kind: 'settlement_unmatched', details: { ours: null, theirs: theirsOf(line) } }
+}
+
+function judge(
+  line: SettlementLine,
+  ours: OurRecord,
+  seen: ReadonlyMap<string, number>
+): LineDiscrepancy | null {
+  const { sign } = meanings[line.meaning]
+  const { type, id, amount } = ours
+  const details = { ours: { type, id, amount }, theirs: theirsOf(line) }
+  if ((seen.get(keyOf(line, ours)) ?? 0) >= ours.times) {
+    return { kind: 'settlement_doubled', details }
+  }
+  const isSame = line.gross.currency === amount.currency && line.gross.value === sign * amount.value
+  return isSame ? null : { kind: 'settlement_amount', details }
+}
+
+/** What the other side says, as far as a person needs it. */
+export function theirsOf(line: SettlementLine) {
+  const { type, batch, gross, net, fees, pspReference, merchantReference } = line
+  const { modificationReference, bookedAs, zone, bookedAt } = line
+  return {
+    ...{ type, batch, gross, net, fees, pspReference, merchantReference, modificationReference },
+    ...{ bookedAs, zone, bookedAt }
+  }
+}
+
+function findRecord(
+  book: Book,
+  line: SettlementLine,
+  booked: Known['booked']
+): OurRecord | undefined {
+  switch (line.meaning) {
+    case 'settled':
+      return findSettled(book, line)
+    case 'refunded':
+      return findGivenBack(book, line, ({ status, failures }) => {
+        return status !== 'succeeded' && failures === 0
+      })
+    case 'refundReversed':
+      return findGivenBack(book, line, ({ failures }) => failures === 0)
+    case 'chargedBack':
+    case 'chargebackReversed':
+    case 'chargedBackAgain':
+      return findDisputed(book, line, booked)
+    case 'authorised':
+      return toAuthorised(findAuthorisation(book, line.pspReference))
+    default:
+      return undefined
+  }
+}
+
+function toAuthorised(found: Authorisation | undefined): OurRecord | undefined {
+  if (found?.outcome !== 'authorised') return undefined
+  const { reference: id, amount } = found
+  return { type: 'authorisation', id, amount, isOpen: false, times: 1, isOwn: false }
+}
+
+/** With manual capture a capture was settled, else what its authorisation took. */
+function findSettled(book: Book, line: SettlementLine): OurRecord | undefined {
+  const known = findAuthorisation(book, line.pspReference)
+  if (known?.outcome !== 'authorised') return undefined
+  const captures = modificationsOf(book, 'capture').filter(
+    (one) => one.authorisation === known.reference
+  )
+  const isOwn = known.disposition === 'kept'
+  if (isTaken(book.payment)) {
+    const stands = known.disposition !== 'released' && captures.every(hasStood)
+    const taken = captures.reduce((sum, { successes }) => sum + successes, 0)
+    const times = stands ? Math.max(1, taken) : 0
+    return { ...(toAuthorised(known) as OurRecord), times, isOwn }
+  }
+  const capture =
+    captures.find((one) => isSame(one, byOf(line))) ??
+    captures.find(
+      ({ providerReference, amount }) =>
+        providerReference === null && amount.value === line.gross.value
+    )
+  if (capture === undefined) return undefined
+  const { id, amount, status, successes } = capture
+  const isOpen = status !== 'succeeded' && capture.failures === 0
+  const times = hasStood(capture) ? Math.max(1, successes) : 0
+  return { type: 'capture', id, amount, isOpen, times, isOwn }
+}
+
+/** Whether it did not come to nothing: it went well more often than it failed, or is under way. */
+function hasStood({ successes, failures }: Modification): boolean {
+  return failures === 0 || successes > failures
+}
+
+/** A refund, or a reversal that became one. */
+function findGivenBack(
+  book: Book,
+  line: SettlementLine,
+  isOpen: (modification: Modification) => boolean
+): OurRecord | undefined {
+  const found = book.modifications.find(
+    (one) => (one.kind === 'refund' || one.kind === 'reversal') && isSame(one, byOf(line))
+  )
+  if (found === undefined) return undefined
+  const { id, amount } = found
+  const type = found.kind as 'refund' | 'reversal'
+  return { type, id, amount, isOpen: isOpen(found), times: 1, isOwn: false }
+}
+
+/** What the ledger calls the news of a dispute. */
+const newsFactOf = (disputeId: string, news: DisputeNews) => `${disputeId}.${news}`
+
+/** By its reference; else by its amount, since the news may have come under another. */
+function findDisputed(
+  book: Book,
+  line: SettlementLine,
+  booked: Known['booked']
+): OurRecord | undefined {
+  const news = newsOf[line.meaning] as DisputeNews
+  const money = findAuthorisation(book, line.pspReference)
+  if (money !== undefined && money.reference !== book.payment.authorisation) return undefined
+  const size = Math.abs(line.gross.value)
+  const hasHeard = ({ told }: Dispute) => told.includes(news)
+  // A part may be taken of what is questioned, and a part of that given back.
+  const bookedFor = ({ id, amount }: Dispute) => {
+    const fact = newsFactOf(id, news)
+    const now = book.postings.find((one) => one.fact === fact)
+    return booked.get(fact) ?? now?.amount.value ?? amount.value
+  }
+  const found =
+    book.disputes.find(({ reference }) => reference === line.modificationReference) ??
+    book.disputes.find((one) => hasHeard(one) && bookedFor(one) === size)
+  if (found === undefined) return undefined
+  const { id } = found
+  const amount = { ...found.amount, value: bookedFor(found) }
+  return { type: 'dispute', id, amount, isOpen: !hasHeard(found), times: 1, isOwn: false }
+}
+
+function byOf({ modificationReference, modificationMerchantReference }: SettlementLine) {
+  return {
+    providerReference: modificationReference ?? '',
+    reference: modificationMerchantReference ?? ''
+  }
+}
+
+/** The report is the first to tell of it: it is applied like a notification that came late. */
+function apply(book: Book, line: SettlementLine, context: Context): void {
+  for (const event of toEvents(book, line)) applyEvent(book, event, context)
+}
+
+/** The facts that a line tells, in the order in which they happened. */
+function toEvents(book: Book, line: SettlementLine): ProviderEvent[] {
+  const { pspReference: authorisation, meaning } = line
+  const { sign } = meanings[meaning]
+  // A line that goes the wrong way, or that does not say what it is about, is told and not booked.
+  if (authorisation === null || (sign !== 0 && Math.sign(line.gross.value) !== sign)) return []
+  const isNamed = (line.modificationReference ?? line.modificationMerchantReference) !== null
+  const amount = { ...line.gross, value: Math.abs(line.gross.value) }
+  const by = byOf(line)
+  const reason = `${line.type} in batch ${line.batch}`
+  const authorised = { type: 'authorised', authorisation, amount, card: null } as const
+  switch (meaning) {
+    case 'authorised':
+      return [authorised]
+    case 'settled':
+      if (isTaken(book.payment)) return [authorised]
+      if (!isNamed) return []
+      return [
+        // Of a partial capture the whole that was reserved is not known.
+        ...(amount.value === book.payment.amount.value ? [authorised] : []),
+        { type: 'captured', authorisation, amount, by, again: false }
+      ]
+    case 'refunded':
+      if (!isNamed) return []
+      return [
+        isReversal(book, line)
+          ? { type: 'reversed', authorisation, amount, by }
+          : { type: 'refunded', authorisation, amount, by }
+      ]
+    case 'refundReversed':
+      return isNamed ? [{ type: 'refundFellThrough', authorisation, amount, by, reason }] : []
+    default:
+      return toDisputed(line, amount)
+  }
+}
+
+function isReversal(book: Book, line: SettlementLine): boolean {
+  return modificationsOf(book, 'reversal').some((one) => isSame(one, byOf(line)))
+}
+
+function toDisputed(line: SettlementLine, amount: Money): ProviderEvent[] {
+  const news = newsOf[line.meaning]
+  const dispute = line.modificationReference
+  if (news === undefined || dispute === null) return []
+  const unsaid = { reason: null, reasonCode: null, defendBy: null }
+  const { pspReference: authorisation } = line
+  return [{ type: 'disputed', news, dispute, authorisation, amount, ...unsaid }]
+}
+
+/** What came with this line is added to what came before; fees leave net, so gross is their sum. */
+function settle(payment: Payment, line: SettlementLine): void {
+  const { net, fees, batch, bookedAt } = line
+  const before = payment.settlement?.currency === net.currency ? payment.settlement : null
+  const settlement: Settlement = {
+    settledAt: bookedAt,
+    batch,
+    gross: (before?.gross ?? 0) + net.value + fees,
+    fees: (before?.fees ?? 0) + fees,
+    net: (before?.net ?? 0) + net.value,
+    currency: net.currency
+  }
+  payment.settlement = settlement
+}

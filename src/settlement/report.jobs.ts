@@ -1,0 +1,190 @@
+import { hash } from 'node:crypto'
+import { type Db, isUnavailable } from '../database/database.ts'
+import { findMissing, findToldMissing, type Missing } from '../discrepancies/discrepancy.store.ts'
+import { newId } from '../id.ts'
+import { delayAfter, reportLeaseS, reportRetryS } from '../jobs.ts'
+import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
+import { openDiscrepancy } from '../lifecycle/aggregate.ts'
+import { type Applied, applyLines } from './line.commands.ts'
+import { findSettledRecords } from './line.store.ts'
+import {
+  beginReading,
+  claimDueReport,
+  type DueReport,
+  endReport,
+  markStaged,
+  postponeReport,
+  readContent,
+  saveProgress,
+  stageLines
+} from './report.store.ts'
+import {
+  createBatchCheck,
+  factOf,
+  type ReadReport,
+  ReportFault,
+  type ReportKind
+} from './settlement.ts'
+
+export type ReportJobDeps = {
+  db: Db
+  providerName: string
+  merchantAccount: string
+  readReport: ReadReport
+  /** How long after its capture a report must have a payment, days. */
+  settlementMissingDays: number
+  /** Whether to stop: another instance, or the next start, goes on. */
+  isStopping: () => boolean
+  onFault: (reportId: string, error: unknown) => void
+  onProgress: (reportId: string, progress: { lines: number; applied: number }) => void
+}
+
+/** Lines that are applied in one transaction: each payment is locked once for all. */
+const linesAtOnce = 200
+const progressEvery = 50_000
+
+/** The round ends early, for another to go on: the report is not ours any more, or we stop. */
+class Interrupted extends Error {}
+
+/** Reads and applies a report that is due: one round, which answers whether there was one. */
+export async function readReports(deps: ReportJobDeps): Promise<number> {
+  if (deps.isStopping()) return 0
+  const due = await claimDueReport(deps.db, true, reportLeaseS)
+  if (due === undefined) return 0
+  try {
+    const staged = due.isStaged ? due : await stage(deps, due)
+    await apply(deps, staged)
+    if (staged.kind === 'settlementDetails') await tellMissing(deps)
+    await endReport(deps.db, due, null)
+  } catch (error) {
+    await giveBack(deps, due, error)
+  }
+  return 1
+}
+
+async function giveBack(deps: ReportJobDeps, due: DueReport, error: unknown): Promise<void> {
+  const { db } = deps
+  if (error instanceof Interrupted) return await postponeReport(db, due, 0, null)
+  if (error instanceof ReportFault) return await endReport(db, due, error.message)
+  deps.onFault(due.id, error)
+  if (isUnavailable(error)) return
+  const fault = error instanceof Error ? error.message : String(error)
+  await postponeReport(db, due, delayAfter(reportRetryS, due.tries), fault)
+}
+
+type Staged = DueReport & { kind: ReportKind }
+
+/** Reads the whole report and keeps its lines aside: a `ReportFault` where it is not whole. */
+async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
+  const { db } = deps
+  await beginReading(db, due)
+  const check = createBatchCheck()
+  let kind: ReportKind | undefined
+  let lines = 0
+  for await (const piece of deps.readReport(readContent(db, due.id))) {
+    kind = piece.kind
+    for (const line of piece.lines) check.add(line)
+    const staged = piece.lines.map((line) => ({ fact: hash('sha256', factOf(line)), line }))
+    const unknown = piece.lines.filter(({ meaning }) => meaning === 'unknown')
+    const unknownTypes = [...new Set(unknown.map(({ type }) => type.slice(0, 80)))]
+    const progress = { lines: staged.length, kind, unknownTypes }
+    await db.transaction().execute(async (tx) => {
+      await hold(deps, await saveProgress(tx, due, progress, reportLeaseS))
+      await stageLines(tx, due.id, staged)
+    })
+    lines += staged.length
+    if (lines % progressEvery === 0) deps.onProgress(due.id, { lines, applied: 0 })
+  }
+  const fault = kind === 'settlementDetails' ? check.findFault() : undefined
+  if (fault !== undefined) throw new ReportFault(fault)
+  await markStaged(db, due)
+  return { ...due, kind: kind as ReportKind, lines, applied: 0 }
+}
+
+/** A part at a time; one that fails is applied line by line, so that a bad line stands alone. */
+async function apply(deps: ReportJobDeps, staged: DueReport): Promise<void> {
+  const { id, lines } = staged
+  for (let after = staged.applied; after < lines; after += linesAtOnce) {
+    const upTo = Math.min(lines, after + linesAtOnce)
+    try {
+      await applyPart(deps, staged, [after, upTo], false)
+    } catch (error) {
+      if (error instanceof Interrupted || isUnavailable(error)) throw error
+      deps.onFault(id, error)
+      for (let one = after; one < upTo; one += 1) await applyAlone(deps, staged, one)
+    }
+    if (upTo % progressEvery === 0) deps.onProgress(id, { lines, applied: upTo })
+  }
+}
+
+async function applyAlone(deps: ReportJobDeps, staged: DueReport, after: number): Promise<void> {
+  try {
+    await applyPart(deps, staged, [after, after + 1], false)
+  } catch (error) {
+    if (error instanceof Interrupted || isUnavailable(error)) throw error
+    await applyPart(deps, staged, [after, after + 1], true)
+  }
+}
+
+async function applyPart(
+  deps: ReportJobDeps,
+  staged: DueReport,
+  range: readonly [number, number],
+  isBlind: boolean
+): Promise<Applied> {
+  const { providerName, merchantAccount } = deps
+  const kind = staged.kind ?? 'settlementDetails'
+  const applying = { reportId: staged.id, kind, providerName, merchantAccount }
+  return await deps.db.transaction().execute(async (tx) => {
+    const applied = await applyLines(tx, applying, range, isBlind)
+    const progress = { ...applied, applied: range[1] - range[0] }
+    await hold(deps, await saveProgress(tx, staged, progress, reportLeaseS))
+    return applied
+  })
+}
+
+async function hold({ isStopping }: ReportJobDeps, isHeld: boolean): Promise<void> {
+  if (!isHeld || isStopping()) throw new Interrupted()
+}
+
+const missingAtOnce = 200
+
+/** Opens a discrepancy for all money that no report has; answers how many. */
+export async function tellMissing(
+  deps: Pick<ReportJobDeps, 'db' | 'providerName' | 'settlementMissingDays'>
+): Promise<number> {
+  let count = 0
+  for (let found = missingAtOnce; found === missingAtOnce; ) {
+    const missing = await findMissing(deps.db, deps.settlementMissingDays, missingAtOnce)
+    found = missing.length
+    const told = found === 0 ? 0 : await tell(deps, missing)
+    // What a report has since is not told; it is not found again either.
+    count += told
+    if (told === 0) break
+  }
+  return count
+}
+
+async function tell(
+  { db, providerName }: Pick<ReportJobDeps, 'db' | 'providerName'>,
+  missing: readonly Missing[]
+): Promise<number> {
+  return await db.transaction().execute(async (tx) => {
+    const ids = [...new Set(missing.map(({ paymentId }) => paymentId))]
+    const books = await lockBooks(tx, ids)
+    // Another instance, or the report that is read, may have told it meanwhile.
+    const known = new Set((await findToldMissing(tx, ids)).keys())
+    const seen = await findSettledRecords(tx, ids)
+    const context = { now: await readClock(tx), newId }
+    let count = 0
+    for (const { paymentId, type, fact, currency, amount, at } of missing) {
+      const book = books.get(paymentId)
+      if (book === undefined || known.has(fact) || seen.has(fact)) continue
+      const ours = { type, id: fact, amount: { currency, value: amount }, at: at.toISOString() }
+      openDiscrepancy(book, 'settlement_missing', fact, { ours, theirs: null }, context)
+      count += 1
+    }
+    await saveBooks(tx, [...books.values()], providerName)
+    return count
+  })
+}

@@ -1,0 +1,325 @@
+/** Settlement reports: their content until it is applied, and how far that has come. */
+import { type Generated, type RawBuilder, sql } from 'kysely'
+import { type Db, statement, type Tx } from '../database/database.ts'
+import { newId } from '../id.ts'
+import type { ReportKind, ReportStatus, SettlementLine } from './settlement.ts'
+
+export type ReportTables = {
+  settlement_report: {
+    id: string
+    status: ReportStatus | 'uploading'
+    origin: 'upload' | 'provider'
+    kind: ReportKind | null
+    file_name: string | null
+    url: string | null
+    notification_id: string | null
+    content_hash: Buffer | null
+    size: Generated<number>
+    lines: Generated<number>
+    applied: Generated<number>
+    matched: Generated<number>
+    discrepancies: Generated<number>
+    unknown_types: Generated<string[]>
+    fault: string | null
+    created_at: Generated<Date>
+    staged_at: Date | null
+    booked_until: Date | null
+    finished_at: Date | null
+    due_at: Date | null
+    tries: Generated<number>
+    lease: string | null
+  }
+}
+
+const shown = [
+  'id',
+  'status',
+  'origin',
+  'kind',
+  'file_name',
+  'lines',
+  'applied',
+  'matched',
+  'discrepancies',
+  'unknown_types',
+  'fault',
+  'created_at',
+  'finished_at'
+] as const
+export type ListedReport = {
+  id: string
+  status: ReportStatus
+  origin: 'upload' | 'provider'
+  kind: ReportKind | null
+  file_name: string | null
+  lines: number
+  applied: number
+  matched: number
+  discrepancies: number
+  unknown_types: string[]
+  fault: string | null
+  created_at: Date
+  finished_at: Date | null
+}
+
+/** Newest first. */
+export async function listReports(
+  db: Db,
+  filter: { status: ReportStatus | undefined; before: string | null; limit: number }
+): Promise<ListedReport[]> {
+  let query = db
+    .selectFrom('settlement_report')
+    .select(shown)
+    .where('status', '<>', 'uploading')
+    .orderBy('id', 'desc')
+    .limit(filter.limit)
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status)
+  if (filter.before !== null) query = query.where('id', '<', filter.before)
+  return (await query.execute()) as ListedReport[]
+}
+
+export async function findReport(db: Db | Tx, id: string): Promise<ListedReport | undefined> {
+  const query = db.selectFrom('settlement_report').select(shown).where('id', '=', id)
+  return (await query.where('status', '<>', 'uploading').executeTakeFirst()) as
+    | ListedReport
+    | undefined
+}
+
+/** Begins an upload, which nobody sees until it is whole. */
+export async function beginUpload(db: Db, fileName: string | null): Promise<string> {
+  const id = newId('set')
+  await sql`
+    insert into settlement_report (id, status, origin, file_name)
+    values (${id}, 'uploading', 'upload', ${fileName})`.execute(db)
+  return id
+}
+
+const insertPiece = statement(`
+  insert into settlement_content (report_id, number, piece) values ($1, $2, $3)`)
+
+export async function savePiece(
+  db: Db,
+  id: string,
+  number: number,
+  piece: Uint8Array
+): Promise<void> {
+  await db.executeQuery(insertPiece(id, number, piece))
+}
+
+/** Any number: of two uploads of the same content at the same moment the second sees the first. */
+const contentLock = 7_240_012
+
+/**
+ * The content is whole: the report is due to be read. Where the same content is there already, the
+ * answer is the id of that one; this one goes, but for one of the provider, which stays so that it
+ * is not fetched again.
+ */
+export async function finishContent(
+  tx: Tx,
+  id: string,
+  content: { hash: Buffer; size: number }
+): Promise<string> {
+  await sql`select pg_advisory_xact_lock(${contentLock})`.execute(tx)
+  const { rows } = await sql<{ id: string }>`
+    select id from settlement_report
+    where content_hash = ${content.hash} and status <> 'refused' and id <> ${id}`.execute(tx)
+  if (rows[0] !== undefined) {
+    await sql`
+      delete from settlement_report where id = ${id} and origin = 'upload'`.execute(tx)
+    await endWithout(tx, sql`id = ${id}`)
+    return rows[0].id
+  }
+  await sql`
+    update settlement_report set status = 'received', content_hash = ${content.hash},
+      size = ${content.size}, due_at = now(), fault = null
+    where id = ${id}`.execute(tx)
+  return id
+}
+
+/** Ends reports of the provider whose content another report brought. */
+async function endWithout(tx: Db | Tx, which: RawBuilder<unknown>): Promise<void> {
+  await sql`
+    with ended as (
+      update settlement_report set status = 'done', due_at = null, lease = null, fault = null,
+        finished_at = now()
+      where origin = 'provider' and ${which} returning id
+    )
+    delete from settlement_content using ended where report_id = ended.id`.execute(tx)
+}
+
+/** Forgets what was fetched of a report, before it is fetched anew. */
+export async function discardContent(db: Db, id: string): Promise<void> {
+  await sql`delete from settlement_content where report_id = ${id}`.execute(db)
+}
+
+/** Forgets a report of which nothing was applied. */
+export async function discard(db: Db | Tx, id: string): Promise<void> {
+  await sql`delete from settlement_report where id = ${id}`.execute(db)
+}
+
+/** Uploads that broke off an hour ago and were not discarded by whoever took them. */
+export async function purgeUploads(db: Db): Promise<number> {
+  const result = await sql`
+    delete from settlement_report
+    where status = 'uploading' and created_at < now() - interval '1 hour'`.execute(db)
+  return Number(result.numAffectedRows ?? 0n)
+}
+
+/** A report that is being read or applied, by whoever has its lease. */
+export type DueReport = {
+  id: string
+  lease: string
+  origin: 'upload' | 'provider'
+  fileName: string | null
+  url: string | null
+  hasContent: boolean
+  isStaged: boolean
+  kind: ReportKind | null
+  lines: number
+  applied: number
+  tries: number
+}
+
+/** Takes a report that is due, for `leaseS` seconds; a save of progress takes it for as long. */
+export async function claimDueReport(
+  db: Db,
+  hasContent: boolean,
+  leaseS: number
+): Promise<DueReport | undefined> {
+  const { rows } = await sql<DueReport>`
+    update settlement_report set due_at = now() + make_interval(secs => ${leaseS}),
+      tries = tries + 1, lease = gen_random_uuid(), status = 'processing'
+    where id in (
+      select id from settlement_report
+      where due_at <= now() and (content_hash is not null) = ${hasContent}
+      order by due_at limit 1 for update skip locked
+    )
+    returning id, lease, origin, file_name as "fileName", url, kind, lines, applied, tries,
+      content_hash is not null as "hasContent", staged_at is not null as "isStaged"`.execute(db)
+  return rows[0]
+}
+
+type Held = Pick<DueReport, 'id' | 'lease'>
+type Progress = Partial<{
+  lines: number
+  applied: number
+  matched: number
+  discrepancies: number
+  kind: ReportKind
+  unknownTypes: string[]
+  bookedUntil: string | null
+}>
+
+/** Adds to what was done, and holds the report for longer; false where somebody else has it. */
+export async function saveProgress(
+  db: Db | Tx,
+  { id, lease }: Held,
+  progress: Progress,
+  leaseS: number
+): Promise<boolean> {
+  const { lines = 0, applied = 0, matched = 0, discrepancies = 0, kind = null } = progress
+  const { bookedUntil = null } = progress
+  const result = await sql`
+    update settlement_report set due_at = now() + make_interval(secs => ${leaseS}),
+      lines = lines + ${lines}, applied = applied + ${applied}, matched = matched + ${matched},
+      discrepancies = discrepancies + ${discrepancies}, kind = coalesce(${kind}, kind),
+      booked_until = greatest(booked_until, ${bookedUntil}::timestamptz),
+      unknown_types = array(
+        select distinct unnest(unknown_types || ${progress.unknownTypes ?? []}::text[]) order by 1)
+    where id = ${id} and lease = ${lease}`.execute(db)
+  return result.numAffectedRows === 1n
+}
+
+/** Lets go of a report; it is due again in `delayS`. */
+export async function postponeReport(
+  db: Db,
+  { id, lease }: Held,
+  delayS: number,
+  fault: string | null
+): Promise<void> {
+  await sql`
+    update settlement_report set due_at = now() + make_interval(secs => ${delayS}),
+      fault = ${fault}, lease = null
+    where id = ${id} and lease = ${lease}`.execute(db)
+}
+
+/** A person must upload it: the provider does not give it to us. */
+export async function awaitUpload(db: Db, { id, lease }: Held, fault: string): Promise<void> {
+  await sql`
+    update settlement_report set status = 'awaitingUpload', fault = ${fault}, due_at = null,
+      lease = null
+    where id = ${id} and lease = ${lease}`.execute(db)
+}
+
+/** Every line was read and the whole adds up: from here on they are applied. */
+export async function markStaged(db: Db, { id, lease }: Held): Promise<void> {
+  await sql`
+    update settlement_report set staged_at = now(), tries = 0
+    where id = ${id} and lease = ${lease}`.execute(db)
+}
+
+/**
+ * `fault`: why it was refused; null where it is done, and with it the report of the provider that
+ * waited for its upload under the same name. What was kept for it goes.
+ */
+export async function endReport(
+  db: Db,
+  { id, lease, fileName }: Held & Pick<DueReport, 'fileName'>,
+  fault: string | null
+): Promise<void> {
+  await forgetStaged(db, id, true)
+  if (fault === null && fileName !== null) {
+    await endWithout(db, sql`status = 'awaitingUpload' and file_name = ${fileName}`)
+  }
+  await sql`
+    update settlement_report set status = ${fault === null ? 'done' : 'refused'}, due_at = null,
+      lease = null, fault = ${fault}, finished_at = now()
+      ${fault === null ? sql`` : sql`, lines = 0`}
+    where id = ${id} and lease = ${lease}`.execute(db)
+}
+
+const rowsAtOnce = 20_000
+
+/** Forgets the lines of a report that were read, a part at a time; `andContent`: the file too. */
+export async function forgetStaged(db: Db, id: string, andContent = false): Promise<void> {
+  for (let deleted = rowsAtOnce; deleted === rowsAtOnce; ) {
+    const result = await sql`
+      delete from settlement_staged where report_id = ${id} and line <= (
+        select min(line) from settlement_staged where report_id = ${id}
+      ) + ${rowsAtOnce - 1}`.execute(db)
+    deleted = Number(result.numAffectedRows ?? 0n)
+  }
+  if (andContent) await sql`delete from settlement_content where report_id = ${id}`.execute(db)
+}
+
+/** Begins to read a report, perhaps for the second time. */
+export async function beginReading(db: Db, { id, lease }: Held): Promise<void> {
+  await forgetStaged(db, id)
+  await sql`
+    update settlement_report set lines = 0, unknown_types = '{}', fault = null
+    where id = ${id} and lease = ${lease}`.execute(db)
+}
+
+const readPieceStatement = statement<{ piece: Buffer }>(
+  'select piece from settlement_content where report_id = $1 and number = $2'
+)
+
+/** The content of a report, a piece at a time. */
+export async function* readContent(db: Db, id: string): AsyncGenerator<Buffer> {
+  for (let number = 0; ; number += 1) {
+    const { rows } = await db.executeQuery(readPieceStatement(id, number))
+    if (rows[0] === undefined) return
+    yield rows[0].piece
+  }
+}
+
+export type StagedLine = { fact: string; line: SettlementLine }
+
+const stageStatement = statement(`
+  insert into settlement_staged (report_id, line, fact, content)
+  select $1, (x->'line'->>'line')::integer, decode(x->>'fact', 'hex'), x->'line'
+  from jsonb_array_elements($2::jsonb) as x`)
+
+export async function stageLines(tx: Tx, id: string, lines: readonly StagedLine[]): Promise<void> {
+  if (lines.length > 0) await tx.executeQuery(stageStatement(id, JSON.stringify(lines)))
+}

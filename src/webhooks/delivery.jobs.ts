@@ -1,0 +1,219 @@
+import type { Db } from '../database/database.ts'
+import { findFeedEvents } from '../feed/feed.store.ts'
+import { toFeedView } from '../feed/feed-view.ts'
+import {
+  settleBatchSize,
+  webhookAtOnce,
+  webhookKeptForDays,
+  webhookLateS,
+  webhookRetryForS,
+  webhookRetryS,
+  webhookStopMs
+} from '../jobs.ts'
+import {
+  claimDeliveries,
+  type DueDelivery,
+  forgetStopped,
+  purgeDeliveries,
+  recordDelivered,
+  recordFailed,
+  releaseDelivery,
+  settleStopped
+} from './delivery.store.ts'
+import { nextTryInS } from './delivery-schedule.ts'
+import { giveUpEndpoint } from './webhook.commands.ts'
+import { noteFailing } from './webhook.store.ts'
+import { type Send, type Sent, testType } from './webhook.ts'
+import { toSignedHeaders } from './webhook-signature.ts'
+
+/** What came of an attempt: taken; answered otherwise; not answered; or not to be tried again. */
+export type DeliveryOutcome = 'delivered' | 'answered_badly' | 'unanswered' | 'given_up'
+
+export type DispatcherDeps = {
+  db: Db
+  providerName: string
+  send: Send
+  /** There is room again, or more has become due. */
+  wake: () => void
+  onOutcome: (outcome: DeliveryOutcome) => void
+  onEndpointDisabled: (endpointId: string) => void
+  onFault: (deliveryId: string, error: unknown) => void
+  /** Pauses between tries, s; the last one for ever. */
+  retryS?: readonly number[] | undefined
+}
+
+export type Dispatcher = {
+  /** Begins what is due, without waiting for its end; answers how many. */
+  run(): Promise<number>
+  /** Begins nothing more, lets what is under way end, and gives the rest back. */
+  stop(): Promise<void>
+}
+
+/**
+ * Sends deliveries, each on its own, so that an endpoint that is slow holds up nothing but what is
+ * its own. What a process had under way when it died is due again after its lease.
+ */
+export function createDispatcher(deps: DispatcherDeps): Dispatcher {
+  const { db, wake } = deps
+  const underWay = new Set<Promise<void>>()
+  const stopping = new AbortController()
+  let stopped = false
+  let round: Promise<number> = Promise.resolve(0)
+
+  async function begin(): Promise<number> {
+    const room = webhookAtOnce.instance - underWay.size
+    if (stopped || room === 0) return 0
+    const due = await claimDeliveries(db, room)
+    if (due.length === 0) return 0
+    const readBody = await readBodies(deps, due)
+    for (const delivery of due) {
+      const attempt = attemptOne(delivery, readBody).finally(() => {
+        underWay.delete(attempt)
+        wake()
+      })
+      underWay.add(attempt)
+    }
+    return due.length
+  }
+
+  async function attemptOne(delivery: DueDelivery, readBody: ReadBody): Promise<void> {
+    try {
+      const body = await readBody(delivery).catch(async (error) => {
+        deps.onFault(delivery.id, error)
+        await recordUnshown(deps, delivery)
+      })
+      if (body !== undefined) await deliver(deps, delivery, body, stopping.signal)
+    } catch (error) {
+      // Its lease ends, and it is tried again.
+      deps.onFault(delivery.id, error)
+    }
+  }
+
+  return {
+    run() {
+      round = begin()
+      return round
+    },
+    async stop() {
+      stopped = true
+      const timer = setTimeout(() => stopping.abort(), webhookStopMs)
+      await round.catch(() => {})
+      await Promise.all(underWay)
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** What is sent: an event as the feed shows it. Throws where it can't be shown. */
+type ReadBody = (delivery: DueDelivery) => Promise<string>
+
+/** Reads all that is due at once; where that fails, each by itself, so that it fails alone. */
+async function readBodies(
+  { db, providerName }: DispatcherDeps,
+  due: readonly DueDelivery[]
+): Promise<ReadBody> {
+  const positions = [...new Set(due.flatMap(({ position }) => position ?? []))]
+  const all = positions.length === 0 ? [] : await findFeedEvents(db, positions).catch(() => null)
+  const known = new Map(all?.map((event) => [event.position, event]))
+  return async (delivery) => {
+    const { position, eventId } = delivery
+    if (position === null) return toTestBody(delivery)
+    const event = all === null ? (await findFeedEvents(db, [position]))[0] : known.get(position)
+    if (event === undefined) throw new Error(`event ${eventId} is in no feed`)
+    return JSON.stringify(toFeedView(event, providerName))
+  }
+}
+
+/** A fault of ours: it is tried again, and says nothing of the endpoint. */
+async function recordUnshown({ db, retryS, onOutcome }: DispatcherDeps, due: DueDelivery) {
+  const now = new Date()
+  const made = { startedAt: now, durationMs: 0, httpStatus: null, response: null }
+  const attempt = { ...made, number: due.attempt, error: 'The event could not be shown.' }
+  const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() }, retryS)
+  await recordFailed(db, { id: due.id, attempt }, nextInS)
+  if (nextInS === null) onOutcome('given_up')
+}
+
+function toTestBody({ eventId, createdAt, endpointId }: DueDelivery): string {
+  return JSON.stringify({
+    id: eventId,
+    type: testType,
+    createdAt: createdAt.toISOString(),
+    accountId: null,
+    paymentId: null,
+    sequence: null,
+    data: { webhookEndpointId: endpointId }
+  })
+}
+
+async function deliver(
+  deps: DispatcherDeps,
+  due: DueDelivery,
+  body: string,
+  signal: AbortSignal
+): Promise<void> {
+  const { db } = deps
+  const startedAt = new Date()
+  const begun = performance.now()
+  const headers = toSignedHeaders({ id: due.eventId, body, at: startedAt }, due.secrets)
+  const sent = await deps.send({ url: due.url, headers, body, signal })
+  if (signal.aborted && sent.httpStatus === null) {
+    return await releaseDelivery(db, due.id, due.attempt)
+  }
+  const { httpStatus, error, response } = sent
+  const durationMs = Math.round(performance.now() - begun)
+  const attempt = { number: due.attempt, startedAt, durationMs, httpStatus, error, response }
+  const tried = { id: due.id, attempt }
+  if (isTaken(sent)) {
+    const { wasFailing } = await recordDelivered(db, tried)
+    deps.onOutcome('delivered')
+    if (wasFailing) await noteFailing(db, due.endpointId, false)
+    return
+  }
+  await recordFailure(deps, due, tried, sent)
+}
+
+function isTaken({ httpStatus }: Sent): boolean {
+  return httpStatus !== null && httpStatus >= 200 && httpStatus < 300
+}
+
+async function recordFailure(
+  deps: DispatcherDeps,
+  due: DueDelivery,
+  tried: Parameters<typeof recordFailed>[1],
+  sent: Sent
+): Promise<void> {
+  const { db, retryS = webhookRetryS } = deps
+  // A test answers a question of this moment.
+  const isTest = due.position === null
+  const failed = { ...due, retryAfter: sent.retryAfter, now: new Date(), random: Math.random() }
+  const nextInS = isTest ? null : nextTryInS(failed, retryS)
+  await recordFailed(db, tried, nextInS)
+  deps.onOutcome(sent.httpStatus === null ? 'unanswered' : 'answered_badly')
+  if (nextInS === null) deps.onOutcome('given_up')
+  if (!isTest) await noteFailing(db, due.endpointId, true)
+  // Standard Webhooks: whoever answers 410 wants nothing more.
+  if (sent.httpStatus === 410) await giveUp(deps, due.endpointId, 'gone', null)
+  else if (nextInS === null && !isTest) {
+    await giveUp(deps, due.endpointId, 'failing', webhookRetryForS - webhookLateS)
+  }
+}
+
+async function giveUp(
+  { db, onEndpointDisabled }: DispatcherDeps,
+  ...given: [endpointId: string, reason: 'failing' | 'gone', failingForS: number | null]
+): Promise<void> {
+  if (await giveUpEndpoint(db, ...given)) onEndpointDisabled(given[0])
+}
+
+/** Settles what was pending at endpoints that were disabled; answers how many. */
+export async function settleWebhooks(db: Db): Promise<number> {
+  const count = await settleStopped(db, settleBatchSize)
+  if (count === 0) await forgetStopped(db)
+  return count
+}
+
+/** Forgets what was settled long ago; answers how many. */
+export async function purgeWebhooks(db: Db): Promise<number> {
+  return await purgeDeliveries(db, webhookKeptForDays)
+}

@@ -1,0 +1,54 @@
+import { eventTypes } from '../payments/event.ts'
+/** What endpoints of clients receive, as the `webhooks` of an OpenAPI 3.1 document. */
+import { testType } from './webhook.ts'
+
+const header = (name: string, description: string) => ({
+  in: 'header',
+  name,
+  required: true,
+  description,
+  schema: { type: 'string' }
+})
+
+const list = [...eventTypes, testType].map((type) => `\`${type}\``).join(', ')
+
+export const webhookDocument = {
+  event: {
+    post: {
+      operationId: 'receiveEvent',
+      summary: 'An event, sent to each webhook endpoint that asked for its type',
+      description:
+        'At least once: take each `webhook-id` once. Check the signature before anything else, ' +
+        'by a library of Standard Webhooks (standardwebhooks.com) and the secret of the ' +
+        'endpoint.\n\n' +
+        'The events of a payment come in the order of `sequence`. One that fails holds up the ' +
+        'later ones of its payment for ten minutes at most; after that the order is told by ' +
+        '`sequence` alone.\n\n' +
+        'Any 2xx within 10 seconds takes it; redirects are not followed. Otherwise it is sent ' +
+        'again after about 1, 3, 8, 20 seconds, 1, 5, 30 minutes, 2 hours, and then every 6 ' +
+        'hours, for 3 days; `Retry-After` asks for a longer pause, at most 6 hours. 410 disables ' +
+        'the endpoint, and so do 3 days of nothing but failures.\n\n' +
+        `Types: ${list}.`,
+      tags: ['Webhooks'],
+      security: [],
+      parameters: [
+        header('webhook-id', 'The id of the event: the same in every repetition'),
+        header('webhook-timestamp', 'When it was sent: seconds since 1970'),
+        header(
+          'webhook-signature',
+          '`v1,` and the base64 of an HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}`; ' +
+            'two of them, with a space between, for 24 hours after a rotation of the secret'
+        )
+      ],
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/FeedEvent' } } }
+      },
+      responses: {
+        '2XX': { description: 'Taken' },
+        '410': { description: 'Never again: the endpoint is disabled' },
+        default: { description: 'Not taken: it is sent again' }
+      }
+    }
+  }
+}

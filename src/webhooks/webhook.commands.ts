@@ -1,0 +1,248 @@
+import type { Db, Tx } from '../database/database.ts'
+import { recordOtherEvents } from '../events/event.store.ts'
+import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
+import { type Claim, findKey } from '../http/idempotency.store.ts'
+import { newId } from '../id.ts'
+import { webhookOldSecretS } from '../jobs.ts'
+import { Problem } from '../problem.ts'
+import {
+  findDelivery,
+  insertTest,
+  isMoreThan,
+  type Range,
+  replayEvents,
+  restartDelivery
+} from './delivery.store.ts'
+import {
+  countEndpoints,
+  deleteEndpoint,
+  disableEndpoint,
+  findEndpoint,
+  insertEndpoint,
+  lockEndpoint,
+  rotateSecret,
+  saveEndpoint,
+  stopDeliveries
+} from './webhook.store.ts'
+import {
+  type CheckUrl,
+  type DisabledReason,
+  disabledType,
+  type EndpointStatus,
+  everyEvent,
+  testType,
+  toDeliveryView,
+  toEndpointView,
+  type WebhookEndpoint
+} from './webhook.ts'
+import { newSecret } from './webhook-signature.ts'
+
+export type WebhookDeps = {
+  db: Db
+  checkUrl: CheckUrl
+  /** Told that something is to be delivered. */
+  wake: () => void
+}
+
+/** As many events as one request replays: a statement of a second or so. */
+export const replayMax = 10_000
+/** As many endpoints of one client: each event is written once for each. */
+export const endpointsMax = 20
+
+export type EndpointAsked = { url: string; events: string[]; description: string | null }
+
+/**
+ * The saved answer holds the secret, as the endpoint does: whoever lost the first answer gets it
+ * again under the key, and nobody else. A rotation makes what was saved worthless.
+ */
+export async function createEndpoint(
+  { db, checkUrl }: WebhookDeps,
+  claim: Claim,
+  asked: EndpointAsked
+): Promise<OnceAnswer> {
+  const { clientId } = claim
+  // A repetition is answered whatever the name of its host has come to mean.
+  if ((await findKey(db, clientId, claim.key)) === undefined) {
+    refuseMixedEvents(asked.events)
+    await refuseUrl(checkUrl, asked.url)
+  }
+  const id = newId('whe')
+  return await answerOnce(db, claim, id, async (tx) => {
+    if ((await countEndpoints(tx, clientId)) >= endpointsMax) {
+      throw new Problem('webhook_endpoint_limit', `There are ${endpointsMax} of them already.`)
+    }
+    const secret = newSecret()
+    const endpoint = await insertEndpoint(tx, { id, clientId, ...asked, secret })
+    return { status: 201, body: JSON.stringify({ ...toEndpointView(endpoint), secret }) }
+  })
+}
+
+export type EndpointChange = {
+  url?: string | undefined
+  events?: string[] | undefined
+  description?: string | null | undefined
+  status?: EndpointStatus | undefined
+}
+
+/** What is not told stays. Disabled, it is owed nothing; enabled, it begins anew. */
+export async function changeEndpoint(
+  { db, checkUrl }: WebhookDeps,
+  clientId: string,
+  id: string,
+  change: EndpointChange
+): Promise<WebhookEndpoint> {
+  // One that is not there says so, whatever it was to become.
+  if ((await findEndpoint(db, id, clientId)) === undefined) throw notFound()
+  refuseMixedEvents(change.events ?? [])
+  if (change.url !== undefined) await refuseUrl(checkUrl, change.url)
+  return await db.transaction().execute(async (tx) => {
+    const endpoint = await getEndpoint(tx, id, clientId)
+    const { status = endpoint.status } = change
+    const changed: WebhookEndpoint = {
+      ...endpoint,
+      url: change.url ?? endpoint.url,
+      events: change.events ?? endpoint.events,
+      description: change.description === undefined ? endpoint.description : change.description,
+      status,
+      disabledReason: status === 'enabled' ? null : (endpoint.disabledReason ?? 'client')
+    }
+    await saveEndpoint(tx, changed)
+    if (status === 'disabled' && endpoint.status === 'enabled') await stopDeliveries(tx, id)
+    return changed
+  })
+}
+
+export async function removeEndpoint(db: Db, clientId: string, id: string): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await getEndpoint(tx, id, clientId)
+    await deleteEndpoint(tx, id)
+  })
+}
+
+export async function rotateEndpointSecret(
+  { db }: WebhookDeps,
+  claim: Claim,
+  id: string
+): Promise<OnceAnswer> {
+  return await answerOnce(db, claim, id, async (tx) => {
+    await getEndpoint(tx, id, claim.clientId)
+    const secret = newSecret()
+    await rotateSecret(tx, id, secret, webhookOldSecretS)
+    return { status: 200, body: JSON.stringify({ secret }) }
+  })
+}
+
+/** An event of no meaning, tried once. */
+export async function testEndpoint(
+  { db, wake }: WebhookDeps,
+  claim: Claim,
+  id: string
+): Promise<OnceAnswer> {
+  const answer = await answerOnce(db, claim, id, async (tx) => {
+    await getEnabled(tx, id, claim.clientId)
+    const delivery = await insertTest(tx, id, { id: newId('evt'), type: testType })
+    return { status: 202, body: JSON.stringify(toDeliveryView(delivery)) }
+  })
+  wake()
+  return answer
+}
+
+export async function replayToEndpoint(
+  { db, wake }: WebhookDeps,
+  claim: Claim,
+  id: string,
+  { range, visibleTo }: { range: Range; visibleTo: string | null }
+): Promise<OnceAnswer> {
+  const answer = await answerOnce(db, claim, id, async (tx) => {
+    await getEnabled(tx, id, claim.clientId)
+    if (range.from >= range.to) throw badRange('must be after from')
+    const replayed = { endpointId: id, clientId: visibleTo, range }
+    if (await isMoreThan(tx, replayed, replayMax)) {
+      throw badRange(`is more than ${replayMax} events after from: send several ranges`)
+    }
+    const count = await replayEvents(tx, replayed)
+    return { status: 202, body: JSON.stringify({ count }) }
+  })
+  wake()
+  return answer
+}
+
+export async function retryDelivery(
+  { db, wake }: WebhookDeps,
+  claim: Claim,
+  id: string
+): Promise<OnceAnswer> {
+  const { clientId } = claim
+  const answer = await answerOnce(db, claim, id, async (tx) => {
+    const known = await findDelivery(tx, id, clientId)
+    if (known === undefined) throw new Problem('delivery_not_found', 'No delivery has this id.')
+    const endpoint = await lockEndpoint(tx, known.endpointId, clientId, 'keep')
+    if (endpoint?.status !== 'enabled') throw disabled()
+    await restartDelivery(tx, id)
+    const delivery = await findDelivery(tx, id, clientId)
+    return { status: 202, body: JSON.stringify(toDeliveryView(delivery ?? known)) }
+  })
+  wake()
+  return answer
+}
+
+/**
+ * Disables an endpoint by what it did, and says so in the feed; `failingForS`: only where nothing
+ * but failures came for so long. False where it was disabled already, or need not be.
+ */
+export async function giveUpEndpoint(
+  db: Db,
+  id: string,
+  reason: DisabledReason,
+  failingForS: number | null
+): Promise<boolean> {
+  return await db.transaction().execute(async (tx) => {
+    const given = await disableEndpoint(tx, id, reason, failingForS)
+    if (given === undefined) return false
+    const data = { webhookEndpointId: id, reason }
+    const { clientId } = given
+    await recordOtherEvents(tx, [{ type: disabledType, accountId: null, clientId, data }])
+    return true
+  })
+}
+
+async function getEndpoint(
+  tx: Tx,
+  id: string,
+  clientId: string,
+  lock: 'change' | 'keep' = 'change'
+): Promise<WebhookEndpoint> {
+  const endpoint = await lockEndpoint(tx, id, clientId, lock)
+  if (endpoint === undefined) throw notFound()
+  return endpoint
+}
+
+async function getEnabled(tx: Tx, id: string, clientId: string): Promise<void> {
+  if ((await getEndpoint(tx, id, clientId, 'keep')).status !== 'enabled') throw disabled()
+}
+
+function notFound(): Problem {
+  return new Problem('webhook_endpoint_not_found', 'No webhook endpoint has this id.')
+}
+
+function disabled(): Problem {
+  return new Problem('webhook_endpoint_disabled', 'Nothing is sent to this endpoint.')
+}
+
+function badRange(detail: string): Problem {
+  const errors = [{ pointer: '/to', detail }]
+  return new Problem('request_invalid', 'A fault in the body.', { errors })
+}
+
+function refuseMixedEvents(events: readonly string[]): void {
+  if (!events.includes(everyEvent) || events.length === 1) return
+  throw new Problem('request_invalid', 'A fault in the body.', {
+    errors: [{ pointer: '/events', detail: 'must be * alone, or types of events' }]
+  })
+}
+
+async function refuseUrl(checkUrl: CheckUrl, url: string): Promise<void> {
+  const fault = await checkUrl(url)
+  if (fault === null) return
+  throw new Problem('webhook_url_refused', fault, { errors: [{ pointer: '/url', detail: fault }] })
+}

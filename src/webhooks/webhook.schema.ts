@@ -1,0 +1,182 @@
+import { Type } from 'typebox'
+import { ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
+import { eventTypes } from '../payments/event.ts'
+import { deliveryStatuses, disabledReasons, endpointStatuses, everyEvent } from './webhook.ts'
+
+const exampleId = 'whe_06f1k2m3n4p5q6r7'
+const exampleTime = '2026-11-22T10:00:00.000Z'
+const exampleSecret = `whsec_${'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'.padEnd(43, 'A')}=`
+
+const url = text(2_048, {
+  minLength: 1,
+  description: 'https, any port, a host with public addresses only'
+})
+const events = Type.Array(Type.Enum([everyEvent, ...eventTypes]), {
+  minItems: 1,
+  maxItems: eventTypes.length,
+  uniqueItems: true,
+  description: '`["*"]` for all that the client may see, or types'
+})
+const description = text(255, { minLength: 1 })
+
+const endpoint = {
+  id: Type.String(),
+  url: Type.String(),
+  events: Type.Array(Type.String()),
+  description: nullable(Type.String()),
+  status: Type.Enum([...endpointStatuses]),
+  disabledReason: nullable(
+    Type.Enum([...disabledReasons], {
+      description: 'failing: it took nothing for three days; gone: it answered 410'
+    })
+  ),
+  createdAt: Timestamp
+}
+const exampleEndpoint = {
+  id: exampleId,
+  url: 'https://billing.example/payments/events',
+  events: ['*'],
+  description: 'Billing',
+  status: 'enabled',
+  disabledReason: null,
+  createdAt: exampleTime
+}
+
+export const WebhookEndpointSchema = Type.Object(endpoint, {
+  $id: 'WebhookEndpoint',
+  examples: [exampleEndpoint]
+})
+export const WebhookEndpointPage = pageOf(WebhookEndpointSchema)
+
+const secret = Type.String({
+  description:
+    'Shown here alone; `whsec_` and base64, as the libraries of Standard Webhooks take it'
+})
+export const NewWebhookEndpointSchema = Type.Object(
+  { ...endpoint, secret },
+  { $id: 'NewWebhookEndpoint', examples: [{ ...exampleEndpoint, secret: exampleSecret }] }
+)
+export const WebhookSecretSchema = Type.Object(
+  { secret },
+  { $id: 'WebhookSecret', examples: [{ secret: exampleSecret }] }
+)
+
+export const CreateWebhookEndpoint = Type.Object(
+  { url, events, description: Type.Optional(description) },
+  {
+    $id: 'CreateWebhookEndpoint',
+    additionalProperties: false,
+    examples: [{ url: exampleEndpoint.url, events: ['*'], description: 'Billing' }]
+  }
+)
+
+export const ChangeWebhookEndpoint = Type.Object(
+  {
+    url: Type.Optional(url),
+    events: Type.Optional(events),
+    description: Type.Optional(nullable(description)),
+    status: Type.Optional(Type.Enum([...endpointStatuses]))
+  },
+  {
+    $id: 'ChangeWebhookEndpoint',
+    additionalProperties: false,
+    minProperties: 1,
+    description: 'What is not sent stays',
+    examples: [{ events: ['payment.captured', 'refund.succeeded'] }, { status: 'enabled' }]
+  }
+)
+
+export const ReplayEvents = Type.Object(
+  {
+    from: Type.String({ format: 'date-time', description: 'Of `createdAt`, included' }),
+    to: Type.String({ format: 'date-time', description: 'Not included' })
+  },
+  {
+    $id: 'ReplayEvents',
+    additionalProperties: false,
+    examples: [{ from: '2026-11-22T00:00:00Z', to: '2026-11-23T00:00:00Z' }]
+  }
+)
+export const ReplayedSchema = Type.Object(
+  { count: Type.Integer({ minimum: 0, description: 'The events that the endpoint gets (again)' }) },
+  { $id: 'Replayed', examples: [{ count: 417 }] }
+)
+
+const delivery = {
+  id: Type.String(),
+  webhookEndpointId: Type.String(),
+  event: Type.Object({
+    id: Type.String({ description: 'The header `webhook-id` of every attempt' }),
+    type: Type.String(),
+    paymentId: nullable(Type.String())
+  }),
+  status: Type.Enum([...deliveryStatuses], {
+    description: 'failed: given up, or its endpoint was disabled; a retry or replay sends it again'
+  }),
+  attemptCount: Type.Integer({ minimum: 0 }),
+  nextAttemptAt: nullable(Timestamp),
+  deliveredAt: nullable(Timestamp),
+  createdAt: Timestamp
+}
+const exampleDelivery = {
+  id: 'whd_0000000000000417',
+  webhookEndpointId: exampleId,
+  event: {
+    id: 'pay_06f1k2m3n4p5q6r7.2',
+    type: 'payment.captured',
+    paymentId: 'pay_06f1k2m3n4p5q6r7'
+  },
+  status: 'pending',
+  attemptCount: 1,
+  nextAttemptAt: exampleTime,
+  deliveredAt: null,
+  createdAt: exampleTime
+}
+
+export const DeliverySchema = Type.Object(delivery, {
+  $id: 'Delivery',
+  examples: [exampleDelivery]
+})
+export const DeliveryPage = pageOf(DeliverySchema)
+
+const AttemptSchema = Type.Object({
+  number: Type.Integer({ minimum: 1, description: 'One that a crash cut short is not shown' }),
+  startedAt: Timestamp,
+  durationMs: Type.Integer({ minimum: 0 }),
+  httpStatus: nullable(Type.Integer()),
+  error: nullable(Type.String({ description: 'Why there was no answer' })),
+  response: nullable(Type.String({ description: 'The beginning of the answer, at most 1 KiB' }))
+})
+export const DeliveryWithAttemptsSchema = Type.Object(
+  { ...delivery, attempts: Type.Array(AttemptSchema, { description: 'Oldest first' }) },
+  {
+    $id: 'DeliveryWithAttempts',
+    examples: [
+      {
+        ...exampleDelivery,
+        attempts: [
+          {
+            number: 1,
+            startedAt: exampleTime,
+            durationMs: 41,
+            httpStatus: 500,
+            error: null,
+            response: 'Internal Server Error'
+          }
+        ]
+      }
+    ]
+  }
+)
+
+export const WebhookParams = Type.Object({ id: Type.String() })
+export const WebhookListQuery = Type.Object(ListQuery, { additionalProperties: false })
+export const DeliveryListQuery = Type.Object(
+  { status: Type.Optional(Type.Enum([...deliveryStatuses])), ...ListQuery },
+  { additionalProperties: false }
+)
+export const WebhookKeyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({ description: '1 to 255 visible ASCII characters' })
+  )
+})

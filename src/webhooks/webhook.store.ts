@@ -1,0 +1,166 @@
+import { type Generated, sql } from 'kysely'
+import type { Db, Tx } from '../database/database.ts'
+import type { DisabledReason, EndpointStatus, WebhookEndpoint } from './webhook.ts'
+
+export type WebhookTables = {
+  webhook_endpoint: {
+    id: string
+    client_id: string
+    url: string
+    events: string[]
+    description: string | null
+    status: Generated<EndpointStatus>
+    disabled_reason: DisabledReason | null
+    secret: string | null
+    old_secret: string | null
+    old_secret_until: Date | null
+    failing_since: Date | null
+    term: Generated<number>
+    stopped_at: Date | null
+    created_at: Generated<Date>
+    deleted_at: Date | null
+  }
+}
+
+const shown = sql.raw(
+  'id, client_id as "clientId", url, events, description, status, ' +
+    'disabled_reason as "disabledReason", created_at as "createdAt"'
+)
+
+/** How many a client has; no other is made until the end of `tx`. */
+export async function countEndpoints(tx: Tx, clientId: string): Promise<number> {
+  await sql`select from client where id = ${clientId} for no key update`.execute(tx)
+  const { rows } = await sql<{ count: number }>`
+    select count(*) from webhook_endpoint
+    where client_id = ${clientId} and deleted_at is null`.execute(tx)
+  return rows[0]?.count ?? 0
+}
+
+export type NewEndpoint = {
+  id: string
+  clientId: string
+  url: string
+  events: readonly string[]
+  description: string | null
+  secret: string
+}
+
+export async function insertEndpoint(tx: Tx, endpoint: NewEndpoint): Promise<WebhookEndpoint> {
+  const { id, clientId, url, events, description, secret } = endpoint
+  const { rows } = await sql<WebhookEndpoint>`
+    insert into webhook_endpoint (id, client_id, url, events, description, secret)
+    values (${id}, ${clientId}, ${url}, ${events}, ${description}, ${secret})
+    returning ${shown}`.execute(tx)
+  return rows[0] as WebhookEndpoint
+}
+
+/** One that is there and the client's own. */
+export async function findEndpoint(
+  db: Db | Tx,
+  id: string,
+  clientId: string
+): Promise<WebhookEndpoint | undefined> {
+  const { rows } = await sql<WebhookEndpoint>`
+    select ${shown} from webhook_endpoint
+    where id = ${id} and client_id = ${clientId} and deleted_at is null`.execute(db)
+  return rows[0]
+}
+
+const locks = { change: sql.raw('for no key update'), keep: sql.raw('for share') }
+
+/**
+ * As `findEndpoint`, locked until the end of `tx`: to change it, or so that nobody does. Only a
+ * change holds up those who announce events.
+ */
+export async function lockEndpoint(
+  tx: Tx,
+  id: string,
+  clientId: string,
+  lock: keyof typeof locks
+): Promise<WebhookEndpoint | undefined> {
+  const { rows } = await sql<WebhookEndpoint>`
+    select ${shown} from webhook_endpoint
+    where id = ${id} and client_id = ${clientId} and deleted_at is null
+    ${locks[lock]}`.execute(tx)
+  return rows[0]
+}
+
+/** Newest first. */
+export async function listEndpoints(
+  db: Db,
+  clientId: string,
+  before: string | null,
+  limit: number
+): Promise<WebhookEndpoint[]> {
+  const { rows } = await sql<WebhookEndpoint>`
+    select ${shown} from webhook_endpoint
+    where client_id = ${clientId} and deleted_at is null
+      and (${before}::text is null or id < ${before})
+    order by id desc limit ${limit}`.execute(db)
+  return rows
+}
+
+/** A new term: what is pending so far is sent no more, and settled in the background. */
+const stop = sql.raw('term = term + 1, stopped_at = now()')
+
+/** Writes what a client may change. Whoever enables an endpoint gives it all its time again. */
+export async function saveEndpoint(tx: Tx, endpoint: WebhookEndpoint): Promise<void> {
+  const { id, url, events, description, status, disabledReason } = endpoint
+  await sql`
+    update webhook_endpoint set url = ${url}, events = ${events}, description = ${description},
+      status = ${status}, disabled_reason = ${disabledReason},
+      failing_since = case when ${status} = status then failing_since end
+    where id = ${id}`.execute(tx)
+}
+
+/** Nothing more is sent of what is pending, however much it is. */
+export async function stopDeliveries(tx: Tx, id: string): Promise<void> {
+  await sql`update webhook_endpoint set ${stop} where id = ${id}`.execute(tx)
+}
+
+/** The secret so far signs beside the new one for `forS` seconds. */
+export async function rotateSecret(
+  tx: Tx,
+  id: string,
+  secret: string,
+  forS: number
+): Promise<void> {
+  await sql`
+    update webhook_endpoint set old_secret = secret, secret = ${secret},
+      old_secret_until = now() + make_interval(secs => ${forS})
+    where id = ${id}`.execute(tx)
+}
+
+/** Its row stays, for the history of its deliveries; its secrets do not. */
+export async function deleteEndpoint(tx: Tx, id: string): Promise<void> {
+  await sql`
+    update webhook_endpoint set deleted_at = now(), status = 'disabled',
+      disabled_reason = coalesce(disabled_reason, 'client'), secret = null, old_secret = null,
+      ${stop}
+    where id = ${id}`.execute(tx)
+}
+
+/** `failing`: whether the last attempt failed. Notes the first failure after a success only. */
+export async function noteFailing(db: Db, id: string, failing: boolean): Promise<void> {
+  await sql`
+    update webhook_endpoint set failing_since = case when ${failing}::boolean then now() end
+    where id = ${id} and (failing_since is null) = ${failing}::boolean`.execute(db)
+}
+
+/**
+ * Disables an endpoint; `failingForS`: only where nothing but failures came for so long. Answers
+ * whose it is, where this has disabled it.
+ */
+export async function disableEndpoint(
+  tx: Tx,
+  id: string,
+  reason: DisabledReason,
+  failingForS: number | null
+): Promise<{ clientId: string } | undefined> {
+  const { rows } = await sql<{ clientId: string }>`
+    update webhook_endpoint set status = 'disabled', disabled_reason = ${reason}, ${stop}
+    where id = ${id} and status = 'enabled' and (${failingForS}::double precision is null
+      or failing_since <= now() - make_interval(secs => ${failingForS}::double precision))
+    returning client_id as "clientId"`.execute(tx)
+  return rows[0]
+}

@@ -1,0 +1,88 @@
+/** Endpoints of clients that want to be told of events, and what is on its way to them. */
+
+export const everyEvent = '*'
+/** Sent to one endpoint on request; it is in no feed, and none can ask for it. */
+export const testType = 'webhookEndpoint.test'
+export const disabledType = 'webhookEndpoint.disabled'
+
+export const endpointStatuses = ['enabled', 'disabled'] as const
+export type EndpointStatus = (typeof endpointStatuses)[number]
+/** client: it said so; failing: nothing but failures for days; gone: it answered 410. */
+export const disabledReasons = ['client', 'failing', 'gone'] as const
+export type DisabledReason = (typeof disabledReasons)[number]
+
+export type WebhookEndpoint = {
+  id: string
+  clientId: string
+  url: string
+  events: readonly string[]
+  description: string | null
+  status: EndpointStatus
+  disabledReason: DisabledReason | null
+  createdAt: Date
+}
+
+/** The endpoint as the API shows it: never with its secret. */
+export function toEndpointView(endpoint: WebhookEndpoint) {
+  const { clientId: _, events, createdAt, ...shown } = endpoint
+  return { ...shown, events: [...events], createdAt: createdAt.toISOString() }
+}
+
+export const deliveryStatuses = ['pending', 'delivered', 'failed'] as const
+export type DeliveryStatus = (typeof deliveryStatuses)[number]
+
+export type Delivery = {
+  id: string
+  endpointId: string
+  eventId: string
+  type: string
+  paymentId: string | null
+  status: DeliveryStatus
+  /** Null where no attempt is to come. */
+  dueAt: Date | null
+  deliveredAt: Date | null
+  attempts: number
+  createdAt: Date
+}
+
+export type Attempt = {
+  number: number
+  startedAt: Date
+  durationMs: number
+  httpStatus: number | null
+  error: string | null
+  response: string | null
+}
+
+export function toDeliveryView(delivery: Delivery) {
+  const { endpointId, eventId, type, paymentId, status, attempts } = delivery
+  return {
+    id: delivery.id,
+    webhookEndpointId: endpointId,
+    event: { id: eventId, type, paymentId },
+    status,
+    attemptCount: attempts,
+    nextAttemptAt: delivery.dueAt?.toISOString() ?? null,
+    deliveredAt: delivery.deliveredAt?.toISOString() ?? null,
+    createdAt: delivery.createdAt.toISOString()
+  }
+}
+
+export function toAttemptView({ startedAt, ...attempt }: Attempt) {
+  return { ...attempt, startedAt: startedAt.toISOString() }
+}
+
+/** Says why a URL can be no endpoint's; null where it can. May ask the DNS, for a second or two. */
+export type CheckUrl = (url: string) => Promise<string | null>
+
+export type Outgoing = {
+  url: string
+  headers: Readonly<Record<string, string>>
+  body: string
+  signal: AbortSignal
+}
+/** What came of an attempt: an answer, whatever it says, or the reason why there was none. */
+export type Sent =
+  | { httpStatus: number; error: null; response: string; retryAfter: string | null }
+  | { httpStatus: null; error: string; response: null; retryAfter: null }
+export type Send = (outgoing: Outgoing) => Promise<Sent>

@@ -1,0 +1,207 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { checkMoney } from '../invariants.ts'
+import { discrepanciesOf } from '../settlement/reports.ts'
+import { type Answer, type TestService, testService } from '../test-service.ts'
+
+const operator = { id: 'finance-3' }
+const reason = 'Agreed with the customer'
+
+/** A payment that was cancelled by its caller, then paid all the same, and not given back. */
+async function failReversal(service: TestService): Promise<{ id: string; found: Answer['body'] }> {
+  const { call, control, createPayment, pay } = service
+  const { id } = await createPayment()
+  const key = { idempotencyKey: crypto.randomUUID() }
+  await call('POST', `/v1/payments/${id}/cancellation`, { ...key, body: {} })
+  const reject = { status4xx: { times: 1, match: '/reversals' } }
+  await control('PUT', '/_simulator/faults', { api: reject })
+  await pay(id)
+  return { id, found: await untilFound(service, id, 'reversal_failed') }
+}
+
+/** A payment whose money is another amount than was asked for. */
+async function payAnother(service: TestService, currency = 'GBP') {
+  const { control, createPayment } = service
+  const { id } = await createPayment()
+  const item = {
+    eventCode: 'AUTHORISATION',
+    success: 'true',
+    pspReference: crypto.randomUUID().slice(0, 16).toUpperCase(),
+    merchantReference: id,
+    amount: { currency, value: 2400 }
+  }
+  await control('POST', '/_simulator/payments', {
+    payments: [{ pspReference: item.pspReference, reference: id, amount: item.amount }]
+  })
+  await control('POST', '/_simulator/webhooks', { items: [item] })
+  return { id, found: await untilFound(service, id, 'amount_differs') }
+}
+
+async function untilFound(service: TestService, paymentId: string, kind: string) {
+  const giveUpAt = Date.now() + 10_000
+  for (;;) {
+    const [found] = await discrepanciesOf(
+      service,
+      `paymentId=${paymentId}&status=open&kind=${kind}`
+    )
+    if (found !== undefined) return found
+    if (Date.now() > giveUpAt) throw new Error(`no ${kind}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const resolve = ({ call }: TestService, id: string, resolution: string, key?: string) =>
+  call('POST', `/v1/discrepancies/${id}/resolution`, {
+    body: { resolution, reason, operator },
+    idempotencyKey: key ?? crypto.randomUUID()
+  })
+
+async function balanceOf({ call }: TestService, paymentId: string) {
+  const { body: payment } = await call('GET', `/v1/payments/${paymentId}`)
+  const { body } = await call('GET', `/v1/accounts/${payment.accountId}`)
+  return body.balance.credit.value
+}
+
+/** What billing is to post of a payment, once there are two. */
+async function postingsOf({ call }: TestService, paymentId: string) {
+  for (;;) {
+    const { body } = await call('GET', '/v1/postings?limit=100')
+    const own = body.data.filter((one: { paymentId: string }) => one.paymentId === paymentId)
+    if (own.length > 1) return own as Array<{ kind: string; paymentReference: string }>
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+async function eventsOf({ call }: TestService, paymentId: string): Promise<string[]> {
+  const { body } = await call('GET', `/v1/payments/${paymentId}/events?limit=100`)
+  return body.data.map(({ type }: { type: string }) => type)
+}
+
+t.test('money whose reversal failed', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0 })
+  const { db, until, call } = service
+
+  t.test('is put on the account, once', async (t) => {
+    const { id, found } = await failReversal(service)
+    t.same(found.resolutions, ['retryReversal', 'applyToAccount', 'writtenOff', 'acknowledged'])
+    t.match(found, { status: 'open', ours: /reversal/, theirs: /not give/, resolution: null })
+    t.equal(await balanceOf(service, id), 0)
+    for (const wrong of ['keep', 'sendBack', 'acknowledged']) {
+      const refused = await resolve(service, found.id, wrong)
+      t.match(refused.body, { status: 422, code: 'resolution_not_allowed' }, wrong)
+    }
+    const key = crypto.randomUUID()
+    const answer = await resolve(service, found.id, 'applyToAccount', key)
+    t.equal(answer.status, 200)
+    const decided = { resolution: 'applyToAccount', reason, operator }
+    t.match(answer.body, { status: 'resolved', resolutions: [], resolution: decided })
+    t.same((await resolve(service, found.id, 'applyToAccount', key)).body, answer.body)
+    t.match((await resolve(service, found.id, 'writtenOff')).body, { code: 'discrepancy_resolved' })
+    t.match((await call('GET', `/v1/discrepancies/${found.id}`)).body.resolution, decided)
+    t.equal(await balanceOf(service, id), 2500)
+    t.equal((await eventsOf(service, id)).at(-1), 'discrepancy.resolved')
+    const { body } = await call('GET', `/v1/payments/${id}/events?limit=100`)
+    t.same(
+      body.data.at(-1).data.discrepancy,
+      { id: found.id, kind: found.kind, resolution: 'applyToAccount' },
+      'and not who decided, or why'
+    )
+    await checkMoney(t, db)
+  })
+
+  t.test('is given up', async (t) => {
+    const { id, found } = await failReversal(service)
+    t.equal((await resolve(service, found.id, 'writtenOff')).status, 200)
+    t.equal(await balanceOf(service, id), 0)
+    const { body } = await call('GET', '/v1/reconciliation/summary')
+    const writeOffs = body.currencies[0].accounts.find(
+      ({ account }: { account: string }) => account === 'writeOffs'
+    )
+    t.match(writeOffs, { opening: 0, credits: 2500, closing: -2500 })
+    await checkMoney(t, db)
+  })
+
+  t.test('is sent back by another request', async (t) => {
+    const { id, found } = await failReversal(service)
+    t.equal((await resolve(service, found.id, 'retryReversal')).status, 200)
+    const isDone = async () => (await eventsOf(service, id)).includes('reversal.succeeded')
+    await until(id, () => true)
+    for (let tries = 0; !(await isDone()) && tries < 200; tries += 1) {
+      await new Promise((done) => setTimeout(done, 20))
+    }
+    t.ok(await isDone())
+    t.equal((await eventsOf(service, id)).filter((type) => type === 'reversal.requested').length, 2)
+    await checkMoney(t, db)
+  })
+})
+
+t.test('money of another amount', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0 })
+  const { db } = service
+
+  t.test('is put on the account as it came', async (t) => {
+    const { id, found } = await payAnother(service)
+    t.equal((await resolve(service, found.id, 'applyToAccount')).status, 200)
+    t.equal(await balanceOf(service, id), 2400)
+    await service.pay(id)
+    await service.until(id, ({ status }) => status === 'captured')
+    const { rows } = await sql<{ reference: string }>`
+      select provider_reference as reference from authorisation
+      where payment_id = ${id} and disposition = 'applied'`.execute(db)
+    const posted = await postingsOf(service, id)
+    t.same(
+      posted.filter(({ kind }) => kind === 'heldApplied').map((one) => one.paymentReference),
+      [rows[0]?.reference],
+      'billing is told of that money, and not of what was paid later'
+    )
+    await checkMoney(t, db)
+  })
+
+  t.test('is sent back', async (t) => {
+    const { id, found } = await payAnother(service)
+    t.match((await resolve(service, found.id, 'retryReversal')).body.code, 'resolution_not_allowed')
+    t.equal((await resolve(service, found.id, 'sendBack')).status, 200)
+    const events = await eventsOf(service, id)
+    t.same(events.slice(0, 2), ['payment.created', 'discrepancy.opened'])
+    t.ok(events.includes('reversal.requested') && events.includes('discrepancy.resolved'))
+    await checkMoney(t, db)
+  })
+
+  t.test('in another currency is given up, and never put on the account', async (t) => {
+    const { id, found } = await payAnother(service, 'EUR')
+    const refused = await resolve(service, found.id, 'applyToAccount')
+    t.match(refused.body, { code: 'resolution_not_allowed', detail: /EUR/ })
+    t.equal((await resolve(service, found.id, 'writtenOff')).status, 200)
+    t.equal(await balanceOf(service, id), 0)
+    await checkMoney(t, db)
+  })
+})
+
+t.test('money that came after the end is kept or refunded', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0, refundApprovalAbove: 1000 })
+  const { control, createPayment, call, db } = service
+  const payLate = async () => {
+    const { id } = await createPayment()
+    const { body: sessions } = await control('GET', '/_simulator/sessions')
+    const session = sessions.at(-1)
+    await control('POST', `/_simulator/sessions/${session.id}/expire`)
+    await service.until(id, ({ status }) => status === 'expired')
+    const item = {
+      eventCode: 'AUTHORISATION',
+      success: 'true',
+      pspReference: crypto.randomUUID().slice(0, 16).toUpperCase(),
+      merchantReference: id,
+      amount: { currency: 'GBP', value: 2500 }
+    }
+    await control('POST', '/_simulator/webhooks', { items: [item] })
+    return { id, found: await untilFound(service, id, 'paid_after_end') }
+  }
+  const kept = await payLate()
+  t.equal((await resolve(service, kept.found.id, 'keep')).status, 200)
+  t.equal(await balanceOf(service, kept.id), 2500)
+  const refunded = await payLate()
+  t.equal((await resolve(service, refunded.found.id, 'refund')).status, 200)
+  const { body } = await call('GET', `/v1/payments/${refunded.id}/refunds`)
+  t.match(body.data, [{ status: 'awaitingApproval', amount: { value: 2500 }, operator, reason }])
+  await checkMoney(t, db)
+})

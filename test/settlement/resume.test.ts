@@ -1,0 +1,103 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { readReportFile } from '../../src/adyen/report-file.reader.ts'
+import type { Db } from '../../src/database/database.ts'
+import { receiveReport } from '../../src/settlement/report.commands.ts'
+import { type ReportJobDeps, readReports } from '../../src/settlement/report.jobs.ts'
+import { findReport } from '../../src/settlement/report.store.ts'
+import { testDatabase } from '../test-database.ts'
+import { adyenApiKey, testService } from '../test-service.ts'
+import { generate } from './generated.ts'
+import { discrepanciesOf, download, makeReport, read } from './reports.ts'
+
+const count = 1_500
+const merchantAccount = 'TestMerchant'
+
+function jobsOf(db: Db, changes: Partial<ReportJobDeps> = {}): ReportJobDeps {
+  return {
+    db,
+    providerName: 'adyen',
+    merchantAccount,
+    readReport: readReportFile,
+    settlementMissingDays: 7,
+    isStopping: () => false,
+    onFault: () => {},
+    onProgress: () => {},
+    ...changes
+  }
+}
+
+const countOf = async (db: Db, table: string) =>
+  (await sql<{ count: number }>`select count(*) from ${sql.table(table)}`.execute(db)).rows[0]
+    ?.count
+
+t.test(
+  'a report that was interrupted anywhere goes on, and nothing of it is doubled',
+  async (t) => {
+    const { db } = await testDatabase(t)
+    const content = generate(count, merchantAccount)
+    const { report } = await receiveReport({ db, wake: () => {} }, content, null)
+    t.match(report, { status: 'received', lines: 0 })
+    let rounds = 0
+    for (let status = report.status; status !== 'done'; rounds += 1) {
+      // Each round is stopped a few steps later than the one before.
+      let steps = 0
+      const limit = 2 + rounds * 2
+      const isStopping = () => {
+        steps += 1
+        return steps > limit
+      }
+      await readReports(jobsOf(db, { isStopping }))
+      const found = await findReport(db, report.id)
+      status = found?.status ?? 'received'
+      if (rounds > 50) throw new Error(`it never ends: ${JSON.stringify(found)}`)
+    }
+    t.ok(rounds > 2)
+    const done = await findReport(db, report.id)
+    t.match(done, { lines: count + 1, applied: count + 1, matched: 0, discrepancies: count })
+    t.equal(await countOf(db, 'settlement_line'), count + 1)
+    t.equal(await countOf(db, 'discrepancy'), count)
+    t.equal(await countOf(db, 'other_event'), count, 'of no payment: everybody is told')
+    t.equal(await countOf(db, 'settlement_staged'), 0)
+    t.equal(await countOf(db, 'settlement_content'), 0)
+  }
+)
+
+t.test('an upload that breaks off leaves nothing', async (t) => {
+  const { db } = await testDatabase(t)
+  async function* broken() {
+    yield Buffer.from('Company Account,')
+    throw new Error('the connection was lost')
+  }
+  await t.rejects(receiveReport({ db, wake: () => {} }, broken(), null), { message: /lost/ })
+  t.equal(await countOf(db, 'settlement_report'), 0)
+  t.equal(await countOf(db, 'settlement_content'), 0)
+})
+
+t.test('a line that can’t be applied to its payment is told, and the others go on', async (t) => {
+  const service = await testService(t)
+  const { db, call, createPayment, pay, until } = service
+  const ids: string[] = []
+  for (let made = 0; made < 3; made += 1) {
+    const { id } = await createPayment()
+    await pay(id)
+    await until(id, ({ status }) => status === 'captured')
+    ids.push(id)
+  }
+  const { url } = await makeReport(service, { announce: false })
+  await sql`
+    create function refuse() returns trigger language plpgsql as
+      $$ begin raise exception 'it can’t be'; end $$`.execute(db)
+  await sql`
+    create trigger refuse before insert on payment_event for each row
+      when (new.payment_id = ${sql.lit(ids[1])}) execute function refuse()`.execute(db)
+  const report = await read(service, await download(url, adyenApiKey))
+  t.match(report, { status: 'done', lines: 5, applied: 5, matched: 2, discrepancies: 1 })
+  const [found] = await discrepanciesOf(service)
+  t.match(found, { kind: 'settlement_unmatched', paymentId: null })
+  t.equal(found.details.theirs.merchantReference, ids[1])
+  for (const id of ids) {
+    const { body } = await call('GET', `/v1/payments/${id}`)
+    t.equal(body.settlement === null, id === ids[1])
+  }
+})

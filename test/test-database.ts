@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto'
+import type { Test } from 'tap'
+import { connect, type Db } from '../src/database/database.ts'
+import { ask, findServer, startServer, type TestServer, withDatabase } from './database-server.ts'
+
+/**
+ * A new, migrated and empty database for one test file; dropped when `t` ends. A file that is run
+ * without tap gets a server of its own, which ends with it.
+ */
+export async function testDatabase(t: Test): Promise<{ url: string; db: Db }> {
+  const server = (await findServer(process.ppid)) ?? (await startOwnServer())
+  const name = `${server.template}_${randomUUID().slice(0, 8)}`
+  await ask(server.url, `create database ${name} template ${server.template} strategy file_copy`)
+  // Tests need no commit to survive a power cut; and compiling their large queries, each run once,
+  // takes longer than running them.
+  await ask(server.url, `alter database ${name} set synchronous_commit = off`)
+  await ask(server.url, `alter database ${name} set jit = off`)
+  const url = withDatabase(server.url, name)
+  const db = connect(url)
+  t.teardown(async () => {
+    await db.destroy()
+    await ask(server.url, `drop database ${name} with (force)`)
+  })
+  return { url, db }
+}
+
+let ownServer: Promise<TestServer> | undefined
+
+function startOwnServer(): Promise<TestServer> {
+  ownServer ??= startServer(process.pid)
+  return ownServer
+}
