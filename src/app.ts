@@ -59,8 +59,8 @@ import {
   type OnAnswer
 } from './http/request.plugin.ts'
 import { addTextGuard, buildValidator } from './http/validation.plugin.ts'
-import type { ModificationDeps } from './operations/operation.commands.ts'
-import { modificationRoutes } from './operations/operation.routes.ts'
+import type { OperationDeps } from './operations/operation.commands.ts'
+import { operationRoutes } from './operations/operation.routes.ts'
 import {
   CancellationSchema,
   CaptureSchema,
@@ -79,7 +79,7 @@ import {
   PaymentSchema,
   SettlementSchema
 } from './payments/payment.schema.ts'
-import type { WaitingRoom } from './payments/waiters.commands.ts'
+import type { Waiters } from './payments/waiters.commands.ts'
 import { reportRoutes } from './settlement/report.routes.ts'
 import { ReportSchema } from './settlement/report.schema.ts'
 import { deliveryRoutes } from './webhooks/delivery.routes.ts'
@@ -100,10 +100,10 @@ import { webhookDocument } from './webhooks/webhook-document.ts'
 
 export type AppDeps = {
   payments: PaymentDeps
-  waitingRoom: WaitingRoom
+  waiters: Waiters
   feed: Omit<FeedDeps, 'db'>
   webhooks: Omit<WebhookDeps, 'db'>
-  modifications: ModificationDeps
+  operations: OperationDeps
   records: RecordDeps
   cards: CardDeps
   notifications: Omit<NotificationRoutesDeps, 'db'>
@@ -220,11 +220,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await addOpenApi(app, publicUrl, webhookDocument)
   await app.register(healthRoutes, { findFault: deps.findFault })
   await app.register(createRoutes, deps.payments)
-  await app.register(paymentRoutes, { ...deps.payments, waitingRoom: deps.waitingRoom })
+  await app.register(paymentRoutes, { ...deps.payments, waiters: deps.waiters })
   await app.register(feedRoutes, { db, ...deps.feed })
   await app.register(webhookRoutes, { db, ...deps.webhooks })
   await app.register(deliveryRoutes, { db, ...deps.webhooks })
-  await app.register(modificationRoutes, deps.modifications)
+  await app.register(operationRoutes, deps.operations)
   await app.register(recordedPaymentRoutes, deps.records)
   await app.register(accountRoutes, { db })
   await app.register(adjustmentRoutes, { db })
@@ -232,9 +232,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(notificationRoutes, { db, ...deps.notifications })
   const { merchantAccount } = deps.notifications
   await app.register(reportRoutes, { db, wake: deps.wakeReports })
-  await app.register(discrepancyRoutes, deps.modifications)
+  await app.register(discrepancyRoutes, deps.operations)
   await app.register(summaryRoutes, { db, merchantAccount })
-  const postings = { db, providerName: deps.modifications.providerName }
+  const postings = { db, providerName: deps.operations.providerName }
   await app.register(postingRoutes, postings)
   await app.register(billingRoutes, postings)
   await app.register(threeWayRoutes, { db, merchantAccount })

@@ -4,7 +4,7 @@ import { createAdyenProvider } from './adyen/adyen.provider.ts'
 import { buildApp } from './app.ts'
 import { connect } from './database/database.ts'
 import { createClientCache } from './http/auth.plugin.ts'
-import { createWaitingRoom } from './payments/waiters.commands.ts'
+import { createWaiters } from './payments/waiters.commands.ts'
 
 const file = new URL('../openapi/payments.v1.yaml', import.meta.url)
 
@@ -20,10 +20,10 @@ export async function renderOpenApi(): Promise<string> {
   const shared = { db, provider, publicUrl: 'http://127.0.0.1:3000', sandbox: false, leaseS: 1 }
   const app = await buildApp({
     payments: { ...shared, paymentMaxValue: 1, duplicateWindowS: 0, moto: false },
-    waitingRoom: createWaitingRoom(db, () => {}),
+    waiters: createWaiters(db, () => {}),
     webhooks: { checkUrl: async () => null, wake: () => {} },
     feed: { providerName: provider.name, untilAnnounced: async () => undefined },
-    modifications: {
+    operations: {
       db,
       providerName: provider.name,
       canExpress: provider.canExpress,

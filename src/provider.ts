@@ -75,15 +75,15 @@ export type PaymentLinkRequest = Omit<MoneyRequest, 'returnUrl'> &
 export type HostedPage = { session: string; url: string }
 
 /** `token`: the provider's name of the registered card. */
-export type ChargeRequest = MoneyRequest & { token: string; customer: Customer | null }
+export type CardPaymentRequest = MoneyRequest & { token: string; customer: Customer | null }
 
 /**
  * What came of charging a card. `asked`: the customer must go to `url` first (3-D Secure), and what
  * comes of that is told when they come back. `open`: the provider has it and will tell.
  */
-export type ChargeResult =
-  | { result: 'paid'; authorisation: string; amount: Money; card: CardFace | null }
-  | { result: 'refused'; authorisation: string; failure: Failure }
+export type CardPaymentResult =
+  | { result: 'paid'; authorisationReference: string; amount: Money; card: CardFace | null }
+  | { result: 'refused'; authorisationReference: string; failure: Failure }
   | { result: 'asked'; session: string; url: string }
   | { result: 'open' }
 
@@ -105,11 +105,11 @@ export type StoredCard = { token: string } & Omit<CardFace, 'registeredCardId'>
  * What is asked of the provider about money that it has authorised, or about a payment that has not
  * come so far. `reference` is ours, and comes back with the outcome.
  */
-export type ModificationRequest = { key: string; reference: string } & (
-  | { kind: 'capture' | 'refund'; authorisation: string; amount: Money }
-  | { kind: 'cancellation' | 'reversal'; authorisation: string }
+export type OperationRequest = { key: string; reference: string } & (
+  | { kind: 'capture' | 'refund'; authorisationReference: string; amount: Money }
+  | { kind: 'cancellation' | 'reversal'; authorisationReference: string }
   /** No authorisation is known: whatever the provider has under our payment's id. */
-  | { kind: 'cancellation'; authorisation: null; paymentId: string }
+  | { kind: 'cancellation'; authorisationReference: null; paymentId: string }
 )
 
 /**
@@ -125,7 +125,7 @@ export type Answer<T> =
 
 /** What a page had to say when the customer came back from it. */
 export type PageResult =
-  | { outcome: 'paid'; authorisation: string; amount: Money }
+  | { outcome: 'paid'; authorisationReference: string; amount: Money }
   | { outcome: 'cancelled' | 'refused' }
   /** It has no outcome; or the provider did not say, and may when it is asked again. */
   | { outcome: 'open' | 'unknown' }
@@ -152,13 +152,13 @@ export type Provider = {
   findLinkStatus(link: string): Promise<LinkStatus>
   /** Closes a link for good; rejected where it was paid already. Repeating it is harmless. */
   expireLink(link: string): Promise<Answer<null>>
-  chargeCard(request: ChargeRequest, trace?: Trace): Promise<Answer<ChargeResult>>
+  createCardPayment(request: CardPaymentRequest, trace?: Trace): Promise<Answer<CardPaymentResult>>
   /** What came of sending the customer away; `result` is what was appended to the return URL. */
-  finishCharge(
+  finishCardPayment(
     request: { key: string; paymentId: string; result: string },
     deadlineMs: number
-  ): Promise<Answer<ChargeResult>>
-  modify(request: ModificationRequest): Promise<Answer<{ reference: string }>>
+  ): Promise<Answer<CardPaymentResult>>
+  requestOperation(request: OperationRequest): Promise<Answer<{ reference: string }>>
   createRegistrationPage(request: RegistrationRequest, trace?: Trace): Promise<Answer<HostedPage>>
   listStoredCards(accountId: number): Promise<Answer<StoredCard[]>>
   /** Done also where the provider does not know the card any more. */
@@ -169,7 +169,7 @@ export type Provider = {
 export type RequestReference = { providerReference: string; reference: string }
 
 /** What the provider tells of a dispute. Each kind changes a dispute once, in whatever order. */
-export const disputeNews = [
+export const disputeEvents = [
   'informationRequested',
   'notified',
   'defended',
@@ -189,27 +189,38 @@ export const disputeNews = [
   'arbitrationWon',
   'arbitrationLost'
 ] as const
-export type DisputeNews = (typeof disputeNews)[number]
+export type DisputeEvent = (typeof disputeEvents)[number]
 
 /** A fact that the provider told us, by whatever way it came. */
 export type ProviderEvent =
-  | { type: 'authorised'; authorisation: string; amount: Money; card: CardFace | null }
-  | { type: 'attemptRefused'; authorisation: string; amount: Money; failure: Failure }
+  | { type: 'authorised'; authorisationReference: string; amount: Money; card: CardFace | null }
+  | { type: 'attemptRefused'; authorisationReference: string; amount: Money; failure: Failure }
   /** The page is closed without a payment. */
   | { type: 'pageClosed'; by: 'customer' | 'refusals' | 'time' }
   /** What was reserved and not captured is released. */
-  | { type: 'authorisationExpired'; authorisation: string }
+  | { type: 'authorisationExpired'; authorisationReference: string }
   /** A capture went well. `again`: after it had failed; it may be told before the failure is. */
-  | { type: 'captured'; authorisation: string; amount: Money; by: RequestReference; again: boolean }
+  | {
+      type: 'captured'
+      authorisationReference: string
+      amount: Money
+      by: RequestReference
+      again: boolean
+    }
   /** A request was refused: nothing moved by it. */
   | { type: 'captureRefused'; by: RequestReference; reason: string }
   | { type: 'cancellationRefused'; by: RequestReference; reason: string }
   | { type: 'refundRefused'; by: RequestReference; reason: string }
-  | { type: 'reversalRefused'; authorisation: string; by: RequestReference; reason: string }
+  | {
+      type: 'reversalRefused'
+      authorisationReference: string
+      by: RequestReference
+      reason: string
+    }
   /** A capture came to nothing that had been accepted. */
   | {
-      type: 'captureFellThrough'
-      authorisation: string
+      type: 'captureFailed'
+      authorisationReference: string
       amount: Money
       by: RequestReference
       reason: string
@@ -218,40 +229,40 @@ export type ProviderEvent =
    * What was reserved is released because somebody asked for it; null where a payment was
    * cancelled by our reference of it, and the provider knew no authorisation.
    */
-  | { type: 'cancelled'; authorisation: string | null; by: RequestReference }
+  | { type: 'cancelled'; authorisationReference: string | null; by: RequestReference }
   /** Money went back. */
-  | { type: 'refunded'; authorisation: string; amount: Money; by: RequestReference }
+  | { type: 'refunded'; authorisationReference: string; amount: Money; by: RequestReference }
   /** An authorisation was cancelled, or all its money went back, whichever was possible. */
-  | { type: 'reversed'; authorisation: string; amount: Money; by: RequestReference }
+  | { type: 'reversed'; authorisationReference: string; amount: Money; by: RequestReference }
   /** Money came again that had gone back, by a refund or by a reversal. */
   | {
-      type: 'refundFellThrough'
-      authorisation: string
+      type: 'refundFailed'
+      authorisationReference: string
       amount: Money
       by: RequestReference
       reason: string
     }
   | {
       type: 'disputed'
-      news: DisputeNews
+      event: DisputeEvent
       /** The provider's reference of the dispute; of some news it is the authorisation's. */
       dispute: string
       /** The money that is questioned, where the provider says. */
-      authorisation: string | null
+      authorisationReference: string | null
       amount: Money
       reason: string | null
       reasonCode: string | null
       defendBy: Date | null
     }
   /** The provider answered our own request, by its id, with a definite no. */
-  | { type: 'modificationRejected'; id: string; reason: string }
+  | { type: 'operationRejected'; id: string; reason: string }
   /** The provider never said what became of our request. */
-  | { type: 'modificationUnknown'; id: string }
+  | { type: 'operationUnknown'; id: string }
   /** The link of a payment can't be paid any more, because of its time or of our asking. */
   | { type: 'linkExpired' }
   /** A source without a reference of the money says that it was paid. */
   | { type: 'paidWithoutReference' }
   /** The provider never said what became of charging a card. */
-  | { type: 'chargeUnknown' }
+  | { type: 'cardPaymentUnknown' }
   /** The provider refused to open a page or to charge: the payment can't be made. */
   | { type: 'rejected'; reason: string }

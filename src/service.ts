@@ -14,11 +14,11 @@ import { connect, type Db } from './database/database.ts'
 import { listen } from './database/listener.ts'
 import { startWorker } from './due/worker.ts'
 import { changedChannel } from './feed/feed.store.ts'
-import { createBell } from './feed/feed-signal.ts'
+import { createFeedSignal } from './feed/feed-signal.ts'
 import { type ClientCache, createClientCache } from './http/auth.plugin.ts'
 import { leaseMarginS, webhookDeadlineMs } from './jobs.ts'
 import { createMetrics, createMetricsServer, type Metrics } from './metrics.ts'
-import { createWaitingRoom } from './payments/waiters.commands.ts'
+import { createWaiters } from './payments/waiters.commands.ts'
 import { announcing, delivering, readingReports, reportTasksOf, tasksOf } from './tasks.ts'
 import { createDispatcher } from './webhooks/delivery.jobs.ts'
 import { createWebhookTransport } from './webhooks/webhook.transport.ts'
@@ -81,16 +81,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   })
   const app = await buildApp({
     payments,
-    waitingRoom: ears.waitingRoom,
+    waiters: ears.waitingRoom,
     feed: { providerName: provider.name, untilAnnounced: ears.bell.next },
     webhooks,
-    modifications: {
+    operations: {
       db,
       providerName: provider.name,
       canExpress: provider.canExpress,
       multiplePartialCaptures: adyen.multiplePartialCaptures,
       refundApprovalAbove: options.refundApprovalAbove,
-      wake: () => worker.wake('send_modifications')
+      wake: () => worker.wake('send_operations')
     },
     records: { db, providerName: provider.name, duplicateWindowS },
     cards,
@@ -135,8 +135,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** Who listens to what other instances, or this one, have changed. */
 function createEars(db: Db, clients: ClientCache, log: Logger) {
-  const bell = createBell()
-  const waitingRoom = createWaitingRoom(db, (error) =>
+  const bell = createFeedSignal()
+  const waitingRoom = createWaiters(db, (error) =>
     log.warn({ err: error }, 'payments that callers wait for could not be read')
   )
   return {

@@ -6,7 +6,7 @@ import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import type { CardDeps } from './cards/card.commands.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import {
-  askForCharges,
+  askForCardPayments,
   askForPages,
   endPages,
   finishCreates,
@@ -29,7 +29,7 @@ import {
   webhookAtOnce
 } from './jobs.ts'
 import type { Metrics } from './metrics.ts'
-import { sendModifications } from './operations/operation.jobs.ts'
+import { sendOperations } from './operations/operation.jobs.ts'
 import { type ReportJobDeps, readReports, tellMissing } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
 import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
@@ -77,14 +77,14 @@ export function tasksOf(
     { name: 'finish_creates', run: () => finishCreates(jobs) },
     { name: 'end_pages', run: () => endPages(jobs) },
     { name: 'poll_links', run: () => pollLinks(jobs) },
-    { name: 'ask_for_charges', run: () => askForCharges(jobs) },
+    { name: 'ask_for_charges', run: () => askForCardPayments(jobs) },
     { name: 'ask_for_pages', run: () => askForPages(jobs) },
     {
       name: 'show_forgotten_reservations',
       run: () => showForgottenReservations(jobs),
       everyMs: reservationsEveryMs
     },
-    { name: 'send_modifications', run: () => sendModifications(jobs) },
+    { name: 'send_operations', run: () => sendOperations(jobs) },
     { name: 'place_postings', run: () => placeNewPostings({ db }), batchSize: postingBatchSize },
     { name: 'sync_cards', run: () => syncCards(cardJobs) },
     { name: 'forget_cards', run: () => forgetCards(cardJobs) },

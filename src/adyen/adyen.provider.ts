@@ -55,13 +55,13 @@ export function createAdyenProvider(options: AdyenOptions): AdyenProvider {
       timed('session_result', () =>
         sessions.findResult({ session, result, paymentId, deadlineMs })
       ),
-    modify: (request) => timed(`${request.kind}s`, () => modifications.modify(request)),
+    requestOperation: (request) => timed(`${request.kind}s`, () => modifications.modify(request)),
     createPaymentLink: (request, trace) => timed('links', () => links.create(request, trace)),
     findLinkStatus: async (link) =>
       (await timed('link_status', () => links.findStatus(link))).outcome,
     expireLink: (link) => timed('link_expiry', () => links.expire(link)),
-    chargeCard: (request, trace) => timed('payments', () => charges.charge(request, trace)),
-    finishCharge: (request, deadlineMs) =>
+    createCardPayment: (request, trace) => timed('payments', () => charges.charge(request, trace)),
+    finishCardPayment: (request, deadlineMs) =>
       timed('payment_details', () => charges.finish({ ...request, deadlineMs })),
     createRegistrationPage: (request, trace) =>
       timed('registrations', () => cards.openRegistration(request, trace)),

@@ -5,7 +5,7 @@
  */
 import { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
 import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
-import type { Answer, ChargeRequest, ChargeResult, Trace } from '../provider.ts'
+import type { Answer, CardPaymentRequest, CardPaymentResult, Trace } from '../provider.ts'
 import {
   type Adyen,
   as,
@@ -22,7 +22,7 @@ import { toFailure } from './refusal.ts'
 export function createCharges({ client, merchantAccount }: Adyen) {
   const payments = new PaymentsApi(client)
   return {
-    charge: (request: ChargeRequest, trace: Trace | undefined) => {
+    charge: (request: CardPaymentRequest, trace: Trace | undefined) => {
       const { key, paymentId } = request
       const body = toPaymentRequest(merchantAccount, request)
       return ask('charge', paymentId, () => payments.payments(body, callOptions(key, trace)))
@@ -40,7 +40,7 @@ export type DetailsRequest = { key: string; paymentId: string; result: string; d
 
 function toPaymentRequest(
   merchantAccount: string,
-  request: ChargeRequest
+  request: CardPaymentRequest
 ): checkout.PaymentRequest {
   return {
     ...toOrder(merchantAccount, request),
@@ -65,7 +65,7 @@ async function ask(
   what: 'charge' | 'details',
   paymentId: string,
   call: () => Promise<PaymentAnswer>
-): Promise<Answer<ChargeResult>> {
+): Promise<Answer<CardPaymentResult>> {
   try {
     const answer = await call()
     const { merchantReference: told } = answer
@@ -83,7 +83,7 @@ const refusals = ['Refused', 'Error', 'Cancelled']
 const stillOpen = ['Pending', 'Received']
 
 /** What is not understood is not guessed at. */
-function readResult(paymentId: string, answer: PaymentAnswer): Answer<ChargeResult> {
+function readResult(paymentId: string, answer: PaymentAnswer): Answer<CardPaymentResult> {
   const { pspReference: authorisation, refusalReason, refusalReasonCode } = answer
   const resultCode = String(answer.resultCode)
   if (stillOpen.includes(resultCode)) return done({ result: 'open' })
@@ -95,11 +95,15 @@ function readResult(paymentId: string, answer: PaymentAnswer): Answer<ChargeResu
   if (!authorisation) return unknown(`${resultCode} without pspReference`)
   if (refusals.includes(resultCode)) {
     const failure = toFailure(refusalReason, refusalReasonCode)
-    return done({ result: 'refused', authorisation, failure })
+    return done({ result: 'refused', authorisationReference: authorisation, failure })
   }
   if (resultCode !== 'Authorised') return unknown(resultCode)
   const amount = answer.amount && fromAdyenAmount(answer.amount)
-  return done(amount ? { result: 'paid', authorisation, amount, card: null } : { result: 'open' })
+  return done(
+    amount
+      ? { result: 'paid', authorisationReference: authorisation, amount, card: null }
+      : { result: 'open' }
+  )
 }
 
 /** Where to send the customer's browser, which only a GET does. */
@@ -108,10 +112,10 @@ function readRedirect(action: PaymentAnswer['action']): string | undefined {
   return String(type) === 'redirect' && method === 'GET' && /^https?:/.test(url) ? url : undefined
 }
 
-function done(value: ChargeResult): Answer<ChargeResult> {
+function done(value: CardPaymentResult): Answer<CardPaymentResult> {
   return { outcome: 'done', value }
 }
 
-function unknown(reason: string): Answer<ChargeResult> {
+function unknown(reason: string): Answer<CardPaymentResult> {
   return { outcome: 'unknown', reason, retry: 'same_key' }
 }

@@ -1,5 +1,5 @@
 import { ModificationsApi } from '@adyen/api-library/lib/src/services/checkout/modificationsApi.js'
-import type { Answer, ModificationRequest } from '../provider.ts'
+import type { Answer, OperationRequest } from '../provider.ts'
 import { type Adyen, callOptions, toSentAmount } from './adyen-request.ts'
 import { readError } from './answer.ts'
 
@@ -10,7 +10,7 @@ import { readError } from './answer.ts'
 export function createModifications(adyen: Adyen) {
   const api = new ModificationsApi(adyen.client)
   return {
-    async modify(request: ModificationRequest): Promise<Answer<{ reference: string }>> {
+    async modify(request: OperationRequest): Promise<Answer<{ reference: string }>> {
       try {
         const answer = await send(api, adyen.merchantAccount, request)
         return typeof answer.pspReference === 'string'
@@ -26,9 +26,9 @@ export function createModifications(adyen: Adyen) {
 async function send(
   api: ModificationsApi,
   merchantAccount: string,
-  request: ModificationRequest
+  request: OperationRequest
 ): Promise<{ pspReference?: string }> {
-  const { kind, authorisation, reference } = request
+  const { kind, authorisationReference: authorisation, reference } = request
   const shared = { merchantAccount, reference }
   const options = callOptions(request.key)
   switch (kind) {

@@ -4,7 +4,7 @@
  * the unsigned rest `reason` words a failure, and card and deadline are for display.
  */
 import type { Money } from '../money.ts'
-import type { CardFace, DisputeNews, ProviderEvent } from '../provider.ts'
+import type { CardFace, DisputeEvent, ProviderEvent } from '../provider.ts'
 import { fromAdyenAmount } from './amount.ts'
 import type { NotificationItem, StoredNotification } from './notification.ts'
 import { toFailure } from './refusal.ts'
@@ -16,7 +16,7 @@ import { toFailure } from './refusal.ts'
 export function toProviderEvent(notification: StoredNotification): ProviderEvent | undefined {
   const { eventCode, success, pspReference, originalReference } = notification
   const by = { providerReference: pspReference, reference: notification.item.merchantReference }
-  const about = { authorisation: originalReference ?? pspReference, by }
+  const about = { authorisationReference: originalReference ?? pspReference, by }
   const reason = (textOf(notification.item.reason) ?? eventCode).slice(0, reasonLengthMax)
   const amount = () => amountOf(notification)
   switch (eventCode) {
@@ -27,12 +27,12 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
         ? { type: 'captured', ...about, amount: amount(), again: recaptured.test(reason) }
         : { type: 'captureRefused', by, reason }
     case 'CAPTURE_FAILED':
-      return { type: 'captureFellThrough', ...about, amount: amount(), reason }
+      return { type: 'captureFailed', ...about, amount: amount(), reason }
     case 'CANCELLATION':
       return success ? { type: 'cancelled', ...about } : { type: 'cancellationRefused', by, reason }
     case 'TECHNICAL_CANCEL':
       return success
-        ? { type: 'cancelled', authorisation: originalReference, by }
+        ? { type: 'cancelled', authorisationReference: originalReference, by }
         : { type: 'cancellationRefused', by, reason }
     case 'CANCEL_OR_REFUND':
       return success
@@ -44,11 +44,11 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
         : { type: 'refundRefused', by, reason }
     case 'REFUND_FAILED':
     case 'REFUNDED_REVERSED':
-      return { type: 'refundFellThrough', ...about, amount: amount(), reason }
+      return { type: 'refundFailed', ...about, amount: amount(), reason }
     case 'OFFER_CLOSED':
       return { type: 'pageClosed', by: 'time' }
     case 'EXPIRE':
-      return { type: 'authorisationExpired', authorisation: about.authorisation }
+      return { type: 'authorisationExpired', authorisationReference: about.authorisationReference }
     default:
       return Object.hasOwn(newsByCode, eventCode) ? disputed(notification) : undefined
   }
@@ -65,7 +65,7 @@ const reasonLengthMax = 255
 const recaptured = /re-?captured/i
 
 /** docs.adyen.com/risk-management/disputes-api/dispute-notifications */
-const newsByCode: Readonly<Record<string, DisputeNews>> = {
+const newsByCode: Readonly<Record<string, DisputeEvent>> = {
   REQUEST_FOR_INFORMATION: 'informationRequested',
   NOTIFICATION_OF_CHARGEBACK: 'notified',
   INFORMATION_SUPPLIED: 'defended',
@@ -93,9 +93,9 @@ function disputed(notification: StoredNotification): ProviderEvent {
   const defendBy = Date.parse(textOf(data.defensePeriodEndsAt) ?? '')
   return {
     type: 'disputed',
-    news: newsByCode[eventCode] as DisputeNews,
+    event: newsByCode[eventCode] as DisputeEvent,
     dispute: pspReference,
-    authorisation: originalReference,
+    authorisationReference: originalReference,
     amount: amountOf(notification),
     reason: textOf(item.reason)?.slice(0, reasonLengthMax) ?? null,
     // The example of Adyen's specification begins with a space.
@@ -114,13 +114,18 @@ function amountOf({ amount }: StoredNotification): Money {
 function authorised(notification: StoredNotification): ProviderEvent {
   const { pspReference, item } = notification
   const amount = amountOf(notification)
-  return { type: 'authorised', authorisation: pspReference, amount, card: toCardFace(item) }
+  return {
+    type: 'authorised',
+    authorisationReference: pspReference,
+    amount,
+    card: toCardFace(item)
+  }
 }
 
 function refused({ pspReference, amount, item }: StoredNotification): ProviderEvent {
   return {
     type: 'attemptRefused',
-    authorisation: pspReference,
+    authorisationReference: pspReference,
     amount: fromAdyenAmount(amount) ?? amount,
     failure: toFailure(textOf(item.reason))
   }

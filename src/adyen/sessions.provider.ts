@@ -106,5 +106,5 @@ function toPageResult(answer: checkout.SessionResultResponse): PageResult {
   const paid = answer.payments?.find((one) => String(one.resultCode) === 'Authorised')
   const amount = paid?.amount && fromAdyenAmount(paid.amount)
   if (status !== 'completed' || !paid?.pspReference || !amount) return { outcome: 'unknown' }
-  return { outcome: 'paid', authorisation: paid.pspReference, amount }
+  return { outcome: 'paid', authorisationReference: paid.pspReference, amount }
 }

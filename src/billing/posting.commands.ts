@@ -4,7 +4,7 @@ import { recordResolved } from '../discrepancies/discrepancy.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
+import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
 import { findOpenRejections, lockPostings, saveAcknowledgements } from './posting.store.ts'
@@ -65,7 +65,9 @@ async function closeRejections(
   providerName: string,
   posted: readonly BillingPosting[]
 ): Promise<void> {
-  const books = await lockBooks(tx, [...new Set(posted.map(({ paymentId }) => paymentId))])
+  const aggregates = await lockAggregates(tx, [
+    ...new Set(posted.map(({ paymentId }) => paymentId))
+  ])
   const open = await findOpenRejections(
     tx,
     posted.map(({ id }) => id)
@@ -73,12 +75,12 @@ async function closeRejections(
   const decision = { resolution: 'settled', reason: null, operator: null } as const
   const context = { now: await readClock(tx), newId }
   for (const { paymentId, id } of open) {
-    const book = books.get(paymentId)
-    if (book !== undefined) {
-      recordResolved(book, { id, kind: 'billing_rejected' }, decision, context)
+    const aggregate = aggregates.get(paymentId)
+    if (aggregate !== undefined) {
+      recordResolved(aggregate, { id, kind: 'billing_rejected' }, decision, context)
     }
   }
-  await saveBooks(tx, [...books.values()], providerName)
+  await saveAggregates(tx, [...aggregates.values()], providerName)
   await saveResolved(
     tx,
     open.map(({ id }) => id),

@@ -5,8 +5,13 @@
 import { moneyRetryForMs } from '../jobs.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
-import type { Answer, ChargeResult, ProviderEvent } from '../provider.ts'
-import { awaitReturn, type DueCharge, isStillWanted, postponeCharge } from './card-payment.store.ts'
+import type { Answer, CardPaymentResult, ProviderEvent } from '../provider.ts'
+import {
+  awaitReturn,
+  type DueCardPayment,
+  isStillWanted,
+  postponeCardPayment
+} from './card-payment.store.ts'
 import {
   keepReply,
   readAnswer,
@@ -19,10 +24,10 @@ import type { CreateAnswer, Finisher, PaymentDeps } from './create-payment.comma
 import { returnUrlOf } from './page.commands.ts'
 import { stopLooking } from './page.store.ts'
 
-type AskedCharge = Pick<DueCharge, 'payment' | 'cardToken' | 'triedForMs'>
+type AskedCharge = Pick<DueCardPayment, 'payment' | 'cardToken' | 'triedForMs'>
 
 /** Charges the card, or asks what came of it, and writes that down. */
-export async function finishCharge(
+export async function finishCardPayment(
   deps: PaymentDeps,
   { payment, cardToken, triedForMs }: AskedCharge,
   { place, trace }: Finisher
@@ -32,7 +37,7 @@ export async function finishCharge(
     return await leavePending(deps, payment, 'told')
   }
   const { id, accountId, amount, capture, customer, metadata } = payment
-  const answer = await deps.provider.chargeCard(
+  const answer = await deps.provider.createCardPayment(
     {
       key: payment.providerKey ?? '',
       paymentId: id,
@@ -73,7 +78,7 @@ export async function finishReturn(
   const { db, provider } = deps
   const { id: paymentId, providerKey } = payment
   const key = providerKey ?? ''
-  const answer = await provider.finishCharge({ key, paymentId, result }, deadlineMs)
+  const answer = await provider.finishCardPayment({ key, paymentId, result }, deadlineMs)
   // That we may not ask now says nothing of what they brought.
   const saysNothing = answer.outcome === 'rejected' && answer.access === true
   // It stood in a URL, which anybody may have made up: the customer may still come back.
@@ -89,26 +94,36 @@ export async function finishReturn(
  * What the answer says of the money. Another amount is for the notification to tell: only that is
  * signed.
  */
-function toEvent(answer: Answer<ChargeResult>, payment: Payment): ProviderEvent | undefined {
+function toEvent(answer: Answer<CardPaymentResult>, payment: Payment): ProviderEvent | undefined {
   if (answer.outcome !== 'done') return undefined
   const { value } = answer
   if (value.result === 'refused') {
-    const { authorisation, failure } = value
-    return { type: 'attemptRefused', authorisation, amount: payment.amount, failure }
+    const { authorisationReference: authorisation, failure } = value
+    return {
+      type: 'attemptRefused',
+      authorisationReference: authorisation,
+      amount: payment.amount,
+      failure
+    }
   }
   if (value.result !== 'paid') return undefined
-  const { authorisation, amount } = value
+  const { authorisationReference: authorisation, amount } = value
   const isAsAsked =
     amount.value === payment.amount.value && amount.currency === payment.amount.currency
   return isAsAsked
-    ? { type: 'authorised', authorisation, amount, card: value.card ?? payment.card }
+    ? {
+        type: 'authorised',
+        authorisationReference: authorisation,
+        amount,
+        card: value.card ?? payment.card
+      }
     : undefined
 }
 
 /** How the outcome will be known: the provider will tell, or is asked again. */
 type NextWord = 'told' | 'asked'
 
-function nextWordOf({ outcome }: Answer<ChargeResult>): NextWord {
+function nextWordOf({ outcome }: Answer<CardPaymentResult>): NextWord {
   return outcome === 'done' ? 'told' : 'asked'
 }
 
@@ -119,7 +134,7 @@ async function leavePending(
   next: NextWord
 ): Promise<CreateAnswer> {
   const reply = toReply(payment, deps.provider.name)
-  if (await postponeCharge(deps.db, payment.id, next === 'told', reply)) {
+  if (await postponeCardPayment(deps.db, payment.id, next === 'told', reply)) {
     return { ...reply, paymentId: payment.id, replayed: false }
   }
   return await readAnswer(deps, payment)
@@ -131,7 +146,7 @@ export async function giveUp(deps: PaymentDeps, payment: Payment): Promise<Creat
   const { id: paymentId } = payment
   const reply = toReply(payment, provider.name)
   await db.transaction().execute(async (tx) => {
-    const event = { type: 'chargeUnknown' } as const
+    const event = { type: 'cardPaymentUnknown' } as const
     await applyEvents(tx, provider.name, [{ paymentId, event }])
     await stopLooking(tx, paymentId)
     await keepReply(tx, payment, reply)

@@ -35,7 +35,7 @@ const lastLook = sql`${askedAt} + make_interval(secs => ${moneyRetryForMs / 1000
  * is not answered yet; `isTold`: the provider will tell, and is not asked again. False where the
  * payment has ended meanwhile.
  */
-export async function postponeCharge(
+export async function postponeCardPayment(
   db: Db,
   id: string,
   isTold: boolean,
@@ -57,7 +57,7 @@ export async function postponeCharge(
   return rows.length === 1
 }
 
-export type DueCharge = {
+export type DueCardPayment = {
   payment: Payment
   cardToken: string | null
   /** What the customer brought back from 3-D Secure; null where the charge itself is unknown. */
@@ -67,8 +67,12 @@ export type DueCharge = {
 }
 
 /** Takes charges whose outcome is due to be asked for, for `leaseS` seconds. */
-export async function claimDueCharges(db: Db, leaseS: number, limit: number): Promise<DueCharge[]> {
-  const { rows } = await sql<StoredPayment & Omit<DueCharge, 'payment'>>`
+export async function claimDueCardPayments(
+  db: Db,
+  leaseS: number,
+  limit: number
+): Promise<DueCardPayment[]> {
+  const { rows } = await sql<StoredPayment & Omit<DueCardPayment, 'payment'>>`
     update payment set due_at = now() + make_interval(secs => ${leaseS})
     where id in (
       select id from payment

@@ -4,8 +4,8 @@ import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
 import type { ProviderEvent } from '../provider.ts'
-import { finishCharge, finishReturn, giveUp } from './card-payment.commands.ts'
-import { claimDueCharges, type DueCharge } from './card-payment.store.ts'
+import { finishCardPayment, finishReturn, giveUp } from './card-payment.commands.ts'
+import { claimDueCardPayments, type DueCardPayment } from './card-payment.store.ts'
 import { keepReply, toReply } from './create-answer.commands.ts'
 import { finishCreate, type PaymentDeps } from './create-payment.commands.ts'
 import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
@@ -19,7 +19,7 @@ import {
   takeReturns,
   type Unanswered
 } from './page-return.store.ts'
-import { settlePage } from './return.commands.ts'
+import { recordPageResult } from './return.commands.ts'
 
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
@@ -46,8 +46,8 @@ export async function endPages({ db, provider }: JobDeps): Promise<number> {
     if (ids.length === 0) return 0
     const event = { type: 'pageClosed', by: 'time' } as const
     const events = ids.map((paymentId) => ({ paymentId, event }))
-    const { books } = await applyEvents(tx, provider.name, events)
-    for (const { payment } of books.values()) {
+    const { aggregates } = await applyEvents(tx, provider.name, events)
+    for (const { payment } of aggregates.values()) {
       // Its create was never answered: this is what a repetition gets.
       if (payment.providerSession !== null) continue
       await keepReply(tx, payment, toReply(payment, provider.name))
@@ -80,7 +80,7 @@ async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
   const { paymentId, session, sessionResult, amount, tries } = due
   const isKnown =
     !due.isPending ||
-    (await settlePage(deps, { id: paymentId, amount }, session, sessionResult, leaseS * 1000))
+    (await recordPageResult(deps, { id: paymentId, amount }, session, sessionResult, leaseS * 1000))
   if (isKnown) await forgetReturn(db, paymentId)
   else await postponeReturn(db, paymentId, tries)
 }
@@ -92,11 +92,13 @@ async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
 export async function showForgottenReservations({ db, provider }: JobDeps): Promise<number> {
   return await db.transaction().execute(async (tx) => {
     const found = await findForgottenReservations(tx, reservationMaxS, batchSize)
-    const findings = found.map(({ paymentId, authorisation, authorisedAt }) => ({
-      paymentId,
-      fact: authorisation,
-      details: { authorisation, authorisedAt: authorisedAt.toISOString() }
-    }))
+    const findings = found.map(
+      ({ paymentId, authorisationReference: authorisation, authorisedAt }) => ({
+        paymentId,
+        fact: authorisation,
+        details: { authorisation, authorisedAt: authorisedAt.toISOString() }
+      })
+    )
     await openDiscrepancies(tx, provider.name, 'outcome_unknown', findings)
     return found.length
   })
@@ -132,17 +134,17 @@ async function pollLink(deps: JobDeps, link: DueLink): Promise<void> {
 async function settleLink(deps: JobDeps, paymentId: string, event: ProviderEvent): Promise<void> {
   const { db, provider } = deps
   await db.transaction().execute(async (tx) => {
-    const { books } = await applyEvents(tx, provider.name, [{ paymentId, event }])
+    const { aggregates } = await applyEvents(tx, provider.name, [{ paymentId, event }])
     await stopLooking(tx, paymentId)
-    for (const { payment } of books.values()) {
+    for (const { payment } of aggregates.values()) {
       await keepReply(tx, payment, toReply(payment, provider.name))
     }
   })
 }
 
 /** Asks again what became of charges, and of what customers brought back from 3-D Secure. */
-export async function askForCharges(deps: JobDeps): Promise<number> {
-  const due = await claimDueCharges(deps.db, deps.leaseS, batchSize)
+export async function askForCardPayments(deps: JobDeps): Promise<number> {
+  const due = await claimDueCardPayments(deps.db, deps.leaseS, batchSize)
   return await forEach(
     deps,
     due,
@@ -151,10 +153,10 @@ export async function askForCharges(deps: JobDeps): Promise<number> {
   )
 }
 
-async function askForCharge(deps: JobDeps, due: DueCharge): Promise<void> {
+async function askForCharge(deps: JobDeps, due: DueCardPayment): Promise<void> {
   const { payment, redirectResult, triedForMs } = due
   if (triedForMs > moneyRetryForMs) await giveUp(deps, payment)
-  else if (redirectResult === null) await finishCharge(deps, due, finisherOf(deps, payment.id))
+  else if (redirectResult === null) await finishCardPayment(deps, due, finisherOf(deps, payment.id))
   else await finishReturn(deps, payment, redirectResult, deps.leaseS * 1000)
 }
 

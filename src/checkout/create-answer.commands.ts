@@ -76,7 +76,7 @@ export async function readAnswer(
   deps: PaymentDeps,
   { id, ...payment }: Payment
 ): Promise<CreateAnswer> {
-  const settled = await settleAnswer(deps, id)
+  const settled = await saveFirstAnswer(deps, id)
   if (settled !== undefined) return { ...settled, paymentId: id, replayed: false }
   throw new Error(`payment ${id} of ${payment.clientId} has neither page nor end`)
 }
@@ -85,7 +85,7 @@ export async function readAnswer(
  * The saved answer of a payment that has its page, or has ended before it had one, which saves it;
  * undefined while it is still being made.
  */
-export async function settleAnswer(
+export async function saveFirstAnswer(
   deps: PaymentDeps,
   paymentId: string
 ): Promise<Reply | undefined> {

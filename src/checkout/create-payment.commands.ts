@@ -6,8 +6,8 @@ import { findKey, type KnownKey, type Reply } from '../http/idempotency.store.ts
 import { lifeMs, pageGraceMs } from '../payments/payment.ts'
 import { Problem, type ProblemPlace } from '../problem.ts'
 import type { Provider, Trace } from '../provider.ts'
-import { finishCharge } from './card-payment.commands.ts'
-import { readAnswer, settleAnswer } from './create-answer.commands.ts'
+import { finishCardPayment } from './card-payment.commands.ts'
+import { readAnswer, saveFirstAnswer } from './create-answer.commands.ts'
 import {
   type ChargedCard,
   type CreateRequest,
@@ -142,7 +142,7 @@ async function answerAgain(
   // Whoever was at it may be gone: where its lease has ended, this call finishes the work.
   const due = await claimDueCreate(deps.db, deps.leaseS, request.claim)
   if (due !== undefined) return await finishCreate(deps, due, request)
-  const settled = await settleAnswer(deps, paymentId)
+  const settled = await saveFirstAnswer(deps, paymentId)
   if (settled !== undefined) return { ...settled, paymentId, replayed: false }
   throw new Problem('idempotency_key_in_flight', `Payment ${paymentId} is being made.`, {
     paymentId,
@@ -165,6 +165,6 @@ export async function finishCreate(
     return await readAnswer(deps, payment)
   }
   return payment.method === 'registeredCard'
-    ? await finishCharge(deps, due, finisher)
+    ? await finishCardPayment(deps, due, finisher)
     : await finishPage(deps, due, finisher)
 }

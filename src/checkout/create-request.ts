@@ -8,8 +8,8 @@ import {
   beginning,
   type Channel,
   lifeMs,
-  type Operation,
   type Operator,
+  type ProviderOperation,
   providerKey
 } from '../payments/payment.ts'
 import { Problem, type ProblemPlace } from '../problem.ts'
@@ -130,7 +130,7 @@ const operations = {
   hostedPage: 'session',
   paymentLink: 'link',
   registeredCard: 'charge'
-} as const satisfies Record<CreateMethod, Operation>
+} as const satisfies Record<CreateMethod, ProviderOperation>
 
 /** `card`: the registered card that is to be charged. */
 export function toIntent(request: CreateRequest, card: ChargedCard | undefined): PaymentIntent {

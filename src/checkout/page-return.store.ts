@@ -74,7 +74,7 @@ export async function takeReturns(tx: Tx, paymentIds: readonly string[]): Promis
   return rows
 }
 
-export type Reservation = { paymentId: string; authorisation: string; authorisedAt: Date }
+export type Reservation = { paymentId: string; authorisationReference: string; authorisedAt: Date }
 
 /** Reservations that nobody captured or released for `ageS` seconds, not shown yet. */
 export async function findForgottenReservations(
@@ -83,7 +83,8 @@ export async function findForgottenReservations(
   limit: number
 ): Promise<Reservation[]> {
   const { rows } = await sql<Reservation>`
-    select p.id as "paymentId", p.authorisation, a.created_at as "authorisedAt"
+    select p.id as "paymentId", p.authorisation as "authorisationReference",
+      a.created_at as "authorisedAt"
     from payment p join authorisation a on a.provider_reference = p.authorisation
     where p.status = 'authorised' and a.created_at < now() - make_interval(secs => ${ageS})
       and not exists (select from discrepancy d

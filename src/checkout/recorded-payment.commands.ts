@@ -1,8 +1,8 @@
 import { findAccount } from '../accounts/account.store.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
-import type { Book } from '../lifecycle/aggregate.ts'
+import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import type { PaymentAggregate } from '../lifecycle/aggregate.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import type { Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
@@ -42,12 +42,12 @@ export async function recordPayment(
     if (!(await insertRecord(tx, { id, ...record }))) {
       return { payment: await getSame(tx, request), created: false }
     }
-    const book = (await lockBooks(tx, [id])).get(id) as Book
+    const aggregate = (await lockAggregates(tx, [id])).get(id) as PaymentAggregate
     const duplicate =
-      told.outcome === 'captured' ? await findDuplicate(tx, book.payment, deps) : undefined
-    recordOutcome(book, told, duplicate, { now: await readClock(tx), newId })
-    await saveBooks(tx, [book], deps.providerName)
-    return { payment: book.payment, created: true }
+      told.outcome === 'captured' ? await findDuplicate(tx, aggregate.payment, deps) : undefined
+    recordOutcome(aggregate, told, duplicate, { now: await readClock(tx), newId })
+    await saveAggregates(tx, [aggregate], deps.providerName)
+    return { payment: aggregate.payment, created: true }
   })
 }
 

@@ -1,10 +1,10 @@
 /** Payments that another processor took, such as an IVR's own platform. Pure. */
 
 import {
-  type Book,
-  type Context,
+  type LifecycleContext,
   movePayment,
   openDiscrepancy,
+  type PaymentAggregate,
   post
 } from '../lifecycle/aggregate.ts'
 import type { Payment } from '../payments/payment.ts'
@@ -24,26 +24,26 @@ export type RecordedOutcome =
  * is told to nobody but its own client and those who look at discrepancies.
  */
 export function recordOutcome(
-  book: Book,
+  aggregate: PaymentAggregate,
   told: RecordedOutcome,
   duplicate: EarlierPayment | undefined,
-  context: Context
+  context: LifecycleContext
 ): void {
-  const { payment } = book
+  const { payment } = aggregate
   payment.card = told.card
   if (told.outcome === 'refused') {
     payment.failure = told.failure
-    movePayment(book, 'refused', {}, context)
+    movePayment(aggregate, 'refused', {}, context)
     return
   }
   payment.amountCaptured = payment.amount.value
   const cause = { type: 'payment', id: payment.id } as const
-  post(book, 'recordedPayment', payment.id, payment.amount, cause)
-  movePayment(book, 'captured', {}, context)
+  post(aggregate, 'recordedPayment', payment.id, payment.amount, cause)
+  movePayment(aggregate, 'captured', {}, context)
   if (duplicate !== undefined) {
     const details = { paymentId: payment.id, duplicateOf: duplicate.id }
     const told = duplicate.clientId === payment.clientId ? details : { paymentId: payment.id }
-    openDiscrepancy(book, 'possible_duplicate', payment.id, details, context, told)
+    openDiscrepancy(aggregate, 'possible_duplicate', payment.id, details, context, told)
   }
 }
 

@@ -49,7 +49,7 @@ async function applyReturn(
   payment: Payment,
   { sessionResult, redirectResult }: ReturnResult
 ): Promise<void> {
-  const { method, providerSession, authorisation } = payment
+  const { method, providerSession, authorisationReference: authorisation } = payment
   if (providerSession === null || authorisation !== null) return
   if (method === 'hostedPage' && sessionResult !== undefined) {
     await applyPageResult(deps, payment, providerSession, sessionResult)
@@ -89,7 +89,7 @@ async function applyPageResult(
 ): Promise<void> {
   let isSettled = false
   try {
-    isSettled = await settlePage(deps, payment, session, result, lookUpForMs)
+    isSettled = await recordPageResult(deps, payment, session, result, lookUpForMs)
   } finally {
     if (!isSettled) await keepReturn(deps.db, payment.id, result)
   }
@@ -99,7 +99,7 @@ async function applyPageResult(
  * Asks what became of the page and applies it. False where that is still not known: the provider
  * did not answer, or tells of money that only the notification can explain.
  */
-export async function settlePage(
+export async function recordPageResult(
   { db, provider }: PaymentDeps,
   { id: paymentId, amount }: Pick<Payment, 'id' | 'amount'>,
   session: string,
@@ -118,9 +118,11 @@ export async function settlePage(
 function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
   switch (found.outcome) {
     case 'paid': {
-      const { authorisation, amount } = found
+      const { authorisationReference: authorisation, amount } = found
       const matches = amount.value === asked.value && amount.currency === asked.currency
-      return matches ? { type: 'authorised', authorisation, amount, card: null } : undefined
+      return matches
+        ? { type: 'authorised', authorisationReference: authorisation, amount, card: null }
+        : undefined
     }
     case 'cancelled':
       return { type: 'pageClosed', by: 'customer' }

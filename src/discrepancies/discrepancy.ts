@@ -1,8 +1,8 @@
 /**
  * Where two truths disagree: what each kind says of either side, and what a person may decide about
- * it. Pure: the tables, and what a decision does to the book of the payment.
+ * it. Pure: the tables, and what a decision does to the aggregate of the payment.
  */
-import { type Book, type Context, record } from '../lifecycle/aggregate.ts'
+import { type LifecycleContext, type PaymentAggregate, record } from '../lifecycle/aggregate.ts'
 import { decideHeld, findHeld } from '../lifecycle/held.ts'
 import { requestRefund } from '../lifecycle/request.ts'
 import { amountRefundable } from '../payments/payment.ts'
@@ -138,11 +138,11 @@ export function checkResolution(kind: DiscrepancyKind, resolution: AskedResoluti
 
 /** Does to the payment what was decided, and tells of it. */
 export function resolve(
-  book: Book,
+  aggregate: PaymentAggregate,
   found: StoredDiscrepancy,
   decision: Decision & { resolution: AskedResolution },
   approvalAbove: number | null,
-  context: Context
+  context: LifecycleContext
 ): void {
   const { id, kind } = found
   const held = typeof found.details.authorisation === 'string' ? found.details.authorisation : ''
@@ -150,29 +150,29 @@ export function resolve(
     case 'applyToAccount':
     case 'writtenOff':
     case 'sendBack':
-      decideHeld(book, held, decision.resolution, id, context)
+      decideHeld(aggregate, held, decision.resolution, id, context)
       break
     case 'retryReversal':
-      decideHeld(book, held, 'sendBack', id, context)
+      decideHeld(aggregate, held, 'sendBack', id, context)
       break
     case 'refund':
-      refundRest(book, decision, approvalAbove, context)
+      refundRest(aggregate, decision, approvalAbove, context)
       break
     case 'acknowledged':
-      if (findHeld(book, held) !== undefined) {
+      if (findHeld(aggregate, held) !== undefined) {
         throw new Problem('resolution_not_allowed', 'The money still stands in clearing.')
       }
   }
-  recordResolved(book, { id, kind }, decision, context)
+  recordResolved(aggregate, { id, kind }, decision, context)
 }
 
 export function recordResolved(
-  book: Book,
+  aggregate: PaymentAggregate,
   found: Pick<StoredDiscrepancy, 'id' | 'kind'>,
   decision: Decision,
-  context: Context
+  context: LifecycleContext
 ): void {
-  record(book, 'discrepancy.resolved', { discrepancy: toEventData(found, decision) }, context)
+  record(aggregate, 'discrepancy.resolved', { discrepancy: toEventData(found, decision) }, context)
 }
 
 /**
@@ -187,18 +187,18 @@ export function toEventData(
 }
 
 function refundRest(
-  book: Book,
+  aggregate: PaymentAggregate,
   { reason, operator }: Decision,
   approvalAbove: number | null,
-  context: Context
+  context: LifecycleContext
 ): void {
-  const { currency } = book.payment.amount
-  const value = amountRefundable(book.payment)
+  const { currency } = aggregate.payment.amount
+  const value = amountRefundable(aggregate.payment)
   if (value === 0) {
     throw new Problem('resolution_not_allowed', 'Nothing of the payment is left to refund.')
   }
   const asked = { amount: { currency, value }, reason, operator, ...noConditions }
-  requestRefund(book, asked, approvalAbove, context)
+  requestRefund(aggregate, asked, approvalAbove, context)
 }
 const noConditions = { amountRefundable: null, processor: null }
 

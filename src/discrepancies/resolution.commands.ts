@@ -2,8 +2,8 @@ import type { Db, Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
-import type { Book } from '../lifecycle/aggregate.ts'
+import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import type { PaymentAggregate } from '../lifecycle/aggregate.ts'
 import { Problem } from '../problem.ts'
 import {
   findDiscrepancy,
@@ -42,17 +42,17 @@ export async function resolveDiscrepancy(
   decision: Deciding
 ): Promise<OnceAnswer> {
   const answer = await answerOnce(deps.db, claim, id, async (tx) => {
-    const { book, found } = await lockBoth(tx, id)
+    const { aggregate, found } = await lockBoth(tx, id)
     if (found.status === 'resolved') {
       throw new Problem('discrepancy_resolved', `It was resolved: ${found.decision?.resolution}.`)
     }
     checkResolution(found.kind, decision.resolution)
-    if (book === null) {
+    if (aggregate === null) {
       await tellResolved(tx, found, decision)
     } else {
       const context = { now: await readClock(tx), newId }
-      resolve(book, found, decision, deps.refundApprovalAbove, context)
-      await saveBooks(tx, [book], deps.providerName)
+      resolve(aggregate, found, decision, deps.refundApprovalAbove, context)
+      await saveAggregates(tx, [aggregate], deps.providerName)
     }
     const resolvedAt = await saveResolved(tx, [id], decision)
     const resolved = { ...found, status: 'resolved', decision, resolvedAt } as const
@@ -66,12 +66,12 @@ export async function resolveDiscrepancy(
 async function lockBoth(
   tx: Tx,
   id: string
-): Promise<{ book: Book | null; found: StoredDiscrepancy }> {
+): Promise<{ aggregate: PaymentAggregate | null; found: StoredDiscrepancy }> {
   const { paymentId = null } = (await findDiscrepancy(tx, id)) ?? {}
-  const books = paymentId === null ? undefined : await lockBooks(tx, [paymentId])
+  const aggregates = paymentId === null ? undefined : await lockAggregates(tx, [paymentId])
   const found = await lockDiscrepancy(tx, id)
   if (found === undefined) {
     throw new Problem('discrepancy_not_found', 'No discrepancy has this id.')
   }
-  return { book: (paymentId !== null && books?.get(paymentId)) || null, found }
+  return { aggregate: (paymentId !== null && aggregates?.get(paymentId)) || null, found }
 }

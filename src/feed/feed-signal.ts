@@ -1,7 +1,7 @@
 /** Rings for everybody who listens at that moment. */
-export type Bell = ReturnType<typeof createBell>
+export type Bell = ReturnType<typeof createFeedSignal>
 
-export function createBell() {
+export function createFeedSignal() {
   const listeners = new Set<(ring: number | undefined) => void>()
   let rings = 0
   let closed = false

@@ -3,13 +3,13 @@ import type { Tx } from '../database/database.ts'
 import { post } from '../ledger/ledger.store.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
-import type { Authorisation, Book } from './aggregate.ts'
-import { disputesOf, saveDisputes } from './dispute.store.ts'
-import { modificationsOf, saveModifications } from './operation.store.ts'
+import type { Authorisation, PaymentAggregate } from './aggregate.ts'
+import { findDisputes, saveDisputes } from './dispute.store.ts'
+import { findOperations, saveOperations } from './operation.store.ts'
 
 /**
- * The database's clock. Read after the books are locked, so that of two events of a payment the
- * later one has the later time, however long its transaction waited.
+ * The database's clock. Read after the aggregates are locked, so that of two events of a payment
+ * the later one has the later time, however long its transaction waited.
  */
 export async function readClock(tx: Tx): Promise<Date> {
   const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx)
@@ -26,22 +26,25 @@ type AuthorisationRow = {
 }
 
 /** The books of these payments, locked; always in the same order, so that none wait in a ring. */
-export async function lockBooks(tx: Tx, paymentIds: readonly string[]): Promise<Map<string, Book>> {
+export async function lockAggregates(
+  tx: Tx,
+  paymentIds: readonly string[]
+): Promise<Map<string, PaymentAggregate>> {
   const payments = await sql<StoredPayment>`
     select ${paymentColumnList} from payment where id = any(${paymentIds})
     order by id for no key update`.execute(tx)
   const authorisations = await sql<AuthorisationRow>`
     select provider_reference, payment_id, outcome, disposition, currency, amount
     from authorisation where payment_id = any(${paymentIds}) order by created_at`.execute(tx)
-  const modifications = await modificationsOf(tx, paymentIds)
-  const disputes = await disputesOf(tx, paymentIds)
+  const operations = await findOperations(tx, paymentIds)
+  const disputes = await findDisputes(tx, paymentIds)
   return new Map(
     payments.rows.map((row) => [
       row.id,
       {
         payment: toPayment(row),
         authorisations: authorisations.rows.filter(isOf(row.id)).map(toAuthorisation),
-        modifications: modifications.get(row.id) ?? [],
+        operations: operations.get(row.id) ?? [],
         disputes: disputes.get(row.id) ?? [],
         events: [],
         postings: [],
@@ -60,51 +63,54 @@ function toAuthorisation(row: AuthorisationRow): Authorisation {
 }
 
 /** Writes what changed in the books: a statement for each kind of record, whatever their number. */
-export async function saveBooks(
+export async function saveAggregates(
   tx: Tx,
-  books: readonly Book[],
+  aggregates: readonly PaymentAggregate[],
   providerName: string
 ): Promise<void> {
-  const changed = books.filter((book) => book.events.length > 0 || book.touched.size > 0)
+  const changed = aggregates.filter(
+    (aggregate) => aggregate.events.length > 0 || aggregate.touched.size > 0
+  )
   if (changed.length === 0) return
   await updatePayments(tx, changed)
   await saveAuthorisations(tx, changed)
-  await saveModifications(tx, changed)
+  await saveOperations(tx, changed)
   await saveDisputes(tx, changed)
   await insertEvents(tx, changed, providerName)
   await insertDiscrepancies(tx, changed)
   await post(
     tx,
-    changed.flatMap((book) => book.postings)
+    changed.flatMap((aggregate) => aggregate.postings)
   )
 }
 
-/** The event count is the version: it must still be what it was when the book was read. */
-async function updatePayments(tx: Tx, books: readonly Book[]): Promise<void> {
-  const rows = books.map(({ payment, events }) => ({
+/** The event count is the version: it must still be what it was when the aggregate was read. */
+async function updatePayments(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
+  const rows = aggregates.map(({ payment, events }) => ({
     ...payment,
     wasAt: payment.eventCount - events.length
   }))
   const result = await sql`
     update payment set status = x.status, cancelled_by = x."cancelledBy", failure = x.failure,
-      card = x.card, authorisation = x.authorisation, amount_captured = x."amountCaptured",
+      card = x.card, authorisation = x."authorisationReference",
+      amount_captured = x."amountCaptured",
       amount_refunded = x."amountRefunded", amount_refunding = x."amountRefunding",
       amount_charged_back = x."amountChargedBack", settlement = x.settlement,
       event_count = x."eventCount", updated_at = x."updatedAt", finished_at = x."finishedAt",
       due_at = case when x.status = 'pending' then due_at end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(
       id text, "wasAt" integer, status text, "cancelledBy" text, failure jsonb, card jsonb,
-      authorisation text, "amountCaptured" bigint, "amountRefunded" bigint,
+      "authorisationReference" text, "amountCaptured" bigint, "amountRefunded" bigint,
       "amountRefunding" bigint, "amountChargedBack" bigint, settlement jsonb, "eventCount" integer,
       "updatedAt" timestamptz, "finishedAt" timestamptz)
     where payment.id = x.id and payment.event_count = x."wasAt"`.execute(tx)
-  if (result.numAffectedRows !== BigInt(books.length)) {
+  if (result.numAffectedRows !== BigInt(aggregates.length)) {
     throw new Error('a payment changed while its book was open')
   }
 }
 
-async function saveAuthorisations(tx: Tx, books: readonly Book[]): Promise<void> {
-  const rows = books.flatMap(({ payment, authorisations, touched }) =>
+async function saveAuthorisations(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
+  const rows = aggregates.flatMap(({ payment, authorisations, touched }) =>
     authorisations
       .filter((one) => touched.has(one))
       .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
@@ -124,8 +130,12 @@ async function saveAuthorisations(tx: Tx, books: readonly Book[]): Promise<void>
   }
 }
 
-async function insertEvents(tx: Tx, books: readonly Book[], providerName: string): Promise<void> {
-  const rows = books.flatMap(({ payment, events }) =>
+async function insertEvents(
+  tx: Tx,
+  aggregates: readonly PaymentAggregate[],
+  providerName: string
+): Promise<void> {
+  const rows = aggregates.flatMap(({ payment, events }) =>
     events.map((event) => ({
       ...event,
       paymentId: payment.id,
@@ -147,8 +157,8 @@ async function insertEvents(tx: Tx, books: readonly Book[], providerName: string
     select payment_id, sequence, created_at from written`.execute(tx)
 }
 
-async function insertDiscrepancies(tx: Tx, books: readonly Book[]): Promise<void> {
-  const rows = books.flatMap(({ payment, discrepancies }) =>
+async function insertDiscrepancies(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
+  const rows = aggregates.flatMap(({ payment, discrepancies }) =>
     discrepancies.map((one) => ({ ...one, paymentId: payment.id }))
   )
   if (rows.length === 0) return

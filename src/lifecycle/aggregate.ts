@@ -1,7 +1,7 @@
 /**
  * The book of a payment: the payment with what belongs to it, and what is to be written of it. The
- * functions here keep a book; what a fact of the provider does to it stands in apply.ts, and what a
- * client may ask for in request.ts.
+ * functions here keep an aggregate; what a fact of the provider does to it stands in apply.ts, and
+ * what a client may ask for in request.ts.
  */
 import type { Posting } from '../ledger/ledger.ts'
 import type { Money } from '../money.ts'
@@ -10,12 +10,12 @@ import { isFinished, mayMove, moves, type Payment, type PaymentMove } from '../p
 import type { Failure } from '../provider.ts'
 import { type Dispute, toDisputeView } from './dispute.ts'
 import {
-  type Modification,
-  type ModificationKind,
-  type ModificationPrefix,
-  type ModificationStatus,
-  newModification,
-  toModificationView
+  newOperation,
+  type Operation,
+  type OperationKind,
+  type OperationPrefix,
+  type OperationStatus,
+  toOperationView
 } from './operation.ts'
 
 export type Authorisation = {
@@ -54,121 +54,134 @@ export type NewEvent = {
 }
 
 /** A payment with what belongs to it, and what is to be written of it. */
-export type Book = {
+export type PaymentAggregate = {
   payment: Payment
   authorisations: Authorisation[]
-  modifications: Modification[]
+  operations: Operation[]
   disputes: Dispute[]
   events: NewEvent[]
   postings: Posting[]
   discrepancies: Discrepancy[]
   /** What of the lists above is new or changed. */
-  touched: Set<Authorisation | Modification | Dispute>
+  touched: Set<Authorisation | Operation | Dispute>
 }
 
-export type Context = {
+export type LifecycleContext = {
   now: Date
-  newId: (prefix: ModificationPrefix | 'dsp' | 'dis') => string
+  newId: (prefix: OperationPrefix | 'dsp' | 'dis') => string
 }
 
-export function findAuthorisation(book: Book, reference: string | null): Authorisation | undefined {
-  return book.authorisations.find((one) => one.reference === reference)
+export function findAuthorisation(
+  aggregate: PaymentAggregate,
+  reference: string | null
+): Authorisation | undefined {
+  return aggregate.authorisations.find((one) => one.reference === reference)
 }
 
 /** Oldest first. */
-export function modificationsOf(book: Book, kind: ModificationKind): Modification[] {
-  return book.modifications.filter((one) => one.kind === kind)
+export function operationsOf(aggregate: PaymentAggregate, kind: OperationKind): Operation[] {
+  return aggregate.operations.filter((one) => one.kind === kind)
 }
 
-export function findReversal(book: Book, authorisation: string): Modification | undefined {
-  return modificationsOf(book, 'reversal').findLast((one) => one.authorisation === authorisation)
+export function findReversal(
+  aggregate: PaymentAggregate,
+  authorisation: string
+): Operation | undefined {
+  return operationsOf(aggregate, 'reversal').findLast(
+    (one) => one.authorisationReference === authorisation
+  )
 }
 
 export function addAuthorisation(
-  book: Book,
-  event: { authorisation: string; amount: Money }
+  aggregate: PaymentAggregate,
+  event: { authorisationReference: string; amount: Money }
 ): Authorisation {
   const added: Authorisation = {
-    reference: event.authorisation,
+    reference: event.authorisationReference,
     outcome: 'refused',
     disposition: null,
     amount: event.amount
   }
-  book.authorisations.push(added)
-  book.touched.add(added)
+  aggregate.authorisations.push(added)
+  aggregate.touched.add(added)
   return added
 }
 
-export function addModification(
-  book: Book,
-  given: Parameters<typeof newModification>[0],
-  context: Context
-): Modification {
-  const added = newModification(given, context)
-  book.modifications.push(added)
-  book.touched.add(added)
+export function addOperation(
+  aggregate: PaymentAggregate,
+  given: Parameters<typeof newOperation>[0],
+  context: LifecycleContext
+): Operation {
+  const added = newOperation(given, context)
+  aggregate.operations.push(added)
+  aggregate.touched.add(added)
   return added
 }
 
 export function movePayment(
-  book: Book,
+  aggregate: PaymentAggregate,
   move: PaymentMove,
   data: Record<string, unknown>,
-  context: Context
+  context: LifecycleContext
 ): void {
-  const { payment } = book
+  const { payment } = aggregate
   if (!mayMove(payment.status, move)) throw new Error(`${move} from ${payment.status}`)
   payment.status = moves[move].to
   payment.finishedAt = isFinished(payment.status) ? context.now : null
-  record(book, `payment.${payment.status}` as EventType, data, context)
+  record(aggregate, `payment.${payment.status}` as EventType, data, context)
 }
 
 export function record(
-  book: Book,
+  aggregate: PaymentAggregate,
   type: EventType,
   data: Record<string, unknown>,
-  context: Context
+  context: LifecycleContext
 ): void {
-  const { payment } = book
+  const { payment } = aggregate
   payment.eventCount += 1
   payment.updatedAt = context.now
-  book.events.push({ sequence: payment.eventCount, type, data, payment: { ...payment } })
+  aggregate.events.push({ sequence: payment.eventCount, type, data, payment: { ...payment } })
 }
 
-/** Records what a modification has come to; by default its status says it. */
-export function recordModification(
-  book: Book,
-  modification: Modification,
-  context: Context,
-  what: ModificationStatus | 'approved' = modification.status
+/** Records what a operation has come to; by default its status says it. */
+export function recordOperation(
+  aggregate: PaymentAggregate,
+  operation: Operation,
+  context: LifecycleContext,
+  what: OperationStatus | 'approved' = operation.status
 ): void {
-  const { kind } = modification
-  book.touched.add(modification)
-  const data = { [kind]: toModificationView(modification, book.payment) }
-  record(book, `${kind}.${what}` as EventType, data, context)
+  const { kind } = operation
+  aggregate.touched.add(operation)
+  const data = { [kind]: toOperationView(operation, aggregate.payment) }
+  record(aggregate, `${kind}.${what}` as EventType, data, context)
 }
 
-/** Ends a modification that came to nothing. */
-export function failModification(
-  book: Book,
-  modification: Modification,
+/** Ends a operation that came to nothing. */
+export function failOperation(
+  aggregate: PaymentAggregate,
+  operation: Operation,
   failure: Failure,
-  context: Context
+  context: LifecycleContext
 ): void {
-  modification.status = 'failed'
-  modification.failure = failure
-  recordModification(book, modification, context)
+  operation.status = 'failed'
+  operation.failure = failure
+  recordOperation(aggregate, operation, context)
 }
 
 export function recordDispute(
-  book: Book,
+  aggregate: PaymentAggregate,
   dispute: Dispute,
   what: 'opened' | 'updated' | 'closed',
-  context: Context
+  context: LifecycleContext
 ): void {
   dispute.updatedAt = context.now
-  book.touched.add(dispute)
-  record(book, `dispute.${what}`, { dispute: toDisputeView(dispute, book.payment.id) }, context)
+  aggregate.touched.add(dispute)
+  record(
+    aggregate,
+    `dispute.${what}`,
+    { dispute: toDisputeView(dispute, aggregate.payment.id) },
+    context
+  )
 }
 
 /**
@@ -176,17 +189,17 @@ export function recordDispute(
  * the payment's client may know, who reads the event.
  */
 export function openDiscrepancy(
-  book: Book,
+  aggregate: PaymentAggregate,
   kind: Discrepancy['kind'],
   fact: string,
   details: Record<string, unknown>,
-  context: Context,
+  context: LifecycleContext,
   told = details
 ): void {
   const discrepancy: Discrepancy = { id: context.newId('dis'), kind, fact, details }
-  book.discrepancies.push(discrepancy)
+  aggregate.discrepancies.push(discrepancy)
   record(
-    book,
+    aggregate,
     'discrepancy.opened',
     { discrepancy: { id: discrepancy.id, kind, details: told } },
     context
@@ -194,15 +207,15 @@ export function openDiscrepancy(
 }
 
 export function post(
-  book: Book,
+  aggregate: PaymentAggregate,
   kind: Posting['kind'],
   fact: string,
   amount: Money,
   cause: Posting['cause'],
   allocations?: Posting['allocations']
 ): void {
-  const { accountId, id } = book.payment
-  book.postings.push({
+  const { accountId, id } = aggregate.payment
+  aggregate.postings.push({
     kind,
     fact,
     accountId,

@@ -6,62 +6,67 @@ import type { RequestReference } from '../provider.ts'
 import {
   type Authorisation,
   addAuthorisation,
-  type Book,
-  type Context,
-  failModification,
+  failOperation,
   findAuthorisation,
-  modificationsOf,
+  type LifecycleContext,
   movePayment,
-  recordModification
+  operationsOf,
+  type PaymentAggregate,
+  recordOperation
 } from './aggregate.ts'
 import { addTakenCapture, capturesOf, takeBack } from './apply-captures.ts'
 import { onReversed } from './apply-reversals.ts'
 import { type Effect, type EventOf, isTaken, refused } from './effect.ts'
-import { isSame, type Modification } from './operation.ts'
-import { release, settleCancellation } from './release.ts'
+import { isSame, type Operation } from './operation.ts'
+import { recordCancellation, release } from './release.ts'
 
-export function onCancelled(book: Book, event: EventOf<'cancelled'>, context: Context): Effect {
-  const { authorisation: reference, by } = event
-  const known = findAuthorisation(book, reference)
-  const asked = findCancellation(book, by)
+export function onCancelled(
+  aggregate: PaymentAggregate,
+  event: EventOf<'cancelled'>,
+  context: LifecycleContext
+): Effect {
+  const { authorisationReference: reference, by } = event
+  const known = findAuthorisation(aggregate, reference)
+  const asked = findCancellation(aggregate, by)
   if (known?.outcome !== 'authorised') {
-    return asked === undefined ? 'early' : cancelUnseen(book, asked, reference, context)
+    return asked === undefined ? 'early' : cancelUnseen(aggregate, asked, reference, context)
   }
   // Money that is not the payment's own goes back, by whatever kind of request.
   if (known.disposition === 'reversing' || known.disposition === 'differs') {
     return onReversed(
-      book,
-      { ...event, type: 'reversed', authorisation: known.reference, amount: known.amount },
+      aggregate,
+      { ...event, type: 'reversed', authorisationReference: known.reference, amount: known.amount },
       context
     )
   }
-  if (known.disposition === 'kept' && book.payment.status === 'captured') {
+  if (known.disposition === 'kept' && aggregate.payment.status === 'captured') {
     // With manual capture, what was not captured is let go: the books stay as they are.
-    if (!isTaken(book.payment) && asked === undefined) return 'ignored'
+    if (!isTaken(aggregate.payment) && asked === undefined) return 'ignored'
     // With automatic capture, it was let go before it was taken, and we had booked it as taken.
-    if (isTaken(book.payment) && undoCapture(book, known, by, context) === 'early') return 'early'
+    if (isTaken(aggregate.payment) && undoCapture(aggregate, known, by, context) === 'early')
+      return 'early'
   }
-  settleCancellation(book, asked, known, by, context)
-  release(book, known.reference, 'cancelled', context)
+  recordCancellation(aggregate, asked, known, by, context)
+  release(aggregate, known.reference, 'cancelled', context)
   return 'applied'
 }
 
 export function onCancellationRefused(
-  book: Book,
+  aggregate: PaymentAggregate,
   event: EventOf<'cancellationRefused'>,
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  const cancellation = findCancellation(book, event.by)
+  const cancellation = findCancellation(aggregate, event.by)
   if (cancellation === undefined) return 'ignored'
   if (cancellation.status !== 'requested') return 'applied'
-  const { status, method } = book.payment
+  const { status, method } = aggregate.payment
   // The provider has nothing to cancel of a charge, or money that it has not told of yet: the
   // charge is not sent again, and money that is told later goes back.
   if (status === 'pending' && method === 'registeredCard') {
-    cancelPending(book, cancellation, context)
+    cancelPending(aggregate, cancellation, context)
     return 'applied'
   }
-  failModification(book, cancellation, refused(event.reason), context)
+  failOperation(aggregate, cancellation, refused(event.reason), context)
   return 'applied'
 }
 
@@ -69,73 +74,83 @@ export function onCancellationRefused(
  * The link can't be paid any more; but whoever was quicker has paid. Undefined where nobody asked
  * to cancel it.
  */
-export function onLinkExpired(book: Book, context: Context): Effect | undefined {
-  const cancellation = modificationsOf(book, 'cancellation').find(
+export function onLinkExpired(
+  aggregate: PaymentAggregate,
+  context: LifecycleContext
+): Effect | undefined {
+  const cancellation = operationsOf(aggregate, 'cancellation').find(
     ({ status }) => status === 'requested'
   )
   if (cancellation === undefined) return undefined
-  if (book.payment.status === 'pending') {
-    cancelPending(book, cancellation, context)
+  if (aggregate.payment.status === 'pending') {
+    cancelPending(aggregate, cancellation, context)
   } else {
-    failModification(book, cancellation, refused('The link was paid already.'), context)
+    failOperation(aggregate, cancellation, refused('The link was paid already.'), context)
   }
   return 'applied'
 }
 
 /** Ends a payment that waits for its customer, because the client wants it no more. */
-export function cancelPending(book: Book, cancellation: Modification, context: Context): void {
+export function cancelPending(
+  aggregate: PaymentAggregate,
+  cancellation: Operation,
+  context: LifecycleContext
+): void {
   cancellation.status = 'succeeded'
-  recordModification(book, cancellation, context)
-  book.payment.cancelledBy = 'client'
-  movePayment(book, 'cancelled', {}, context)
+  recordOperation(aggregate, cancellation, context)
+  aggregate.payment.cancelledBy = 'client'
+  movePayment(aggregate, 'cancelled', {}, context)
 }
 
 /** A payment was cancelled before we were told of any authorisation of it. */
 function cancelUnseen(
-  book: Book,
-  cancellation: Modification,
+  aggregate: PaymentAggregate,
+  cancellation: Operation,
   reference: string | null,
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  const { payment } = book
+  const { payment } = aggregate
   if (cancellation.status === 'succeeded') return 'applied'
   // When the authorisation is told later it is known to be gone.
   const { amount } = payment
   if (reference !== null) {
-    const seen = findAuthorisation(book, reference)
-    const gone = seen ?? addAuthorisation(book, { authorisation: reference, amount })
+    const seen = findAuthorisation(aggregate, reference)
+    const gone = seen ?? addAuthorisation(aggregate, { authorisationReference: reference, amount })
     gone.outcome = 'authorised'
     gone.disposition = 'released'
-    book.touched.add(gone)
+    aggregate.touched.add(gone)
   }
   cancellation.failure = null
   if (payment.status === 'pending') {
-    cancelPending(book, cancellation, context)
+    cancelPending(aggregate, cancellation, context)
   } else {
     cancellation.status = 'succeeded'
-    recordModification(book, cancellation, context)
+    recordOperation(aggregate, cancellation, context)
   }
   return 'applied'
 }
 
 function undoCapture(
-  book: Book,
+  aggregate: PaymentAggregate,
   kept: Authorisation,
   by: RequestReference,
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  if (book.payment.amountRefunded > 0) return 'early'
-  const [taken] = capturesOf(book, kept.reference)
-  const capture = taken ?? addTakenCapture(book, kept, null, context)
+  if (aggregate.payment.amountRefunded > 0) return 'early'
+  const [taken] = capturesOf(aggregate, kept.reference)
+  const capture = taken ?? addTakenCapture(aggregate, kept, null, context)
   const reason = `It was cancelled before it was taken (${by.providerReference}).`
-  return takeBack(book, capture, reason, context)
+  return takeBack(aggregate, capture, reason, context)
 }
 
 /**
  * The cancellation that is told of. A payment has one at a time, and cancelling twice is cancelling
  * once, so one that waits for its outcome has it, whoever else may have asked.
  */
-function findCancellation(book: Book, by: RequestReference): Modification | undefined {
-  const all = modificationsOf(book, 'cancellation')
+function findCancellation(
+  aggregate: PaymentAggregate,
+  by: RequestReference
+): Operation | undefined {
+  const all = operationsOf(aggregate, 'cancellation')
   return all.find((one) => isSame(one, by)) ?? all.find(({ status }) => status === 'requested')
 }

@@ -9,24 +9,28 @@ import type { Money } from '../money.ts'
 import type { RequestReference } from '../provider.ts'
 import {
   type Authorisation,
-  addModification,
-  type Book,
-  type Context,
-  failModification,
-  modificationsOf,
+  addOperation,
+  failOperation,
+  type LifecycleContext,
   movePayment,
+  operationsOf,
+  type PaymentAggregate,
   post,
-  recordModification
+  recordOperation
 } from './aggregate.ts'
 import { type Effect, type EventOf, findOwn, isTaken, refused } from './effect.ts'
-import { isSame, type Modification, recognise } from './operation.ts'
+import { isSame, type Operation, recognise } from './operation.ts'
 
-export function onCaptured(book: Book, event: EventOf<'captured'>, context: Context): Effect {
-  const { payment } = book
+export function onCaptured(
+  aggregate: PaymentAggregate,
+  event: EventOf<'captured'>,
+  context: LifecycleContext
+): Effect {
+  const { payment } = aggregate
   const { amount, by, again } = event
-  const own = findOwn(book, event.authorisation)
+  const own = findOwn(aggregate, event.authorisationReference)
   if (typeof own === 'string') return own
-  const known = findTaken(book, event)
+  const known = findTaken(aggregate, event)
   // It was taken with the authorisation, and that said so already.
   if (known === undefined && isTaken(payment) && !again) return 'applied'
   if (amount.currency !== payment.amount.currency) return 'unsupported'
@@ -35,8 +39,8 @@ export function onCaptured(book: Book, event: EventOf<'captured'>, context: Cont
   // No more is taken than was reserved: it is still to be told that another one came to nothing.
   const isMore = payment.amountCaptured + amount.value > payment.amount.value
   if (known === undefined && isMore && !isTaken(payment)) return 'early'
-  const capture = known ?? addCapture(book, own, amount, by, context)
-  know(book, capture, by)
+  const capture = known ?? addCapture(aggregate, own, amount, by, context)
+  know(aggregate, capture, by)
   const stands = capture.successes > capture.failures
   // The same news in other words; but that it was taken again may come before that it failed.
   if (stands && (!again || capture.successes > capture.failures + 1)) return 'applied'
@@ -45,53 +49,53 @@ export function onCaptured(book: Book, event: EventOf<'captured'>, context: Cont
   const takes = !stands && successes > capture.failures
   if (takes && isMore) return 'early'
   capture.successes = successes
-  book.touched.add(capture)
-  if (takes) take(book, capture, own, context)
+  aggregate.touched.add(capture)
+  if (takes) take(aggregate, capture, own, context)
   return 'applied'
 }
 
 export function onCaptureRefused(
-  book: Book,
+  aggregate: PaymentAggregate,
   event: EventOf<'captureRefused'>,
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  const capture = modificationsOf(book, 'capture').find((one) => isSame(one, event.by))
+  const capture = operationsOf(aggregate, 'capture').find((one) => isSame(one, event.by))
   if (capture === undefined) return 'ignored'
   if (capture.status !== 'requested') return 'applied'
-  failModification(book, capture, refused(event.reason), context)
+  failOperation(aggregate, capture, refused(event.reason), context)
   return 'applied'
 }
 
-export function onCaptureFellThrough(
-  book: Book,
-  event: EventOf<'captureFellThrough'>,
-  context: Context
+export function onCaptureFailed(
+  aggregate: PaymentAggregate,
+  event: EventOf<'captureFailed'>,
+  context: LifecycleContext
 ): Effect {
-  const own = findOwn(book, event.authorisation)
+  const own = findOwn(aggregate, event.authorisationReference)
   if (typeof own === 'string') return own
   const { by, reason } = event
-  const known = findFallen(book, event)
-  if (known === undefined && !isTaken(book.payment)) return 'early'
-  const capture = known ?? addTakenCapture(book, own, by, context)
-  know(book, capture, by)
-  return takeBack(book, capture, reason, context)
+  const known = findFallen(aggregate, event)
+  if (known === undefined && !isTaken(aggregate.payment)) return 'early'
+  const capture = known ?? addTakenCapture(aggregate, own, by, context)
+  know(aggregate, capture, by)
+  return takeBack(aggregate, capture, reason, context)
 }
 
 /** It was told under this reference, and may be again. */
-function know(book: Book, capture: Modification, by: RequestReference): void {
+function know(aggregate: PaymentAggregate, capture: Operation, by: RequestReference): void {
   if (isSame(capture, by)) return
   recognise(capture, by)
-  book.touched.add(capture)
+  aggregate.touched.add(capture)
 }
 
 /** A capture that was accepted came to nothing: what it brought goes, once for each failure. */
 export function takeBack(
-  book: Book,
-  capture: Modification,
+  aggregate: PaymentAggregate,
+  capture: Operation,
   reason: string,
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  const { payment } = book
+  const { payment } = aggregate
   const { id, amount } = capture
   const stood = capture.status === 'succeeded'
   if (capture.failures > 0 && capture.failures >= capture.successes) return 'applied'
@@ -100,38 +104,40 @@ export function takeBack(
   const stands = capture.successes > capture.failures + 1
   if (stood && !stands && left < payment.amountRefunded) return 'early'
   capture.failures += 1
-  book.touched.add(capture)
+  aggregate.touched.add(capture)
   if (stands) return 'applied'
   const failure = { code: 'capture_failed', message: reason, retryable: true } as const
   if (stood) {
     payment.amountCaptured = left
-    post(book, 'captureFailed', `${id}.${capture.failures}`, amount, { type: 'capture', id })
+    post(aggregate, 'captureFailed', `${id}.${capture.failures}`, amount, { type: 'capture', id })
   }
-  failModification(book, capture, failure, context)
+  failOperation(aggregate, capture, failure, context)
   if (stood && left === 0) {
     payment.failure = failure
-    movePayment(book, 'captureFailed', { capture: id }, context)
+    movePayment(aggregate, 'captureFailed', { capture: id }, context)
   }
   return 'applied'
 }
 
 /** Of this money: a payment may have had other money, whose capture failed. */
-export function capturesOf(book: Book, authorisation: string): Modification[] {
-  return modificationsOf(book, 'capture').filter((one) => one.authorisation === authorisation)
+export function capturesOf(aggregate: PaymentAggregate, authorisation: string): Operation[] {
+  return operationsOf(aggregate, 'capture').filter(
+    (one) => one.authorisationReference === authorisation
+  )
 }
 
 /** What an automatic capture took, as a capture that can fail. */
 export function addTakenCapture(
-  book: Book,
+  aggregate: PaymentAggregate,
   { reference, amount }: Authorisation,
   by: RequestReference | null,
-  context: Context
-): Modification {
-  return addModification(
-    book,
+  context: LifecycleContext
+): Operation {
+  return addOperation(
+    aggregate,
     {
       kind: 'capture',
-      authorisation: reference,
+      authorisationReference: reference,
       amount,
       origin: 'provider',
       status: 'succeeded',
@@ -147,8 +153,11 @@ export function addTakenCapture(
  * reference; it then has the amount of one that failed, or that is about to be told to have failed
  * or to have gone well at first.
  */
-function findTaken(book: Book, { authorisation, amount, by, again }: EventOf<'captured'>) {
-  const captures = capturesOf(book, authorisation)
+function findTaken(
+  aggregate: PaymentAggregate,
+  { authorisationReference: authorisation, amount, by, again }: EventOf<'captured'>
+) {
+  const captures = capturesOf(aggregate, authorisation)
   const sameAmount = captures.filter((one) => one.amount.value === amount.value)
   return (
     captures.find((one) => isSame(one, by)) ??
@@ -161,8 +170,11 @@ function findTaken(book: Book, { authorisation, amount, by, again }: EventOf<'ca
 }
 
 /** The capture that came to nothing: by its references, else one of that amount. */
-function findFallen(book: Book, { authorisation, amount, by }: EventOf<'captureFellThrough'>) {
-  const captures = capturesOf(book, authorisation)
+function findFallen(
+  aggregate: PaymentAggregate,
+  { authorisationReference: authorisation, amount, by }: EventOf<'captureFailed'>
+) {
+  const captures = capturesOf(aggregate, authorisation)
   const told = captures.filter(
     (one) => one.amount.value === amount.value && one.successes + one.failures > 0
   )
@@ -175,18 +187,18 @@ function findFallen(book: Book, { authorisation, amount, by }: EventOf<'captureF
 
 /** One that somebody asked for at the provider. */
 function addCapture(
-  book: Book,
+  aggregate: PaymentAggregate,
   authorisation: Authorisation,
   amount: Money,
   by: RequestReference,
-  context: Context
-): Modification {
-  if (isTaken(book.payment)) return addTakenCapture(book, authorisation, by, context)
-  return addModification(
-    book,
+  context: LifecycleContext
+): Operation {
+  if (isTaken(aggregate.payment)) return addTakenCapture(aggregate, authorisation, by, context)
+  return addOperation(
+    aggregate,
     {
       kind: 'capture',
-      authorisation: authorisation.reference,
+      authorisationReference: authorisation.reference,
       amount,
       origin: 'provider',
       providerReference: by.providerReference
@@ -197,26 +209,26 @@ function addCapture(
 
 /** The money is taken now, for the first time or again. */
 function take(
-  book: Book,
-  capture: Modification,
+  aggregate: PaymentAggregate,
+  capture: Operation,
   authorisation: Authorisation,
-  context: Context
+  context: LifecycleContext
 ): void {
-  const { payment } = book
+  const { payment } = aggregate
   const { id, amount } = capture
   const named = leftOf(payment.allocations ?? [], payment.amountCaptured)
   capture.status = 'succeeded'
   capture.failure = null
   authorisation.disposition = 'kept'
-  book.touched.add(authorisation)
+  aggregate.touched.add(authorisation)
   payment.amountCaptured += amount.value
   payment.failure = null
   payment.cancelledBy = null
   const fact = `${id}.${capture.successes}`
-  post(book, 'payment', fact, amount, { type: 'capture', id }, named)
-  recordModification(book, capture, context)
+  post(aggregate, 'payment', fact, amount, { type: 'capture', id }, named)
+  recordOperation(aggregate, capture, context)
   if (payment.status !== 'captured') {
-    movePayment(book, 'captured', { authorisation: authorisation.reference }, context)
+    movePayment(aggregate, 'captured', { authorisation: authorisation.reference }, context)
   }
 }
 

@@ -1,12 +1,12 @@
 /** Disputes, as the provider tells of them; what each news means is the table in dispute.ts. */
 
 import { amountRefundable } from '../payments/payment.ts'
-import type { DisputeNews } from '../provider.ts'
+import type { DisputeEvent } from '../provider.ts'
 import {
-  type Book,
-  type Context,
   findAuthorisation,
+  type LifecycleContext,
   openDiscrepancy,
+  type PaymentAggregate,
   post,
   recordDispute
 } from './aggregate.ts'
@@ -15,31 +15,35 @@ import type { Effect, EventOf } from './effect.ts'
 
 type Disputed = EventOf<'disputed'>
 
-export function onDisputed(book: Book, event: Disputed, context: Context): Effect {
-  const { payment } = book
-  const { news } = event
+export function onDisputed(
+  aggregate: PaymentAggregate,
+  event: Disputed,
+  context: LifecycleContext
+): Effect {
+  const { payment } = aggregate
+  const { event: news } = event
   const { after, money } = meanings[news]
-  if (isOfOtherMoney(book, event)) return 'unsupported'
-  const known = findDispute(book, event)
-  if (known?.told.includes(news)) return 'applied'
-  if (after !== undefined && !known?.told.includes(after)) return 'early'
+  if (isOfOtherMoney(aggregate, event)) return 'unsupported'
+  const known = findDispute(aggregate, event)
+  if (known?.reported.includes(news)) return 'applied'
+  if (after !== undefined && !known?.reported.includes(after)) return 'early'
   // Only what was taken from the card can be charged back: its capture is still to be told.
   if (money === 'taken' && payment.amountCaptured === 0) return 'early'
   const isForeign = event.amount.currency !== payment.amount.currency
   if (money !== undefined && isForeign) return 'unsupported'
-  const dispute = known ?? addDispute(book, event, context)
-  if (news === 'chargedBack') rename(book, dispute, event)
+  const dispute = known ?? addDispute(aggregate, event, context)
+  if (news === 'chargedBack') rename(aggregate, dispute, event)
   const wasOpen = dispute.status === 'open'
   tell(dispute, event, context)
-  const isMore = money !== undefined && moveMoney(book, dispute, event)
-  if (known === undefined) recordDispute(book, dispute, 'opened', context)
+  const isMore = money !== undefined && moveMoney(aggregate, dispute, event)
+  if (known === undefined) recordDispute(aggregate, dispute, 'opened', context)
   const closes = dispute.status !== 'open' && (wasOpen || known === undefined)
-  if (closes) recordDispute(book, dispute, 'closed', context)
-  else if (known !== undefined) recordDispute(book, dispute, 'updated', context)
+  if (closes) recordDispute(aggregate, dispute, 'closed', context)
+  else if (known !== undefined) recordDispute(aggregate, dispute, 'updated', context)
   if (isMore) {
     const { amount } = event
     const details = { disputeId: dispute.id, amount, captured: payment.amountCaptured }
-    openDiscrepancy(book, 'refund_and_chargeback', `${dispute.id}.${news}`, details, context)
+    openDiscrepancy(aggregate, 'refund_and_chargeback', `${dispute.id}.${news}`, details, context)
   }
   return 'applied'
 }
@@ -48,18 +52,23 @@ export function onDisputed(book: Book, event: Disputed, context: Context): Effec
  * Money that is held or was sent back is not the customer's: what is taken back of it is not booked
  * to them, and a person must look at it.
  */
-function isOfOtherMoney(book: Book, { authorisation }: Disputed): boolean {
-  const money = authorisation === null ? undefined : findAuthorisation(book, authorisation)
-  return money?.outcome === 'authorised' && money.reference !== book.payment.authorisation
+function isOfOtherMoney(
+  aggregate: PaymentAggregate,
+  { authorisationReference: authorisation }: Disputed
+): boolean {
+  const money = authorisation === null ? undefined : findAuthorisation(aggregate, authorisation)
+  return (
+    money?.outcome === 'authorised' && money.reference !== aggregate.payment.authorisationReference
+  )
 }
 
 /**
  * From its chargeback on a dispute goes by the reference under which its money was taken: that is
  * taken once. Its announcement may be told again under the one before.
  */
-function rename(book: Book, dispute: Dispute, event: Disputed): void {
-  if (event.dispute === dispute.reference || isOfMoney(book, event)) return
-  dispute.toldAs = [...dispute.toldAs, dispute.reference]
+function rename(aggregate: PaymentAggregate, dispute: Dispute, event: Disputed): void {
+  if (event.dispute === dispute.reference || isOfMoney(aggregate, event)) return
+  dispute.alsoReportedAs = [...dispute.alsoReportedAs, dispute.reference]
   dispute.reference = event.dispute
 }
 
@@ -68,31 +77,36 @@ function rename(book: Book, dispute: Dispute, event: Disputed): void {
  * a chargeback under another than its announcement: they belong to the last dispute that has not
  * heard them.
  */
-function findDispute(book: Book, event: Disputed): Dispute | undefined {
-  const { disputes } = book
-  const { dispute: reference, news } = event
+function findDispute(aggregate: PaymentAggregate, event: Disputed): Dispute | undefined {
+  const { disputes } = aggregate
+  const { dispute: reference, event: news } = event
   const same = disputes.find((one) => one.reference === reference)
   if (same !== undefined) return same
-  if (opens.includes(news)) return disputes.find(({ toldAs }) => toldAs.includes(reference))
-  const deaf = disputes.filter(({ told }) => !told.includes(news))
+  if (opens.includes(news))
+    return disputes.find(({ alsoReportedAs: toldAs }) => toldAs.includes(reference))
+  const deaf = disputes.filter(({ reported: told }) => !told.includes(news))
   const { after } = meanings[news]
   if (after !== undefined) {
-    return deaf.findLast(({ told }) => told.includes(after)) ?? disputes.at(-1)
+    return deaf.findLast(({ reported: told }) => told.includes(after)) ?? disputes.at(-1)
   }
-  return deaf.at(-1) ?? (isOfMoney(book, event) ? disputes.at(-1) : undefined)
+  return deaf.at(-1) ?? (isOfMoney(aggregate, event) ? disputes.at(-1) : undefined)
 }
-const opens: readonly DisputeNews[] = ['informationRequested', 'notified']
+const opens: readonly DisputeEvent[] = ['informationRequested', 'notified']
 
 /** Whether it came under the reference of the money, and not under one of its own. */
-function isOfMoney({ authorisations }: Book, { dispute }: Disputed): boolean {
+function isOfMoney({ authorisations }: PaymentAggregate, { dispute }: Disputed): boolean {
   return authorisations.some(({ reference }) => reference === dispute)
 }
 
-function addDispute(book: Book, event: Disputed, { now, newId }: Context): Dispute {
+function addDispute(
+  aggregate: PaymentAggregate,
+  event: Disputed,
+  { now, newId }: LifecycleContext
+): Dispute {
   const dispute: Dispute = {
     id: newId('dsp'),
     reference: event.dispute,
-    toldAs: [],
+    alsoReportedAs: [],
     status: 'open',
     stage: 'notification',
     amount: event.amount,
@@ -100,19 +114,19 @@ function addDispute(book: Book, event: Disputed, { now, newId }: Context): Dispu
     reason: null,
     reasonCode: null,
     defendBy: null,
-    told: [],
+    reported: [],
     createdAt: now,
     updatedAt: now,
     closedAt: null
   }
-  book.disputes.push(dispute)
+  aggregate.disputes.push(dispute)
   return dispute
 }
 
-function tell(dispute: Dispute, event: Disputed, { now }: Context): void {
-  const { news, reason, reasonCode, defendBy } = event
-  dispute.told = [...dispute.told, news]
-  const { stage, status } = standingOf(dispute.told)
+function tell(dispute: Dispute, event: Disputed, { now }: LifecycleContext): void {
+  const { event: news, reason, reasonCode, defendBy } = event
+  dispute.reported = [...dispute.reported, news]
+  const { stage, status } = standingOf(dispute.reported)
   dispute.stage = stage
   dispute.status = status
   dispute.closedAt = status === 'open' ? null : (dispute.closedAt ?? now)
@@ -125,16 +139,16 @@ function tell(dispute: Dispute, event: Disputed, { now }: Context): void {
  * A chargeback is booked even where less is left: the bank has taken it all the same. Whether it
  * was more than that.
  */
-function moveMoney(book: Book, dispute: Dispute, event: Disputed): boolean {
-  const { payment } = book
-  const { news, amount } = event
+function moveMoney(aggregate: PaymentAggregate, dispute: Dispute, event: Disputed): boolean {
+  const { payment } = aggregate
+  const { event: news, amount } = event
   const fact = `${dispute.id}.${news}`
   const cause = { type: 'dispute', id: dispute.id } as const
   if (meanings[news].money === 'returned') {
     const value = Math.min(amount.value, dispute.amountChargedBack)
     dispute.amountChargedBack -= value
     payment.amountChargedBack -= value
-    if (value > 0) post(book, 'chargebackReversed', fact, { ...amount, value }, cause)
+    if (value > 0) post(aggregate, 'chargebackReversed', fact, { ...amount, value }, cause)
     return false
   }
   if (amount.value === 0) return false
@@ -145,6 +159,6 @@ function moveMoney(book: Book, dispute: Dispute, event: Disputed): boolean {
     ...amount,
     value: Math.max(amount.value, dispute.amount.value, dispute.amountChargedBack)
   }
-  post(book, 'chargeback', fact, amount, cause)
+  post(aggregate, 'chargeback', fact, amount, cause)
   return exceeds
 }

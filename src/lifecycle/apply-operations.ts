@@ -1,31 +1,40 @@
 /** What the provider answered to our own request, or never answered. */
 
-import { type Book, type Context, failModification, openDiscrepancy } from './aggregate.ts'
+import {
+  failOperation,
+  type LifecycleContext,
+  openDiscrepancy,
+  type PaymentAggregate
+} from './aggregate.ts'
 import { refuseRefund } from './apply-refunds.ts'
 import { failReversal } from './apply-reversals.ts'
 import { type Effect, refused } from './effect.ts'
 
 /** A definite no: nothing happened and nothing will. */
-export function onModificationRejected(
-  book: Book,
+export function onOperationRejected(
+  aggregate: PaymentAggregate,
   id: string,
   reason: string,
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  const modification = book.modifications.find((one) => one.id === id)
-  if (modification?.status !== 'requested') return 'ignored'
+  const operation = aggregate.operations.find((one) => one.id === id)
+  if (operation?.status !== 'requested') return 'ignored'
   const failure = refused(reason)
-  if (modification.kind === 'refund') refuseRefund(book, modification, reason, context)
-  else if (modification.kind === 'reversal') failReversal(book, modification, failure, id, context)
-  else failModification(book, modification, failure, context)
+  if (operation.kind === 'refund') refuseRefund(aggregate, operation, reason, context)
+  else if (operation.kind === 'reversal') failReversal(aggregate, operation, failure, id, context)
+  else failOperation(aggregate, operation, failure, context)
   return 'applied'
 }
 
-export function onModificationUnknown(book: Book, id: string, context: Context): Effect {
-  const modification = book.modifications.find((one) => one.id === id)
-  if (modification?.status !== 'requested') return 'ignored'
-  const { kind, authorisation } = modification
+export function onOperationUnknown(
+  aggregate: PaymentAggregate,
+  id: string,
+  context: LifecycleContext
+): Effect {
+  const operation = aggregate.operations.find((one) => one.id === id)
+  if (operation?.status !== 'requested') return 'ignored'
+  const { kind, authorisationReference: authorisation } = operation
   const details = { [`${kind}Id`]: id, authorisation }
-  openDiscrepancy(book, 'outcome_unknown', id, details, context)
+  openDiscrepancy(aggregate, 'outcome_unknown', id, details, context)
   return 'applied'
 }

@@ -4,80 +4,97 @@
  * nothing later.
  */
 import {
-  addModification,
-  type Book,
-  type Context,
-  failModification,
-  modificationsOf,
+  addOperation,
+  failOperation,
+  type LifecycleContext,
   openDiscrepancy,
+  operationsOf,
+  type PaymentAggregate,
   post,
-  recordModification
+  recordOperation
 } from './aggregate.ts'
 import { type Effect, type EventOf, findOwn, refused } from './effect.ts'
-import { isSame, type Modification, recognise } from './operation.ts'
+import { isSame, type Operation, recognise } from './operation.ts'
 
-export function onRefunded(book: Book, event: EventOf<'refunded'>, context: Context): Effect {
-  const { payment } = book
-  const own = findOwn(book, event.authorisation)
+export function onRefunded(
+  aggregate: PaymentAggregate,
+  event: EventOf<'refunded'>,
+  context: LifecycleContext
+): Effect {
+  const { payment } = aggregate
+  const own = findOwn(aggregate, event.authorisationReference)
   if (typeof own === 'string') return own
-  const known = modificationsOf(book, 'refund').find((one) => isSame(one, event.by))
+  const known = operationsOf(aggregate, 'refund').find((one) => isSame(one, event.by))
   if (event.amount.currency !== payment.amount.currency) return 'unsupported'
   if (known !== undefined && known.amount.value !== event.amount.value) return 'unsupported'
   // That it fell through is the later news, in whatever order they came.
   if (known?.status === 'succeeded' || (known?.failures ?? 0) > 0) return 'applied'
   // What it gives back must have been taken: its capture is still to be told.
   if (payment.amountRefunded + event.amount.value > payment.amountCaptured) return 'early'
-  succeedRefund(book, known ?? addRefund(book, event, context), context)
+  succeedRefund(aggregate, known ?? addRefund(aggregate, event, context), context)
   return 'applied'
 }
 
 export function onRefundRefused(
-  book: Book,
+  aggregate: PaymentAggregate,
   event: EventOf<'refundRefused'>,
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  const refund = modificationsOf(book, 'refund').find((one) => isSame(one, event.by))
+  const refund = operationsOf(aggregate, 'refund').find((one) => isSame(one, event.by))
   if (refund === undefined) return 'ignored'
-  if (refund.status === 'requested') refuseRefund(book, refund, event.reason, context)
+  if (refund.status === 'requested') refuseRefund(aggregate, refund, event.reason, context)
   return 'applied'
 }
 
 /** Money came again that `refund` had given back. */
-export function onRefundFellThrough(
-  book: Book,
-  refund: Modification,
-  { by, reason }: EventOf<'refundFellThrough'>,
-  context: Context
+export function onRefundFailed(
+  aggregate: PaymentAggregate,
+  refund: Operation,
+  { by, reason }: EventOf<'refundFailed'>,
+  context: LifecycleContext
 ): Effect {
   if (refund.failures > 0) return 'applied'
-  const { payment } = book
+  const { payment } = aggregate
   const { amount } = refund
   refund.failures = 1
   recognise(refund, by)
   if (refund.status === 'requested') payment.amountRefunding -= amount.value
   if (refund.status === 'succeeded') {
     payment.amountRefunded -= amount.value
-    post(book, 'refundFailed', refund.id, amount, { type: 'refund', id: refund.id })
+    post(aggregate, 'refundFailed', refund.id, amount, { type: 'refund', id: refund.id })
   }
   const failure = { code: 'provider_error', message: reason, retryable: true } as const
-  failModification(book, refund, failure, context)
+  failOperation(aggregate, refund, failure, context)
   return 'applied'
 }
 
 /** One that somebody asked for at the provider. */
 export function addRefund(
-  book: Book,
-  { authorisation, amount, by }: Pick<EventOf<'refunded'>, 'authorisation' | 'amount' | 'by'>,
-  context: Context
-): Modification {
+  aggregate: PaymentAggregate,
+  {
+    authorisationReference: authorisation,
+    amount,
+    by
+  }: Pick<EventOf<'refunded'>, 'authorisationReference' | 'amount' | 'by'>,
+  context: LifecycleContext
+): Operation {
   const { providerReference } = by
-  const given = { kind: 'refund', authorisation, amount, origin: 'provider' } as const
-  return addModification(book, { ...given, providerReference }, context)
+  const given = {
+    kind: 'refund',
+    authorisationReference: authorisation,
+    amount,
+    origin: 'provider'
+  } as const
+  return addOperation(aggregate, { ...given, providerReference }, context)
 }
 
 /** The money went back to the card. */
-export function succeedRefund(book: Book, refund: Modification, context: Context): void {
-  const { payment } = book
+export function succeedRefund(
+  aggregate: PaymentAggregate,
+  refund: Operation,
+  context: LifecycleContext
+): void {
+  const { payment } = aggregate
   const { id, amount } = refund
   const isReserved = refund.origin === 'client' && refund.status === 'requested'
   if (isReserved) payment.amountRefunding -= amount.value
@@ -85,22 +102,22 @@ export function succeedRefund(book: Book, refund: Modification, context: Context
   refund.status = 'succeeded'
   refund.failure = null
   const kind = payment.method === 'recorded' ? 'recordedRefund' : 'refund'
-  post(book, kind, id, amount, { type: 'refund', id })
-  recordModification(book, refund, context)
+  post(aggregate, kind, id, amount, { type: 'refund', id })
+  recordOperation(aggregate, refund, context)
   if (payment.amountRefunded + payment.amountChargedBack > payment.amountCaptured) {
-    openDiscrepancy(book, 'refund_and_chargeback', id, { refundId: id }, context)
+    openDiscrepancy(aggregate, 'refund_and_chargeback', id, { refundId: id }, context)
   }
 }
 
 /** Nothing went back, and what it reserved is free again. */
 export function refuseRefund(
-  book: Book,
-  refund: Modification,
+  aggregate: PaymentAggregate,
+  refund: Operation,
   reason: string,
-  context: Context
+  context: LifecycleContext
 ): void {
-  book.payment.amountRefunding -= refund.amount.value
-  failModification(book, refund, refused(reason), context)
+  aggregate.payment.amountRefunding -= refund.amount.value
+  failOperation(aggregate, refund, refused(reason), context)
 }
 
 /**
@@ -108,10 +125,12 @@ export function refuseRefund(
  * since the provider may tell it under another reference, or the one that was told as a reversal.
  */
 export function findFallenRefund(
-  book: Book,
-  { authorisation, amount, by }: EventOf<'refundFellThrough'>
-): Modification | undefined {
-  const all = modificationsOf(book, 'refund').filter((one) => one.authorisation === authorisation)
+  aggregate: PaymentAggregate,
+  { authorisationReference: authorisation, amount, by }: EventOf<'refundFailed'>
+): Operation | undefined {
+  const all = operationsOf(aggregate, 'refund').filter(
+    (one) => one.authorisationReference === authorisation
+  )
   const refunds = all.filter((one) => one.amount.value === amount.value)
   return (
     refunds.find((one) => isSame(one, by)) ??

@@ -1,8 +1,8 @@
 import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { ProviderEvent } from '../provider.ts'
-import { lockBooks, readClock, saveBooks } from './aggregate.store.ts'
-import type { Book } from './aggregate.ts'
+import { lockAggregates, readClock, saveAggregates } from './aggregate.store.ts'
+import type { PaymentAggregate } from './aggregate.ts'
 import { applyEvent } from './apply.ts'
 import type { Effect } from './effect.ts'
 
@@ -17,13 +17,15 @@ export async function applyEvents(
   tx: Tx,
   providerName: string,
   events: readonly EventOfPayment[]
-): Promise<{ effects: Array<Effect | 'unknown'>; books: Map<string, Book> }> {
-  const books = await lockBooks(tx, [...new Set(events.map(({ paymentId }) => paymentId))])
+): Promise<{ effects: Array<Effect | 'unknown'>; aggregates: Map<string, PaymentAggregate> }> {
+  const aggregates = await lockAggregates(tx, [
+    ...new Set(events.map(({ paymentId }) => paymentId))
+  ])
   const context = { now: await readClock(tx), newId }
   const effects = events.map(({ paymentId, event }) => {
-    const book = books.get(paymentId)
-    return book === undefined ? 'unknown' : applyEvent(book, event, context)
+    const aggregate = aggregates.get(paymentId)
+    return aggregate === undefined ? 'unknown' : applyEvent(aggregate, event, context)
   })
-  await saveBooks(tx, [...books.values()], providerName)
-  return { effects, books }
+  await saveAggregates(tx, [...aggregates.values()], providerName)
+  return { effects, aggregates }
 }

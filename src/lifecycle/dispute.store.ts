@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { DisputeNews } from '../provider.ts'
-import type { Book } from './aggregate.ts'
+import type { DisputeEvent } from '../provider.ts'
+import type { PaymentAggregate } from './aggregate.ts'
 import type { Dispute, DisputeStage, DisputeStatus } from './dispute.ts'
 
 type Row = {
@@ -16,7 +16,7 @@ type Row = {
   reason: string | null
   reason_code: string | null
   defend_by: Date | null
-  told: DisputeNews[]
+  told: DisputeEvent[]
   told_as: string[]
   created_at: Date
   updated_at: Date
@@ -39,16 +39,16 @@ function toDispute(row: Row): Dispute {
     reason: row.reason,
     reasonCode: row.reason_code,
     defendBy: row.defend_by,
-    told: row.told,
-    toldAs: row.told_as,
+    reported: row.told,
+    alsoReportedAs: row.told_as,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     closedAt: row.closed_at
   }
 }
 
-/** The disputes of payments whose books are locked, oldest first, by payment. */
-export async function disputesOf(
+/** The disputes of payments whose aggregates are locked, oldest first, by payment. */
+export async function findDisputes(
   tx: Tx,
   paymentIds: readonly string[]
 ): Promise<Map<string, Dispute[]>> {
@@ -59,8 +59,8 @@ export async function disputesOf(
   return new Map([...all].map(([id, own]) => [id, own.map(toDispute)]))
 }
 
-export async function saveDisputes(tx: Tx, books: readonly Book[]): Promise<void> {
-  const rows = books.flatMap(({ payment, disputes, touched }) =>
+export async function saveDisputes(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
+  const rows = aggregates.flatMap(({ payment, disputes, touched }) =>
     disputes
       .filter((one) => touched.has(one))
       .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
@@ -71,12 +71,13 @@ export async function saveDisputes(tx: Tx, books: readonly Book[]): Promise<void
       amount_charged_back, reason, reason_code, defend_by, told, told_as, created_at, updated_at,
       closed_at)
     select id, "paymentId", reference, status, stage, currency, value, "amountChargedBack", reason,
-      "reasonCode", "defendBy", array(select jsonb_array_elements_text(told)),
-      array(select jsonb_array_elements_text("toldAs")), "createdAt", "updatedAt", "closedAt"
+      "reasonCode", "defendBy", array(select jsonb_array_elements_text(reported)),
+      array(select jsonb_array_elements_text("alsoReportedAs")), "createdAt", "updatedAt",
+      "closedAt"
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, "paymentId" text,
       reference text, status text, stage text, currency text, value bigint,
       "amountChargedBack" bigint, reason text, "reasonCode" text, "defendBy" timestamptz,
-      told jsonb, "toldAs" jsonb, "createdAt" timestamptz, "updatedAt" timestamptz,
+      reported jsonb, "alsoReportedAs" jsonb, "createdAt" timestamptz, "updatedAt" timestamptz,
       "closedAt" timestamptz)
     on conflict (id) do update set provider_reference = excluded.provider_reference,
       status = excluded.status, stage = excluded.stage,

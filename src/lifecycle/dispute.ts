@@ -4,7 +4,7 @@
  * (docs.adyen.com/risk-management/disputes-api/dispute-notifications)
  */
 import type { Money } from '../money.ts'
-import type { DisputeNews } from '../provider.ts'
+import type { DisputeEvent } from '../provider.ts'
 
 export const disputeStages = [
   'informationRequest',
@@ -25,7 +25,7 @@ export type Dispute = {
   /** The provider's reference of the dispute. */
   reference: string
   /** References under which it was announced, before its money was taken under another. */
-  toldAs: readonly string[]
+  alsoReportedAs: readonly string[]
   status: DisputeStatus
   stage: DisputeStage
   /** What is questioned. */
@@ -36,7 +36,7 @@ export type Dispute = {
   reasonCode: string | null
   /** Until when it can be defended, where the provider says. */
   defendBy: Date | null
-  told: DisputeNews[]
+  reported: DisputeEvent[]
   createdAt: Date
   updatedAt: Date
   closedAt: Date | null
@@ -50,10 +50,10 @@ type Meaning = {
   /** The bank takes money, or gives it back. */
   money?: 'taken' | 'returned'
   /** That can't be the first news of a dispute: money is given back only after it was taken. */
-  after?: DisputeNews
+  after?: DisputeEvent
 }
 
-export const meanings: Readonly<Record<DisputeNews, Meaning>> = {
+export const meanings: Readonly<Record<DisputeEvent, Meaning>> = {
   informationRequested: { rank: 1, stage: 'informationRequest', status: 'open' },
   notified: { rank: 2, stage: 'notification', status: 'open' },
   defended: { rank: 0 },
@@ -88,7 +88,7 @@ export const meanings: Readonly<Record<DisputeNews, Meaning>> = {
 }
 
 /** Where the news leave a dispute, in whatever order they were told. */
-export function standingOf(told: readonly DisputeNews[]): Pick<Dispute, 'status' | 'stage'> {
+export function standingOf(told: readonly DisputeEvent[]): Pick<Dispute, 'status' | 'stage'> {
   const course = told.map((news) => meanings[news]).sort((one, other) => one.rank - other.rank)
   return {
     status: course.findLast(({ status }) => status !== undefined)?.status ?? 'open',

@@ -2,7 +2,7 @@
 
 import type { Payment } from '../payments/payment.ts'
 import type { Failure, ProviderEvent } from '../provider.ts'
-import { type Authorisation, type Book, findAuthorisation } from './aggregate.ts'
+import { type Authorisation, findAuthorisation, type PaymentAggregate } from './aggregate.ts'
 
 /**
  * `applied`: it changed something, or had changed it already. `ignored`: of no effect here.
@@ -19,10 +19,13 @@ export function isTaken(payment: Payment): boolean {
 }
 
 /** The authorisation, where it is the payment's own money; else why a fact about it waits. */
-export function findOwn(book: Book, reference: string): Authorisation | 'early' | 'unsupported' {
-  const found = findAuthorisation(book, reference)
+export function findOwn(
+  aggregate: PaymentAggregate,
+  reference: string
+): Authorisation | 'early' | 'unsupported' {
+  const found = findAuthorisation(aggregate, reference)
   if (found?.outcome !== 'authorised') return 'early'
-  return book.payment.authorisation === reference ? found : 'unsupported'
+  return aggregate.payment.authorisationReference === reference ? found : 'unsupported'
 }
 
 /** The provider said no: nothing moved. */

@@ -5,24 +5,27 @@
 import { Problem } from '../problem.ts'
 import {
   type Authorisation,
-  addModification,
-  type Book,
-  type Context,
+  addOperation,
   findAuthorisation,
   findReversal,
+  type LifecycleContext,
+  type PaymentAggregate,
   post,
-  recordModification
+  recordOperation
 } from './aggregate.ts'
 import { isTaken } from './effect.ts'
 
 export type HeldDecision = 'applyToAccount' | 'sendBack' | 'writtenOff'
 
 /** Held money that waits for a decision; undefined where it went back, or was decided about. */
-export function findHeld(book: Book, reference: string): Authorisation | undefined {
-  const known = findAuthorisation(book, reference)
+export function findHeld(
+  aggregate: PaymentAggregate,
+  reference: string
+): Authorisation | undefined {
+  const known = findAuthorisation(aggregate, reference)
   if (known?.disposition === 'differs') return known
   if (known?.disposition !== 'reversing') return undefined
-  return findReversal(book, reference)?.status === 'failed' ? known : undefined
+  return findReversal(aggregate, reference)?.status === 'failed' ? known : undefined
 }
 
 /**
@@ -30,36 +33,40 @@ export function findHeld(book: Book, reference: string): Authorisation | undefin
  * the discrepancy that was resolved by it.
  */
 export function decideHeld(
-  book: Book,
+  aggregate: PaymentAggregate,
   reference: string,
   decision: HeldDecision,
   cause: string,
-  context: Context
+  context: LifecycleContext
 ): void {
-  const held = findHeld(book, reference)
+  const held = findHeld(aggregate, reference)
   if (held === undefined) {
     throw refused('The money went back, is on its way back, or was decided about already.')
   }
-  book.touched.add(held)
-  if (decision === 'sendBack') sendBackAgain(book, held, context)
-  else keepHeld(book, held, decision, cause)
+  aggregate.touched.add(held)
+  if (decision === 'sendBack') sendBackAgain(aggregate, held, context)
+  else keepHeld(aggregate, held, decision, cause)
 }
 
-function sendBackAgain(book: Book, held: Authorisation, context: Context): void {
+function sendBackAgain(
+  aggregate: PaymentAggregate,
+  held: Authorisation,
+  context: LifecycleContext
+): void {
   const { reference, amount } = held
   if (amount.value === 0) throw refused('It is an amount of 0: there is nothing to send back.')
   held.disposition = 'reversing'
-  const asked = { kind: 'reversal', authorisation: reference, amount } as const
-  recordModification(book, addModification(book, asked, context), context)
+  const asked = { kind: 'reversal', authorisationReference: reference, amount } as const
+  recordOperation(aggregate, addOperation(aggregate, asked, context), context)
 }
 
 function keepHeld(
-  book: Book,
+  aggregate: PaymentAggregate,
   held: Authorisation,
   decision: 'applyToAccount' | 'writtenOff',
   cause: string
 ): void {
-  const { payment } = book
+  const { payment } = aggregate
   const { amount } = held
   const isMoney = isTaken(payment) && amount.value > 0
   if (decision === 'applyToAccount') {
@@ -71,7 +78,7 @@ function keepHeld(
   held.disposition = decision === 'applyToAccount' ? 'applied' : 'writtenOff'
   if (!isMoney) return
   const kind = decision === 'applyToAccount' ? 'heldApplied' : 'heldWrittenOff'
-  post(book, kind, cause, amount, { type: 'discrepancy', id: cause })
+  post(aggregate, kind, cause, amount, { type: 'discrepancy', id: cause })
 }
 
 function refused(detail: string): Problem {

@@ -1,6 +1,6 @@
 import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import { lockBooks, readClock, saveBooks } from './aggregate.store.ts'
+import { lockAggregates, readClock, saveAggregates } from './aggregate.store.ts'
 import { type Discrepancy, openDiscrepancy } from './aggregate.ts'
 import { findOpened } from './open-discrepancies.store.ts'
 
@@ -8,8 +8,8 @@ import { findOpened } from './open-discrepancies.store.ts'
 export type Finding = { paymentId: string; fact: string; details: Record<string, unknown> }
 
 /**
- * Shows what was found to a person, through the books of its payments, so that each tells it as an
- * event. What was shown before is not shown again.
+ * Shows what was found to a person, through the aggregates of its payments, so that each tells it
+ * as an event. What was shown before is not shown again.
  */
 export async function openDiscrepancies(
   tx: Tx,
@@ -18,8 +18,10 @@ export async function openDiscrepancies(
   findings: readonly Finding[]
 ): Promise<void> {
   if (findings.length === 0) return
-  const books = await lockBooks(tx, [...new Set(findings.map(({ paymentId }) => paymentId))])
-  // Read once the books are locked: whoever else has shown it is done by now.
+  const aggregates = await lockAggregates(tx, [
+    ...new Set(findings.map(({ paymentId }) => paymentId))
+  ])
+  // Read once the aggregates are locked: whoever else has shown it is done by now.
   const opened = await findOpened(
     tx,
     kind,
@@ -27,8 +29,9 @@ export async function openDiscrepancies(
   )
   const context = { now: await readClock(tx), newId }
   for (const { paymentId, fact, details } of findings) {
-    const book = books.get(paymentId)
-    if (book !== undefined && !opened.has(fact)) openDiscrepancy(book, kind, fact, details, context)
+    const aggregate = aggregates.get(paymentId)
+    if (aggregate !== undefined && !opened.has(fact))
+      openDiscrepancy(aggregate, kind, fact, details, context)
   }
-  await saveBooks(tx, [...books.values()], providerName)
+  await saveAggregates(tx, [...aggregates.values()], providerName)
 }

@@ -2,18 +2,18 @@ import { type Generated, type Selectable, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import type { Operator } from '../payments/payment.ts'
 import type { Failure } from '../provider.ts'
-import type { Book } from './aggregate.ts'
-import type { Decision, Modification, ModificationKind, ModificationStatus } from './operation.ts'
+import type { PaymentAggregate } from './aggregate.ts'
+import type { Decision, Operation, OperationKind, OperationStatus } from './operation.ts'
 
-export type ModificationTables = {
+export type OperationTables = {
   modification: {
     id: string
-    kind: ModificationKind
+    kind: OperationKind
     payment_id: string
     authorisation: string | null
     currency: string
     amount: number
-    status: ModificationStatus
+    status: OperationStatus
     failure: Failure | null
     origin: 'client' | 'provider'
     reason: string | null
@@ -55,14 +55,14 @@ const columns = [
   'failures',
   'created_at'
 ] as const
-type Row = Selectable<Pick<ModificationTables['modification'], (typeof columns)[number]>>
+type Row = Selectable<Pick<OperationTables['modification'], (typeof columns)[number]>>
 const columnList = sql.raw(columns.join(', '))
 
-function toModification(row: Row): Modification {
+function toOperation(row: Row): Operation {
   return {
     id: row.id,
     kind: row.kind,
-    authorisation: row.authorisation,
+    authorisationReference: row.authorisation,
     amount: { currency: row.currency, value: row.amount },
     status: row.status,
     failure: row.failure,
@@ -73,7 +73,7 @@ function toModification(row: Row): Modification {
     processor: row.processor,
     providerKey: row.provider_key,
     providerReference: row.provider_reference,
-    toldAs: row.told_as,
+    alsoReportedAs: row.told_as,
     isRest: row.is_rest,
     successes: row.successes,
     failures: row.failures,
@@ -81,22 +81,25 @@ function toModification(row: Row): Modification {
   }
 }
 
-/** The modifications of payments whose books are locked, oldest first, by payment. */
-export async function modificationsOf(
+/** The operations of payments whose aggregates are locked, oldest first, by payment. */
+export async function findOperations(
   tx: Tx,
   paymentIds: readonly string[]
-): Promise<Map<string, Modification[]>> {
+): Promise<Map<string, Operation[]>> {
   const { rows } = await sql<Row>`
     select ${columnList} from modification where payment_id = any(${paymentIds})
     order by created_at, id`.execute(tx)
   const all = Map.groupBy(rows, (row) => row.payment_id)
-  return new Map([...all].map(([id, own]) => [id, own.map(toModification)]))
+  return new Map([...all].map(([id, own]) => [id, own.map(toOperation)]))
 }
 
 /** What is asked of the provider is due from the moment that it is written down. */
-export async function saveModifications(tx: Tx, books: readonly Book[]): Promise<void> {
-  const rows = books.flatMap(({ payment, modifications, touched }) =>
-    modifications
+export async function saveOperations(
+  tx: Tx,
+  aggregates: readonly PaymentAggregate[]
+): Promise<void> {
+  const rows = aggregates.flatMap(({ payment, operations, touched }) =>
+    operations
       .filter((one) => touched.has(one))
       .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
   )
@@ -105,14 +108,15 @@ export async function saveModifications(tx: Tx, books: readonly Book[]): Promise
     insert into modification (id, kind, payment_id, authorisation, currency, amount, status,
       failure, origin, reason, operator, decision, processor, provider_key, provider_reference,
       told_as, is_rest, successes, failures, created_at, due_at)
-    select id, kind, "paymentId", authorisation, currency, value, status, failure, origin, reason,
-      operator, decision, processor, "providerKey", "providerReference", "toldAs", "isRest",
+    select id, kind, "paymentId", "authorisationReference", currency, value, status, failure,
+      origin, reason,
+      operator, decision, processor, "providerKey", "providerReference", "alsoReportedAs", "isRest",
       successes, failures, "createdAt",
       case when status = 'requested' and "providerKey" is not null then now() end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, kind text,
-      "paymentId" text, authorisation text, currency text, value bigint, status text,
+      "paymentId" text, "authorisationReference" text, currency text, value bigint, status text,
       failure jsonb, origin text, reason text, operator jsonb, decision jsonb, processor jsonb,
-      "providerKey" text, "providerReference" text, "toldAs" jsonb, "isRest" boolean,
+      "providerKey" text, "providerReference" text, "alsoReportedAs" jsonb, "isRest" boolean,
       successes smallint, failures smallint, "createdAt" timestamptz)
     on conflict (id) do update set status = excluded.status, failure = excluded.failure,
       decision = excluded.decision, told_as = excluded.told_as,
@@ -125,11 +129,11 @@ export async function saveModifications(tx: Tx, books: readonly Book[]): Promise
       updated_at = now()`.execute(tx)
 }
 
-export type DueModification = {
+export type DueOperation = {
   id: string
-  kind: ModificationKind
+  kind: OperationKind
   paymentId: string
-  authorisation: string | null
+  authorisationReference: string | null
   amount: number
   currency: string
   providerKey: string
@@ -140,13 +144,13 @@ export type DueModification = {
   link: string | null
 }
 
-/** Takes modifications that are due, for `leaseS` seconds, and notes their first attempt. */
-export async function claimDueModifications(
+/** Takes operations that are due, for `leaseS` seconds, and notes their first attempt. */
+export async function claimDueOperations(
   db: Db,
   leaseS: number,
   limit: number
-): Promise<DueModification[]> {
-  const { rows } = await sql<DueModification>`
+): Promise<DueOperation[]> {
+  const { rows } = await sql<DueOperation>`
     with claimed as (
       update modification set due_at = now() + make_interval(secs => ${leaseS}),
         tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())
@@ -157,7 +161,8 @@ export async function claimDueModifications(
       returning id, kind, payment_id, authorisation, amount, currency, provider_key, tries,
         first_tried_at
     )
-    select claimed.id, kind, payment_id as "paymentId", claimed.authorisation, claimed.amount,
+    select claimed.id, kind, payment_id as "paymentId",
+      claimed.authorisation as "authorisationReference", claimed.amount,
       claimed.currency, claimed.provider_key as "providerKey", tries,
       (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
       case when claimed.authorisation is null and method = 'paymentLink' then provider_session end
@@ -179,7 +184,7 @@ export async function recordAccepted(db: Db, id: string, reference: string): Pro
 }
 
 /** Whether it arrived is not known: it is due again in `delayS`, under the same key. */
-export async function postponeModification(db: Db, id: string, delayS: number): Promise<void> {
+export async function postponeOperation(db: Db, id: string, delayS: number): Promise<void> {
   await sql`
     update modification set due_at = now() + make_interval(secs => ${delayS})
     where id = ${id} and status = 'requested' and provider_reference is null`.execute(db)
@@ -195,33 +200,33 @@ export function isRecordedTwice(error: unknown): boolean {
   return (error as { constraint?: string }).constraint === 'refund_recorded_once'
 }
 
-export type FoundModification = { paymentId: string; modification: Modification }
+export type FoundOperation = { paymentId: string; operation: Operation }
 
 /** `clientId`: only where the payment is that client's. */
 export async function findRefund(
   db: Db | Tx,
   id: string,
   clientId: string | null
-): Promise<FoundModification | undefined> {
+): Promise<FoundOperation | undefined> {
   const { rows } = await sql<Row>`
     select ${columnList} from modification m
     where id = ${id} and kind = 'refund' and (${clientId}::text is null or exists (
       select from payment where payment.id = m.payment_id and client_id = ${clientId}))`.execute(db)
-  return rows[0] && { paymentId: rows[0].payment_id, modification: toModification(rows[0]) }
+  return rows[0] && { paymentId: rows[0].payment_id, operation: toOperation(rows[0]) }
 }
 
 /** Newest first. */
-export async function listModifications(
+export async function listOperations(
   db: Db,
   paymentId: string,
-  kind: ModificationKind,
+  kind: OperationKind,
   before: string | null,
   limit: number
-): Promise<Modification[]> {
+): Promise<Operation[]> {
   const { rows } = await sql<Row>`
     select ${columnList} from modification
     where payment_id = ${paymentId} and kind = ${kind}
       and (${before}::text is null or id < ${before})
     order by id desc limit ${limit}`.execute(db)
-  return rows.map(toModification)
+  return rows.map(toOperation)
 }

@@ -6,26 +6,21 @@ import type { Money } from '../money.ts'
 import { type Operator, type Payment, providerKey } from '../payments/payment.ts'
 import type { Failure, RequestReference } from '../provider.ts'
 
-export const modificationKinds = ['capture', 'cancellation', 'refund', 'reversal'] as const
-export type ModificationKind = (typeof modificationKinds)[number]
+export const operationKinds = ['capture', 'cancellation', 'refund', 'reversal'] as const
+export type OperationKind = (typeof operationKinds)[number]
 
 /** `awaitingApproval` and `rejected` are of refunds only. */
-export type ModificationStatus =
-  | 'awaitingApproval'
-  | 'requested'
-  | 'succeeded'
-  | 'failed'
-  | 'rejected'
+export type OperationStatus = 'awaitingApproval' | 'requested' | 'succeeded' | 'failed' | 'rejected'
 
 export type Decision = { operator: Operator; at: string }
 
-export type Modification = {
+export type Operation = {
   id: string
-  kind: ModificationKind
+  kind: OperationKind
   /** The authorisation that it is about; null where a payment is cancelled that has none yet. */
-  authorisation: string | null
+  authorisationReference: string | null
   amount: Money
-  status: ModificationStatus
+  status: OperationStatus
   failure: Failure | null
   /** `provider`: somebody asked for it there, not through us. */
   origin: 'client' | 'provider'
@@ -40,7 +35,7 @@ export type Modification = {
   /** The provider's reference of what it accepted; null until it has answered. */
   providerReference: string | null
   /** Other references under which the provider told of it. */
-  toldAs: readonly string[]
+  alsoReportedAs: readonly string[]
   /** A refund of all that was left, which the provider told as a reversal of the whole. */
   isRest: boolean
   /**
@@ -53,14 +48,14 @@ export type Modification = {
 }
 
 const prefixes = { capture: 'cap', cancellation: 'can', refund: 'ref', reversal: 'rev' } as const
-export type ModificationPrefix = (typeof prefixes)[ModificationKind]
+export type OperationPrefix = (typeof prefixes)[OperationKind]
 
-type NewModification = Pick<Modification, 'kind' | 'authorisation' | 'amount'> &
-  Partial<Modification>
-type Context = { now: Date; newId: (prefix: ModificationPrefix) => string }
+type NewOperation = Pick<Operation, 'kind' | 'authorisationReference' | 'amount'> &
+  Partial<Operation>
+type Context = { now: Date; newId: (prefix: OperationPrefix) => string }
 
 /** One that was just asked for, by a client unless `given` says otherwise. */
-export function newModification(given: NewModification, context: Context): Modification {
+export function newOperation(given: NewOperation, context: Context): Operation {
   const id = context.newId(prefixes[given.kind])
   const origin = given.origin ?? 'client'
   return {
@@ -74,7 +69,7 @@ export function newModification(given: NewModification, context: Context): Modif
     processor: null,
     providerKey: origin === 'client' ? providerKey(id, given.kind) : null,
     providerReference: null,
-    toldAs: [],
+    alsoReportedAs: [],
     isRest: false,
     successes: 0,
     failures: 0,
@@ -84,34 +79,42 @@ export function newModification(given: NewModification, context: Context): Modif
 }
 
 /** Whether the request that the provider tells of is this one. */
-export function isSame(modification: Modification, by: RequestReference): boolean {
-  const { providerReference, toldAs, id } = modification
+export function isSame(operation: Operation, by: RequestReference): boolean {
+  const { providerReference, alsoReportedAs: toldAs, id } = operation
   const isKnown =
     by.providerReference === providerReference || toldAs.includes(by.providerReference)
   return isKnown || by.reference === id
 }
 
 /** Whatever is told under this reference from now on is about this one. */
-export function recognise(modification: Modification, by: RequestReference): void {
-  if (!isSame(modification, by)) {
-    modification.toldAs = [...modification.toldAs, by.providerReference]
+export function recognise(operation: Operation, by: RequestReference): void {
+  if (!isSame(operation, by)) {
+    operation.alsoReportedAs = [...operation.alsoReportedAs, by.providerReference]
   }
 }
 
 /** Its outcome is still to come. */
-export function isUnderWay({ status }: Modification): boolean {
+export function isUnderWay({ status }: Operation): boolean {
   return status === 'requested' || status === 'awaitingApproval'
 }
 
 /** As the API and the events show it. */
-export function toModificationView(modification: Modification, payment: Pick<Payment, 'id'>) {
-  const { id, kind, amount, status, failure, origin, authorisation } = modification
-  const createdAt = modification.createdAt.toISOString()
+export function toOperationView(operation: Operation, payment: Pick<Payment, 'id'>) {
+  const {
+    id,
+    kind,
+    amount,
+    status,
+    failure,
+    origin,
+    authorisationReference: authorisation
+  } = operation
+  const createdAt = operation.createdAt.toISOString()
   const shared = { id, paymentId: payment.id, amount, status, failure, origin }
   if (kind === 'refund') {
-    const { reason, operator, decision, processor } = modification
+    const { reason, operator, decision, processor } = operation
     return { ...shared, reason, operator, decision, processor, createdAt }
   }
   if (kind === 'reversal') return { ...shared, authorisation, createdAt }
-  return { ...shared, ...(kind === 'cancellation' && { reason: modification.reason }), createdAt }
+  return { ...shared, ...(kind === 'cancellation' && { reason: operation.reason }), createdAt }
 }

@@ -2,30 +2,30 @@
 import type { RequestReference } from '../provider.ts'
 import {
   type Authorisation,
-  addModification,
-  type Book,
-  type Context,
+  addOperation,
   findAuthorisation,
+  type LifecycleContext,
   movePayment,
-  recordModification
+  type PaymentAggregate,
+  recordOperation
 } from './aggregate.ts'
 import type { Effect } from './effect.ts'
-import type { Modification } from './operation.ts'
+import type { Operation } from './operation.ts'
 
 /** A reservation that was never captured is gone. */
 export function release(
-  book: Book,
+  aggregate: PaymentAggregate,
   reference: string,
   move: 'expired' | 'cancelled',
-  context: Context
+  context: LifecycleContext
 ): Effect {
-  const { payment } = book
-  const kept = findAuthorisation(book, reference)
+  const { payment } = aggregate
+  const kept = findAuthorisation(aggregate, reference)
   if (kept?.outcome !== 'authorised') return 'early'
   if (kept.disposition === 'released') return 'applied'
   if (kept.disposition !== 'kept' || payment.status !== 'authorised') return 'ignored'
   kept.disposition = 'released'
-  book.touched.add(kept)
+  aggregate.touched.add(kept)
   if (move === 'cancelled') {
     payment.cancelledBy = 'client'
   } else {
@@ -35,26 +35,26 @@ export function release(
       retryable: true
     }
   }
-  movePayment(book, move, { authorisation: reference }, context)
+  movePayment(aggregate, move, { authorisation: reference }, context)
   return 'applied'
 }
 
 /** Writes down that a cancellation succeeded; one that we did not ask for is the provider's. */
-export function settleCancellation(
-  book: Book,
-  asked: Modification | undefined,
+export function recordCancellation(
+  aggregate: PaymentAggregate,
+  asked: Operation | undefined,
   { reference, amount, disposition }: Authorisation,
   by: RequestReference,
-  context: Context
+  context: LifecycleContext
 ): void {
   if (asked?.status === 'succeeded' || (asked === undefined && disposition === 'released')) return
   const cancellation =
     asked ??
-    addModification(
-      book,
+    addOperation(
+      aggregate,
       {
         kind: 'cancellation',
-        authorisation: reference,
+        authorisationReference: reference,
         amount,
         origin: 'provider',
         providerReference: by.providerReference
@@ -63,5 +63,5 @@ export function settleCancellation(
     )
   cancellation.status = 'succeeded'
   cancellation.failure = null
-  recordModification(book, cancellation, context)
+  recordOperation(aggregate, cancellation, context)
 }

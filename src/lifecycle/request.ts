@@ -1,21 +1,21 @@
 /**
- * What a client may ask for a payment that is made, and when. Pure: each rule changes the book, or
- * throws the problem that the client sees. What comes of it stands in the files apply-….
+ * What a client may ask for a payment that is made, and when. Pure: each rule changes the
+ * aggregate, or throws the problem that the client sees. What comes of it stands in the files apply-….
  */
 import { fitsCmpDecimals, type Money } from '../money.ts'
 import { amountRefundable, type Operator, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import {
-  addModification,
-  type Book,
-  type Context,
-  modificationsOf,
-  recordModification
+  addOperation,
+  type LifecycleContext,
+  operationsOf,
+  type PaymentAggregate,
+  recordOperation
 } from './aggregate.ts'
 import { cancelPending } from './apply-cancellations.ts'
 import { succeedRefund } from './apply-refunds.ts'
 import { blocksRefunds } from './dispute.ts'
-import { isUnderWay, type Modification } from './operation.ts'
+import { isUnderWay, type Operation } from './operation.ts'
 
 export type CaptureAsked = {
   /** All that is reserved and not captured, where it is null. */
@@ -35,18 +35,24 @@ export type CanExpress = (amount: Money) => boolean
  * Asks for reserved money: `payment_not_capturable`, `amount_not_representable`,
  * `capture_exceeds_authorised`.
  */
-export function requestCapture(book: Book, asked: CaptureAsked, context: Context): Modification {
-  const { payment } = book
-  const captures = modificationsOf(book, 'capture').filter(
+export function requestCapture(
+  aggregate: PaymentAggregate,
+  asked: CaptureAsked,
+  context: LifecycleContext
+): Operation {
+  const { payment } = aggregate
+  const captures = operationsOf(aggregate, 'capture').filter(
     (one) => one.status === 'succeeded' || one.status === 'requested'
   )
   const isOpen =
     payment.status === 'authorised' ||
     (payment.status === 'captured' && payment.capture === 'manual' && asked.several)
   const mayCapture = isOpen && (asked.several || captures.length === 0)
-  if (!mayCapture || isBeing(book, 'cancellation')) {
+  if (!mayCapture || isBeing(aggregate, 'cancellation')) {
     const why =
-      captures.length > 0 ? 'it has a capture already' : `it is ${describe(book, 'cancellation')}`
+      captures.length > 0
+        ? 'it has a capture already'
+        : `it is ${describe(aggregate, 'cancellation')}`
     throw new Problem('payment_not_capturable', `Payment ${payment.id} can't be captured: ${why}.`)
   }
   const taken = captures.reduce((sum, { amount }) => sum + amount.value, 0)
@@ -59,8 +65,12 @@ export function requestCapture(book: Book, asked: CaptureAsked, context: Context
       errors: [{ pointer: '/amount/value', detail: `At most ${left.value} in minor units.` }]
     })
   }
-  const given = { kind: 'capture', authorisation: payment.authorisation, amount } as const
-  return recorded(book, addModification(book, given, context), context)
+  const given = {
+    kind: 'capture',
+    authorisationReference: payment.authorisationReference,
+    amount
+  } as const
+  return recorded(aggregate, addOperation(aggregate, given, context), context)
 }
 
 /**
@@ -70,25 +80,32 @@ export function requestCapture(book: Book, asked: CaptureAsked, context: Context
  * own.
  */
 export function requestCancellation(
-  book: Book,
+  aggregate: PaymentAggregate,
   asked: { reason: string | null },
-  context: Context
-): Modification {
-  const { payment } = book
-  const { status, authorisation, amount } = payment
+  context: LifecycleContext
+): Operation {
+  const { payment } = aggregate
+  const { status, authorisationReference: authorisation, amount } = payment
   const isOpen = status === 'pending' || status === 'authorised'
-  if (!isOpen || isBeing(book, 'cancellation') || isBeing(book, 'capture')) {
-    const why = isBeing(book, 'capture') ? 'being captured' : describe(book, 'cancellation')
+  if (!isOpen || isBeing(aggregate, 'cancellation') || isBeing(aggregate, 'capture')) {
+    const why = isBeing(aggregate, 'capture')
+      ? 'being captured'
+      : describe(aggregate, 'cancellation')
     const detail = `Payment ${payment.id} can't be cancelled: it is ${why}.`
     throw new Problem('payment_not_cancellable', detail)
   }
-  const given = { kind: 'cancellation', authorisation, amount, ...asked } as const
+  const given = {
+    kind: 'cancellation',
+    authorisationReference: authorisation,
+    amount,
+    ...asked
+  } as const
   if (endsHere(payment)) {
-    const cancellation = addModification(book, { ...given, providerKey: null }, context)
-    cancelPending(book, cancellation, context)
+    const cancellation = addOperation(aggregate, { ...given, providerKey: null }, context)
+    cancelPending(aggregate, cancellation, context)
     return cancellation
   }
-  return recorded(book, addModification(book, given, context), context)
+  return recorded(aggregate, addOperation(aggregate, given, context), context)
 }
 
 /** Whether there is nothing at the provider that could be closed or cancelled. */
@@ -118,12 +135,12 @@ export type RefundAsked = {
  * now on.
  */
 export function requestRefund(
-  book: Book,
+  aggregate: PaymentAggregate,
   asked: RefundAsked,
   approvalAbove: number | null,
-  context: Context
-): Modification {
-  const { payment } = book
+  context: LifecycleContext
+): Operation {
+  const { payment } = aggregate
   if (payment.status !== 'captured') {
     const detail = `Payment ${payment.id} is ${payment.status}: only what is captured is refunded.`
     throw new Problem('payment_not_refundable', detail)
@@ -133,15 +150,15 @@ export function requestRefund(
   if (asked.amountRefundable !== null && asked.amountRefundable !== refundable) {
     throw new Problem('precondition_failed', `amountRefundable is ${refundable} now.`)
   }
-  checkDisputes(book)
+  checkDisputes(aggregate)
   if (asked.amount.value > refundable) throw exceeds(refundable)
   const { amount, reason, operator, processor } = asked
   const waits = processor === null && approvalAbove !== null && amount.value > approvalAbove
-  const refund = addModification(
-    book,
+  const refund = addOperation(
+    aggregate,
     {
       kind: 'refund',
-      authorisation: payment.authorisation,
+      authorisationReference: payment.authorisationReference,
       amount,
       reason,
       operator,
@@ -152,8 +169,8 @@ export function requestRefund(
     context
   )
   payment.amountRefunding += amount.value
-  if (processor === null) return recorded(book, refund, context)
-  succeedRefund(book, refund, context)
+  if (processor === null) return recorded(aggregate, refund, context)
+  succeedRefund(aggregate, refund, context)
   return refund
 }
 
@@ -163,49 +180,53 @@ export function requestRefund(
  * `refund_exceeds_captured`.
  */
 export function approveRefund(
-  book: Book,
-  refund: Modification,
+  aggregate: PaymentAggregate,
+  refund: Operation,
   operator: Operator,
-  context: Context
+  context: LifecycleContext
 ): void {
-  const { payment } = book
+  const { payment } = aggregate
   checkDecision(refund, operator)
-  checkDisputes(book)
+  checkDisputes(aggregate)
   const others = payment.amountRefunding - refund.amount.value
   const refundable = amountRefundable({ ...payment, amountRefunding: others })
   if (payment.status !== 'captured' || refund.amount.value > refundable) throw exceeds(refundable)
   refund.decision = { operator, at: context.now.toISOString() }
   refund.status = 'requested'
-  recordModification(book, refund, context, 'approved')
-  recordModification(book, refund, context)
+  recordOperation(aggregate, refund, context, 'approved')
+  recordOperation(aggregate, refund, context)
 }
 
 /** Rejects a refund, by another operator than the one who asked: nothing is reserved any more. */
 export function rejectRefund(
-  book: Book,
-  refund: Modification,
+  aggregate: PaymentAggregate,
+  refund: Operation,
   operator: Operator,
-  context: Context
+  context: LifecycleContext
 ): void {
   checkDecision(refund, operator)
-  book.payment.amountRefunding -= refund.amount.value
+  aggregate.payment.amountRefunding -= refund.amount.value
   refund.decision = { operator, at: context.now.toISOString() }
   refund.status = 'rejected'
-  recordModification(book, refund, context)
+  recordOperation(aggregate, refund, context)
 }
 
-function recorded(book: Book, modification: Modification, context: Context): Modification {
-  recordModification(book, modification, context)
-  return modification
+function recorded(
+  aggregate: PaymentAggregate,
+  operation: Operation,
+  context: LifecycleContext
+): Operation {
+  recordOperation(aggregate, operation, context)
+  return operation
 }
 
 /** Whether one of this kind waits for its outcome. */
-function isBeing(book: Book, kind: 'capture' | 'cancellation'): boolean {
-  return modificationsOf(book, kind).some(isUnderWay)
+function isBeing(aggregate: PaymentAggregate, kind: 'capture' | 'cancellation'): boolean {
+  return operationsOf(aggregate, kind).some(isUnderWay)
 }
 
-function describe(book: Book, kind: 'cancellation'): string {
-  return isBeing(book, kind) ? 'being cancelled' : book.payment.status
+function describe(aggregate: PaymentAggregate, kind: 'cancellation'): string {
+  return isBeing(aggregate, kind) ? 'being cancelled' : aggregate.payment.status
 }
 
 function checkCurrency(payment: Payment, { currency }: Money): void {
@@ -253,14 +274,14 @@ function checkRepresentable(amount: Money, canExpress: CanExpress | undefined): 
   throw new Problem('amount_not_representable', detail, { errors })
 }
 
-function checkDisputes({ payment, disputes }: Book): void {
+function checkDisputes({ payment, disputes }: PaymentAggregate): void {
   const blocking = disputes.find(blocksRefunds)
   if (blocking === undefined) return
   const detail = `Dispute ${blocking.id} of payment ${payment.id} is open: its outcome comes first.`
   throw new Problem('payment_disputed', detail)
 }
 
-function checkDecision(refund: Modification, operator: Operator): void {
+function checkDecision(refund: Operation, operator: Operator): void {
   if (refund.status !== 'awaitingApproval') {
     const detail = `Refund ${refund.id} is ${refund.status}.`
     throw new Problem('refund_not_awaiting_approval', detail)

@@ -2,10 +2,10 @@ import type { Db, Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
-import type { Book, Context } from '../lifecycle/aggregate.ts'
+import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/aggregate.ts'
 import { findRefund, isRecordedTwice } from '../lifecycle/operation.store.ts'
-import { type Modification, toModificationView } from '../lifecycle/operation.ts'
+import { type Operation, toOperationView } from '../lifecycle/operation.ts'
 import {
   approveRefund,
   type CanExpress,
@@ -19,7 +19,7 @@ import type { Money } from '../money.ts'
 import type { Operator } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 
-export type ModificationDeps = {
+export type OperationDeps = {
   db: Db
   providerName: string
   canExpress: CanExpress
@@ -39,18 +39,18 @@ export type Asking = { claim: Claim; visibleTo: string | null }
  * work asks the provider at once. So there is no answer that a crash could lose.
  */
 async function change(
-  deps: ModificationDeps,
+  deps: OperationDeps,
   { claim, visibleTo }: Asking,
   paymentId: string,
   status: 200 | 202,
-  rule: (book: Book, context: Context) => Modification
+  rule: (aggregate: PaymentAggregate, context: LifecycleContext) => Operation
 ): Promise<OnceAnswer> {
   try {
     const answer = await answerOnce(deps.db, claim, paymentId, async (tx) => {
-      const book = await lockBook(tx, paymentId, visibleTo)
-      const modification = rule(book, { now: await readClock(tx), newId })
-      await saveBooks(tx, [book], deps.providerName)
-      return { status, body: JSON.stringify(toModificationView(modification, book.payment)) }
+      const aggregate = await lockAggregate(tx, paymentId, visibleTo)
+      const operation = rule(aggregate, { now: await readClock(tx), newId })
+      await saveAggregates(tx, [aggregate], deps.providerName)
+      return { status, body: JSON.stringify(toOperationView(operation, aggregate.payment)) }
     })
     deps.wake()
     return answer
@@ -60,47 +60,51 @@ async function change(
   }
 }
 
-async function lockBook(tx: Tx, paymentId: string, visibleTo: string | null): Promise<Book> {
-  const book = (await lockBooks(tx, [paymentId])).get(paymentId)
-  if (book === undefined || (visibleTo !== null && book.payment.clientId !== visibleTo)) {
+async function lockAggregate(
+  tx: Tx,
+  paymentId: string,
+  visibleTo: string | null
+): Promise<PaymentAggregate> {
+  const aggregate = (await lockAggregates(tx, [paymentId])).get(paymentId)
+  if (aggregate === undefined || (visibleTo !== null && aggregate.payment.clientId !== visibleTo)) {
     throw new Problem('payment_not_found', 'No payment has this id.')
   }
-  return book
+  return aggregate
 }
 
 /** `amount`: null for all that is left. */
 export async function capturePayment(
-  deps: ModificationDeps,
+  deps: OperationDeps,
   asking: Asking,
   paymentId: string,
   amount: Money | null
 ): Promise<OnceAnswer> {
   const { multiplePartialCaptures: several, canExpress } = deps
-  return await change(deps, asking, paymentId, 202, (book, context) =>
-    requestCapture(book, { amount, several, canExpress }, context)
+  return await change(deps, asking, paymentId, 202, (aggregate, context) =>
+    requestCapture(aggregate, { amount, several, canExpress }, context)
   )
 }
 
 export async function cancelPayment(
-  deps: ModificationDeps,
+  deps: OperationDeps,
   asking: Asking,
   paymentId: string,
   reason: string | null
 ): Promise<OnceAnswer> {
-  return await change(deps, asking, paymentId, 202, (book, context) =>
-    requestCancellation(book, { reason }, context)
+  return await change(deps, asking, paymentId, 202, (aggregate, context) =>
+    requestCancellation(aggregate, { reason }, context)
   )
 }
 
 export async function refundPayment(
-  deps: ModificationDeps,
+  deps: OperationDeps,
   asking: Asking,
   paymentId: string,
   asked: RefundAsked
 ): Promise<OnceAnswer> {
   const { refundApprovalAbove, canExpress } = deps
-  return await change(deps, asking, paymentId, 202, (book, context) =>
-    requestRefund(book, { ...asked, canExpress }, refundApprovalAbove, context)
+  return await change(deps, asking, paymentId, 202, (aggregate, context) =>
+    requestRefund(aggregate, { ...asked, canExpress }, refundApprovalAbove, context)
   )
 }
 
@@ -108,7 +112,7 @@ const decisions = { approval: approveRefund, rejection: rejectRefund }
 
 /** `operator` approves or rejects the refund. */
 export async function decideOnRefund(
-  deps: ModificationDeps,
+  deps: OperationDeps,
   asking: Asking,
   refundId: string,
   decision: keyof typeof decisions,
@@ -116,9 +120,9 @@ export async function decideOnRefund(
 ): Promise<OnceAnswer> {
   const found = await findRefund(deps.db, refundId, asking.visibleTo)
   if (found === undefined) throw new Problem('refund_not_found', 'No refund has this id.')
-  return await change(deps, asking, found.paymentId, 200, (book, context) => {
-    const refund = book.modifications.find(({ id }) => id === refundId) as Modification
-    decisions[decision](book, refund, operator, context)
+  return await change(deps, asking, found.paymentId, 200, (aggregate, context) => {
+    const refund = aggregate.operations.find(({ id }) => id === refundId) as Operation
+    decisions[decision](aggregate, refund, operator, context)
     return refund
   })
 }

@@ -3,34 +3,34 @@ import { isUnavailable } from '../database/database.ts'
 import { delayAfter, moneyRetryForMs, providerRetryS } from '../jobs.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import {
-  claimDueModifications,
-  type DueModification,
-  postponeModification,
+  claimDueOperations,
+  type DueOperation,
+  postponeOperation,
   recordAccepted,
   stopAsking
 } from '../lifecycle/operation.store.ts'
-import type { Answer, ModificationRequest, ProviderEvent } from '../provider.ts'
+import type { Answer, OperationRequest, ProviderEvent } from '../provider.ts'
 
 /** As many calls at once as the transport has sockets to spare for. */
-export const modificationBatchSize = 100
+export const operationBatchSize = 100
 
 /** Asks the provider for what is due, each under its first key. One round. */
-export async function sendModifications(deps: JobDeps): Promise<number> {
-  const due = await claimDueModifications(deps.db, deps.leaseS, modificationBatchSize)
+export async function sendOperations(deps: JobDeps): Promise<number> {
+  const due = await claimDueOperations(deps.db, deps.leaseS, operationBatchSize)
   await Promise.all(
-    due.map(async (modification) => {
+    due.map(async (operation) => {
       try {
-        await sendModification(deps, modification)
+        await sendModification(deps, operation)
       } catch (error) {
         if (isUnavailable(error)) return
-        deps.onFault(modification.paymentId, error)
+        deps.onFault(operation.paymentId, error)
       }
     })
   )
   return due.length
 }
 
-async function sendModification(deps: JobDeps, due: DueModification): Promise<void> {
+async function sendModification(deps: JobDeps, due: DueOperation): Promise<void> {
   const { db } = deps
   const { id, link, tries } = due
   // A key is good for so long; what came of the request then is for a person to find out.
@@ -39,9 +39,9 @@ async function sendModification(deps: JobDeps, due: DueModification): Promise<vo
   // That we may not ask now says nothing of what an earlier try has done.
   const saysNothing = answer.outcome === 'rejected' && answer.access === true && tries > 1
   if (answer.outcome === 'unknown' || saysNothing) {
-    await postponeModification(db, id, delayAfter(providerRetryS, tries))
+    await postponeOperation(db, id, delayAfter(providerRetryS, tries))
   } else if (answer.outcome === 'rejected') {
-    await apply(deps, due, { type: 'modificationRejected', id, reason: answer.reason })
+    await apply(deps, due, { type: 'operationRejected', id, reason: answer.reason })
   } else if (link !== null) {
     await apply(deps, due, { type: 'linkExpired' })
   } else if (answer.value !== null) {
@@ -51,28 +51,35 @@ async function sendModification(deps: JobDeps, due: DueModification): Promise<vo
 
 async function ask(
   { provider }: JobDeps,
-  due: DueModification
+  due: DueOperation
 ): Promise<Answer<{ reference: string } | null>> {
   return due.link === null
-    ? await provider.modify(toRequest(due))
+    ? await provider.requestOperation(toRequest(due))
     : await provider.expireLink(due.link)
 }
 
-function toRequest(due: DueModification): ModificationRequest {
-  const { id, kind, paymentId, authorisation, currency, amount: value } = due
+function toRequest(due: DueOperation): OperationRequest {
+  const {
+    id,
+    kind,
+    paymentId,
+    authorisationReference: authorisation,
+    currency,
+    amount: value
+  } = due
   const shared = { key: due.providerKey, reference: id }
   if (kind === 'cancellation' && authorisation === null) {
-    return { ...shared, kind, authorisation, paymentId }
+    return { ...shared, kind, authorisationReference: authorisation, paymentId }
   }
   if (authorisation === null) throw new Error(`${kind} ${id} is about no authorisation`)
   return kind === 'capture' || kind === 'refund'
-    ? { ...shared, kind, authorisation, amount: { currency, value } }
-    : { ...shared, kind, authorisation }
+    ? { ...shared, kind, authorisationReference: authorisation, amount: { currency, value } }
+    : { ...shared, kind, authorisationReference: authorisation }
 }
 
-async function giveUp({ db, provider }: JobDeps, { id, paymentId }: DueModification) {
+async function giveUp({ db, provider }: JobDeps, { id, paymentId }: DueOperation) {
   await db.transaction().execute(async (tx) => {
-    const event = { type: 'modificationUnknown', id } as const
+    const event = { type: 'operationUnknown', id } as const
     await applyEvents(tx, provider.name, [{ paymentId, event }])
     await stopAsking(tx, id)
   })
@@ -80,7 +87,7 @@ async function giveUp({ db, provider }: JobDeps, { id, paymentId }: DueModificat
 
 async function apply(
   { db, provider }: JobDeps,
-  { paymentId }: DueModification,
+  { paymentId }: DueOperation,
   event: ProviderEvent
 ): Promise<void> {
   await db.transaction().execute((tx) => applyEvents(tx, provider.name, [{ paymentId, event }]))

@@ -8,8 +8,8 @@ import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { listDisputes } from '../lifecycle/dispute.store.ts'
 import { toDisputeView } from '../lifecycle/dispute.ts'
-import { findRefund, listModifications } from '../lifecycle/operation.store.ts'
-import { toModificationView } from '../lifecycle/operation.ts'
+import { findRefund, listOperations } from '../lifecycle/operation.store.ts'
+import { toOperationView } from '../lifecycle/operation.ts'
 import type { RefundAsked } from '../lifecycle/request.ts'
 import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
@@ -20,7 +20,7 @@ import {
   cancelPayment,
   capturePayment,
   decideOnRefund,
-  type ModificationDeps,
+  type OperationDeps,
   refundPayment
 } from './operation.commands.ts'
 import {
@@ -43,10 +43,7 @@ import {
 /** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
 const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
-export const modificationRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = async (
-  app,
-  deps
-) => {
+export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (app, deps) => {
   app.post(
     '/v1/payments/:id/captures',
     {
@@ -194,7 +191,7 @@ export const modificationRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = a
 }
 
 /** What was asked about a payment, and what its disputes have come to. */
-const listRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = async (app, { db }) => {
+const listRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (app, { db }) => {
   app.get(
     '/v1/refunds/:id',
     {
@@ -210,7 +207,7 @@ const listRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = async (app, { db
     async (request) => {
       const found = await findRefund(db, request.params.id, visibleTo(clientOf(request)))
       if (found === undefined) throw new Problem('refund_not_found', 'No refund has this id.')
-      return toModificationView(found.modification, { id: found.paymentId }) as never
+      return toOperationView(found.operation, { id: found.paymentId }) as never
     }
   )
 
@@ -236,8 +233,8 @@ const listRoutes: FastifyPluginAsyncTypebox<ModificationDeps> = async (app, { db
         const found =
           kind === 'dispute'
             ? (await listDisputes(db, id, before, limit + 1)).map((one) => toDisputeView(one, id))
-            : (await listModifications(db, id, kind, before, limit + 1)).map((one) =>
-                toModificationView(one, { id })
+            : (await listOperations(db, id, kind, before, limit + 1)).map((one) =>
+                toOperationView(one, { id })
               )
         const all = toPage(
           found as Array<{ id: string }>,

@@ -36,7 +36,10 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
     description: payment.description,
     metadata: payment.metadata,
     operator: payment.operator,
-    provider: payment.processor ?? { name: providerName, reference: payment.authorisation },
+    provider: payment.processor ?? {
+      name: providerName,
+      reference: payment.authorisationReference
+    },
     settlement: payment.settlement,
     createdAt: payment.createdAt.toISOString(),
     updatedAt: payment.updatedAt.toISOString(),

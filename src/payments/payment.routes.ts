@@ -21,12 +21,12 @@ import {
 import { findPayment, listEvents, listPayments } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
 import { toETag, toEventView, toPaymentView } from './payment-view.ts'
-import type { WaitingRoom } from './waiters.commands.ts'
+import type { Waiters } from './waiters.commands.ts'
 
 export type PaymentRoutesDeps = {
   db: Db
   provider: Pick<Provider, 'name'>
-  waitingRoom: Pick<WaitingRoom, 'wait'>
+  waiters: Pick<Waiters, 'wait'>
 }
 
 export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async (app, deps) => {
@@ -132,7 +132,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async
     if (waitS === 0) return await read()
     const isEnough = (payment: Payment) =>
       known === undefined ? isFinished(payment.status) : !matchesETag(known, toETag(payment))
-    return await deps.waitingRoom.wait(id, read, isEnough, waitS * 1000, request.signal)
+    return await deps.waiters.wait(id, read, isEnough, waitS * 1000, request.signal)
   }
 
   async function getPayment(request: FastifyRequest, id: string): Promise<Payment> {

@@ -154,7 +154,7 @@ export function toPayment(row: StoredPayment): Payment {
     cancelledBy: row.cancelled_by,
     failure: row.failure,
     card: row.card,
-    authorisation: row.authorisation,
+    authorisationReference: row.authorisation,
     amountCaptured: row.amount_captured,
     amountRefunded: row.amount_refunded,
     amountRefunding: row.amount_refunding,

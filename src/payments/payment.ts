@@ -120,7 +120,7 @@ export type Payment = {
   failure: Failure | null
   card: CardFace | null
   /** The provider's reference of the authorisation whose money was kept. */
-  authorisation: string | null
+  authorisationReference: string | null
   amountCaptured: number
   amountRefunded: number
   /** Of refunds that wait for approval, or for the provider. */
@@ -144,7 +144,7 @@ export const beginning = {
   cancelledBy: null,
   failure: null,
   card: null,
-  authorisation: null,
+  authorisationReference: null,
   amountCaptured: 0,
   amountRefunded: 0,
   amountRefunding: 0,
@@ -166,10 +166,10 @@ export function amountRefundable(payment: Payment): number {
  * The idempotency key of the n-th call of an operation: stored with the intent, before the call.
  * 64 characters at most (Adyen, API idempotency).
  */
-export function providerKey(id: string, operation: Operation, n = 1): string {
+export function providerKey(id: string, operation: ProviderOperation, n = 1): string {
   return `${id}.${operation}.${n}`
 }
-export type Operation =
+export type ProviderOperation =
   | 'session'
   | 'link'
   | 'charge'

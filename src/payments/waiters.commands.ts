@@ -9,14 +9,14 @@ const readAgainMs = 500
 
 type Waiter = { seen: (payment: Payment) => void }
 
-export type WaitingRoom = ReturnType<typeof createWaitingRoom>
+export type Waiters = ReturnType<typeof createWaiters>
 
 /**
  * Callers who wait for a payment to change, on this instance. They hold a socket and some memory,
  * and no connection to the database: what changed is read once for all who wait for it. Whoever
  * hears of changes (a notice of the database) says so by `changed`.
  */
-export function createWaitingRoom(db: Db, onFault: (error: unknown) => void) {
+export function createWaiters(db: Db, onFault: (error: unknown) => void) {
   const waiters = new Map<string, Set<Waiter>>()
   const leave = new Set<() => void>()
   const due = new Set<string>()

@@ -1,25 +1,25 @@
 /**
  * Which fact of ours a line of a settlement report stands for, and what of it disagrees. Pure: it
- * reads and changes the book of the line's payment. A line that tells of something that never
+ * reads and changes the aggregate of the line's payment. A line that tells of something that never
  * became known here is first applied like any other word of the provider.
  */
 
 import {
   type Authorisation,
-  type Book,
-  type Context,
   findAuthorisation,
-  modificationsOf,
+  type LifecycleContext,
   openDiscrepancy,
+  operationsOf,
+  type PaymentAggregate,
   record
 } from '../lifecycle/aggregate.ts'
 import { applyEvent } from '../lifecycle/apply.ts'
 import type { Dispute } from '../lifecycle/dispute.ts'
 import { isTaken } from '../lifecycle/effect.ts'
-import { isSame, type Modification } from '../lifecycle/operation.ts'
+import { isSame, type Operation } from '../lifecycle/operation.ts'
 import type { Money } from '../money.ts'
 import type { Payment, Settlement } from '../payments/payment.ts'
-import type { DisputeNews, ProviderEvent } from '../provider.ts'
+import type { DisputeEvent, ProviderEvent } from '../provider.ts'
 import { type Meaning, meanings, type SettlementLine } from './settlement.ts'
 
 /** A fact of ours: `amount` as it was taken, given back or taken back. */
@@ -46,7 +46,7 @@ export type LineDiscrepancy = {
 /** What became of a line. `record`: what it stands for, null where nothing of ours does. */
 export type Matched = { record: OurRecord | null; discrepancy: LineDiscrepancy | null }
 
-const newsOf: Partial<Record<Meaning, DisputeNews>> = {
+const newsOf: Partial<Record<Meaning, DisputeEvent>> = {
   chargedBack: 'chargedBack',
   chargebackReversed: 'reversed',
   chargedBackAgain: 'chargedBackAgain'
@@ -66,30 +66,30 @@ export type Known = {
 }
 
 /**
- * Matches a line to the book of its payment. What is found is recorded in the book, and in `seen`;
- * `fact` names the line.
+ * Matches a line to the aggregate of its payment. What is found is recorded in the aggregate, and
+ * in `seen`; `fact` names the line.
  */
 export function matchLine(
-  book: Book,
+  aggregate: PaymentAggregate,
   line: SettlementLine,
   fact: string,
   { seen, booked }: Known,
-  context: Context
+  context: LifecycleContext
 ): Matched {
-  const found = findRecord(book, line, booked)
-  if (found === undefined || found.isOpen) apply(book, line, context)
-  const now = findRecord(book, line, booked)
+  const found = findRecord(aggregate, line, booked)
+  if (found === undefined || found.isOpen) apply(aggregate, line, context)
+  const now = findRecord(aggregate, line, booked)
   const ours = now !== undefined && now.times > 0 ? now : undefined
   if (line.meaning === 'authorised') return { record: ours ?? null, discrepancy: null }
   const discrepancy = ours === undefined || ours.isOpen ? unmatched(line) : judge(line, ours, seen)
   const isOwn = line.meaning === 'settled' && ours?.isOwn === true
   if (isOwn && discrepancy?.kind !== 'settlement_doubled') {
-    settle(book.payment, line)
-    record(book, 'payment.settled', {}, context)
+    settle(aggregate.payment, line)
+    record(aggregate, 'payment.settled', {}, context)
   }
   if (ours !== undefined) seen.set(keyOf(line, ours), (seen.get(keyOf(line, ours)) ?? 0) + 1)
   if (discrepancy !== null) {
-    openDiscrepancy(book, discrepancy.kind, fact, discrepancy.details, context)
+    openDiscrepancy(aggregate, discrepancy.kind, fact, discrepancy.details, context)
   }
   return { record: ours ?? null, discrepancy }
 }
@@ -125,25 +125,25 @@ export function theirsOf(line: SettlementLine) {
 }
 
 function findRecord(
-  book: Book,
+  aggregate: PaymentAggregate,
   line: SettlementLine,
   booked: Known['booked']
 ): OurRecord | undefined {
   switch (line.meaning) {
     case 'settled':
-      return findSettled(book, line)
+      return findSettled(aggregate, line)
     case 'refunded':
-      return findGivenBack(book, line, ({ status, failures }) => {
+      return findGivenBack(aggregate, line, ({ status, failures }) => {
         return status !== 'succeeded' && failures === 0
       })
     case 'refundReversed':
-      return findGivenBack(book, line, ({ failures }) => failures === 0)
+      return findGivenBack(aggregate, line, ({ failures }) => failures === 0)
     case 'chargedBack':
     case 'chargebackReversed':
     case 'chargedBackAgain':
-      return findDisputed(book, line, booked)
+      return findDisputed(aggregate, line, booked)
     case 'authorised':
-      return toAuthorised(findAuthorisation(book, line.pspReference))
+      return toAuthorised(findAuthorisation(aggregate, line.pspReference))
     default:
       return undefined
   }
@@ -156,14 +156,14 @@ function toAuthorised(found: Authorisation | undefined): OurRecord | undefined {
 }
 
 /** With manual capture a capture was settled, else what its authorisation took. */
-function findSettled(book: Book, line: SettlementLine): OurRecord | undefined {
-  const known = findAuthorisation(book, line.pspReference)
+function findSettled(aggregate: PaymentAggregate, line: SettlementLine): OurRecord | undefined {
+  const known = findAuthorisation(aggregate, line.pspReference)
   if (known?.outcome !== 'authorised') return undefined
-  const captures = modificationsOf(book, 'capture').filter(
-    (one) => one.authorisation === known.reference
+  const captures = operationsOf(aggregate, 'capture').filter(
+    (one) => one.authorisationReference === known.reference
   )
   const isOwn = known.disposition === 'kept'
-  if (isTaken(book.payment)) {
+  if (isTaken(aggregate.payment)) {
     const stands = known.disposition !== 'released' && captures.every(hasStood)
     const taken = captures.reduce((sum, { successes }) => sum + successes, 0)
     const times = stands ? Math.max(1, taken) : 0
@@ -183,17 +183,17 @@ function findSettled(book: Book, line: SettlementLine): OurRecord | undefined {
 }
 
 /** Whether it did not come to nothing: it went well more often than it failed, or is under way. */
-function hasStood({ successes, failures }: Modification): boolean {
+function hasStood({ successes, failures }: Operation): boolean {
   return failures === 0 || successes > failures
 }
 
 /** A refund, or a reversal that became one. */
 function findGivenBack(
-  book: Book,
+  aggregate: PaymentAggregate,
   line: SettlementLine,
-  isOpen: (modification: Modification) => boolean
+  isOpen: (operation: Operation) => boolean
 ): OurRecord | undefined {
-  const found = book.modifications.find(
+  const found = aggregate.operations.find(
     (one) => (one.kind === 'refund' || one.kind === 'reversal') && isSame(one, byOf(line))
   )
   if (found === undefined) return undefined
@@ -203,28 +203,29 @@ function findGivenBack(
 }
 
 /** What the ledger calls the news of a dispute. */
-const newsFactOf = (disputeId: string, news: DisputeNews) => `${disputeId}.${news}`
+const newsFactOf = (disputeId: string, news: DisputeEvent) => `${disputeId}.${news}`
 
 /** By its reference; else by its amount, since the news may have come under another. */
 function findDisputed(
-  book: Book,
+  aggregate: PaymentAggregate,
   line: SettlementLine,
   booked: Known['booked']
 ): OurRecord | undefined {
-  const news = newsOf[line.meaning] as DisputeNews
-  const money = findAuthorisation(book, line.pspReference)
-  if (money !== undefined && money.reference !== book.payment.authorisation) return undefined
+  const news = newsOf[line.meaning] as DisputeEvent
+  const money = findAuthorisation(aggregate, line.pspReference)
+  if (money !== undefined && money.reference !== aggregate.payment.authorisationReference)
+    return undefined
   const size = Math.abs(line.gross.value)
-  const hasHeard = ({ told }: Dispute) => told.includes(news)
+  const hasHeard = ({ reported: told }: Dispute) => told.includes(news)
   // A part may be taken of what is questioned, and a part of that given back.
   const bookedFor = ({ id, amount }: Dispute) => {
     const fact = newsFactOf(id, news)
-    const now = book.postings.find((one) => one.fact === fact)
+    const now = aggregate.postings.find((one) => one.fact === fact)
     return booked.get(fact) ?? now?.amount.value ?? amount.value
   }
   const found =
-    book.disputes.find(({ reference }) => reference === line.modificationReference) ??
-    book.disputes.find((one) => hasHeard(one) && bookedFor(one) === size)
+    aggregate.disputes.find(({ reference }) => reference === line.modificationReference) ??
+    aggregate.disputes.find((one) => hasHeard(one) && bookedFor(one) === size)
   if (found === undefined) return undefined
   const { id } = found
   const amount = { ...found.amount, value: bookedFor(found) }
@@ -239,12 +240,12 @@ function byOf({ modificationReference, modificationMerchantReference }: Settleme
 }
 
 /** The report is the first to tell of it: it is applied like a notification that came late. */
-function apply(book: Book, line: SettlementLine, context: Context): void {
-  for (const event of toEvents(book, line)) applyEvent(book, event, context)
+function apply(aggregate: PaymentAggregate, line: SettlementLine, context: LifecycleContext): void {
+  for (const event of toEvents(aggregate, line)) applyEvent(aggregate, event, context)
 }
 
 /** The facts that a line tells, in the order in which they happened. */
-function toEvents(book: Book, line: SettlementLine): ProviderEvent[] {
+function toEvents(aggregate: PaymentAggregate, line: SettlementLine): ProviderEvent[] {
   const { pspReference: authorisation, meaning } = line
   const { sign } = meanings[meaning]
   // A line that goes the wrong way, or that does not say what it is about, is told and not booked.
@@ -253,34 +254,41 @@ function toEvents(book: Book, line: SettlementLine): ProviderEvent[] {
   const amount = { ...line.gross, value: Math.abs(line.gross.value) }
   const by = byOf(line)
   const reason = `${line.type} in batch ${line.batch}`
-  const authorised = { type: 'authorised', authorisation, amount, card: null } as const
+  const authorised = {
+    type: 'authorised',
+    authorisationReference: authorisation,
+    amount,
+    card: null
+  } as const
   switch (meaning) {
     case 'authorised':
       return [authorised]
     case 'settled':
-      if (isTaken(book.payment)) return [authorised]
+      if (isTaken(aggregate.payment)) return [authorised]
       if (!isNamed) return []
       return [
         // Of a partial capture the whole that was reserved is not known.
-        ...(amount.value === book.payment.amount.value ? [authorised] : []),
-        { type: 'captured', authorisation, amount, by, again: false }
+        ...(amount.value === aggregate.payment.amount.value ? [authorised] : []),
+        { type: 'captured', authorisationReference: authorisation, amount, by, again: false }
       ]
     case 'refunded':
       if (!isNamed) return []
       return [
-        isReversal(book, line)
-          ? { type: 'reversed', authorisation, amount, by }
-          : { type: 'refunded', authorisation, amount, by }
+        isReversal(aggregate, line)
+          ? { type: 'reversed', authorisationReference: authorisation, amount, by }
+          : { type: 'refunded', authorisationReference: authorisation, amount, by }
       ]
     case 'refundReversed':
-      return isNamed ? [{ type: 'refundFellThrough', authorisation, amount, by, reason }] : []
+      return isNamed
+        ? [{ type: 'refundFailed', authorisationReference: authorisation, amount, by, reason }]
+        : []
     default:
       return toDisputed(line, amount)
   }
 }
 
-function isReversal(book: Book, line: SettlementLine): boolean {
-  return modificationsOf(book, 'reversal').some((one) => isSame(one, byOf(line)))
+function isReversal(aggregate: PaymentAggregate, line: SettlementLine): boolean {
+  return operationsOf(aggregate, 'reversal').some((one) => isSame(one, byOf(line)))
 }
 
 function toDisputed(line: SettlementLine, amount: Money): ProviderEvent[] {
@@ -289,7 +297,16 @@ function toDisputed(line: SettlementLine, amount: Money): ProviderEvent[] {
   if (news === undefined || dispute === null) return []
   const unsaid = { reason: null, reasonCode: null, defendBy: null }
   const { pspReference: authorisation } = line
-  return [{ type: 'disputed', news, dispute, authorisation, amount, ...unsaid }]
+  return [
+    {
+      type: 'disputed',
+      event: news,
+      dispute,
+      authorisationReference: authorisation,
+      amount,
+      ...unsaid
+    }
+  ]
 }
 
 /** What came with this line is added to what came before; fees leave net, so gross is their sum. */

@@ -2,8 +2,8 @@ import type { Tx } from '../database/database.ts'
 import { findToldMissing, openOrphans, saveResolved } from '../discrepancies/discrepancy.store.ts'
 import { recordResolved } from '../discrepancies/discrepancy.ts'
 import { newId } from '../id.ts'
-import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
-import type { Book } from '../lifecycle/aggregate.ts'
+import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import type { PaymentAggregate } from '../lifecycle/aggregate.ts'
 import {
   countSeen,
   findBooked,
@@ -49,7 +49,7 @@ export async function applyLines(
   const concerned = lines.map(({ line }) => line).filter((line) => isOurs(line, applying))
   const paymentIdOf = await findPaymentIds(tx, concerned)
   const ids = isBlind ? [] : [...new Set(concerned.flatMap((line) => paymentIdOf(line) ?? []))]
-  const books = await lockBooks(tx, ids)
+  const aggregates = await lockAggregates(tx, ids)
   const known = { seen: await countSeen(tx, ids), booked: await findBooked(tx, ids) }
   const context = { now: await readClock(tx), newId }
   const orphans: Orphan[] = []
@@ -58,10 +58,10 @@ export async function applyLines(
   for (const one of inCourse(lines)) {
     const { line } = one
     const paymentId = isOurs(line, applying) ? paymentIdOf(line) : null
-    const book = paymentId === null ? undefined : books.get(paymentId)
+    const aggregate = paymentId === null ? undefined : aggregates.get(paymentId)
     const fact = factOfDiscrepancy(one)
-    const found = book && matchLine(book, line, fact, known, context)
-    const isOrphan = book === undefined && isMoney(line) && isOurs(line, applying)
+    const found = aggregate && matchLine(aggregate, line, fact, known, context)
+    const isOrphan = aggregate === undefined && isMoney(line) && isOurs(line, applying)
     if (isOrphan) orphans.push({ fact, ...unmatched(line) })
     if (isOrphan || found?.discrepancy) discrepancies += 1
     const record = found?.record ?? null
@@ -69,10 +69,10 @@ export async function applyLines(
     const isDoubled = found?.discrepancy?.kind === 'settlement_doubled'
     const sign = isDoubled ? 0 : meanings[line.meaning].sign
     const ours = record && sign * record.amount.value
-    matched.push({ ...one, paymentId: book === undefined ? null : paymentId, record, ours })
+    matched.push({ ...one, paymentId: aggregate === undefined ? null : paymentId, record, ours })
   }
-  await closeMissing(tx, books, matched, context)
-  await saveBooks(tx, [...books.values()], providerName)
+  await closeMissing(tx, aggregates, matched, context)
+  await saveAggregates(tx, [...aggregates.values()], providerName)
   if (kind === 'settlementDetails') await insertLines(tx, reportId, matched)
   await openOrphans(tx, orphans)
   const times = concerned.map(({ bookedAt }) => bookedAt ?? '')
@@ -112,21 +112,21 @@ function isMoney({ meaning, gross, net }: SettlementLine): boolean {
 /** What was told to be missing has come: nobody needs to decide about it. */
 async function closeMissing(
   tx: Tx,
-  books: ReadonlyMap<string, Book>,
+  aggregates: ReadonlyMap<string, PaymentAggregate>,
   lines: readonly MatchedLine[],
   context: Parameters<typeof matchLine>[4]
 ): Promise<void> {
   const settled = lines.filter(({ record }) => record !== null)
   if (settled.length === 0) return
-  const told = await findToldMissing(tx, [...books.keys()])
+  const told = await findToldMissing(tx, [...aggregates.keys()])
   const decision = { resolution: 'settled', reason: null, operator: null } as const
   const closed: string[] = []
   for (const { paymentId, record } of settled) {
     const { id, isOpen } = told.get(record?.id ?? '') ?? {}
-    const book = books.get(paymentId ?? '')
-    if (id === undefined || !isOpen || book === undefined || closed.includes(id)) continue
+    const aggregate = aggregates.get(paymentId ?? '')
+    if (id === undefined || !isOpen || aggregate === undefined || closed.includes(id)) continue
     closed.push(id)
-    recordResolved(book, { id, kind: 'settlement_missing' }, decision, context)
+    recordResolved(aggregate, { id, kind: 'settlement_missing' }, decision, context)
   }
   if (closed.length > 0) await saveResolved(tx, closed, decision)
 }

@@ -3,7 +3,7 @@ import { type Db, isUnavailable } from '../database/database.ts'
 import { findMissing, findToldMissing, type Missing } from '../discrepancies/discrepancy.store.ts'
 import { newId } from '../id.ts'
 import { delayAfter, reportLeaseS, reportRetryS } from '../jobs.ts'
-import { lockBooks, readClock, saveBooks } from '../lifecycle/aggregate.store.ts'
+import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { openDiscrepancy } from '../lifecycle/aggregate.ts'
 import { type Applied, applyLines } from './line.commands.ts'
 import { findSettledRecords } from './line.store.ts'
@@ -171,20 +171,20 @@ async function tell(
 ): Promise<number> {
   return await db.transaction().execute(async (tx) => {
     const ids = [...new Set(missing.map(({ paymentId }) => paymentId))]
-    const books = await lockBooks(tx, ids)
+    const aggregates = await lockAggregates(tx, ids)
     // Another instance, or the report that is read, may have told it meanwhile.
     const known = new Set((await findToldMissing(tx, ids)).keys())
     const seen = await findSettledRecords(tx, ids)
     const context = { now: await readClock(tx), newId }
     let count = 0
     for (const { paymentId, type, fact, currency, amount, at } of missing) {
-      const book = books.get(paymentId)
-      if (book === undefined || known.has(fact) || seen.has(fact)) continue
+      const aggregate = aggregates.get(paymentId)
+      if (aggregate === undefined || known.has(fact) || seen.has(fact)) continue
       const ours = { type, id: fact, amount: { currency, value: amount }, at: at.toISOString() }
-      openDiscrepancy(book, 'settlement_missing', fact, { ours, theirs: null }, context)
+      openDiscrepancy(aggregate, 'settlement_missing', fact, { ours, theirs: null }, context)
       count += 1
     }
-    await saveBooks(tx, [...books.values()], providerName)
+    await saveAggregates(tx, [...aggregates.values()], providerName)
     return count
   })
 }

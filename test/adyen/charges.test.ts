@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { createAdyenProvider } from '../../src/adyen/adyen.provider.ts'
-import type { ChargeRequest, PaymentLinkRequest } from '../../src/provider.ts'
+import type { CardPaymentRequest, PaymentLinkRequest } from '../../src/provider.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test finds is what it asserts.
 type Json = any
@@ -39,7 +39,7 @@ async function startStub(t: Test, status: number, answer: unknown, afterMs = 0) 
 }
 
 const paymentId = 'pay_0000000000000001'
-const charge: ChargeRequest = {
+const charge: CardPaymentRequest = {
   key: `${paymentId}.charge.1`,
   paymentId,
   accountId: 7,
@@ -69,13 +69,13 @@ const unknown = { outcome: 'unknown', retry: 'same_key' }
 const done = (value: object) => ({ outcome: 'done', value })
 const paid = done({
   result: 'paid',
-  authorisation: 'PSP1',
+  authorisationReference: 'PSP1',
   amount: { currency: 'ISK', value: 25 }
 })
 const asked = done({ result: 'asked', url: 'https://bank.example/3ds?a=b' })
 const open = done({ result: 'open' })
 const refused = (code: string) =>
-  done({ result: 'refused', authorisation: 'PSP1', failure: { code } })
+  done({ result: 'refused', authorisationReference: 'PSP1', failure: { code } })
 
 const answers: ReadonlyArray<[name: string, body: unknown, charge: object, details: object]> = [
   ['authorised', authorised, paid, paid],
@@ -145,15 +145,15 @@ const answers: ReadonlyArray<[name: string, body: unknown, charge: object, detai
 for (const [name, body, ofCharge, ofDetails] of answers) {
   t.test(`an answer: ${name}`, async (t) => {
     const { provider } = await startStub(t, 200, body)
-    t.match(await provider.chargeCard(charge), ofCharge)
-    t.match(await provider.finishCharge(details, 5_000), ofDetails)
+    t.match(await provider.createCardPayment(charge), ofCharge)
+    t.match(await provider.finishCardPayment(details, 5_000), ofDetails)
   })
 }
 
 t.test('a charge is asked for as the card was kept, under its key', async (t) => {
   const { provider, last } = await startStub(t, 200, authorised)
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
-  await provider.chargeCard(charge, { traceparent })
+  await provider.createCardPayment(charge, { traceparent })
   t.same(
     [last().method, last().path, last().headers['idempotency-key'], last().headers.traceparent],
     ['POST', '/v72/payments', charge.key, traceparent]
@@ -169,7 +169,7 @@ t.test('a charge is asked for as the card was kept, under its key', async (t) =>
     returnUrl: charge.returnUrl,
     captureDelayHours: 0
   })
-  await provider.finishCharge(details, 5_000)
+  await provider.finishCardPayment(details, 5_000)
   t.same(
     [last().path, last().body],
     ['/v72/payments/details', { details: { redirectResult: 'X+/=!' } }]
@@ -180,7 +180,7 @@ t.test('a charge is asked for as the card was kept, under its key', async (t) =>
 t.test('details have a deadline of their own', async (t) => {
   const { provider } = await startStub(t, 200, authorised, 1_000)
   const startedAt = performance.now()
-  t.match(await provider.finishCharge(details, 200), unknown)
+  t.match(await provider.finishCardPayment(details, 200), unknown)
   t.ok(performance.now() - startedAt < 900)
 })
 
@@ -189,9 +189,13 @@ t.test(
   async (t) => {
     const error = { status: 422, errorCode: '803', message: 'PaymentDetail not found' }
     const gone = await startStub(t, 422, error)
-    t.match(await gone.provider.chargeCard(charge), { outcome: 'rejected', reason: /803/ })
+    t.match(await gone.provider.createCardPayment(charge), { outcome: 'rejected', reason: /803/ })
     const stored = await startStub(t, 500, { status: 500, errorCode: '701' })
-    t.match(await stored.provider.chargeCard(charge), unknown, 'a new key could charge twice')
+    t.match(
+      await stored.provider.createCardPayment(charge),
+      unknown,
+      'a new key could charge twice'
+    )
   }
 )
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { NotificationItem, StoredNotification } from '../../src/adyen/notification.ts'
 import { toProviderEvent } from '../../src/adyen/provider-event.ts'
-import { type DisputeNews, disputeNews } from '../../src/provider.ts'
+import { type DisputeEvent, disputeEvents } from '../../src/provider.ts'
 
 function newItem(changes: Partial<NotificationItem> = {}): NotificationItem {
   return {
@@ -44,27 +44,31 @@ const amount = { currency: 'GBP', value: 2500 }
 const modification = { pspReference: 'MOD', originalReference: 'PAY' }
 const failed = { ...modification, success: false, reason: 'Not possible' }
 const by = { providerReference: 'MOD', reference: 'pay_0123456789abcdef' }
-const about = { authorisation: 'PAY', by }
+const about = { authorisationReference: 'PAY', by }
 const reason = 'Not possible'
 const noOriginal = { pspReference: 'PAY' }
 const byPayment = { ...by, providerReference: 'PAY' }
 
 /** What each event code means, for what it says of `success`: exactly. */
 const meanings: ReadonlyArray<[code: string, changes: Changes, meaning: object | undefined]> = [
-  ['AUTHORISATION', noOriginal, { type: 'authorised', authorisation: 'PAY', amount, card: null }],
+  [
+    'AUTHORISATION',
+    noOriginal,
+    { type: 'authorised', authorisationReference: 'PAY', amount, card: null }
+  ],
   [
     'AUTHORISATION',
     { pspReference: 'PAY', success: false, reason: 'Expired Card' },
     {
       type: 'attemptRefused',
-      authorisation: 'PAY',
+      authorisationReference: 'PAY',
       amount,
       failure: { code: 'card_expired', message: 'Expired Card', retryable: false }
     }
   ],
   ['OFFER_CLOSED', {}, { type: 'pageClosed', by: 'time' }],
-  ['EXPIRE', noOriginal, { type: 'authorisationExpired', authorisation: 'PAY' }],
-  ['EXPIRE', modification, { type: 'authorisationExpired', authorisation: 'PAY' }],
+  ['EXPIRE', noOriginal, { type: 'authorisationExpired', authorisationReference: 'PAY' }],
+  ['EXPIRE', modification, { type: 'authorisationExpired', authorisationReference: 'PAY' }],
   ['CAPTURE', modification, { type: 'captured', ...about, amount, again: false }],
   [
     'CAPTURE',
@@ -80,15 +84,19 @@ const meanings: ReadonlyArray<[code: string, changes: Changes, meaning: object |
   [
     'CAPTURE_FAILED',
     { ...failed, success: true },
-    { type: 'captureFellThrough', ...about, amount, reason }
+    { type: 'captureFailed', ...about, amount, reason }
   ],
-  ['CAPTURE_FAILED', failed, { type: 'captureFellThrough', ...about, amount, reason }],
+  ['CAPTURE_FAILED', failed, { type: 'captureFailed', ...about, amount, reason }],
   ['CANCELLATION', modification, { type: 'cancelled', ...about }],
-  ['CANCELLATION', noOriginal, { type: 'cancelled', authorisation: 'PAY', by: byPayment }],
+  ['CANCELLATION', noOriginal, { type: 'cancelled', authorisationReference: 'PAY', by: byPayment }],
   ['CANCELLATION', failed, { type: 'cancellationRefused', by, reason }],
   ['TECHNICAL_CANCEL', modification, { type: 'cancelled', ...about }],
   // No authorisation is known to have been: its own reference is none.
-  ['TECHNICAL_CANCEL', noOriginal, { type: 'cancelled', authorisation: null, by: byPayment }],
+  [
+    'TECHNICAL_CANCEL',
+    noOriginal,
+    { type: 'cancelled', authorisationReference: null, by: byPayment }
+  ],
   ['TECHNICAL_CANCEL', failed, { type: 'cancellationRefused', by, reason }],
   ['CANCEL_OR_REFUND', modification, { type: 'reversed', ...about, amount }],
   ['CANCEL_OR_REFUND', failed, { type: 'reversalRefused', ...about, reason }],
@@ -97,15 +105,15 @@ const meanings: ReadonlyArray<[code: string, changes: Changes, meaning: object |
   [
     'REFUND_FAILED',
     { ...failed, success: true },
-    { type: 'refundFellThrough', ...about, amount, reason }
+    { type: 'refundFailed', ...about, amount, reason }
   ],
-  ['REFUND_FAILED', failed, { type: 'refundFellThrough', ...about, amount, reason }],
+  ['REFUND_FAILED', failed, { type: 'refundFailed', ...about, amount, reason }],
   [
     'REFUNDED_REVERSED',
     { ...failed, success: true },
-    { type: 'refundFellThrough', ...about, amount, reason }
+    { type: 'refundFailed', ...about, amount, reason }
   ],
-  ['REFUNDED_REVERSED', failed, { type: 'refundFellThrough', ...about, amount, reason }],
+  ['REFUNDED_REVERSED', failed, { type: 'refundFailed', ...about, amount, reason }],
   ...disputeMeanings(),
   ...[
     'AUTHORISATION_ADJUSTMENT',
@@ -137,7 +145,7 @@ const meanings: ReadonlyArray<[code: string, changes: Changes, meaning: object |
 ]
 
 function disputeMeanings(): Array<[string, Changes, object]> {
-  const codes: Record<string, DisputeNews> = {
+  const codes: Record<string, DisputeEvent> = {
     REQUEST_FOR_INFORMATION: 'informationRequested',
     NOTIFICATION_OF_CHARGEBACK: 'notified',
     INFORMATION_SUPPLIED: 'defended',
@@ -161,7 +169,14 @@ function disputeMeanings(): Array<[string, Changes, object]> {
   return Object.entries(codes).map(([code, news]) => [
     code,
     { pspReference: 'DSP', originalReference: 'PAY' },
-    { type: 'disputed', news, dispute: 'DSP', authorisation: 'PAY', amount, ...told }
+    {
+      type: 'disputed',
+      event: news,
+      dispute: 'DSP',
+      authorisationReference: 'PAY',
+      amount,
+      ...told
+    }
   ])
 }
 
@@ -174,9 +189,9 @@ for (const [eventCode, changes, meaning] of meanings) {
   })
 }
 
-t.test('every kind of news of a dispute has a code', async (t) => {
-  const told = meanings.flatMap(([, , meaning]) => (meaning as { news?: string })?.news ?? [])
-  t.same([...told].sort(), [...disputeNews].sort())
+t.test('every kind of event of a dispute has a code', async (t) => {
+  const told = meanings.flatMap(([, , meaning]) => (meaning as { event?: string })?.event ?? [])
+  t.same([...told].sort(), [...disputeEvents].sort())
 })
 
 t.test('a request of ours is told by the reference that we sent', async (t) => {

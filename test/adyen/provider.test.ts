@@ -8,7 +8,7 @@ import addFormats from 'ajv-formats'
 import t, { type Test } from 'tap'
 import { startSimulator } from '../../sandbox/simulator/simulator.ts'
 import { type AdyenOptions, createAdyenProvider } from '../../src/adyen/adyen.provider.ts'
-import type { HostedPageRequest, ModificationRequest, Provider } from '../../src/provider.ts'
+import type { HostedPageRequest, OperationRequest, Provider } from '../../src/provider.ts'
 
 const merchantAccount = 'TestMerchant'
 const apiKey = 'test-adyen-api-key'
@@ -38,11 +38,11 @@ function newRequest(changes: Partial<HostedPageRequest> = {}): HostedPageRequest
 }
 
 /** A request to send the money of an authorisation back. */
-const reversalOf = (authorisation: string, key = 'rev_1.reversal.1'): ModificationRequest => ({
+const reversalOf = (authorisation: string, key = 'rev_1.reversal.1'): OperationRequest => ({
   key,
   kind: 'reversal',
   reference: 'rev_1',
-  authorisation
+  authorisationReference: authorisation
 })
 
 function newProvider(t: Test, checkoutUrl: string, options: Partial<AdyenOptions> = {}) {
@@ -232,7 +232,7 @@ for (const [name, api, page, reversal] of faults) {
     const { pspReference } = await control('POST', `/sessions/${session}/pay`, {})
     await setFaults(api)
     t.match(await provider.createHostedPage(newRequest()), page)
-    t.match(await provider.modify(reversalOf(pspReference)), reversal)
+    t.match(await provider.requestOperation(reversalOf(pspReference)), reversal)
   })
 }
 
@@ -284,35 +284,49 @@ t.test('what is asked about a payment goes to its own place, under its key', asy
   const amount = { currency: 'GBP', value: 100 }
   const key = { key: 'x_1.operation.1', reference: 'x_1' }
   const paymentId = 'pay_0000000000000099'
-  const asked: Array<[ModificationRequest, string, object]> = [
-    [{ ...key, kind: 'capture', authorisation, amount }, 'captures', { amount }],
-    [{ ...key, kind: 'refund', authorisation, amount }, 'refunds', { amount }],
-    [{ ...key, kind: 'reversal', authorisation }, 'reversals', {}],
-    [{ ...key, kind: 'cancellation', authorisation }, 'cancels', {}],
+  const asked: Array<[OperationRequest, string, object]> = [
     [
-      { ...key, kind: 'cancellation', authorisation: null, paymentId },
+      { ...key, kind: 'capture', authorisationReference: authorisation, amount },
+      'captures',
+      { amount }
+    ],
+    [
+      { ...key, kind: 'refund', authorisationReference: authorisation, amount },
+      'refunds',
+      { amount }
+    ],
+    [{ ...key, kind: 'reversal', authorisationReference: authorisation }, 'reversals', {}],
+    [{ ...key, kind: 'cancellation', authorisationReference: authorisation }, 'cancels', {}],
+    [
+      { ...key, kind: 'cancellation', authorisationReference: null, paymentId },
       '',
       { paymentReference: paymentId }
     ]
   ]
   for (const [place, [base, name, more]] of asked.entries()) {
     const request = { ...base, key: `x_1.operation.${place}` }
-    const answer = await provider.modify(request)
+    const answer = await provider.requestOperation(request)
     t.match(answer, { outcome: 'done', value: { reference: String } }, request.kind)
     const { path, body, headers } = await lastRequest()
     t.equal(path, name === '' ? '/v72/cancels' : `/v72/payments/${authorisation}/${name}`)
     t.same(body, { merchantAccount, reference: 'x_1', ...more })
     t.equal(headers['idempotency-key'], request.key)
-    t.same(await provider.modify(request), answer, 'the same key, the same answer')
+    t.same(await provider.requestOperation(request), answer, 'the same key, the same answer')
   }
-  t.match(await provider.modify(reversalOf('NONE', 'rev_2.reversal.1')), rejected)
+  t.match(await provider.requestOperation(reversalOf('NONE', 'rev_2.reversal.1')), rejected)
 })
 
 t.test('an amount is sent in Adyen’s minor units', async (t) => {
   const { provider, lastRequest } = await startPair(t)
   const amount = { currency: 'ISK', value: 100 }
   for (const kind of ['capture', 'refund'] as const) {
-    await provider.modify({ key: kind, kind, reference: 'x', authorisation: 'NONE', amount })
+    await provider.requestOperation({
+      key: kind,
+      kind,
+      reference: 'x',
+      authorisationReference: 'NONE',
+      amount
+    })
     t.same((await lastRequest()).body.amount, { currency: 'ISK', value: 10_000 })
   }
 })
@@ -321,8 +335,8 @@ t.test('an amount that Adyen’s minor units can not hold is never sent', async 
   const { provider, control } = await startPair(t)
   const amount = { currency: 'IDR', value: 150 }
   for (const kind of ['capture', 'refund'] as const) {
-    const request = { key: kind, kind, reference: 'x', authorisation: 'NONE', amount }
-    await t.rejects(provider.modify(request), /can't express 150 IDR/)
+    const request = { key: kind, kind, reference: 'x', authorisationReference: 'NONE', amount }
+    await t.rejects(provider.requestOperation(request), /can't express 150 IDR/)
   }
   await t.rejects(provider.createHostedPage(newRequest({ amount })), /can't express 150 IDR/)
   t.same(await control('GET', '/requests'), [])
@@ -336,7 +350,7 @@ t.test('a reversal without a reference in the answer is unknown', async (t) => {
     [204, undefined]
   ] as const) {
     const provider = await startStub(t, () => [status, body])
-    t.match(await provider.modify(reversalOf('PSP')), sameKey, JSON.stringify(body))
+    t.match(await provider.requestOperation(reversalOf('PSP')), sameKey, JSON.stringify(body))
   }
 })
 
@@ -346,7 +360,7 @@ t.test('what stands in a reference can not lead to another call', async (t) => {
     urls.push(url)
     return [201, { pspReference: 'MOD' }]
   })
-  await provider.modify(reversalOf('A/../B?c#d'))
+  await provider.requestOperation(reversalOf('A/../B?c#d'))
   t.same(urls, ['/v72/payments/A%2F..%2FB%3Fc%23d/reversals'])
 })
 
@@ -372,7 +386,7 @@ t.test('the result of a page', async (t) => {
     const { paymentId, amount } = request
     t.same(await pair.provider.findPageResult(session, result, paymentId, 2_000), {
       outcome: 'paid',
-      authorisation: attempts[0].pspReference,
+      authorisationReference: attempts[0].pspReference,
       amount
     })
     const { path } = await pair.lastRequest()
@@ -449,7 +463,11 @@ t.test('the result of a page', async (t) => {
     ...changes
   })
   const payment = answerOf({}).payments[0]
-  const money = { outcome: 'paid', authorisation: 'PSP', amount: { currency: 'GBP', value: 2500 } }
+  const money = {
+    outcome: 'paid',
+    authorisationReference: 'PSP',
+    amount: { currency: 'GBP', value: 2500 }
+  }
   const readings: ReadonlyArray<[name: string, changes: object, result: object]> = [
     ['completed', {}, money],
     ['canceled', { status: 'canceled', payments: [] }, { outcome: 'cancelled' }],
@@ -524,7 +542,7 @@ t.test('every call is told: its name, how it went, and its time', async (t) => {
   await provider.createHostedPage(newRequest())
   await setFaults({ status4xx: { times: 1 } })
   await provider.createHostedPage(newRequest())
-  await provider.modify(reversalOf('NONE'))
+  await provider.requestOperation(reversalOf('NONE'))
   await provider.findPageResult('CS1', 'forged', 'pay_1', 2_000)
   t.same(
     calls.map(({ operation, outcome }) => [operation, outcome]),
@@ -590,20 +608,20 @@ t.test(
 
     const [{ id }] = await control('GET', '/sessions')
     const { pspReference } = await control('POST', `/sessions/${id}/pay`, {})
-    const about = { key: 'k', reference: 'x_1', authorisation: pspReference } as const
+    const about = { key: 'k', reference: 'x_1', authorisationReference: pspReference } as const
     const amount = { currency: 'GBP', value: 100 }
-    const modifications: Array<[string, ModificationRequest]> = [
+    const modifications: Array<[string, OperationRequest]> = [
       ['PaymentReversalRequest', { ...about, kind: 'reversal' }],
       ['PaymentCaptureRequest', { ...about, kind: 'capture', amount }],
       ['PaymentRefundRequest', { ...about, kind: 'refund', amount }],
       ['PaymentCancelRequest', { ...about, kind: 'cancellation' }],
       [
         'StandalonePaymentCancelRequest',
-        { ...about, kind: 'cancellation', authorisation: null, paymentId: 'pay_1' }
+        { ...about, kind: 'cancellation', authorisationReference: null, paymentId: 'pay_1' }
       ]
     ]
     for (const [name, request] of modifications) {
-      t.match(await provider.modify({ ...request, key: name }), { outcome: 'done' })
+      t.match(await provider.requestOperation({ ...request, key: name }), { outcome: 'done' })
       const isValid = validatorOf(name)
       const { body } = await lastRequest()
       t.ok(isValid(body), `${name}: ${ajv.errorsText(isValid.errors)}`)

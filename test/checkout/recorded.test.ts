@@ -6,14 +6,14 @@ import {
   recordOutcome
 } from '../../src/checkout/recorded.ts'
 import {
+  aggregateOf,
   apply,
-  bookOf,
-  checkBook,
+  checkAggregate,
   contextOf,
   declined,
   disputed,
   gbp,
-  newBook,
+  newAggregate,
   newPayment,
   price,
   recordedElsewhere,
@@ -25,47 +25,47 @@ import {
 const another = { id: 'pay_other', clientId: 'cli_another' }
 
 function recorded(told: RecordedOutcome, duplicate?: EarlierPayment) {
-  const book = newBook(recordedElsewhere)
-  recordOutcome(book, told, duplicate, contextOf(book))
-  return book
+  const aggregate = newAggregate(recordedElsewhere)
+  recordOutcome(aggregate, told, duplicate, contextOf(aggregate))
+  return aggregate
 }
 
 t.test('a payment that was captured elsewhere is posted, and owed by its processor', async (t) => {
-  const book = recorded({ outcome: 'captured', card: visa })
-  t.match(book.payment, { card: visa, authorisation: null, failure: null })
-  t.match(standOf(book), { status: 'captured', amountCaptured: 2500, account: 2500 })
-  t.same(traceOf(book), {
+  const aggregate = recorded({ outcome: 'captured', card: visa })
+  t.match(aggregate.payment, { card: visa, authorisationReference: null, failure: null })
+  t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500, account: 2500 })
+  t.same(traceOf(aggregate), {
     status: 'captured',
     events: ['payment.captured'],
-    postings: [`recordedPayment ${book.payment.id} 2500`],
+    postings: [`recordedPayment ${aggregate.payment.id} 2500`],
     discrepancies: []
   })
-  checkBook(t, book)
+  checkAggregate(t, aggregate)
 })
 
 t.test('a payment that was refused elsewhere is refused, and moves nothing', async (t) => {
-  const book = recorded({ outcome: 'refused', card: null, failure: declined }, another)
-  t.match(book.payment, { status: 'refused', failure: declined, card: null })
-  t.same(traceOf(book), {
+  const aggregate = recorded({ outcome: 'refused', card: null, failure: declined }, another)
+  t.match(aggregate.payment, { status: 'refused', failure: declined, card: null })
+  t.same(traceOf(aggregate), {
     status: 'refused',
     events: ['payment.refused'],
     postings: [],
     discrepancies: []
   })
-  checkBook(t, book)
+  checkAggregate(t, aggregate)
 })
 
 t.test('one that looks like another is recorded all the same, with a discrepancy', async (t) => {
-  const book = recorded({ outcome: 'captured', card: null }, another)
-  t.equal(book.payment.status, 'captured')
-  t.match(book.discrepancies, [
+  const aggregate = recorded({ outcome: 'captured', card: null }, another)
+  t.equal(aggregate.payment.status, 'captured')
+  t.match(aggregate.discrepancies, [
     {
       kind: 'possible_duplicate',
-      fact: book.payment.id,
-      details: { paymentId: book.payment.id, duplicateOf: 'pay_other' }
+      fact: aggregate.payment.id,
+      details: { paymentId: aggregate.payment.id, duplicateOf: 'pay_other' }
     }
   ])
-  checkBook(t, book)
+  checkAggregate(t, aggregate)
 })
 
 t.test('the event of it names the other one only to its own client', async (t) => {
@@ -74,11 +74,11 @@ t.test('the event of it names the other one only to its own client', async (t) =
     [newPayment().clientId, { paymentId, duplicateOf: 'pay_other' }],
     ['cli_another', { paymentId }]
   ] as const) {
-    const book = recorded({ outcome: 'captured', card: null }, { id: 'pay_other', clientId })
-    const [discrepancy] = book.discrepancies
+    const aggregate = recorded({ outcome: 'captured', card: null }, { id: 'pay_other', clientId })
+    const [discrepancy] = aggregate.discrepancies
     t.match(discrepancy, { details: { duplicateOf: 'pay_other' } })
     const { id, kind } = discrepancy ?? {}
-    t.same(book.events.at(-1)?.data, { discrepancy: { id, kind, details } })
+    t.same(aggregate.events.at(-1)?.data, { discrepancy: { id, kind, details } })
   }
 })
 
@@ -99,10 +99,10 @@ t.test('what differs from what was recorded is named, with both values', async (
 })
 
 t.test('what has become of it since is no difference', async (t) => {
-  const book = bookOf('captured', recordedElsewhere)
-  apply(book, disputed('chargedBack'))
-  const { accountId, amount } = book.payment
-  t.equal(findDifference(book.payment, { accountId, amount, outcome: 'captured' }), undefined)
+  const aggregate = aggregateOf('captured', recordedElsewhere)
+  apply(aggregate, disputed('chargedBack'))
+  const { accountId, amount } = aggregate.payment
+  t.equal(findDifference(aggregate.payment, { accountId, amount, outcome: 'captured' }), undefined)
   const refused = newPayment({ ...recordedElsewhere, status: 'refused' })
   t.equal(findDifference(refused, { accountId, amount, outcome: 'refused' }), undefined)
 })

@@ -1,14 +1,18 @@
 import type { Test } from 'tap'
 import { isCustomerCredit, isCustomerDebit, postings } from '../../src/ledger/ledger.ts'
-import { type Book, type Context, modificationsOf } from '../../src/lifecycle/aggregate.ts'
+import {
+  type LifecycleContext,
+  operationsOf,
+  type PaymentAggregate
+} from '../../src/lifecycle/aggregate.ts'
 import { applyEvent } from '../../src/lifecycle/apply.ts'
 import type { Effect } from '../../src/lifecycle/effect.ts'
-import type { Modification, ModificationKind } from '../../src/lifecycle/operation.ts'
+import type { Operation, OperationKind } from '../../src/lifecycle/operation.ts'
 import type { Money } from '../../src/money.ts'
 import { isFinished, type Payment, type PaymentStatus } from '../../src/payments/payment.ts'
 import type {
   CardFace,
-  DisputeNews,
+  DisputeEvent,
   Failure,
   ProviderEvent,
   RequestReference
@@ -31,11 +35,17 @@ type Told<Type extends ProviderEvent['type']> = Extract<ProviderEvent, { type: T
 export const paidBy = (
   authorisation: string,
   changes: Partial<Told<'authorised'>> = {}
-): ProviderEvent => ({ type: 'authorised', authorisation, amount: price, card: null, ...changes })
+): ProviderEvent => ({
+  type: 'authorised',
+  authorisationReference: authorisation,
+  amount: price,
+  card: null,
+  ...changes
+})
 
 export const refusedBy = (authorisation: string, failure = declined): ProviderEvent => ({
   type: 'attemptRefused',
-  authorisation,
+  authorisationReference: authorisation,
   amount: price,
   failure
 })
@@ -47,7 +57,7 @@ export const closedBy = (by: 'customer' | 'refusals' | 'time'): ProviderEvent =>
 
 export const expiryOf = (authorisation: string): ProviderEvent => ({
   type: 'authorisationExpired',
-  authorisation
+  authorisationReference: authorisation
 })
 
 /** The request that the provider tells of; one of ours tells our reference. */
@@ -60,7 +70,7 @@ export const requestOf = (authorisation: string, reference = 'not ours'): Reques
 export const byHand: RequestReference = { providerReference: 'MODBYHAND', reference: 'by hand' }
 
 /** Ours: what the provider took it under, and the reference that we sent. */
-export const ours = ({ id }: Pick<Modification, 'id'>): RequestReference => ({
+export const ours = ({ id }: Pick<Operation, 'id'>): RequestReference => ({
   providerReference: `MOD${id}`,
   reference: id
 })
@@ -69,34 +79,34 @@ export const reversed = (
   authorisation: string,
   by = requestOf(authorisation),
   amount: Money = price
-): Told<'reversed'> => ({ type: 'reversed', authorisation, amount, by })
+): Told<'reversed'> => ({ type: 'reversed', authorisationReference: authorisation, amount, by })
 
 export const reversalRefused = (
   authorisation: string,
   by = requestOf(authorisation)
 ): ProviderEvent => ({
   type: 'reversalRefused',
-  authorisation,
+  authorisationReference: authorisation,
   by,
   reason: 'Transaction not found'
 })
 
 /** The provider answered our request, by its id, with a definite no; or never answered. */
 export const rejected = (id: string): ProviderEvent => ({
-  type: 'modificationRejected',
+  type: 'operationRejected',
   id,
   reason: 'Transaction not found'
 })
-export const unknown = (id: string): ProviderEvent => ({ type: 'modificationUnknown', id })
+export const unknown = (id: string): ProviderEvent => ({ type: 'operationUnknown', id })
 
 /** Money came again that a refund or a reversal had given back. */
-export const fellThrough = (
+export const refundFailedOf = (
   authorisation: string,
   by = requestOf(authorisation),
   amount: Money = price
 ): ProviderEvent => ({
-  type: 'refundFellThrough',
-  authorisation,
+  type: 'refundFailed',
+  authorisationReference: authorisation,
   amount,
   by,
   reason: 'Insufficient balance'
@@ -107,7 +117,7 @@ export const captured = (
   amount: Money = price,
   by = requestOf(authorisation),
   again = false
-): ProviderEvent => ({ type: 'captured', authorisation, amount, by, again })
+): ProviderEvent => ({ type: 'captured', authorisationReference: authorisation, amount, by, again })
 
 /** That a capture which failed was taken again. */
 export const recaptured = (
@@ -122,13 +132,13 @@ export const captureRefused = (by: RequestReference): ProviderEvent => ({
   reason: 'Insufficient balance on payment'
 })
 
-export const captureFell = (
+export const captureFailedOf = (
   authorisation: string,
   amount: Money = price,
   by = requestOf(authorisation)
 ): ProviderEvent => ({
-  type: 'captureFellThrough',
-  authorisation,
+  type: 'captureFailed',
+  authorisationReference: authorisation,
   amount,
   by,
   reason: 'Capture expired'
@@ -137,7 +147,7 @@ export const captureFell = (
 export const cancelled = (
   authorisation: string | null,
   by = requestOf(authorisation ?? 'NONE')
-): ProviderEvent => ({ type: 'cancelled', authorisation, by })
+): ProviderEvent => ({ type: 'cancelled', authorisationReference: authorisation, by })
 
 export const cancellationRefused = (by: RequestReference): ProviderEvent => ({
   type: 'cancellationRefused',
@@ -149,7 +159,7 @@ export const refunded = (
   authorisation: string,
   amount: Money = price,
   by = requestOf(authorisation)
-): ProviderEvent => ({ type: 'refunded', authorisation, amount, by })
+): ProviderEvent => ({ type: 'refunded', authorisationReference: authorisation, amount, by })
 
 export const refundRefused = (by: RequestReference): ProviderEvent => ({
   type: 'refundRefused',
@@ -158,13 +168,13 @@ export const refundRefused = (by: RequestReference): ProviderEvent => ({
 })
 
 export const disputed = (
-  news: DisputeNews,
+  news: DisputeEvent,
   changes: Partial<Told<'disputed'>> = {}
 ): ProviderEvent => ({
   type: 'disputed',
-  news,
+  event: news,
   dispute: 'DISPUTE1',
-  authorisation: null,
+  authorisationReference: null,
   amount: price,
   reason: null,
   reasonCode: null,
@@ -203,7 +213,7 @@ export function newPayment(changes: Partial<Payment> = {}): Payment {
     cancelledBy: null,
     failure: null,
     card: null,
-    authorisation: null,
+    authorisationReference: null,
     amountCaptured: 0,
     amountRefunded: 0,
     amountRefunding: 0,
@@ -233,49 +243,52 @@ export const recordedElsewhere: Partial<Payment> = {
   takenAt: createdAt
 }
 
-export function newBook(changes: Partial<Payment> = {}): Book {
-  const book: Book = {
+export function newAggregate(changes: Partial<Payment> = {}): PaymentAggregate {
+  const aggregate: PaymentAggregate = {
     payment: newPayment(changes),
     authorisations: [],
-    modifications: [],
+    operations: [],
     disputes: [],
     events: [],
     postings: [],
     discrepancies: [],
     touched: new Set()
   }
-  beginnings.set(book, structuredClone(book.payment))
-  return book
+  beginnings.set(aggregate, structuredClone(aggregate.payment))
+  return aggregate
 }
 
-/** The first reference of money in every book that has some. */
+/** The first reference of money in every aggregate that has some. */
 export const first = 'PSP0000000000001'
 
-/** A book as it stands when its payment has this status, with nothing to be written. */
-export function bookOf(status: PaymentStatus, changes: Partial<Payment> = {}): Book {
-  const book = newBook({
+/** an aggregate as it stands when its payment has this status, with nothing to be written. */
+export function aggregateOf(
+  status: PaymentStatus,
+  changes: Partial<Payment> = {}
+): PaymentAggregate {
+  const aggregate = newAggregate({
     status,
     finishedAt: isFinished(status) ? createdAt : null,
     cancelledBy: status === 'cancelled' ? 'customer' : null,
     failure: ['refused', 'expired', 'failed', 'cancelled'].includes(status) ? declined : null,
     ...(status === 'failed' && { providerSession: null, checkoutUrl: null }),
-    ...(status === 'authorised' && { capture: 'manual', authorisation: first }),
-    ...(status === 'captured' && { amountCaptured: price.value, authorisation: first }),
+    ...(status === 'authorised' && { capture: 'manual', authorisationReference: first }),
+    ...(status === 'captured' && { amountCaptured: price.value, authorisationReference: first }),
     ...changes
   })
   if (status === 'authorised' || status === 'captured') {
-    book.authorisations.push({
+    aggregate.authorisations.push({
       reference: first,
       outcome: 'authorised',
       disposition: 'kept',
       amount: price
     })
   }
-  return book
+  return aggregate
 }
 
 /** A time after `createdAt`, and ids that are numbered. */
-export function newContext(): Context & { now: Date } {
+export function newContext(): LifecycleContext & { now: Date } {
   let count = 0
   return {
     now: new Date('2026-01-31T10:05:00Z'),
@@ -286,81 +299,84 @@ export function newContext(): Context & { now: Date } {
   }
 }
 
-/** How the payment of a book was at first. */
-const beginnings = new WeakMap<Book, Payment>()
-const contexts = new WeakMap<Book, Context>()
+/** How the payment of an aggregate was at first. */
+const beginnings = new WeakMap<PaymentAggregate, Payment>()
+const contexts = new WeakMap<PaymentAggregate, LifecycleContext>()
 
-/** The context of a book: its ids are not those that it had before. */
-export function contextOf(book: Book): Context {
-  const known = contexts.get(book) ?? newContext()
-  contexts.set(book, known)
+/** The context of an aggregate: its ids are not those that it had before. */
+export function contextOf(aggregate: PaymentAggregate): LifecycleContext {
+  const known = contexts.get(aggregate) ?? newContext()
+  contexts.set(aggregate, known)
   return known
 }
 
 /** Applies events one after another and answers what each did. */
-export function apply(book: Book, ...events: ProviderEvent[]): Effect[] {
-  return events.map((event) => applyEvent(book, event, contextOf(book)))
+export function apply(aggregate: PaymentAggregate, ...events: ProviderEvent[]): Effect[] {
+  return events.map((event) => applyEvent(aggregate, event, contextOf(aggregate)))
 }
 
 /**
  * Applies events as the inbox does: what is early is kept, and applied again after each one that
  * was not. Answers what never found what it rests on.
  */
-export function applyPatiently(book: Book, ...events: ProviderEvent[]): ProviderEvent[] {
+export function applyPatiently(
+  aggregate: PaymentAggregate,
+  ...events: ProviderEvent[]
+): ProviderEvent[] {
   let early: ProviderEvent[] = []
   for (const event of events) {
     const waiting = [...early, event]
-    early = waiting.filter((one) => apply(book, one)[0] === 'early')
+    early = waiting.filter((one) => apply(aggregate, one)[0] === 'early')
     for (let before = -1; early.length > 0 && before !== early.length; ) {
       before = early.length
-      early = early.filter((one) => apply(book, one)[0] === 'early')
+      early = early.filter((one) => apply(aggregate, one)[0] === 'early')
     }
   }
   return early
 }
 
 /** The only one of a kind. */
-export function only(book: Book, kind: ModificationKind): Modification {
-  const found = modificationsOf(book, kind)
+export function only(aggregate: PaymentAggregate, kind: OperationKind): Operation {
+  const found = operationsOf(aggregate, kind)
   if (found.length !== 1) throw new Error(`${found.length} of ${kind}`)
-  return found[0] as Modification
+  return found[0] as Operation
 }
 
-/** What is to be written of a book, in words. */
-export function traceOf(book: Book) {
+/** What is to be written of an aggregate, in words. */
+export function traceOf(aggregate: PaymentAggregate) {
   return {
-    status: book.payment.status,
-    events: book.events.map(({ type }) => type),
-    postings: book.postings.map(({ kind, fact, amount }) => `${kind} ${fact} ${amount.value}`),
-    discrepancies: book.discrepancies.map(({ kind, fact }) => `${kind} ${fact}`)
+    status: aggregate.payment.status,
+    events: aggregate.events.map(({ type }) => type),
+    postings: aggregate.postings.map(({ kind, fact, amount }) => `${kind} ${fact} ${amount.value}`),
+    discrepancies: aggregate.discrepancies.map(({ kind, fact }) => `${kind} ${fact}`)
   }
 }
 
 /** Where the money stands: what decides the same in whatever order it was told. */
-export function standOf(book: Book) {
-  const { status, amountCaptured, amountRefunded, amountRefunding } = book.payment
+export function standOf(aggregate: PaymentAggregate) {
+  const { status, amountCaptured, amountRefunded, amountRefunding } = aggregate.payment
   return {
     status,
     amountCaptured,
     amountRefunded,
     amountRefunding,
-    amountChargedBack: book.payment.amountChargedBack,
-    account: onAccount(book),
-    clearing: inClearing(book)
+    amountChargedBack: aggregate.payment.amountChargedBack,
+    account: onAccount(aggregate),
+    clearing: inClearing(aggregate)
   }
 }
 
-/** What the postings of a book have brought to the customer's account. */
-export function onAccount(book: Book): number {
-  return book.postings.reduce((sum, { kind, amount }) => {
+/** What the postings of an aggregate have brought to the customer's account. */
+export function onAccount(aggregate: PaymentAggregate): number {
+  return aggregate.postings.reduce((sum, { kind, amount }) => {
     if (isCustomerCredit(kind)) return sum + amount.value
     return isCustomerDebit(kind) ? sum - amount.value : sum
   }, 0)
 }
 
 /** What of the held money stands in clearing. */
-export function inClearing(book: Book): number {
-  return book.postings.reduce((sum, { kind, amount }) => {
+export function inClearing(aggregate: PaymentAggregate): number {
+  return aggregate.postings.reduce((sum, { kind, amount }) => {
     const { debit, credit } = postings[kind]
     if (credit === 'clearing') return sum + amount.value
     return debit === 'clearing' ? sum - amount.value : sum
@@ -375,10 +391,10 @@ export function ordersOf<T>(things: readonly T[]): T[][] {
   )
 }
 
-/** What holds of every book, whatever happened to it. */
-export function checkBook(t: Test, book: Book): void {
-  const { payment, events, authorisations, modifications, disputes } = book
-  const before = beginnings.get(book) as Payment
+/** What holds of every aggregate, whatever happened to it. */
+export function checkAggregate(t: Test, aggregate: PaymentAggregate): void {
+  const { payment, events, authorisations, operations, disputes } = aggregate
+  const before = beginnings.get(aggregate) as Payment
   t.same(
     events.map(({ sequence }) => sequence),
     events.map((_, place) => before.eventCount + place + 1),
@@ -386,10 +402,10 @@ export function checkBook(t: Test, book: Book): void {
   )
   t.equal(payment.eventCount, before.eventCount + events.length)
   for (const event of events) t.equal(event.payment.eventCount, event.sequence)
-  checkStatus(t, book)
+  checkStatus(t, aggregate)
 
-  const sumOf = (...statuses: Array<Modification['status']>) =>
-    modificationsOf(book, 'refund')
+  const sumOf = (...statuses: Array<Operation['status']>) =>
+    operationsOf(aggregate, 'refund')
       .filter(({ status }) => statuses.includes(status))
       .reduce((sum, { amount }) => sum + amount.value, 0)
   t.equal(payment.amountRefunding, before.amountRefunding + sumOf('requested', 'awaitingApproval'))
@@ -404,21 +420,21 @@ export function checkBook(t: Test, book: Book): void {
   }
 
   const netOf = (one: Payment) => one.amountCaptured - one.amountRefunded - one.amountChargedBack
-  t.equal(onAccount(book), netOf(payment) - netOf(before), 'the account has what was kept')
-  t.ok(inClearing(book) >= 0, 'no more leaves clearing than came')
-  const facts = book.postings.map(({ kind, fact }) => `${kind} ${fact}`)
+  t.equal(onAccount(aggregate), netOf(payment) - netOf(before), 'the account has what was kept')
+  t.ok(inClearing(aggregate) >= 0, 'no more leaves clearing than came')
+  const facts = aggregate.postings.map(({ kind, fact }) => `${kind} ${fact}`)
   t.equal(new Set(facts).size, facts.length, 'a fact is posted once')
-  const found = book.discrepancies.map(({ kind, fact }) => `${kind} ${fact}`)
+  const found = aggregate.discrepancies.map(({ kind, fact }) => `${kind} ${fact}`)
   t.equal(new Set(found).size, found.length, 'a finding is opened once')
 
-  for (const one of modifications) {
+  for (const one of operations) {
     t.equal(one.failure !== null, one.status === 'failed', `${one.kind} failed: it says why`)
     if (one.kind === 'capture' && one.status === 'succeeded') t.ok(one.successes > one.failures)
   }
   t.ok(authorisations.filter(({ disposition }) => disposition === 'kept').length <= 1)
 }
 
-function checkStatus(t: Test, { payment, authorisations }: Book): void {
+function checkStatus(t: Test, { payment, authorisations }: PaymentAggregate): void {
   const { status } = payment
   t.equal(payment.finishedAt === null, ['pending', 'authorised'].includes(status))
   t.equal(payment.cancelledBy !== null, status === 'cancelled')
@@ -427,7 +443,7 @@ function checkStatus(t: Test, { payment, authorisations }: Book): void {
     t.equal(payment.failure, null)
     t.ok(
       payment.method === 'recorded' ||
-        authorisations.find(({ reference }) => reference === payment.authorisation)
+        authorisations.find(({ reference }) => reference === payment.authorisationReference)
     )
   }
   if (['refused', 'expired', 'failed'].includes(status)) t.not(payment.failure, null)

@@ -1,22 +1,22 @@
 import t from 'tap'
-import { addModification, type Book, modificationsOf } from '../../src/lifecycle/aggregate.ts'
+import { addOperation, operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { requestCapture } from '../../src/lifecycle/request.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
+  aggregateOf,
   apply,
   applyPatiently,
-  bookOf,
   byHand,
   cancelled,
   captured,
-  captureFell,
+  captureFailedOf,
   captureRefused,
-  checkBook,
+  checkAggregate,
   contextOf,
   expiryOf,
   first,
   gbp,
-  newBook,
+  newAggregate,
   newContext,
   only,
   ordersOf,
@@ -36,26 +36,26 @@ import {
 const second = 'PSP0000000000002'
 
 /** A reservation, and a capture of ours that the provider has taken; null for all of it. */
-function capturing(value: number | null = null): Book {
-  const book = bookOf('authorised')
-  ask(book, value)
-  return book
+function capturing(value: number | null = null): PaymentAggregate {
+  const aggregate = aggregateOf('authorised')
+  ask(aggregate, value)
+  return aggregate
 }
 
-function ask(book: Book, value: number | null = null, several = false) {
+function ask(aggregate: PaymentAggregate, value: number | null = null, several = false) {
   const amount = value === null ? null : gbp(value)
-  const capture = requestCapture(book, { amount, several }, contextOf(book))
+  const capture = requestCapture(aggregate, { amount, several }, contextOf(aggregate))
   capture.providerReference = `MOD${capture.id}`
   return capture
 }
 
-const asked = (book: Book) => ours(only(book, 'capture'))
+const asked = (aggregate: PaymentAggregate) => ours(only(aggregate, 'capture'))
 
 type Course = {
   name: string
-  book: () => Book
+  aggregate: () => PaymentAggregate
   /** What is told, in this order. */
-  told: (book: Book) => ProviderEvent[]
+  told: (aggregate: PaymentAggregate) => ProviderEvent[]
   expected: Partial<ReturnType<typeof standOf>>
   events: string[]
 }
@@ -63,50 +63,56 @@ type Course = {
 const courses: Course[] = [
   {
     name: 'all of a reservation: it is captured',
-    book: () => capturing(),
-    told: (book) => [captured(first, price, asked(book))],
+    aggregate: () => capturing(),
+    told: (aggregate) => [captured(first, price, asked(aggregate))],
     expected: { status: 'captured', amountCaptured: 2500, account: 2500 },
     events: ['capture.requested', 'capture.succeeded', 'payment.captured']
   },
   {
     name: 'a part of it: that part is captured',
-    book: () => capturing(1000),
-    told: (book) => [captured(first, gbp(1000), asked(book))],
+    aggregate: () => capturing(1000),
+    told: (aggregate) => [captured(first, gbp(1000), asked(aggregate))],
     expected: { status: 'captured', amountCaptured: 1000, account: 1000 },
     events: ['capture.requested', 'capture.succeeded', 'payment.captured']
   },
   {
     name: 'one by somebody at the provider: it is captured by that',
-    book: () => bookOf('authorised'),
+    aggregate: () => aggregateOf('authorised'),
     told: () => [captured(first, gbp(1000), byHand)],
     expected: { status: 'captured', amountCaptured: 1000, account: 1000 },
     events: ['capture.succeeded', 'payment.captured']
   },
   {
     name: 'one that was refused: it is reserved as it was',
-    book: () => capturing(),
-    told: (book) => [captureRefused(asked(book))],
+    aggregate: () => capturing(),
+    told: (aggregate) => [captureRefused(asked(aggregate))],
     expected: { status: 'authorised', amountCaptured: 0, account: 0 },
     events: ['capture.requested', 'capture.failed']
   },
   {
     name: 'one that the provider rejected at once: it is reserved as it was',
-    book: () => capturing(),
-    told: (book) => [rejected(only(book, 'capture').id)],
+    aggregate: () => capturing(),
+    told: (aggregate) => [rejected(only(aggregate, 'capture').id)],
     expected: { status: 'authorised', amountCaptured: 0, account: 0 },
     events: ['capture.requested', 'capture.failed']
   },
   {
     name: 'one that was refused, and went well after all: it is captured',
-    book: () => capturing(),
-    told: (book) => [captureRefused(asked(book)), captured(first, price, asked(book))],
+    aggregate: () => capturing(),
+    told: (aggregate) => [
+      captureRefused(asked(aggregate)),
+      captured(first, price, asked(aggregate))
+    ],
     expected: { status: 'captured', amountCaptured: 2500, account: 2500 },
     events: ['capture.requested', 'capture.failed', 'capture.succeeded', 'payment.captured']
   },
   {
     name: 'one that came to nothing after it went well: the payment failed',
-    book: () => capturing(),
-    told: (book) => [captured(first, price, asked(book)), captureFell(first, price, asked(book))],
+    aggregate: () => capturing(),
+    told: (aggregate) => [
+      captured(first, price, asked(aggregate)),
+      captureFailedOf(first, price, asked(aggregate))
+    ],
     expected: { status: 'failed', amountCaptured: 0, account: 0 },
     events: [
       ...['capture.requested', 'capture.succeeded', 'payment.captured'],
@@ -115,18 +121,21 @@ const courses: Course[] = [
   },
   {
     name: 'one that came to nothing, before it is told that it went well: it is reserved',
-    book: () => capturing(),
-    told: (book) => [captureFell(first, price, asked(book)), captured(first, price, asked(book))],
+    aggregate: () => capturing(),
+    told: (aggregate) => [
+      captureFailedOf(first, price, asked(aggregate)),
+      captured(first, price, asked(aggregate))
+    ],
     expected: { status: 'authorised', amountCaptured: 0, account: 0 },
     events: ['capture.requested', 'capture.failed']
   },
   {
     name: 'one that came to nothing and was taken again: it is captured again',
-    book: () => capturing(1000),
-    told: (book) => [
-      captured(first, gbp(1000), asked(book)),
-      captureFell(first, gbp(1000), asked(book)),
-      recaptured(first, gbp(1000), asked(book))
+    aggregate: () => capturing(1000),
+    told: (aggregate) => [
+      captured(first, gbp(1000), asked(aggregate)),
+      captureFailedOf(first, gbp(1000), asked(aggregate)),
+      recaptured(first, gbp(1000), asked(aggregate))
     ],
     expected: { status: 'captured', amountCaptured: 1000, account: 1000 },
     events: [
@@ -136,237 +145,254 @@ const courses: Course[] = [
   },
   {
     name: 'what came with the authorisation: it was told with it',
-    book: () => bookOf('captured'),
+    aggregate: () => aggregateOf('captured'),
     told: () => [captured(first, price, byHand)],
     expected: { status: 'captured', amountCaptured: 2500, account: 0 },
     events: []
   },
   {
     name: 'what came with the authorisation, and came to nothing: the payment failed',
-    book: () => bookOf('captured'),
-    told: () => [captureFell(first)],
+    aggregate: () => aggregateOf('captured'),
+    told: () => [captureFailedOf(first)],
     expected: { status: 'failed', amountCaptured: 0, account: -2500 },
     events: ['capture.failed', 'payment.failed']
   },
   {
     name: 'what came with the authorisation, failed and was taken again: it is captured again',
-    book: () => bookOf('captured'),
-    told: () => [captureFell(first), recaptured(first, price, byHand)],
+    aggregate: () => aggregateOf('captured'),
+    told: () => [captureFailedOf(first), recaptured(first, price, byHand)],
     expected: { status: 'captured', amountCaptured: 2500, account: 0 },
     events: ['capture.failed', 'payment.failed', 'capture.succeeded', 'payment.captured']
   }
 ]
 
-for (const { name, book: make, told, expected, events } of courses) {
+for (const { name, aggregate: make, told, expected, events } of courses) {
   t.test(`a capture of ${name}`, async (t) => {
-    const book = make()
+    const aggregate = make()
     t.same(
-      apply(book, ...told(book)),
-      told(book).map(() => 'applied')
+      apply(aggregate, ...told(aggregate)),
+      told(aggregate).map(() => 'applied')
     )
-    t.match(standOf(book), expected)
-    t.same(traceOf(book).events, events)
-    checkBook(t, book)
+    t.match(standOf(aggregate), expected)
+    t.same(traceOf(aggregate).events, events)
+    checkAggregate(t, aggregate)
   })
 
   // A success after a failure is new money, whatever its words: a redelivery does not come so far.
   if (name.includes('before it is told')) continue
   t.test(`a capture of ${name}; each news twice over is the same`, async (t) => {
-    const book = make()
-    for (const event of told(book)) {
-      apply(book, event)
-      const stand = { ...standOf(book), written: traceOf(book) }
-      const [again] = apply(book, event)
+    const aggregate = make()
+    for (const event of told(aggregate)) {
+      apply(aggregate, event)
+      const stand = { ...standOf(aggregate), written: traceOf(aggregate) }
+      const [again] = apply(aggregate, event)
       t.not(again, 'early')
-      t.same({ ...standOf(book), written: traceOf(book) }, stand, event.type)
+      t.same({ ...standOf(aggregate), written: traceOf(aggregate) }, stand, event.type)
     }
-    checkBook(t, book)
+    checkAggregate(t, aggregate)
   })
 }
 
 t.test('a capture fails and is taken again: the same in whatever order it is told', async (t) => {
   const another = { providerReference: 'MODANOTHER', reference: 'pay_0000000000000001' }
-  const situations: Array<[string, () => Book, (book: Book) => ProviderEvent[]]> = [
+  const situations: Array<
+    [string, () => PaymentAggregate, (aggregate: PaymentAggregate) => ProviderEvent[]]
+  > = [
     [
       'all under our reference',
       () => capturing(),
-      (book) => [
-        captured(first, price, asked(book)),
-        captureFell(first, price, asked(book)),
-        recaptured(first, price, asked(book))
+      (aggregate) => [
+        captured(first, price, asked(aggregate)),
+        captureFailedOf(first, price, asked(aggregate)),
+        recaptured(first, price, asked(aggregate))
       ]
     ],
     [
       'taken again under another reference',
       () => capturing(),
-      (book) => [
-        captured(first, price, asked(book)),
-        captureFell(first, price, asked(book)),
+      (aggregate) => [
+        captured(first, price, asked(aggregate)),
+        captureFailedOf(first, price, asked(aggregate)),
         recaptured(first, price, another)
       ]
     ],
     [
       'failed under another reference',
       () => capturing(),
-      (book) => [
-        captured(first, price, asked(book)),
-        captureFell(first, price, another),
-        recaptured(first, price, asked(book))
+      (aggregate) => [
+        captured(first, price, asked(aggregate)),
+        captureFailedOf(first, price, another),
+        recaptured(first, price, asked(aggregate))
       ]
     ],
     [
       'failed and taken again under another reference',
       () => capturing(),
-      (book) => [
-        captured(first, price, asked(book)),
-        captureFell(first, price, another),
+      (aggregate) => [
+        captured(first, price, asked(aggregate)),
+        captureFailedOf(first, price, another),
         recaptured(first, price, another)
       ]
     ],
     [
       'by somebody at the provider, all under one reference',
-      () => bookOf('authorised'),
+      () => aggregateOf('authorised'),
       () => [
         captured(first, price, byHand),
-        captureFell(first, price, byHand),
+        captureFailedOf(first, price, byHand),
         recaptured(first, price, byHand)
       ]
     ],
     [
       'automatic',
-      () => bookOf('captured'),
-      () => [captured(first), captureFell(first), recaptured(first)]
+      () => aggregateOf('captured'),
+      () => [captured(first), captureFailedOf(first), recaptured(first)]
     ],
     [
       'automatic, each under a reference of its own',
-      () => bookOf('captured'),
-      () => [captured(first), captureFell(first, price, byHand), recaptured(first, price, another)]
+      () => aggregateOf('captured'),
+      () => [
+        captured(first),
+        captureFailedOf(first, price, byHand),
+        recaptured(first, price, another)
+      ]
     ],
     [
       'automatic, and that it was captured is not told',
-      () => bookOf('captured'),
-      () => [captureFell(first), recaptured(first)]
+      () => aggregateOf('captured'),
+      () => [captureFailedOf(first), recaptured(first)]
     ]
   ]
   for (const [name, make, told] of situations) {
     t.test(name, async (t) => {
       const count = told(make()).length
       for (const order of ordersOf(Array.from({ length: count }, (_, place) => place))) {
-        const book = make()
-        const account = book.payment.amountCaptured === 0 ? 2500 : 0
-        const events = told(book)
-        const left = applyPatiently(book, ...order.map((place) => events[place] as ProviderEvent))
+        const aggregate = make()
+        const account = aggregate.payment.amountCaptured === 0 ? 2500 : 0
+        const events = told(aggregate)
+        const left = applyPatiently(
+          aggregate,
+          ...order.map((place) => events[place] as ProviderEvent)
+        )
         const label = order.map((place) => ['went well', 'failed', 'again'].at(place)).join(', ')
         t.same(left, [], `${label}: nothing waits for ever`)
-        t.match(standOf(book), { status: 'captured', amountCaptured: 2500, account }, label)
-        t.match(modificationsOf(book, 'capture'), [{ status: 'succeeded' }], label)
-        checkBook(t, book)
+        t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500, account }, label)
+        t.match(operationsOf(aggregate, 'capture'), [{ status: 'succeeded' }], label)
+        checkAggregate(t, aggregate)
       }
     })
   }
 })
 
 t.test('a capture that only fails: the same in whatever order it is told', async (t) => {
-  const situations: Array<[string, () => Book, (book: Book) => ProviderEvent[]]> = [
+  const situations: Array<
+    [string, () => PaymentAggregate, (aggregate: PaymentAggregate) => ProviderEvent[]]
+  > = [
     [
       'under our reference',
       () => capturing(),
-      (book) => [captured(first, price, asked(book)), captureFell(first, price, asked(book))]
+      (aggregate) => [
+        captured(first, price, asked(aggregate)),
+        captureFailedOf(first, price, asked(aggregate))
+      ]
     ],
     [
       'failed under another reference',
       () => capturing(),
-      (book) => [captured(first, price, asked(book)), captureFell(first, price, byHand)]
+      (aggregate) => [
+        captured(first, price, asked(aggregate)),
+        captureFailedOf(first, price, byHand)
+      ]
     ],
     [
       'by somebody at the provider',
-      () => bookOf('authorised'),
-      () => [captured(first, price, byHand), captureFell(first, price, byHand)]
+      () => aggregateOf('authorised'),
+      () => [captured(first, price, byHand), captureFailedOf(first, price, byHand)]
     ]
   ]
   for (const [name, make, told] of situations) {
     for (const order of ordersOf([0, 1])) {
-      const book = make()
-      const events = told(book)
+      const aggregate = make()
+      const events = told(aggregate)
       t.same(
-        applyPatiently(book, ...order.map((place) => events[place] as ProviderEvent)),
+        applyPatiently(aggregate, ...order.map((place) => events[place] as ProviderEvent)),
         [],
         name
       )
-      t.match(standOf(book), { amountCaptured: 0, account: 0 }, `${name}, ${order}`)
-      t.match(modificationsOf(book, 'capture'), [{ status: 'failed' }], `${name}, ${order}`)
-      checkBook(t, book)
+      t.match(standOf(aggregate), { amountCaptured: 0, account: 0 }, `${name}, ${order}`)
+      t.match(operationsOf(aggregate, 'capture'), [{ status: 'failed' }], `${name}, ${order}`)
+      checkAggregate(t, aggregate)
     }
   }
 })
 
 t.test('a capture fails, is taken again, fails again: each time it is told', async (t) => {
-  const book = capturing()
-  const by = asked(book)
-  const turns = [captureFell(first, price, by), recaptured(first, price, by)]
-  apply(book, captured(first, price, by), ...turns, ...turns)
-  t.match(standOf(book), { status: 'captured', amountCaptured: 2500, account: 2500 })
-  const { id } = only(book, 'capture')
-  t.same(traceOf(book).postings, [
+  const aggregate = capturing()
+  const by = asked(aggregate)
+  const turns = [captureFailedOf(first, price, by), recaptured(first, price, by)]
+  apply(aggregate, captured(first, price, by), ...turns, ...turns)
+  t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500, account: 2500 })
+  const { id } = only(aggregate, 'capture')
+  t.same(traceOf(aggregate).postings, [
     `payment ${id}.1 2500`,
     `captureFailed ${id}.1 2500`,
     `payment ${id}.2 2500`,
     `captureFailed ${id}.2 2500`,
     `payment ${id}.3 2500`
   ])
-  apply(book, captureFell(first, price, by))
-  t.match(standOf(book), { status: 'failed', amountCaptured: 0, account: 0 })
-  t.match(book.payment.failure, { code: 'capture_failed', message: 'Capture expired' })
-  checkBook(t, book)
+  apply(aggregate, captureFailedOf(first, price, by))
+  t.match(standOf(aggregate), { status: 'failed', amountCaptured: 0, account: 0 })
+  t.match(aggregate.payment.failure, { code: 'capture_failed', message: 'Capture expired' })
+  checkAggregate(t, aggregate)
 })
 
 t.test('several captures', async (t) => {
   /** Two captures of a reservation, both taken. */
-  function both(one: number, other: number): Book {
-    const book = bookOf('authorised')
+  function both(one: number, other: number): PaymentAggregate {
+    const aggregate = aggregateOf('authorised')
     for (const value of [one, other]) {
-      const capture = ask(book, value, true)
-      t.same(apply(book, captured(first, gbp(value), ours(capture))), ['applied'])
+      const capture = ask(aggregate, value, true)
+      t.same(apply(aggregate, captured(first, gbp(value), ours(capture))), ['applied'])
     }
-    return book
+    return aggregate
   }
 
   t.test('add up, and the payment is captured once', async (t) => {
-    const book = both(1000, 1500)
-    t.match(standOf(book), { status: 'captured', amountCaptured: 2500, account: 2500 })
-    t.equal(traceOf(book).events.filter((type) => type === 'payment.captured').length, 1)
-    checkBook(t, book)
+    const aggregate = both(1000, 1500)
+    t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500, account: 2500 })
+    t.equal(traceOf(aggregate).events.filter((type) => type === 'payment.captured').length, 1)
+    checkAggregate(t, aggregate)
   })
 
   t.test('one comes to nothing: the payment stays captured by the other', async (t) => {
-    const book = both(1000, 1500)
-    const [one] = modificationsOf(book, 'capture')
-    t.same(apply(book, captureFell(first, gbp(1000), ours(one as never))), ['applied'])
-    t.match(standOf(book), { status: 'captured', amountCaptured: 1500, account: 1500 })
-    t.equal(book.payment.failure, null)
-    t.same(traceOf(book).events.at(-1), 'capture.failed')
-    apply(book, recaptured(first, gbp(1000), byHand))
-    t.match(standOf(book), { status: 'captured', amountCaptured: 2500, account: 2500 })
-    checkBook(t, book)
+    const aggregate = both(1000, 1500)
+    const [one] = operationsOf(aggregate, 'capture')
+    t.same(apply(aggregate, captureFailedOf(first, gbp(1000), ours(one as never))), ['applied'])
+    t.match(standOf(aggregate), { status: 'captured', amountCaptured: 1500, account: 1500 })
+    t.equal(aggregate.payment.failure, null)
+    t.same(traceOf(aggregate).events.at(-1), 'capture.failed')
+    apply(aggregate, recaptured(first, gbp(1000), byHand))
+    t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500, account: 2500 })
+    checkAggregate(t, aggregate)
   })
 
   t.test('both come to nothing: the payment failed with the last', async (t) => {
-    const book = both(1000, 1500)
-    const [one, other] = modificationsOf(book, 'capture')
-    apply(book, captureFell(first, gbp(1000), ours(one as never)))
-    apply(book, captureFell(first, gbp(1500), ours(other as never)))
-    t.match(standOf(book), { status: 'failed', amountCaptured: 0, account: 0 })
-    t.equal(traceOf(book).events.filter((type) => type === 'payment.failed').length, 1)
-    checkBook(t, book)
+    const aggregate = both(1000, 1500)
+    const [one, other] = operationsOf(aggregate, 'capture')
+    apply(aggregate, captureFailedOf(first, gbp(1000), ours(one as never)))
+    apply(aggregate, captureFailedOf(first, gbp(1500), ours(other as never)))
+    t.match(standOf(aggregate), { status: 'failed', amountCaptured: 0, account: 0 })
+    t.equal(traceOf(aggregate).events.filter((type) => type === 'payment.failed').length, 1)
+    checkAggregate(t, aggregate)
   })
 
   t.test('of the same amount are told apart by their references', async (t) => {
-    const book = both(1000, 1000)
-    const [one, other] = modificationsOf(book, 'capture')
-    apply(book, captureFell(first, gbp(1000), ours(one as never)))
+    const aggregate = both(1000, 1000)
+    const [one, other] = operationsOf(aggregate, 'capture')
+    apply(aggregate, captureFailedOf(first, gbp(1000), ours(one as never)))
     t.match([one, other], [{ status: 'failed' }, { status: 'succeeded' }])
-    t.match(standOf(book), { amountCaptured: 1000, account: 1000 })
-    checkBook(t, book)
+    t.match(standOf(aggregate), { amountCaptured: 1000, account: 1000 })
+    checkAggregate(t, aggregate)
   })
 
   t.test('name the charges that the ones before have not paid', async (t) => {
@@ -374,12 +400,12 @@ t.test('several captures', async (t) => {
       { chargeId: 'chg_a', amount: 1200 },
       { chargeId: 'chg_b', amount: 1300 }
     ]
-    const book = bookOf('authorised', { allocations })
+    const aggregate = aggregateOf('authorised', { allocations })
     for (const value of [1000, 1500]) {
-      apply(book, captured(first, gbp(value), ours(ask(book, value, true))))
+      apply(aggregate, captured(first, gbp(value), ours(ask(aggregate, value, true))))
     }
     t.same(
-      book.postings.map((posting) => posting.allocations),
+      aggregate.postings.map((posting) => posting.allocations),
       [
         allocations,
         [
@@ -391,133 +417,139 @@ t.test('several captures', async (t) => {
   })
 
   t.test('together are at most what was authorised: more waits for room', async (t) => {
-    const book = both(1000, 1000)
-    const before = structuredClone(book)
+    const aggregate = both(1000, 1000)
+    const before = structuredClone(aggregate)
     const more = captured(first, gbp(501), byHand)
-    t.same(apply(book, more), ['early'])
-    t.same(book, before)
-    const [one] = modificationsOf(book, 'capture')
-    apply(book, captureFell(first, gbp(1000), ours(one as never)))
-    t.same(apply(book, more), ['applied'], 'one that failed makes it')
-    t.match(standOf(book), { amountCaptured: 1501, account: 1501 })
-    checkBook(t, book)
+    t.same(apply(aggregate, more), ['early'])
+    t.same(aggregate, before)
+    const [one] = operationsOf(aggregate, 'capture')
+    apply(aggregate, captureFailedOf(first, gbp(1000), ours(one as never)))
+    t.same(apply(aggregate, more), ['applied'], 'one that failed makes it')
+    t.match(standOf(aggregate), { amountCaptured: 1501, account: 1501 })
+    checkAggregate(t, aggregate)
   })
 
   t.test('one that is made of the money of one that failed may be told before it', async (t) => {
-    const told = (book: Book) => {
-      const [one, other] = [ask(book, 1500, true), ask(book, 1000, true)]
+    const told = (aggregate: PaymentAggregate) => {
+      const [one, other] = [ask(aggregate, 1500, true), ask(aggregate, 1000, true)]
       return [
         captured(first, gbp(1500), ours(one)),
-        captureFell(first, gbp(1500), ours(one)),
+        captureFailedOf(first, gbp(1500), ours(one)),
         captured(first, gbp(1000), ours(other)),
         // In the same amount it would be the one that failed, taken again.
         captured(first, gbp(1499), byHand)
       ]
     }
     for (const order of ordersOf([0, 1, 2, 3])) {
-      const book = bookOf('authorised')
-      const events = told(book)
-      const left = applyPatiently(book, ...order.map((place) => events[place] as ProviderEvent))
+      const aggregate = aggregateOf('authorised')
+      const events = told(aggregate)
+      const left = applyPatiently(
+        aggregate,
+        ...order.map((place) => events[place] as ProviderEvent)
+      )
       t.same(left, [], `${order}`)
       t.match(
-        standOf(book),
+        standOf(aggregate),
         { status: 'captured', amountCaptured: 2499, account: 2499 },
         `${order}`
       )
-      checkBook(t, book)
+      checkAggregate(t, aggregate)
     }
   })
 
   t.test('after one failed, others were made of its money: it is not taken twice', async (t) => {
-    const book = bookOf('authorised')
-    const one = ask(book, 1500, true)
-    apply(book, captured(first, gbp(1500), ours(one)))
-    const other = ask(book, 1000, true)
-    apply(book, captured(first, gbp(1000), ours(other)))
-    apply(book, captureFell(first, gbp(1500), ours(one)))
-    const third = ask(book, 1500, true)
-    apply(book, captured(first, gbp(1500), ours(third)))
-    t.match(standOf(book), { status: 'captured', amountCaptured: 2500 })
-    const before = structuredClone(book)
-    t.same(apply(book, recaptured(first, gbp(1500), ours(one))), ['early'])
-    t.same(book, before)
-    checkBook(t, book)
+    const aggregate = aggregateOf('authorised')
+    const one = ask(aggregate, 1500, true)
+    apply(aggregate, captured(first, gbp(1500), ours(one)))
+    const other = ask(aggregate, 1000, true)
+    apply(aggregate, captured(first, gbp(1000), ours(other)))
+    apply(aggregate, captureFailedOf(first, gbp(1500), ours(one)))
+    const third = ask(aggregate, 1500, true)
+    apply(aggregate, captured(first, gbp(1500), ours(third)))
+    t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500 })
+    const before = structuredClone(aggregate)
+    t.same(apply(aggregate, recaptured(first, gbp(1500), ours(one))), ['early'])
+    t.same(aggregate, before)
+    checkAggregate(t, aggregate)
   })
 })
 
 t.test('a capture that fails while refunds of it stand waits until they come back', async (t) => {
-  const book = capturing()
-  const by = asked(book)
-  apply(book, captured(first, price, by), refunded(first, gbp(1000), byHand))
-  t.same(apply(book, captureFell(first, price, by)), ['early'])
+  const aggregate = capturing()
+  const by = asked(aggregate)
+  apply(aggregate, captured(first, price, by), refunded(first, gbp(1000), byHand))
+  t.same(apply(aggregate, captureFailedOf(first, price, by)), ['early'])
   const again = recaptured(first, price, by)
-  t.same(apply(book, again, captureFell(first, price, by)), ['applied', 'applied'])
-  t.match(standOf(book), { amountCaptured: 2500, amountRefunded: 1000, account: 1500 })
-  checkBook(t, book)
+  t.same(apply(aggregate, again, captureFailedOf(first, price, by)), ['applied', 'applied'])
+  t.match(standOf(aggregate), { amountCaptured: 2500, amountRefunded: 1000, account: 1500 })
+  checkAggregate(t, aggregate)
 })
 
 t.test('a capture of an automatic payment is written down only when it fails', async (t) => {
-  const book = bookOf('captured')
-  apply(book, captured(first, price, byHand))
-  t.same(book.modifications, [])
-  apply(book, captureFell(first, price, byHand))
-  t.match(book.modifications, [
+  const aggregate = aggregateOf('captured')
+  apply(aggregate, captured(first, price, byHand))
+  t.same(aggregate.operations, [])
+  apply(aggregate, captureFailedOf(first, price, byHand))
+  t.match(aggregate.operations, [
     {
       kind: 'capture',
       origin: 'provider',
       status: 'failed',
-      authorisation: first,
+      authorisationReference: first,
       amount: price,
       providerKey: null,
       providerReference: byHand.providerReference,
       failure: { code: 'capture_failed', message: 'Capture expired', retryable: true }
     }
   ])
-  t.match(book.payment, { status: 'failed', failure: { code: 'capture_failed' } })
+  t.match(aggregate.payment, { status: 'failed', failure: { code: 'capture_failed' } })
 })
 
 t.test('what is told of a capture must be true of the payment', async (t) => {
   t.test('another amount than we asked for is for a person', async (t) => {
-    const book = capturing(1000)
-    const before = structuredClone(book)
-    t.same(apply(book, captured(first, gbp(900), asked(book))), ['unsupported'])
-    t.same(apply(book, captured(first, { currency: 'EUR', value: 1000 }, asked(book))), [
+    const aggregate = capturing(1000)
+    const before = structuredClone(aggregate)
+    t.same(apply(aggregate, captured(first, gbp(900), asked(aggregate))), ['unsupported'])
+    t.same(apply(aggregate, captured(first, { currency: 'EUR', value: 1000 }, asked(aggregate))), [
       'unsupported'
     ])
-    t.same(book, before)
+    t.same(aggregate, before)
   })
 
   t.test('of money that is going back is for a person', async (t) => {
-    const book = bookOf('authorised')
-    apply(book, paidBy(second))
-    const before = structuredClone(book)
-    t.same(apply(book, captured(second), captureFell(second)), ['unsupported', 'unsupported'])
-    t.same(book, before)
-    t.same(apply(book, captured(first)), ['applied'], 'that which was kept may be taken')
-    t.equal(book.payment.status, 'captured')
+    const aggregate = aggregateOf('authorised')
+    apply(aggregate, paidBy(second))
+    const before = structuredClone(aggregate)
+    t.same(apply(aggregate, captured(second), captureFailedOf(second)), [
+      'unsupported',
+      'unsupported'
+    ])
+    t.same(aggregate, before)
+    t.same(apply(aggregate, captured(first)), ['applied'], 'that which was kept may be taken')
+    t.equal(aggregate.payment.status, 'captured')
   })
 
   t.test('of money that differs is for a person', async (t) => {
-    const book = newBook({ capture: 'manual' })
-    apply(book, paidBy(second, { amount: gbp(2400) }))
-    t.same(apply(book, captured(second, gbp(2400))), ['unsupported'])
-    t.equal(book.payment.status, 'pending')
-    t.same(book.postings, [])
+    const aggregate = newAggregate({ capture: 'manual' })
+    apply(aggregate, paidBy(second, { amount: gbp(2400) }))
+    t.same(apply(aggregate, captured(second, gbp(2400))), ['unsupported'])
+    t.equal(aggregate.payment.status, 'pending')
+    t.same(aggregate.postings, [])
   })
 
   t.test('of a refused attempt is early', async (t) => {
-    const book = newBook({ capture: 'manual' })
-    t.same(apply(book, refusedBy(second), captured(second)), ['applied', 'early'])
-    t.same(book.postings, [])
+    const aggregate = newAggregate({ capture: 'manual' })
+    t.same(apply(aggregate, refusedBy(second), captured(second)), ['applied', 'early'])
+    t.same(aggregate.postings, [])
   })
 
   t.test('before its authorisation is early, and then applied', async (t) => {
-    const book = newBook({ capture: 'manual' })
+    const aggregate = newAggregate({ capture: 'manual' })
     const part = gbp(1000)
-    t.same(apply(book, captured(second, part)), ['early'])
-    t.same(apply(book, paidBy(second), captured(second, part)), ['applied', 'applied'])
-    const { id } = only(book, 'capture')
-    t.match(book.payment, {
+    t.same(apply(aggregate, captured(second, part)), ['early'])
+    t.same(apply(aggregate, paidBy(second), captured(second, part)), ['applied', 'applied'])
+    const { id } = only(aggregate, 'capture')
+    t.match(aggregate.payment, {
       status: 'captured',
       amount: price,
       amountCaptured: 1000,
@@ -525,80 +557,94 @@ t.test('what is told of a capture must be true of the payment', async (t) => {
       cancelledBy: null,
       finishedAt: newContext().now
     })
-    t.match(book.postings, [
+    t.match(aggregate.postings, [
       { kind: 'payment', fact: `${id}.1`, amount: part, cause: { type: 'capture', id } }
     ])
-    t.same(traceOf(book).events, ['payment.authorised', 'capture.succeeded', 'payment.captured'])
-    t.same(apply(book, captured(second, part)), ['applied'])
-    t.equal(book.postings.length, 1)
-    checkBook(t, book)
+    t.same(traceOf(aggregate).events, [
+      'payment.authorised',
+      'capture.succeeded',
+      'payment.captured'
+    ])
+    t.same(apply(aggregate, captured(second, part)), ['applied'])
+    t.equal(aggregate.postings.length, 1)
+    checkAggregate(t, aggregate)
   })
 
   t.test('a failure of a capture that nobody has told is early', async (t) => {
-    t.same(apply(bookOf('authorised'), captureFell(first)), ['early'])
-    t.same(apply(capturing(1000), captureFell(first, gbp(1000), byHand)), ['early'])
+    t.same(apply(aggregateOf('authorised'), captureFailedOf(first)), ['early'])
+    t.same(apply(capturing(1000), captureFailedOf(first, gbp(1000), byHand)), ['early'])
   })
 })
 
 t.test('a capture that is told after the reservation ended is money all the same', async (t) => {
   for (const end of [expiryOf(first), reversed(first)]) {
-    const book = bookOf('authorised')
-    t.same(apply(book, end, captured(first)), ['applied', 'applied'])
-    t.match(book.payment, { status: 'captured', amountCaptured: 2500, authorisation: first })
-    t.match(book.authorisations, [{ disposition: 'kept' }])
-    t.same(traceOf(book).postings, [`payment ${only(book, 'capture').id}.1 2500`])
-    checkBook(t, book)
+    const aggregate = aggregateOf('authorised')
+    t.same(apply(aggregate, end, captured(first)), ['applied', 'applied'])
+    t.match(aggregate.payment, {
+      status: 'captured',
+      amountCaptured: 2500,
+      authorisationReference: first
+    })
+    t.match(aggregate.authorisations, [{ disposition: 'kept' }])
+    t.same(traceOf(aggregate).postings, [`payment ${only(aggregate, 'capture').id}.1 2500`])
+    checkAggregate(t, aggregate)
   }
 })
 
 t.test('other money that comes after a capture failed is the payment', async (t) => {
-  for (const make of [() => bookOf('captured'), () => bookOf('authorised')]) {
-    const book = make()
-    apply(book, captured(first), captureFell(first), paidBy(second))
-    t.match(book.payment, { authorisation: second, failure: null })
-    t.match(book.authorisations, [{ disposition: 'released' }, { disposition: 'kept' }])
-    t.ok(book.touched.has(book.authorisations[0] as never), 'both are to be written')
-    t.same(traceOf(book).discrepancies, [`paid_after_end ${second}`])
-    checkBook(t, book)
-    const before = structuredClone(book)
-    t.same(apply(book, recaptured(first)), ['unsupported'], 'it is paid already')
-    t.same(book, before)
+  for (const make of [() => aggregateOf('captured'), () => aggregateOf('authorised')]) {
+    const aggregate = make()
+    apply(aggregate, captured(first), captureFailedOf(first), paidBy(second))
+    t.match(aggregate.payment, { authorisationReference: second, failure: null })
+    t.match(aggregate.authorisations, [{ disposition: 'released' }, { disposition: 'kept' }])
+    t.ok(aggregate.touched.has(aggregate.authorisations[0] as never), 'both are to be written')
+    t.same(traceOf(aggregate).discrepancies, [`paid_after_end ${second}`])
+    checkAggregate(t, aggregate)
+    const before = structuredClone(aggregate)
+    t.same(apply(aggregate, recaptured(first)), ['unsupported'], 'it is paid already')
+    t.same(aggregate, before)
   }
 })
 
 t.test(
   'other money that came after a capture failed may fail, or be cancelled, as well',
   async (t) => {
-    for (const end of [captureFell(second), cancelled(second)]) {
-      const book = bookOf('captured')
-      apply(book, captureFell(first), paidBy(second))
-      t.match(standOf(book), { status: 'captured', account: 0 })
-      apply(book, end)
-      t.match(standOf(book), { status: 'failed', amountCaptured: 0, account: -2500 }, end.type)
-      t.match(modificationsOf(book, 'capture'), [
-        { authorisation: first, status: 'failed' },
-        { authorisation: second, status: 'failed' }
+    for (const end of [captureFailedOf(second), cancelled(second)]) {
+      const aggregate = aggregateOf('captured')
+      apply(aggregate, captureFailedOf(first), paidBy(second))
+      t.match(standOf(aggregate), { status: 'captured', account: 0 })
+      apply(aggregate, end)
+      t.match(standOf(aggregate), { status: 'failed', amountCaptured: 0, account: -2500 }, end.type)
+      t.match(operationsOf(aggregate, 'capture'), [
+        { authorisationReference: first, status: 'failed' },
+        { authorisationReference: second, status: 'failed' }
       ])
-      checkBook(t, book)
+      checkAggregate(t, aggregate)
     }
-    const again = bookOf('captured')
-    apply(again, captureFell(first), paidBy(second), captureFell(second), recaptured(second))
+    const again = aggregateOf('captured')
+    apply(
+      again,
+      captureFailedOf(first),
+      paidBy(second),
+      captureFailedOf(second),
+      recaptured(second)
+    )
     t.match(standOf(again), { status: 'captured', amountCaptured: 2500, account: 0 })
   }
 )
 
 t.test('a capture makes later money second money', async (t) => {
-  const book = bookOf('authorised')
-  apply(book, captured(first), paidBy(second))
-  t.match(modificationsOf(book, 'reversal'), [{ authorisation: second }])
+  const aggregate = aggregateOf('authorised')
+  apply(aggregate, captured(first), paidBy(second))
+  t.match(operationsOf(aggregate, 'reversal'), [{ authorisationReference: second }])
 })
 
 t.test('a capture is shown by its events as it was then', async (t) => {
-  const book = capturing(1000)
-  apply(book, captured(first, gbp(1000), asked(book)))
-  const { id } = only(book, 'capture')
-  const shown = { id, paymentId: book.payment.id, amount: gbp(1000), origin: 'client' }
-  t.match(book.events, [
+  const aggregate = capturing(1000)
+  apply(aggregate, captured(first, gbp(1000), asked(aggregate)))
+  const { id } = only(aggregate, 'capture')
+  const shown = { id, paymentId: aggregate.payment.id, amount: gbp(1000), origin: 'client' }
+  t.match(aggregate.events, [
     { type: 'capture.requested', data: { capture: { ...shown, status: 'requested' } } },
     { type: 'capture.succeeded', data: { capture: { ...shown, status: 'succeeded' } } },
     { type: 'payment.captured', payment: { amountCaptured: 1000 } }
@@ -610,14 +656,14 @@ t.test('ours is found by the reference that we sent, or that we were answered wi
     { providerReference: 'another', reference: '' },
     { providerReference: 'MODCAP', reference: 'another' }
   ]) {
-    const book = bookOf('authorised')
-    const given = { kind: 'capture', authorisation: first, amount: price } as const
-    const capture = addModification(book, given, contextOf(book))
+    const aggregate = aggregateOf('authorised')
+    const given = { kind: 'capture', authorisationReference: first, amount: price } as const
+    const capture = addOperation(aggregate, given, contextOf(aggregate))
     capture.providerReference = 'MODCAP'
-    apply(book, captured(first, price, { ...by, reference: by.reference || capture.id }))
-    t.match(modificationsOf(book, 'capture'), [{ id: capture.id, status: 'succeeded' }])
+    apply(aggregate, captured(first, price, { ...by, reference: by.reference || capture.id }))
+    t.match(operationsOf(aggregate, 'capture'), [{ id: capture.id, status: 'succeeded' }])
   }
-  const book = capturing()
-  apply(book, captureRefused(requestOf(first)))
-  t.match(book.modifications, [{ status: 'requested' }], "somebody else's refusal is not ours")
+  const aggregate = capturing()
+  apply(aggregate, captureRefused(requestOf(first)))
+  t.match(aggregate.operations, [{ status: 'requested' }], "somebody else's refusal is not ours")
 })

@@ -1,21 +1,21 @@
 import t from 'tap'
-import type { Book } from '../../src/lifecycle/aggregate.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { blocksRefunds, meanings } from '../../src/lifecycle/dispute.ts'
 import { requestRefund } from '../../src/lifecycle/request.ts'
-import { type DisputeNews, disputeNews, type ProviderEvent } from '../../src/provider.ts'
+import { type DisputeEvent, disputeEvents, type ProviderEvent } from '../../src/provider.ts'
 import {
+  aggregateOf,
   apply,
   applyPatiently,
-  bookOf,
   byHand,
   captured,
-  captureFell,
-  checkBook,
+  captureFailedOf,
+  checkAggregate,
   contextOf,
   disputed,
   first,
   gbp,
-  newBook,
+  newAggregate,
   ordersOf,
   paidBy,
   refunded,
@@ -23,20 +23,20 @@ import {
   traceOf
 } from './aggregates.ts'
 
-function dispute(book: Book) {
-  const [only, ...more] = book.disputes
+function dispute(aggregate: PaymentAggregate) {
+  const [only, ...more] = aggregate.disputes
   if (only === undefined || more.length > 0) throw new Error(`${more.length + 1} disputes`)
   return only
 }
 
-function refund(book: Book, value: number) {
+function refund(aggregate: PaymentAggregate, value: number) {
   const asked = { amount: gbp(value), reason: null, operator: null, processor: null }
-  return requestRefund(book, { ...asked, amountRefundable: null }, null, contextOf(book))
+  return requestRefund(aggregate, { ...asked, amountRefundable: null }, null, contextOf(aggregate))
 }
 
 /** Plausible courses of a dispute, in their order, and where each ends. */
 const courses: ReadonlyArray<{
-  news: DisputeNews[]
+  news: DisputeEvent[]
   status: 'open' | 'won' | 'lost'
   stage: string
   chargedBack: number
@@ -134,28 +134,28 @@ for (const { news, status, stage, chargedBack } of courses) {
   const name = news.join(', ')
   t.test(`${name}, in any order: ${status}, ${chargedBack} charged back`, async (t) => {
     for (const order of ordersOf(news)) {
-      const book = bookOf('captured')
+      const aggregate = aggregateOf('captured')
       const events = order.map((one) => disputed(one))
-      t.same(applyPatiently(book, ...events), [], `${order}: nothing waits for ever`)
+      t.same(applyPatiently(aggregate, ...events), [], `${order}: nothing waits for ever`)
       t.match(
-        dispute(book),
+        dispute(aggregate),
         { status, stage, amountChargedBack: chargedBack, amount: gbp(2500) },
         `${order}`
       )
-      t.same([...dispute(book).told].sort(), [...news].sort())
-      t.match(standOf(book), {
+      t.same([...dispute(aggregate).reported].sort(), [...news].sort())
+      t.match(standOf(aggregate), {
         status: 'captured',
         amountCaptured: 2500,
         amountChargedBack: chargedBack,
         account: -chargedBack
       })
-      const after = structuredClone(book)
+      const after = structuredClone(aggregate)
       t.same(
-        apply(book, ...events),
+        apply(aggregate, ...events),
         events.map(() => 'applied')
       )
-      t.same(book, after, `${order}: told again, it changes nothing`)
-      checkBook(t, book)
+      t.same(aggregate, after, `${order}: told again, it changes nothing`)
+      checkAggregate(t, aggregate)
     }
   })
 }
@@ -163,41 +163,41 @@ for (const { news, status, stage, chargedBack } of courses) {
 t.test('every news of the provider is in some course', async (t) => {
   const seen = new Set(courses.flatMap(({ news }) => news))
   t.same(
-    [...disputeNews].filter((one) => !seen.has(one)),
+    [...disputeEvents].filter((one) => !seen.has(one)),
     []
   )
-  t.same(Object.keys(meanings).sort(), [...disputeNews].sort())
+  t.same(Object.keys(meanings).sort(), [...disputeEvents].sort())
 })
 
 t.test('a dispute says in events what becomes of it', async (t) => {
-  const book = bookOf('captured')
+  const aggregate = aggregateOf('captured')
   apply(
-    book,
+    aggregate,
     disputed('notified', { reason: 'Fraud', reasonCode: '10.4', defendBy: new Date(1e12) }),
     disputed('chargedBack'),
     disputed('reversed'),
     disputed('chargedBackAgain'),
     disputed('issuerTimeEnded')
   )
-  t.same(traceOf(book).events, [
+  t.same(traceOf(aggregate).events, [
     'dispute.opened',
     'dispute.updated',
     'dispute.updated',
     'dispute.closed',
     'dispute.updated'
   ])
-  const { id } = dispute(book)
-  t.same(traceOf(book).postings, [
+  const { id } = dispute(aggregate)
+  t.same(traceOf(aggregate).postings, [
     `chargeback ${id}.chargedBack 2500`,
     `chargebackReversed ${id}.reversed 2500`,
     `chargeback ${id}.chargedBackAgain 2500`
   ])
-  t.match(book.events, [
+  t.match(aggregate.events, [
     {
       data: {
         dispute: {
           id,
-          paymentId: book.payment.id,
+          paymentId: aggregate.payment.id,
           status: 'open',
           stage: 'notification',
           reason: 'Fraud',
@@ -210,13 +210,13 @@ t.test('a dispute says in events what becomes of it', async (t) => {
     },
     { data: { dispute: { stage: 'chargeback', amountChargedBack: 2500, reason: 'Fraud' } } },
     { data: { dispute: { amountChargedBack: 0 } }, payment: { amountChargedBack: 0 } },
-    { data: { dispute: { status: 'lost', closedAt: contextOf(book).now.toISOString() } } },
+    { data: { dispute: { status: 'lost', closedAt: contextOf(aggregate).now.toISOString() } } },
     { data: { dispute: { status: 'lost' } } }
   ])
 })
 
 t.test('refunds are blocked from the notification of a chargeback until it closes', async (t) => {
-  const turns: Array<[DisputeNews, 'blocked' | 'free' | 'nothing left']> = [
+  const turns: Array<[DisputeEvent, 'blocked' | 'free' | 'nothing left']> = [
     ['informationRequested', 'free'],
     ['notified', 'blocked'],
     ['chargedBack', 'blocked'],
@@ -225,10 +225,10 @@ t.test('refunds are blocked from the notification of a chargeback until it close
     ['issuerTimeEnded', 'free'],
     ['chargedBackAgain', 'nothing left']
   ]
-  const book = bookOf('captured')
+  const aggregate = aggregateOf('captured')
   for (const [news, expected] of turns) {
-    apply(book, disputed(news))
-    const copy = structuredClone(book)
+    apply(aggregate, disputed(news))
+    const copy = structuredClone(aggregate)
     const code = {
       blocked: 'payment_disputed',
       'nothing left': 'refund_exceeds_captured',
@@ -236,17 +236,17 @@ t.test('refunds are blocked from the notification of a chargeback until it close
     }
     if (expected === 'free') t.match(refund(copy, 1000), { status: 'requested' }, news)
     else t.throws(() => refund(copy, 1000), { code: code[expected] }, news)
-    t.equal(book.disputes.some(blocksRefunds), expected === 'blocked')
+    t.equal(aggregate.disputes.some(blocksRefunds), expected === 'blocked')
   }
 })
 
 t.test('one dispute that is open blocks, whatever became of another', async (t) => {
-  const book = bookOf('captured')
-  apply(book, disputed('notified'), disputed('defencePeriodEnded'))
-  t.match(refund(structuredClone(book), 1000), { status: 'requested' })
-  apply(book, disputed('notified', { dispute: 'DISPUTE2' }))
-  t.throws(() => refund(book, 1000), { code: 'payment_disputed' })
-  t.equal(book.disputes.length, 2)
+  const aggregate = aggregateOf('captured')
+  apply(aggregate, disputed('notified'), disputed('defencePeriodEnded'))
+  t.match(refund(structuredClone(aggregate), 1000), { status: 'requested' })
+  apply(aggregate, disputed('notified', { dispute: 'DISPUTE2' }))
+  t.throws(() => refund(aggregate, 1000), { code: 'payment_disputed' })
+  t.equal(aggregate.disputes.length, 2)
 })
 
 t.test('a chargeback of more than is left is booked, and a discrepancy', async (t) => {
@@ -256,13 +256,13 @@ t.test('a chargeback of more than is left is booked, and a discrepancy', async (
     ['after another chargeback', [disputed('chargedBack', { dispute: 'OTHER' })], 1]
   ]
   for (const [name, before, count] of whole) {
-    const book = bookOf('captured')
-    apply(book, ...before)
-    const stood = standOf(book).account
-    t.same(apply(book, disputed('notified'), disputed('chargedBack')), ['applied', 'applied'])
-    t.equal(standOf(book).account, stood - 2500, name)
-    const found = book.discrepancies.map(({ kind, details }) => ({ kind, details }))
-    const { id } = book.disputes.at(-1) as { id: string }
+    const aggregate = aggregateOf('captured')
+    apply(aggregate, ...before)
+    const stood = standOf(aggregate).account
+    t.same(apply(aggregate, disputed('notified'), disputed('chargedBack')), ['applied', 'applied'])
+    t.equal(standOf(aggregate).account, stood - 2500, name)
+    const found = aggregate.discrepancies.map(({ kind, details }) => ({ kind, details }))
+    const { id } = aggregate.disputes.at(-1) as { id: string }
     t.match(
       found,
       Array.from({ length: count }, () => ({
@@ -272,111 +272,111 @@ t.test('a chargeback of more than is left is booked, and a discrepancy', async (
       name
     )
     t.equal(found.length, count, name)
-    checkBook(t, book)
+    checkAggregate(t, aggregate)
   }
-  const book = bookOf('captured')
-  refund(book, 1000)
-  apply(book, disputed('chargedBack'))
-  t.equal(book.discrepancies.length, 1, 'a refund under way is on its way')
+  const aggregate = aggregateOf('captured')
+  refund(aggregate, 1000)
+  apply(aggregate, disputed('chargedBack'))
+  t.equal(aggregate.discrepancies.length, 1, 'a refund under way is on its way')
 })
 
 t.test('the first news of a dispute shows what it has taken', async (t) => {
-  const book = bookOf('captured')
-  apply(book, disputed('chargedBack'))
-  t.match(book.events, [
+  const aggregate = aggregateOf('captured')
+  apply(aggregate, disputed('chargedBack'))
+  t.match(aggregate.events, [
     {
       type: 'dispute.opened',
       data: { dispute: { amountChargedBack: 2500 } },
       payment: { amountChargedBack: 2500 }
     }
   ])
-  t.equal(book.events.length, 1)
+  t.equal(aggregate.events.length, 1)
 })
 
 t.test('a part is charged back, or given back: only that', async (t) => {
-  const book = bookOf('captured')
-  apply(book, disputed('chargedBack', { amount: gbp(1000) }))
-  t.match(standOf(book), { amountChargedBack: 1000, account: -1000 })
-  apply(book, disputed('reversed', { amount: gbp(400) }))
-  t.match(standOf(book), { amountChargedBack: 600, account: -600 })
-  apply(book, disputed('chargedBackAgain', { amount: gbp(400) }))
-  t.match(standOf(book), { amountChargedBack: 1000, account: -1000 })
-  t.match(dispute(book), { amountChargedBack: 1000, amount: gbp(1000) })
-  checkBook(t, book)
+  const aggregate = aggregateOf('captured')
+  apply(aggregate, disputed('chargedBack', { amount: gbp(1000) }))
+  t.match(standOf(aggregate), { amountChargedBack: 1000, account: -1000 })
+  apply(aggregate, disputed('reversed', { amount: gbp(400) }))
+  t.match(standOf(aggregate), { amountChargedBack: 600, account: -600 })
+  apply(aggregate, disputed('chargedBackAgain', { amount: gbp(400) }))
+  t.match(standOf(aggregate), { amountChargedBack: 1000, account: -1000 })
+  t.match(dispute(aggregate), { amountChargedBack: 1000, amount: gbp(1000) })
+  checkAggregate(t, aggregate)
 })
 
 t.test('no more is given back than was taken', async (t) => {
-  const book = bookOf('captured')
-  apply(book, disputed('chargedBack', { amount: gbp(1000) }), disputed('reversed'))
-  t.match(standOf(book), { amountChargedBack: 0, account: 0 })
-  checkBook(t, book)
+  const aggregate = aggregateOf('captured')
+  apply(aggregate, disputed('chargedBack', { amount: gbp(1000) }), disputed('reversed'))
+  t.match(standOf(aggregate), { amountChargedBack: 0, account: 0 })
+  checkAggregate(t, aggregate)
 })
 
 t.test('a chargeback of no money moves no books', async (t) => {
-  const book = bookOf('captured')
-  t.same(apply(book, disputed('chargedBack', { amount: gbp(0) })), ['applied'])
-  t.same(apply(book, disputed('reversed', { amount: gbp(0) })), ['applied'])
-  t.same(book.postings, [])
-  checkBook(t, book)
+  const aggregate = aggregateOf('captured')
+  t.same(apply(aggregate, disputed('chargedBack', { amount: gbp(0) })), ['applied'])
+  t.same(apply(aggregate, disputed('reversed', { amount: gbp(0) })), ['applied'])
+  t.same(aggregate.postings, [])
+  checkAggregate(t, aggregate)
 })
 
 t.test('money of another currency is for a person', async (t) => {
   const euro = { amount: { currency: 'EUR', value: 2500 } }
-  const book = bookOf('captured')
-  t.same(apply(book, disputed('chargedBack', euro)), ['unsupported'])
-  apply(book, disputed('chargedBack'))
-  const before = structuredClone(book)
-  t.same(apply(book, disputed('reversed', euro)), ['unsupported'])
-  t.same(book, before)
+  const aggregate = aggregateOf('captured')
+  t.same(apply(aggregate, disputed('chargedBack', euro)), ['unsupported'])
+  apply(aggregate, disputed('chargedBack'))
+  const before = structuredClone(aggregate)
+  t.same(apply(aggregate, disputed('reversed', euro)), ['unsupported'])
+  t.same(aggregate, before)
 })
 
 t.test('a chargeback told before its capture is early, and then applied', async (t) => {
   const told = [paidBy(first), captured(first, gbp(2500), byHand), disputed('chargedBack')]
   for (const order of ordersOf([0, 1, 2])) {
-    const book = newBook({ capture: 'manual' })
-    t.same(applyPatiently(book, ...order.map((place) => told[place] as ProviderEvent)), [])
-    t.match(standOf(book), { amountCaptured: 2500, amountChargedBack: 2500, account: 0 })
-    checkBook(t, book)
+    const aggregate = newAggregate({ capture: 'manual' })
+    t.same(applyPatiently(aggregate, ...order.map((place) => told[place] as ProviderEvent)), [])
+    t.match(standOf(aggregate), { amountCaptured: 2500, amountChargedBack: 2500, account: 0 })
+    checkAggregate(t, aggregate)
   }
 })
 
 t.test('what a capture that failed took is charged back no more', async (t) => {
-  const book = bookOf('captured')
-  apply(book, captureFell(first))
-  t.same(apply(book, disputed('chargedBack')), ['early'])
+  const aggregate = aggregateOf('captured')
+  apply(aggregate, captureFailedOf(first))
+  t.same(apply(aggregate, disputed('chargedBack')), ['early'])
 })
 
 t.test('news under another reference', async (t) => {
   t.test('that can not be the first belong to the last dispute', async (t) => {
-    const book = bookOf('captured')
-    apply(book, disputed('notified'), disputed('chargedBack'))
-    t.same(apply(book, disputed('reversed', { dispute: first })), ['applied'])
-    t.match(dispute(book), { reference: 'DISPUTE1', amountChargedBack: 0 })
-    const after = structuredClone(book)
-    t.same(apply(book, disputed('reversed', { dispute: first })), ['applied'])
-    t.same(book, after)
-    apply(book, disputed('chargedBackAgain', { dispute: first }))
-    t.match(dispute(book), { status: 'lost', amountChargedBack: 2500 })
-    checkBook(t, book)
+    const aggregate = aggregateOf('captured')
+    apply(aggregate, disputed('notified'), disputed('chargedBack'))
+    t.same(apply(aggregate, disputed('reversed', { dispute: first })), ['applied'])
+    t.match(dispute(aggregate), { reference: 'DISPUTE1', amountChargedBack: 0 })
+    const after = structuredClone(aggregate)
+    t.same(apply(aggregate, disputed('reversed', { dispute: first })), ['applied'])
+    t.same(aggregate, after)
+    apply(aggregate, disputed('chargedBackAgain', { dispute: first }))
+    t.match(dispute(aggregate), { status: 'lost', amountChargedBack: 2500 })
+    checkAggregate(t, aggregate)
   })
 
   t.test('of a chargeback belong to its announcement, however often it is told', async (t) => {
     for (const reference of ['DISPUTE1B', first]) {
-      const book = bookOf('captured')
+      const aggregate = aggregateOf('captured')
       const told = disputed('chargedBack', { dispute: reference })
-      apply(book, disputed('notified'), told)
-      t.match(dispute(book), { status: 'open', stage: 'chargeback', amountChargedBack: 2500 })
-      const after = structuredClone(book)
-      t.same(apply(book, told), ['applied'])
-      t.same(book, after, reference)
-      apply(book, disputed('reversed', { dispute: reference }))
-      t.match(dispute(book), { amountChargedBack: 0 })
-      checkBook(t, book)
+      apply(aggregate, disputed('notified'), told)
+      t.match(dispute(aggregate), { status: 'open', stage: 'chargeback', amountChargedBack: 2500 })
+      const after = structuredClone(aggregate)
+      t.same(apply(aggregate, told), ['applied'])
+      t.same(aggregate, after, reference)
+      apply(aggregate, disputed('reversed', { dispute: reference }))
+      t.match(dispute(aggregate), { amountChargedBack: 0 })
+      checkAggregate(t, aggregate)
     }
   })
 
   t.test('of two disputes at once are each booked once, in whatever order', async (t) => {
-    const of = (news: DisputeNews, dispute: string, value: number) =>
+    const of = (news: DisputeEvent, dispute: string, value: number) =>
       disputed(news, { dispute, amount: gbp(value) })
     const told = [
       of('notified', 'DISPUTE1', 1000),
@@ -385,21 +385,21 @@ t.test('news under another reference', async (t) => {
       of('chargedBack', 'DISPUTE2', 400)
     ]
     for (const order of ordersOf(told)) {
-      const book = bookOf('captured')
-      apply(book, ...order.flatMap((one) => [one, one]))
+      const aggregate = aggregateOf('captured')
+      apply(aggregate, ...order.flatMap((one) => [one, one]))
       const label = order.map((one) => JSON.stringify(one)).join()
-      t.match(standOf(book), { amountChargedBack: 1400, account: -1400 }, label)
-      apply(book, of('reversed', 'DISPUTE2', 400))
-      t.match(standOf(book), { amountChargedBack: 1000, account: -1000 }, label)
-      checkBook(t, book)
+      t.match(standOf(aggregate), { amountChargedBack: 1400, account: -1400 }, label)
+      apply(aggregate, of('reversed', 'DISPUTE2', 400))
+      t.match(standOf(aggregate), { amountChargedBack: 1000, account: -1000 }, label)
+      checkAggregate(t, aggregate)
     }
   })
 
   t.test('belong to the one that has heard what they follow', async (t) => {
-    const book = bookOf('captured')
-    apply(book, disputed('chargedBack'), disputed('notified', { dispute: 'DISPUTE2' }))
-    t.same(apply(book, disputed('reversed', { dispute: first })), ['applied'])
-    t.match(book.disputes, [
+    const aggregate = aggregateOf('captured')
+    apply(aggregate, disputed('chargedBack'), disputed('notified', { dispute: 'DISPUTE2' }))
+    t.same(apply(aggregate, disputed('reversed', { dispute: first })), ['applied'])
+    t.match(aggregate.disputes, [
       { reference: 'DISPUTE1', amountChargedBack: 0, stage: 'chargebackReversed' },
       { reference: 'DISPUTE2', stage: 'notification' }
     ])
@@ -407,42 +407,42 @@ t.test('news under another reference', async (t) => {
 })
 
 t.test('an announcement that is told again is no other dispute', async (t) => {
-  const book = bookOf('captured')
+  const aggregate = aggregateOf('captured')
   const [announced, taken] = [{ dispute: 'ANNOUNCED' }, { dispute: 'TAKEN' }]
-  apply(book, disputed('notified', announced), disputed('chargedBack', taken))
-  apply(book, disputed('notified', announced), disputed('notified', taken))
-  t.match(dispute(book), { reference: 'TAKEN', toldAs: ['ANNOUNCED'] })
-  apply(book, disputed('reversed', announced), disputed('issuerTimeEnded', taken))
-  t.match(refund(book, 1000), { status: 'requested' }, 'it was won, and none is open')
+  apply(aggregate, disputed('notified', announced), disputed('chargedBack', taken))
+  apply(aggregate, disputed('notified', announced), disputed('notified', taken))
+  t.match(dispute(aggregate), { reference: 'TAKEN', alsoReportedAs: ['ANNOUNCED'] })
+  apply(aggregate, disputed('reversed', announced), disputed('issuerTimeEnded', taken))
+  t.match(refund(aggregate, 1000), { status: 'requested' }, 'it was won, and none is open')
 })
 
 t.test('money that is not the customer’s is charged back from nobody', async (t) => {
-  const book = bookOf('captured')
-  apply(book, paidBy('SECOND'))
-  const before = structuredClone(book)
-  for (const news of disputeNews) {
-    const event = disputed(news, { dispute: 'OF SECOND', authorisation: 'SECOND' })
-    t.same(apply(book, event), ['unsupported'], news)
+  const aggregate = aggregateOf('captured')
+  apply(aggregate, paidBy('SECOND'))
+  const before = structuredClone(aggregate)
+  for (const news of disputeEvents) {
+    const event = disputed(news, { dispute: 'OF SECOND', authorisationReference: 'SECOND' })
+    t.same(apply(aggregate, event), ['unsupported'], news)
   }
-  t.same(book, before)
-  t.same(apply(book, disputed('chargedBack', { authorisation: first })), ['applied'])
-  t.equal(standOf(book).account, -2500)
+  t.same(aggregate, before)
+  t.same(apply(aggregate, disputed('chargedBack', { authorisationReference: first })), ['applied'])
+  t.equal(standOf(aggregate).account, -2500)
 })
 
 t.test('two disputes are two: each has its own money', async (t) => {
-  const book = bookOf('captured')
+  const aggregate = aggregateOf('captured')
   const one = { amount: gbp(1000) }
   const other = { amount: gbp(1500), dispute: 'DISPUTE2' }
   apply(
-    book,
+    aggregate,
     ...(['notified', 'chargedBack'] as const).flatMap((news) => [
       disputed(news, one),
       disputed(news, other)
     ]),
     disputed('reversed', other)
   )
-  t.match(book.disputes, [{ amountChargedBack: 1000 }, { amountChargedBack: 0 }])
-  t.match(standOf(book), { amountChargedBack: 1000, account: -1000 })
-  t.same(book.discrepancies, [])
-  checkBook(t, book)
+  t.match(aggregate.disputes, [{ amountChargedBack: 1000 }, { amountChargedBack: 0 }])
+  t.match(standOf(aggregate), { amountChargedBack: 1000, account: -1000 })
+  t.same(aggregate.discrepancies, [])
+  checkAggregate(t, aggregate)
 })

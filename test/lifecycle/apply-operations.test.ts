@@ -1,17 +1,17 @@
 import t from 'tap'
-import { addModification, type Book } from '../../src/lifecycle/aggregate.ts'
+import { addOperation, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import {
   isSame,
   isUnderWay,
-  type Modification,
-  modificationKinds,
-  newModification,
-  toModificationView
+  newOperation,
+  type Operation,
+  operationKinds,
+  toOperationView
 } from '../../src/lifecycle/operation.ts'
 import {
+  aggregateOf,
   apply,
-  bookOf,
-  checkBook,
+  checkAggregate,
   contextOf,
   first,
   newContext,
@@ -25,63 +25,69 @@ import {
 const second = 'PSP0000000000002'
 
 /** A payment of which a request of this kind waits for its outcome. */
-function waiting(kind: Modification['kind']): { book: Book; one: Modification } {
-  const book = bookOf(kind === 'refund' || kind === 'reversal' ? 'captured' : 'authorised')
-  if (kind === 'reversal') apply(book, paidBy(second))
+function waiting(kind: Operation['kind']): { aggregate: PaymentAggregate; one: Operation } {
+  const aggregate = aggregateOf(
+    kind === 'refund' || kind === 'reversal' ? 'captured' : 'authorised'
+  )
+  if (kind === 'reversal') apply(aggregate, paidBy(second))
   else {
-    addModification(book, { kind, authorisation: first, amount: price }, contextOf(book))
-    if (kind === 'refund') book.payment.amountRefunding = price.value
+    addOperation(
+      aggregate,
+      { kind, authorisationReference: first, amount: price },
+      contextOf(aggregate)
+    )
+    if (kind === 'refund') aggregate.payment.amountRefunding = price.value
   }
-  const [one] = book.modifications
-  return { book, one: one as Modification }
+  const [one] = aggregate.operations
+  return { aggregate, one: one as Operation }
 }
 
-for (const kind of modificationKinds) {
+for (const kind of operationKinds) {
   t.test(`a ${kind} that the provider rejects has failed, and nothing moves`, async (t) => {
-    const { book, one } = waiting(kind)
-    const { status } = book.payment
-    const postings = book.postings.length
-    const events = book.events.length
-    t.same(apply(book, rejected(one.id), rejected(one.id)), ['applied', 'ignored'])
+    const { aggregate, one } = waiting(kind)
+    const { status } = aggregate.payment
+    const postings = aggregate.postings.length
+    const events = aggregate.events.length
+    t.same(apply(aggregate, rejected(one.id), rejected(one.id)), ['applied', 'ignored'])
     t.match(one, {
       status: 'failed',
       failure: { code: 'provider_rejected', message: 'Transaction not found', retryable: true }
     })
-    t.equal(book.payment.status, status)
-    t.equal(book.postings.length, postings)
-    t.same(traceOf(book).events.slice(events), [
+    t.equal(aggregate.payment.status, status)
+    t.equal(aggregate.postings.length, postings)
+    t.same(traceOf(aggregate).events.slice(events), [
       `${kind}.failed`,
       ...(kind === 'reversal' ? ['discrepancy.opened'] : [])
     ])
-    checkBook(t, book)
+    checkAggregate(t, aggregate)
   })
 
   t.test(`a ${kind} of which nothing is heard still waits, and is a discrepancy`, async (t) => {
-    const { book, one } = waiting(kind)
-    t.same(apply(book, unknown(one.id)), ['applied'])
+    const { aggregate, one } = waiting(kind)
+    t.same(apply(aggregate, unknown(one.id)), ['applied'])
     t.match(one, { status: 'requested', failure: null })
-    t.match(book.discrepancies, [
+    t.match(aggregate.discrepancies, [
       {
         kind: 'outcome_unknown',
         fact: one.id,
-        details: { [`${kind}Id`]: one.id, authorisation: one.authorisation }
+        details: { [`${kind}Id`]: one.id, authorisation: one.authorisationReference }
       }
     ])
-    t.same(apply(book, rejected(one.id)), ['applied'], 'it may still be told')
-    t.same(apply(book, unknown(one.id)), ['ignored'])
+    t.same(apply(aggregate, rejected(one.id)), ['applied'], 'it may still be told')
+    t.same(apply(aggregate, unknown(one.id)), ['ignored'])
   })
 }
 
 t.test('a request of another payment is none of this one', async (t) => {
-  const { book } = waiting('capture')
-  const before = structuredClone(book)
-  t.same(apply(book, rejected('cap_other'), unknown('cap_other')), ['ignored', 'ignored'])
-  t.same(book, before)
+  const { aggregate } = waiting('capture')
+  const before = structuredClone(aggregate)
+  t.same(apply(aggregate, rejected('cap_other'), unknown('cap_other')), ['ignored', 'ignored'])
+  t.same(aggregate, before)
 })
 
 t.test('a request is ours by either reference, and has a key only where we ask', async (t) => {
-  const given = { kind: 'refund', authorisation: first, amount: price } as const
-  const one = newModification(given, newContext())
+  const given = { kind: 'refund', authorisationReference: first, amount: price } as const
+  const one = newOperation(given, newContext())
   t.match(one, { id: 'ref_0000000000000001', origin: 'client', successes: 0, failures: 0 })
   t.equal(one.providerKey, 'ref_0000000000000001.refund.1')
   t.ok(isUnderWay(one))
@@ -90,14 +96,17 @@ t.test('a request is ours by either reference, and has a key only where we ask',
   t.ok(
     isSame({ ...one, providerReference: 'MOD' }, { providerReference: 'MOD', reference: 'other' })
   )
-  const theirs = newModification({ ...given, origin: 'provider' }, newContext())
+  const theirs = newOperation({ ...given, origin: 'provider' }, newContext())
   t.equal(theirs.providerKey, null)
 })
 
 t.test('what a client sees of each kind', async (t) => {
-  const shown = (kind: Modification['kind'], changes: Partial<Modification> = {}) =>
-    toModificationView(
-      newModification({ kind, authorisation: first, amount: price, ...changes }, newContext()),
+  const shown = (kind: Operation['kind'], changes: Partial<Operation> = {}) =>
+    toOperationView(
+      newOperation(
+        { kind, authorisationReference: first, amount: price, ...changes },
+        newContext()
+      ),
       { id: 'pay_1' }
     )
   const shared = {

@@ -1,29 +1,29 @@
 import t from 'tap'
-import { modificationsOf } from '../../src/lifecycle/aggregate.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
 import type { Effect } from '../../src/lifecycle/effect.ts'
 import { type Payment, type PaymentStatus, statuses } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
+  aggregateOf,
   apply,
-  bookOf,
   cancellationRefused,
   cancelled,
   captured,
-  captureFell,
+  captureFailedOf,
   captureRefused,
-  checkBook,
+  checkAggregate,
   closedBy,
   declined,
   disputed,
   expiryOf,
-  fellThrough,
   first,
   gbp,
-  newBook,
+  newAggregate,
   newContext,
   paidBy,
   price,
   refunded,
+  refundFailedOf,
   refundRefused,
   refusedBy,
   rejected,
@@ -234,7 +234,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
     ...always('ignored')
   },
   'what was given back came again, and nothing was given back': {
-    event: fellThrough(first),
+    event: refundFailedOf(first),
     ...always('early')
   },
   'the reservation was captured': {
@@ -280,7 +280,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
     ...always('ignored')
   },
   'a capture came to nothing': {
-    event: captureFell(first),
+    event: captureFailedOf(first),
     ...always('early'),
     captured: {
       effect: 'applied',
@@ -329,7 +329,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
     }
   },
   'nobody knows whether the card was charged': {
-    event: { type: 'chargeUnknown' },
+    event: { type: 'cardPaymentUnknown' },
     ...always('ignored'),
     pending: {
       effect: 'applied',
@@ -344,77 +344,89 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
 }
 
 /** Told by our own work, once: it stops asking in the same transaction. */
-const toldOnce = ['paidWithoutReference', 'chargeUnknown']
+const toldOnce = ['paidWithoutReference', 'cardPaymentUnknown']
 
 for (const [name, { event, ...byStatus }] of Object.entries(table)) {
   for (const status of statuses) {
     const { effect, ...expected } = byStatus[status]
     t.test(`${name}, while ${status}: ${expected.status ?? 'no other status'}`, async (t) => {
-      const book = bookOf(status)
-      const before = structuredClone(book.payment)
-      t.same(apply(book, event), [effect])
-      t.same(traceOf(book), { status, events: [], postings: [], discrepancies: [], ...expected })
-      if (book.events.length === 0) {
-        t.same(book.payment, before, 'the payment is as it was')
-        t.equal(book.touched.size, 0, 'nothing is to be written')
+      const aggregate = aggregateOf(status)
+      const before = structuredClone(aggregate.payment)
+      t.same(apply(aggregate, event), [effect])
+      t.same(traceOf(aggregate), {
+        status,
+        events: [],
+        postings: [],
+        discrepancies: [],
+        ...expected
+      })
+      if (aggregate.events.length === 0) {
+        t.same(aggregate.payment, before, 'the payment is as it was')
+        t.equal(aggregate.touched.size, 0, 'nothing is to be written')
       }
-      checkBook(t, book)
+      checkAggregate(t, aggregate)
     })
 
     if (toldOnce.includes(event.type)) continue
     t.test(`${name}, while ${status}: told again, changes nothing`, async (t) => {
-      const book = bookOf(status)
-      const [effect] = apply(book, event)
-      const after = structuredClone(book)
-      const [again] = apply(book, event)
+      const aggregate = aggregateOf(status)
+      const [effect] = apply(aggregate, event)
+      const after = structuredClone(aggregate)
+      const [again] = apply(aggregate, event)
       t.equal(again === 'early', effect === 'early', 'only what was early is early again')
-      t.same(book, after)
+      t.same(aggregate, after)
     })
   }
 }
 
 t.test('with automatic capture a success is captured at once, and posted in full', async (t) => {
-  const book = newBook()
-  apply(book, paidBy(second, { card: visa }))
-  t.match(book.payment, {
+  const aggregate = newAggregate()
+  apply(aggregate, paidBy(second, { card: visa }))
+  t.match(aggregate.payment, {
     status: 'captured',
     amountCaptured: 2500,
-    authorisation: second,
+    authorisationReference: second,
     card: visa,
     failure: null,
     finishedAt: newContext().now,
     updatedAt: newContext().now
   })
-  t.same(book.postings, [
+  t.same(aggregate.postings, [
     {
       kind: 'payment',
       fact: second,
-      accountId: book.payment.accountId,
+      accountId: aggregate.payment.accountId,
       amount: price,
-      cause: { type: 'payment', id: book.payment.id },
-      paymentId: book.payment.id
+      cause: { type: 'payment', id: aggregate.payment.id },
+      paymentId: aggregate.payment.id
     }
   ])
-  t.match(book.authorisations, [{ reference: second, outcome: 'authorised', disposition: 'kept' }])
+  t.match(aggregate.authorisations, [
+    { reference: second, outcome: 'authorised', disposition: 'kept' }
+  ])
 })
 
 t.test('with manual capture a success only reserves: the books do not move', async (t) => {
-  const book = newBook({ capture: 'manual' })
-  apply(book, paidBy(second))
-  t.same(traceOf(book), {
+  const aggregate = newAggregate({ capture: 'manual' })
+  apply(aggregate, paidBy(second))
+  t.same(traceOf(aggregate), {
     status: 'authorised',
     events: ['payment.authorised'],
     postings: [],
     discrepancies: []
   })
-  t.match(book.payment, { amountCaptured: 0, authorisation: second, finishedAt: null })
+  t.match(aggregate.payment, {
+    amountCaptured: 0,
+    authorisationReference: second,
+    finishedAt: null
+  })
 })
 
 t.test('a page that never opened fails when the provider refuses to open it', async (t) => {
-  const book = newBook({ providerSession: null, checkoutUrl: null })
-  t.same(apply(book, pageRefused, pageRefused), ['applied', 'ignored'])
-  t.same(traceOf(book).events, ['payment.failed'])
-  t.match(book.payment.failure, { code: 'provider_rejected', retryable: false })
+  const aggregate = newAggregate({ providerSession: null, checkoutUrl: null })
+  t.same(apply(aggregate, pageRefused, pageRefused), ['applied', 'ignored'])
+  t.same(traceOf(aggregate).events, ['payment.failed'])
+  t.match(aggregate.payment.failure, { code: 'provider_rejected', retryable: false })
 })
 
 t.test('late and second success', async (t) => {
@@ -429,122 +441,131 @@ t.test('late and second success', async (t) => {
     const success = capture === 'automatic' ? 'captured' : 'authorised'
     for (const [name, changes] of kept) {
       t.test(`${name}, ${capture} capture: the money is kept, and it is ${success}`, async (t) => {
-        const book = bookOf(changes.status, { ...changes, capture })
-        apply(book, paidBy(second))
-        t.match(book.payment, { status: success, failure: null, cancelledBy: null })
-        t.match(book.authorisations, [{ disposition: 'kept' }])
+        const aggregate = aggregateOf(changes.status, { ...changes, capture })
+        apply(aggregate, paidBy(second))
+        t.match(aggregate.payment, { status: success, failure: null, cancelledBy: null })
+        t.match(aggregate.authorisations, [{ disposition: 'kept' }])
         const late = changes.status !== 'pending'
-        t.same(traceOf(book), {
+        t.same(traceOf(aggregate), {
           status: success,
           events: [`payment.${success}`, ...(late ? ['discrepancy.opened'] : [])],
           postings: capture === 'automatic' ? [`payment ${second} 2500`] : [],
           discrepancies: late ? [`paid_after_end ${second}`] : []
         })
-        t.equal(book.modifications.length, 0)
-        checkBook(t, book)
+        t.equal(aggregate.operations.length, 0)
+        checkAggregate(t, aggregate)
       })
     }
 
     t.test(`cancelled by the caller, ${capture} capture: it is sent back`, async (t) => {
-      const book = bookOf('cancelled', { cancelledBy: 'client', capture })
-      apply(book, paidBy(second))
-      t.match(book.payment, { status: 'cancelled', cancelledBy: 'client', amountCaptured: 0 })
-      t.match(book.modifications, [{ authorisation: second, amount: price, status: 'requested' }])
-      t.same(traceOf(book), {
+      const aggregate = aggregateOf('cancelled', { cancelledBy: 'client', capture })
+      apply(aggregate, paidBy(second))
+      t.match(aggregate.payment, { status: 'cancelled', cancelledBy: 'client', amountCaptured: 0 })
+      t.match(aggregate.operations, [
+        { authorisationReference: second, amount: price, status: 'requested' }
+      ])
+      t.same(traceOf(aggregate), {
         status: 'cancelled',
         events: ['reversal.requested'],
         postings: capture === 'automatic' ? [`held ${second} 2500`] : [],
         discrepancies: []
       })
-      checkBook(t, book)
+      checkAggregate(t, aggregate)
     })
 
     t.test(`paid by other money, ${capture} capture: it is sent back`, async (t) => {
-      const book = bookOf(success, { capture })
-      apply(book, paidBy(second), paidBy(third))
-      t.equal(book.payment.status, success)
-      t.equal(book.payment.authorisation, first, 'the first money stays')
-      t.match(book.modifications, [{ authorisation: second }, { authorisation: third }])
-      t.not(book.modifications[0]?.providerKey, book.modifications[1]?.providerKey)
+      const aggregate = aggregateOf(success, { capture })
+      apply(aggregate, paidBy(second), paidBy(third))
+      t.equal(aggregate.payment.status, success)
+      t.equal(aggregate.payment.authorisationReference, first, 'the first money stays')
+      t.match(aggregate.operations, [
+        { authorisationReference: second },
+        { authorisationReference: third }
+      ])
+      t.not(aggregate.operations[0]?.providerKey, aggregate.operations[1]?.providerKey)
       t.same(
-        traceOf(book).postings,
+        traceOf(aggregate).postings,
         capture === 'automatic' ? [`held ${second} 2500`, `held ${third} 2500`] : []
       )
-      checkBook(t, book)
+      checkAggregate(t, aggregate)
     })
   }
 
   t.test('the discrepancy says how the payment had ended', async (t) => {
-    const book = bookOf('expired')
-    apply(book, paidBy(second))
-    t.same(book.discrepancies[0]?.details, { endedAs: 'expired', authorisation: second })
+    const aggregate = aggregateOf('expired')
+    apply(aggregate, paidBy(second))
+    t.same(aggregate.discrepancies[0]?.details, { endedAs: 'expired', authorisation: second })
   })
 
   t.test('money that differs says what was expected and what came', async (t) => {
-    const book = newBook()
+    const aggregate = newAggregate()
     const amount = { currency: 'EUR', value: 1 }
-    apply(book, paidBy(second, { amount }))
-    t.same(book.discrepancies[0]?.details, {
+    apply(aggregate, paidBy(second, { amount }))
+    t.same(aggregate.discrepancies[0]?.details, {
       authorisation: second,
       expected: price,
       received: amount
     })
-    t.equal(book.payment.status, 'pending')
-    t.match(book.authorisations, [{ disposition: 'differs', amount }])
+    t.equal(aggregate.payment.status, 'pending')
+    t.match(aggregate.authorisations, [{ disposition: 'differs', amount }])
   })
 
   t.test('after money that differs the right money is still the payment', async (t) => {
-    const book = newBook()
-    apply(book, paidBy(second, { amount: gbp(1) }), paidBy(third))
-    t.match(book.payment, { status: 'captured', authorisation: third, amountCaptured: 2500 })
-    t.same(traceOf(book).postings, [`held ${second} 1`, `payment ${third} 2500`])
+    const aggregate = newAggregate()
+    apply(aggregate, paidBy(second, { amount: gbp(1) }), paidBy(third))
+    t.match(aggregate.payment, {
+      status: 'captured',
+      authorisationReference: third,
+      amountCaptured: 2500
+    })
+    t.same(traceOf(aggregate).postings, [`held ${second} 1`, `payment ${third} 2500`])
   })
 })
 
 t.test('refused, then successful under the same reference: it is paid', async (t) => {
-  const book = newBook()
-  t.same(apply(book, refusedBy(second), paidBy(second)), ['applied', 'applied'])
-  t.same(traceOf(book), {
+  const aggregate = newAggregate()
+  t.same(apply(aggregate, refusedBy(second), paidBy(second)), ['applied', 'applied'])
+  t.same(traceOf(aggregate), {
     status: 'captured',
     events: ['payment.attemptRefused', 'payment.captured'],
     postings: [`payment ${second} 2500`],
     discrepancies: []
   })
-  t.match(book.authorisations, [{ outcome: 'authorised', disposition: 'kept' }])
-  t.equal(book.payment.failure, null)
+  t.match(aggregate.authorisations, [{ outcome: 'authorised', disposition: 'kept' }])
+  t.equal(aggregate.payment.failure, null)
 })
 
 t.test('successful, then refused under the same reference: it stays paid', async (t) => {
-  const book = newBook()
-  t.same(apply(book, paidBy(second), refusedBy(second)), ['applied', 'ignored'])
-  t.same(traceOf(book).events, ['payment.captured'])
-  t.match(book.payment, { status: 'captured', failure: null })
+  const aggregate = newAggregate()
+  t.same(apply(aggregate, paidBy(second), refusedBy(second)), ['applied', 'ignored'])
+  t.same(traceOf(aggregate).events, ['payment.captured'])
+  t.match(aggregate.payment, { status: 'captured', failure: null })
 })
 
 t.test('refused for an amount, then successful for another: what succeeded counts', async (t) => {
-  const book = newBook()
+  const aggregate = newAggregate()
   const refused: ProviderEvent = {
     type: 'attemptRefused',
-    authorisation: second,
+    authorisationReference: second,
     amount: gbp(1),
     failure: declined
   }
-  apply(book, refused, paidBy(second))
-  t.match(book.authorisations, [{ amount: price, disposition: 'kept' }])
+  apply(aggregate, refused, paidBy(second))
+  t.match(aggregate.authorisations, [{ amount: price, disposition: 'kept' }])
 })
 
 t.test('the last refused attempt is the failure while the customer may try again', async (t) => {
-  const book = newBook()
+  const aggregate = newAggregate()
   const poor = { code: 'insufficient_funds', message: 'Not enough', retryable: true } as const
-  apply(book, refusedBy(first), refusedBy(second, poor))
-  t.match(book.payment, { status: 'pending', failure: poor })
-  t.same(book.events[1]?.data, { attempt: { providerReference: second, failure: poor } })
+  apply(aggregate, refusedBy(first), refusedBy(second, poor))
+  t.match(aggregate.payment, { status: 'pending', failure: poor })
+  t.same(aggregate.events[1]?.data, { attempt: { providerReference: second, failure: poor } })
 })
 
 t.test('a refused attempt after the end does not change why it ended', async (t) => {
-  const book = newBook()
-  apply(book, closedBy('time'), refusedBy(second))
-  t.match(book.payment, { status: 'expired', failure: { code: 'expired' } })
+  const aggregate = newAggregate()
+  apply(aggregate, closedBy('time'), refusedBy(second))
+  t.match(aggregate.payment, { status: 'expired', failure: { code: 'expired' } })
 })
 
 t.test('how a page ends', async (t) => {
@@ -561,11 +582,11 @@ t.test('how a page ends', async (t) => {
     const by = ending.type === 'pageClosed' ? ending.by : ''
     const name = `by ${by}, ${attempts.length} refused attempts: ${status} (${code})`
     t.test(name, async (t) => {
-      const book = newBook()
-      apply(book, ...attempts, ending)
-      t.match(book.payment, { status, failure: { code } })
-      t.equal(book.payment.cancelledBy, status === 'cancelled' ? 'customer' : null)
-      checkBook(t, book)
+      const aggregate = newAggregate()
+      apply(aggregate, ...attempts, ending)
+      t.match(aggregate.payment, { status, failure: { code } })
+      t.equal(aggregate.payment.cancelledBy, status === 'cancelled' ? 'customer' : null)
+      checkAggregate(t, aggregate)
     })
   }
 
@@ -574,103 +595,116 @@ t.test('how a page ends', async (t) => {
       [[], 'expired', 'expired'],
       [[refusedBy(first, poor)], 'refused', 'insufficient_funds']
     ] as const) {
-      const book = newBook({ method: 'paymentLink' })
-      apply(book, ...attempts)
-      const before = structuredClone(book)
-      t.same(apply(book, closedBy('time')), ['ignored'])
-      t.same(book, before)
-      t.same(apply(book, { type: 'linkExpired' }, { type: 'linkExpired' }), ['applied', 'ignored'])
-      t.match(book.payment, { status, failure: { code } })
-      checkBook(t, book)
+      const aggregate = newAggregate({ method: 'paymentLink' })
+      apply(aggregate, ...attempts)
+      const before = structuredClone(aggregate)
+      t.same(apply(aggregate, closedBy('time')), ['ignored'])
+      t.same(aggregate, before)
+      t.same(apply(aggregate, { type: 'linkExpired' }, { type: 'linkExpired' }), [
+        'applied',
+        'ignored'
+      ])
+      t.match(aggregate.payment, { status, failure: { code } })
+      checkAggregate(t, aggregate)
     }
   })
 
   t.test('only the first ending counts', async (t) => {
-    const book = newBook()
-    apply(book, closedBy('customer'), closedBy('time'), closedBy('refusals'))
-    t.equal(book.payment.status, 'cancelled')
-    t.equal(book.events.length, 1)
+    const aggregate = newAggregate()
+    apply(aggregate, closedBy('customer'), closedBy('time'), closedBy('refusals'))
+    t.equal(aggregate.payment.status, 'cancelled')
+    t.equal(aggregate.events.length, 1)
   })
 
   t.test('money that differs is no refused attempt', async (t) => {
-    const book = newBook()
-    apply(book, paidBy(first, { amount: gbp(1) }), closedBy('time'))
-    t.equal(book.payment.status, 'expired')
+    const aggregate = newAggregate()
+    apply(aggregate, paidBy(first, { amount: gbp(1) }), closedBy('time'))
+    t.equal(aggregate.payment.status, 'expired')
   })
 })
 
 t.test('a reservation that is not captured', async (t) => {
   t.test('expires, and later money is kept', async (t) => {
-    const book = bookOf('authorised')
-    t.same(apply(book, expired, expired), ['applied', 'applied'])
-    t.match(book.payment, { status: 'expired', failure: { code: 'expired' } })
-    t.match(book.authorisations, [{ disposition: 'released' }])
-    t.equal(book.events.length, 1)
-    apply(book, paidBy(second))
-    t.match(book.payment, { status: 'authorised', authorisation: second, failure: null })
-    t.same(traceOf(book).discrepancies, [`paid_after_end ${second}`])
-    checkBook(t, book)
+    const aggregate = aggregateOf('authorised')
+    t.same(apply(aggregate, expired, expired), ['applied', 'applied'])
+    t.match(aggregate.payment, { status: 'expired', failure: { code: 'expired' } })
+    t.match(aggregate.authorisations, [{ disposition: 'released' }])
+    t.equal(aggregate.events.length, 1)
+    apply(aggregate, paidBy(second))
+    t.match(aggregate.payment, {
+      status: 'authorised',
+      authorisationReference: second,
+      failure: null
+    })
+    t.same(traceOf(aggregate).discrepancies, [`paid_after_end ${second}`])
+    checkAggregate(t, aggregate)
   })
 
   t.test('is cancelled, and later money goes back', async (t) => {
-    const book = bookOf('authorised')
-    t.same(apply(book, reversed(first), reversed(first), expired), [
+    const aggregate = aggregateOf('authorised')
+    t.same(apply(aggregate, reversed(first), reversed(first), expired), [
       'applied',
       'applied',
       'applied'
     ])
-    t.match(book.payment, { status: 'cancelled', cancelledBy: 'client' })
-    t.same(traceOf(book).events, ['cancellation.succeeded', 'payment.cancelled'])
-    apply(book, paidBy(second))
-    t.match(book.payment, { status: 'cancelled' })
-    t.match(modificationsOf(book, 'reversal'), [{ authorisation: second, status: 'requested' }])
+    t.match(aggregate.payment, { status: 'cancelled', cancelledBy: 'client' })
+    t.same(traceOf(aggregate).events, ['cancellation.succeeded', 'payment.cancelled'])
+    apply(aggregate, paidBy(second))
+    t.match(aggregate.payment, { status: 'cancelled' })
+    t.match(operationsOf(aggregate, 'reversal'), [
+      { authorisationReference: second, status: 'requested' }
+    ])
   })
 
   t.test('expires twice over: its success told again brings it not back', async (t) => {
-    const book = bookOf('authorised')
-    apply(book, expired, paidBy(first), expired)
-    t.equal(book.payment.status, 'expired')
-    t.equal(book.events.length, 1)
+    const aggregate = aggregateOf('authorised')
+    apply(aggregate, expired, paidBy(first), expired)
+    t.equal(aggregate.payment.status, 'expired')
+    t.equal(aggregate.events.length, 1)
   })
 
   t.test('its end is early while only its refusal is known', async (t) => {
-    const book = newBook({ capture: 'manual' })
-    t.same(apply(book, refusedBy(first), expired, reversed(first)), ['applied', 'early', 'early'])
-    apply(book, paidBy(first), expired)
-    t.equal(book.payment.status, 'expired')
+    const aggregate = newAggregate({ capture: 'manual' })
+    t.same(apply(aggregate, refusedBy(first), expired, reversed(first)), [
+      'applied',
+      'early',
+      'early'
+    ])
+    apply(aggregate, paidBy(first), expired)
+    t.equal(aggregate.payment.status, 'expired')
   })
 
   t.test('the end of other money is not its own', async (t) => {
-    const book = bookOf('authorised')
-    apply(book, paidBy(second))
-    t.same(apply(book, expiryOf(second)), ['ignored'])
-    t.equal(book.payment.status, 'authorised')
+    const aggregate = aggregateOf('authorised')
+    apply(aggregate, paidBy(second))
+    t.same(apply(aggregate, expiryOf(second)), ['ignored'])
+    t.equal(aggregate.payment.status, 'authorised')
   })
 })
 
 t.test('the face of the card may come later, from another source of the same fact', async (t) => {
-  const book = newBook()
-  apply(book, paidBy(second))
-  t.equal(book.payment.card, null)
-  apply(book, paidBy(second, { card: visa }))
-  t.same(book.payment.card, visa)
-  t.equal(book.events.length, 1, 'nothing has happened to the payment')
-  t.ok(book.touched.size > 0, 'it is to be written')
-  apply(book, paidBy(second, { card: { ...visa, lastFour: '2222' } }))
-  t.equal(book.payment.card?.lastFour, '1111', 'the first stays')
+  const aggregate = newAggregate()
+  apply(aggregate, paidBy(second))
+  t.equal(aggregate.payment.card, null)
+  apply(aggregate, paidBy(second, { card: visa }))
+  t.same(aggregate.payment.card, visa)
+  t.equal(aggregate.events.length, 1, 'nothing has happened to the payment')
+  t.ok(aggregate.touched.size > 0, 'it is to be written')
+  apply(aggregate, paidBy(second, { card: { ...visa, lastFour: '2222' } }))
+  t.equal(aggregate.payment.card?.lastFour, '1111', 'the first stays')
 })
 
 t.test('the card of money that goes back is not the card that paid', async (t) => {
-  const book = newBook()
-  apply(book, paidBy(first), paidBy(second, { card: visa }), paidBy(second, { card: visa }))
-  t.equal(book.payment.card, null)
+  const aggregate = newAggregate()
+  apply(aggregate, paidBy(first), paidBy(second, { card: visa }), paidBy(second, { card: visa }))
+  t.equal(aggregate.payment.card, null)
 })
 
 t.test('an event shows the payment as it was right after it', async (t) => {
-  const book = newBook()
-  apply(book, refusedBy(first), paidBy(second))
+  const aggregate = newAggregate()
+  apply(aggregate, refusedBy(first), paidBy(second))
   t.same(
-    book.events.map(({ payment }) => [payment.status, payment.failure?.code ?? null]),
+    aggregate.events.map(({ payment }) => [payment.status, payment.failure?.code ?? null]),
     [
       ['pending', 'card_declined'],
       ['captured', null]

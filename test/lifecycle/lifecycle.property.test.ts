@@ -9,13 +9,13 @@ import { recordPayment } from '../../src/checkout/recorded-payment.commands.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
 import { recordAccepted } from '../../src/lifecycle/operation.store.ts'
-import type { Modification, ModificationKind } from '../../src/lifecycle/operation.ts'
+import type { Operation, OperationKind } from '../../src/lifecycle/operation.ts'
 import {
   type Asking,
   cancelPayment,
   capturePayment,
   decideOnRefund,
-  type ModificationDeps,
+  type OperationDeps,
   refundPayment
 } from '../../src/operations/operation.commands.ts'
 import { Problem } from '../../src/problem.ts'
@@ -90,7 +90,7 @@ type World = {
   count: number
 }
 
-const deps: ModificationDeps = {
+const deps: OperationDeps = {
   db,
   providerName: 'adyen',
   canExpress: () => true,
@@ -255,18 +255,19 @@ async function request(what: Happening, world: World, { id }: ModelPayment, pick
 
 type Row = {
   id: string
-  kind: ModificationKind
+  kind: OperationKind
   paymentId: string
-  authorisation: string | null
+  authorisationReference: string | null
   value: number
-  status: Modification['status']
+  status: Operation['status']
   isDue: boolean
   providerReference: string | null
 }
 
 async function modificationsOf({ accountId }: World): Promise<Row[]> {
   const { rows } = await sql<Row>`
-    select m.id, m.kind, m.payment_id as "paymentId", m.authorisation, m.amount as value, m.status,
+    select m.id, m.kind, m.payment_id as "paymentId",
+      m.authorisation as "authorisationReference", m.amount as value, m.status,
       m.due_at is not null and m.provider_reference is null as "isDue",
       m.provider_reference as "providerReference"
     from payment p join modification m on m.payment_id = p.id
@@ -286,7 +287,7 @@ async function receive(world: World, pick: number): Promise<void> {
     const payment = model.payments.find(({ id }) => id === due.paymentId)
     if (payment === undefined) throw new Error(`nothing is asked of ${due.paymentId}`)
     if (choice % 11 === 10) continue
-    const isLink = due.kind === 'cancellation' && due.authorisation === null
+    const isLink = due.kind === 'cancellation' && due.authorisationReference === null
     if (isLink && payment.method === 'paymentLink') {
       const isPaid = payment.authorisations.length > 0
       payment.isClosed = true
@@ -312,9 +313,9 @@ async function failReversal(world: World, payment: ModelPayment): Promise<void> 
   const reversal = (await modificationsOf(world)).find(
     ({ kind, paymentId }) => kind === 'reversal' && paymentId === payment.id
   )
-  if (reversal?.authorisation == null) return
+  if (reversal?.authorisationReference == null) return
   const by = { providerReference: `MOD${reversal.id}`, reference: reversal.id }
-  world.model.failReversal(payment, by, reversal.authorisation)
+  world.model.failReversal(payment, by, reversal.authorisationReference)
 }
 
 type Standing = { status: string; authorisation: string | null; disposition: string | null }

@@ -3,22 +3,22 @@
  * is put into `outbox`, and is told in whatever order, and however often, the test likes. It is a
  * model of the rules of money that hold at Adyen, without its words.
  */
-import type { Modification } from '../../src/lifecycle/operation.ts'
-import type { DisputeNews, ProviderEvent, RequestReference } from '../../src/provider.ts'
+import type { Operation } from '../../src/lifecycle/operation.ts'
+import type { DisputeEvent, ProviderEvent, RequestReference } from '../../src/provider.ts'
 import {
   cancellationRefused,
   cancelled,
   captured,
-  captureFell,
+  captureFailedOf,
   captureRefused,
   disputed,
   expiryOf,
-  fellThrough,
   gbp,
   paidBy,
   price,
   recaptured,
   refunded,
+  refundFailedOf,
   refundRefused,
   refusedBy,
   requestOf,
@@ -34,7 +34,7 @@ export type Told = { paymentId: string; event: ProviderEvent; once: boolean }
 
 type Capture = { by: RequestReference; value: number; ok: boolean; hasFailed: boolean }
 type Refund = { by: RequestReference; value: number; ok: boolean }
-type Dispute = { reference: string; value: number; taken: number; last: DisputeNews }
+type Dispute = { reference: string; value: number; taken: number; last: DisputeEvent }
 
 /** Money that a customer gave. */
 export type Authorisation = {
@@ -60,7 +60,7 @@ export type ModelPayment = {
 }
 
 /** What may be told of a dispute after its last news. */
-const nextNews: Partial<Record<DisputeNews, DisputeNews[]>> = {
+const nextNews: Partial<Record<DisputeEvent, DisputeEvent[]>> = {
   informationRequested: ['notified', 'defended'],
   notified: ['chargedBack', 'defencePeriodEnded'],
   chargedBack: ['reversed', 'defencePeriodEnded', 'preArbitrationOpened'],
@@ -136,11 +136,13 @@ export function newModel() {
   }
 
   /** Our request reaches the provider. `no`: it is refused, though it could be done. */
-  function receive(payment: ModelPayment, asked: Modification, no: boolean) {
+  function receive(payment: ModelPayment, asked: Operation, no: boolean) {
     const by = { providerReference: `MOD${asked.id}`, reference: asked.id }
-    const one = payment.authorisations.find(({ reference }) => reference === asked.authorisation)
+    const one = payment.authorisations.find(
+      ({ reference }) => reference === asked.authorisationReference
+    )
     if (asked.kind === 'cancellation') return cancel(payment, one, by, no)
-    if (one === undefined) throw new Error(`${asked.kind} of ${asked.authorisation}`)
+    if (one === undefined) throw new Error(`${asked.kind} of ${asked.authorisationReference}`)
     const { value } = asked.amount
     if (asked.kind === 'capture') capture(payment, one, value, by, no)
     else if (asked.kind === 'refund') refund(payment, one, value, by, no)
@@ -238,7 +240,7 @@ export function newModel() {
     const by = isSole && isOurs && pick % 3 === 0 ? other : one.by
     one.ok = false
     one.hasFailed = true
-    tell(payment, captureFell(own.reference, gbp(one.value), by), true)
+    tell(payment, captureFailedOf(own.reference, gbp(one.value), by), true)
     // Where other money has come meanwhile, a person must look at what is taken again.
     if (pick % 2 === 0 || payment.authorisations.length > 1) return
     one.ok = true
@@ -252,7 +254,7 @@ export function newModel() {
     const isOther = pick % 2 === 0
     one.ok = false
     const by = isOther ? { ...newHand(), reference: payment.id } : one.by
-    tell(payment, fellThrough(own.reference, by, gbp(one.value)), isOther)
+    tell(payment, refundFailedOf(own.reference, by, gbp(one.value)), isOther)
   }
 
   /** Money that we sent back comes again, by the request that sent it. */
@@ -260,7 +262,7 @@ export function newModel() {
     const one = payment.authorisations.find((other) => other.reference === reference)
     if (!one?.isBack) return
     one.isBack = false
-    tell(payment, fellThrough(reference, by, gbp(one.value)))
+    tell(payment, refundFailedOf(reference, by, gbp(one.value)))
   }
 
   /** Money that differs is given back by a person. */
@@ -284,7 +286,7 @@ export function newModel() {
       return tell(payment, news(added))
     }
     const choices = nextNews[open.last] ?? []
-    open.last = choices[pick % choices.length] as DisputeNews
+    open.last = choices[pick % choices.length] as DisputeEvent
     if (open.last === 'chargedBack' || open.last === 'chargedBackAgain') open.taken = open.value
     if (open.last === 'reversed') open.taken = 0
     tell(payment, news(open))

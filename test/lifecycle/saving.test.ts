@@ -6,8 +6,8 @@ import { findBalance } from '../../src/accounts/account.store.ts'
 import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { returnFromPage } from '../../src/checkout/return.commands.ts'
 import { newId } from '../../src/id.ts'
-import { lockBooks, readClock, saveBooks } from '../../src/lifecycle/aggregate.store.ts'
-import type { Book } from '../../src/lifecycle/aggregate.ts'
+import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/aggregate.store.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { applyEvents, type EventOfPayment } from '../../src/lifecycle/apply.commands.ts'
 import type { Effect } from '../../src/lifecycle/effect.ts'
 import { stopAsking } from '../../src/lifecycle/operation.store.ts'
@@ -20,16 +20,16 @@ import { testDatabase } from '../test-database.ts'
 import {
   byHand,
   captured,
-  captureFell,
+  captureFailedOf,
   closedBy,
   disputed,
-  fellThrough,
   gbp,
   newPayment,
   paidBy,
   price,
   recaptured,
   refunded,
+  refundFailedOf,
   refusedBy,
   rejected,
   requestOf,
@@ -75,9 +75,9 @@ async function addPayment({ accountId, capture = 'automatic', cancelledBy }: Sta
   await sql`update payment set provider_session = 'CS1' where id = ${id}`.execute(db)
   if (cancelledBy !== undefined) {
     await db.transaction().execute(async (tx) => {
-      const book = (await lockBooks(tx, [id])).get(id) as Book
-      requestCancellation(book, { reason: null }, { now: await readClock(tx), newId })
-      await saveBooks(tx, [book], 'adyen')
+      const aggregate = (await lockAggregates(tx, [id])).get(id) as PaymentAggregate
+      requestCancellation(aggregate, { reason: null }, { now: await readClock(tx), newId })
+      await saveAggregates(tx, [aggregate], 'adyen')
     })
   }
   return id
@@ -174,7 +174,7 @@ t.test('a paid payment is written as a whole: row, event, authorisation, ledger'
   t.match(await read(id), {
     status: 'captured',
     amountCaptured: 2500,
-    authorisation: reference,
+    authorisationReference: reference,
     card: visa,
     failure: null,
     eventCount: 2,
@@ -242,7 +242,7 @@ t.test('second money is written as a reversal that is due', async (t) => {
     'reversal.succeeded'
   ])
   await checkInvariants(t, [accountId])
-  await applyTo(id, fellThrough(more))
+  await applyTo(id, refundFailedOf(more))
   t.match(
     (
       await sql`select status, due_at, failure from modification
@@ -296,7 +296,7 @@ t.test('a reversal that fell through is given back by another request', async (t
   await sql`update modification set provider_reference = ${requestOf(more).providerReference}
     where payment_id = ${id}`.execute(db)
   await applyTo(id, reversed(more))
-  await applyTo(id, fellThrough(more))
+  await applyTo(id, refundFailedOf(more))
   const fallen = await fingerprint([accountId])
   t.same(await applyTo(id, reversed(more)), ['applied'])
   t.equal(await fingerprint([accountId]), fallen, 'the same request changes nothing')
@@ -317,7 +317,7 @@ t.test('a reversal may fail more than once', async (t) => {
   const more = newReference()
   await applyTo(id, paidBy(newReference()), paidBy(more))
   const [id2] = await idsOf(id, 'reversal')
-  for (const event of [rejected(id2 as string), reversed(more), fellThrough(more)]) {
+  for (const event of [rejected(id2 as string), reversed(more), refundFailedOf(more)]) {
     t.same(await applyTo(id, event), ['applied'], event.type)
     await checkInvariants(t, [accountId])
   }
@@ -373,7 +373,7 @@ t.test('a capture that fails and is taken again is written each time', async (t)
   const reference = newReference()
   await applyTo(id, paidBy(reference), captured(reference))
   t.match(await findBalance(db, accountId), { outstanding: 0, credit: 0 })
-  await applyTo(id, captureFell(reference))
+  await applyTo(id, captureFailedOf(reference))
   t.match(await read(id), {
     status: 'failed',
     amountCaptured: 0,
@@ -419,9 +419,11 @@ t.test('a refund and a dispute are written as a whole, and read as they were', a
   t.match(await read(id), { amountRefunded: 1000, amountChargedBack: 0 })
   await applyTo(id, disputed('chargedBack', about))
   await checkInvariants(t, [accountId])
-  const book = await db.transaction().execute(async (tx) => (await lockBooks(tx, [id])).get(id))
-  t.match(book, {
-    modifications: [
+  const aggregate = await db
+    .transaction()
+    .execute(async (tx) => (await lockAggregates(tx, [id])).get(id))
+  t.match(aggregate, {
+    operations: [
       {
         kind: 'refund',
         status: 'succeeded',
@@ -440,7 +442,7 @@ t.test('a refund and a dispute are written as a whole, and read as they were', a
         reason: 'Fraud',
         reasonCode: '10.4',
         defendBy,
-        told: ['notified', 'chargedBack'],
+        reported: ['notified', 'chargedBack'],
         closedAt: null
       }
     ]
@@ -558,9 +560,9 @@ t.test('a success of no money at all is a discrepancy, and moves no books', asyn
 })
 
 t.test('what the page says when the browser comes back', async (t) => {
-  const differing = { authorisation: newReference(), outcome: 'paid' as const }
+  const differing = { authorisationReference: newReference(), outcome: 'paid' as const }
   const results: Array<[PageResult, PaymentStatus]> = [
-    [{ outcome: 'paid', authorisation: newReference(), amount: price }, 'captured'],
+    [{ outcome: 'paid', authorisationReference: newReference(), amount: price }, 'captured'],
     [{ ...differing, amount: { currency: 'GBP', value: 2499 } }, 'pending'],
     [{ ...differing, amount: { currency: 'EUR', value: 2500 } }, 'pending'],
     [{ outcome: 'cancelled' }, 'cancelled'],
@@ -613,7 +615,7 @@ const madeTypes = [
   'attemptRefused',
   'reversed',
   'reversalRefused',
-  'refundFellThrough',
+  'refundFailed',
   'captured',
   'pageClosed',
   'authorisationExpired',
@@ -638,7 +640,12 @@ function makeEvent({ type, reference, variant }: Made, references: string[]): Pr
   const amount = reference === 2 ? gbp(2400) : price
   switch (type) {
     case 'authorised':
-      return { type, authorisation, amount, card: variant % 2 === 0 ? visa : null }
+      return {
+        type,
+        authorisationReference: authorisation,
+        amount,
+        card: variant % 2 === 0 ? visa : null
+      }
     case 'attemptRefused':
       return { ...refusedBy(authorisation), type, amount } as ProviderEvent
     case 'pageClosed':
@@ -648,12 +655,12 @@ function makeEvent({ type, reference, variant }: Made, references: string[]): Pr
     case 'reversed':
       return reversed(authorisation)
     case 'reversalRefused':
-    case 'refundFellThrough':
-      return reference === 1 ? reversalRefused(authorisation) : fellThrough(authorisation)
+    case 'refundFailed':
+      return reference === 1 ? reversalRefused(authorisation) : refundFailedOf(authorisation)
     case 'rejected':
       return { type, reason: 'Adyen answered 422' }
     case 'authorisationExpired':
-      return { type, authorisation }
+      return { type, authorisationReference: authorisation }
   }
 }
 
@@ -806,7 +813,7 @@ const twoOrders = fc
       'attemptRefused' as const,
       'reversed' as const,
       'reversalRefused' as const,
-      'refundFellThrough' as const,
+      'refundFailed' as const,
       'captured' as const,
       'authorisationExpired' as const
     ),

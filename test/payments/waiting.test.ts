@@ -6,7 +6,7 @@ import { listen } from '../../src/database/listener.ts'
 import { readWait } from '../../src/http/prefer.ts'
 import { findPayment } from '../../src/payments/payment.store.ts'
 import type { Payment } from '../../src/payments/payment.ts'
-import { createWaitingRoom } from '../../src/payments/waiters.commands.ts'
+import { createWaiters } from '../../src/payments/waiters.commands.ts'
 import { cuttable } from '../cuttable.ts'
 import { eventually } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
@@ -170,7 +170,7 @@ t.test('a change that could not be read at first is read again', async (t) => {
   const way = await cuttable(t, service.databaseUrl)
   const db = connect(way.url)
   let faults = 0
-  const room = createWaitingRoom(db, () => {
+  const room = createWaiters(db, () => {
     faults += 1
   })
   const read = async () => (await findPayment(service.db, id, null)) as Payment
@@ -192,7 +192,7 @@ t.test('a change that could not be read at first is read again', async (t) => {
 
 t.test('nobody waits at an instance that has closed, or for a caller who is gone', async (t) => {
   const { db } = await testDatabase(t)
-  const room = createWaitingRoom(db, () => {})
+  const room = createWaiters(db, () => {})
   const read = async () => ({ status: 'pending' }) as Payment
   const gone = AbortSignal.abort()
   await room.wait('one', read, () => false, 100_000, gone)

@@ -37,7 +37,7 @@ async function makePayments({ db, call }: TestService): Promise<Made[]> {
           const amount = { currency: 'GBP', value }
           return {
             paymentId,
-            event: { type: 'authorised', authorisation: psp, amount, card: null }
+            event: { type: 'authorised', authorisationReference: psp, amount, card: null }
           }
         })
       )
