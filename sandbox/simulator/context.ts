@@ -26,6 +26,8 @@ export type Context = {
   tokenHmacKey: string | null
   /** Whether a partial capture leaves the remainder to further ones. */
   multiplePartialCaptures: boolean
+  /** Whether a CAPTURE webhook tells of automatic captures without delay. */
+  automaticCaptureNotifications: boolean
   /** Who may download reports, as `user:password`; the API key may where there is none. */
   reportUser: string | null
   state: State

@@ -2,10 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { accountingReport } from './accounting.ts'
 import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
-import { send } from './delivery.ts'
 import { newPspReference } from './identifiers.ts'
 import type { Amount } from './money.ts'
-import { signed } from './notifications.ts'
+import { notify } from './notify.ts'
 import { type ReportFaults, settlementReport } from './settlement-details.ts'
 import type { Payment, Report } from './state.ts'
 
@@ -43,7 +42,7 @@ function toPayment({ pspReference = newPspReference(), reference, amount }: Seed
   const at = new Date().toISOString()
   return {
     ...{ id: pspReference, createdAt: at, reference, amount, brand: 'visa', capturedAt: at },
-    ...{ captureFailedAt: null, captureFailedReference: null, captureFails: false },
+    ...{ captureReference: newPspReference(), captureFailedAt: null, captureFails: false },
     ...{ refundFails: false, expiredAt: null, disputePspReference: null },
     ...{ disputed: [], modifications: [] }
   }
@@ -65,5 +64,5 @@ function tellOf(context: Context, report: Report, url = addressOf(context, repor
     amount: { currency: 'EUR', value: 0 },
     reason: url
   }
-  send(context.courier, [signed(item, context.hmacKey)])
+  notify(context, item)
 }

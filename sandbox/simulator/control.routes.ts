@@ -7,9 +7,10 @@ import { controlPaymentRoutes } from './control-payments.routes.ts'
 import { controlReportRoutes } from './control-reports.routes.ts'
 import { describe } from './control-views.ts'
 import { flush, forgetAll, redeliver, releaseHeld, send } from './delivery.ts'
-import { unsigned } from './forgery.ts'
+import { type Letter, type Rewording, refuseRewording, reworded, unsigned } from './forgery.ts'
 import { newPspReference } from './identifiers.ts'
-import { type NotificationItem, offerClosed, signed, wrongKey } from './notifications.ts'
+import { type NotificationItem, offerClosed, signed, testPing, wrongKey } from './notifications.ts'
+import { notify } from './notify.ts'
 import { type QuickPay, quickPay } from './quick-pay.ts'
 import { endSession } from './sessions.ts'
 
@@ -40,6 +41,13 @@ export function controlRoutes(context: Context) {
       state.sessions.all().map((session) => ({ ...session, status: statusOf(session) }))
     )
     app.get('/webhooks', () => state.webhooks.all().map(describe))
+    app.get('/settings', () => settingsOf(context))
+    app.put<{ Body: Partial<Settings> }>('/settings', ({ body }, reply) => {
+      const unknown = Object.keys(body).filter((name) => !(name in settingsOf(context)))
+      if (unknown.length > 0) return reply.code(400).send({ error: `Unknown: ${unknown}` })
+      Object.assign(context, body)
+      return settingsOf(context)
+    })
     app.get('/faults', () => faults.table())
     app.put('/faults', (request, reply) => {
       const wrong = faults.merge(request.body)
@@ -54,7 +62,17 @@ export function controlRoutes(context: Context) {
       const webhook = send(courier, ready, { afterMs: 0, live: String(live) })
       return reply.code(202).send(describe(webhook))
     })
-    app.post('/redeliver', async () => (await redeliver(courier)).map(describe))
+    /** With a body, only what it names is sent, `set` in its unsigned members. */
+    app.post<{ Body: Rewording | undefined }>('/redeliver', async ({ body }, reply) => {
+      const wrong = refuseRewording(body ?? {})
+      if (wrong !== null) return reply.code(400).send({ error: wrong })
+      const rewrite = body && ((letter: Letter) => reworded(letter, body))
+      return (await redeliver(courier, rewrite)).map(describe)
+    })
+    /** "Test configuration" in the Customer Area. */
+    app.post<{ Body: { eventCode?: string } | undefined }>('/test-notification', ({ body }) =>
+      describe(notify(context, testPing(context.merchantAccount, body?.eventCode)))
+    )
     app.post('/flush', async () => (await flush(courier)).map(describe))
 
     app.post<WithSession & { Body: QuickPay | undefined }>(
@@ -69,8 +87,7 @@ export function controlRoutes(context: Context) {
       const session = state.sessions.get(request.params.id)
       if (session === undefined) return unknownSession(reply)
       if (session.status === 'active') endSession(context, session, 'expired')
-      const item = offerClosed(session, newPspReference())
-      return describe(send(courier, [signed(item, context.hmacKey)]))
+      return describe(notify(context, offerClosed(session, newPspReference())))
     })
 
     app.delete('/state', (_request, reply) => {
@@ -92,6 +109,17 @@ function seal(context: Context, item: Item, { sign = true, key }: NewWebhook): I
   }
   if (sign === 'wrong') return signed(full, wrongKey())
   return sign === true ? signed(full, key ?? context.hmacKey) : unsigned(full)
+}
+
+type Settings = Pick<
+  Context,
+  'additionalData' | 'automaticCaptureNotifications' | 'multiplePartialCaptures'
+>
+
+/** What the merchant account has switched on, until the simulator ends. */
+function settingsOf(context: Context): Settings {
+  const { additionalData, automaticCaptureNotifications, multiplePartialCaptures } = context
+  return { additionalData, automaticCaptureNotifications, multiplePartialCaptures }
 }
 
 function unknownSession(reply: FastifyReply): FastifyReply {

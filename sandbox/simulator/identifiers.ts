@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Faults } from './faults.ts'
 
 /** 32 signs, so that one random byte gives one sign without bias; no I, O, 0, 1. */
 const SIGNS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
@@ -10,6 +11,22 @@ function randomText(length: number): string {
 /** Adyen's pspReference: 16 upper-case letters and digits. */
 export function newPspReference(): string {
   return randomText(16)
+}
+
+/** Of a payment or modification; the fault `cardLikeReference` decides what it looks like. */
+export function referenceOf({ faults }: { faults: Faults }): string {
+  const isCardLike = faults.take('page', 'cardLikeReference') !== null
+  return isCardLike ? newCardLikeReference() : newPspReference()
+}
+
+/** 16 digits that no pattern can tell from the number of a Visa card. */
+function newCardLikeReference(): string {
+  const digits = [4, ...Array.from(randomBytes(14), (byte) => byte % 10)]
+  // Luhn: from the check digit on every second digit is doubled, and its digits are added.
+  const sum = digits
+    .map((digit, place) => (place % 2 === 0 ? digit * 2 : digit))
+    .reduce((total, digit) => total + (digit > 9 ? digit - 9 : digit), 0)
+  return [...digits, (10 - (sum % 10)) % 10].join('')
 }
 
 export function newSessionId(): string {
