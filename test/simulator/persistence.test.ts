@@ -150,6 +150,36 @@ t.test('links, challenges, books and token webhooks outlive SIGKILL', async (t) 
   }
 })
 
+t.test('what was done by hand outlives SIGKILL', async (t) => {
+  const dir = t.testdir()
+  const endpoint = await startEndpoint(t)
+  const first = await startProcess(t, dir, endpoint.url)
+  const byHand = (psp: string, what: string, body: object) =>
+    first.call('POST', `/_simulator/payments/${psp}/${what}`, body)
+  const adjusted = await first.authorise()
+  const amount = { currency: 'GBP', value: 4000 }
+  await byHand(adjusted, 'modify', { kind: 'amountUpdate', amount })
+  const undone = await first.authorise({ additionalData: {} })
+  await byHand(undone, 'modify', { kind: 'cancel', undoCapture: true })
+  const failed = await first.authorise({ additionalData: {} })
+  await byHand(failed, 'capture-failed', {})
+  const again = await first.authorise()
+  await byHand(again, 'modify', { kind: 'capture' })
+  await byHand(again, 'capture-failed', {})
+  await byHand(again, 'recapture', { newReference: true })
+  const before = (await first.call('GET', '/_simulator/payments')).body
+  t.match(before, [
+    { authorised: 4000, capturable: 4000 },
+    { captured: 0, cancelled: true },
+    { captured: 0, captureReference: /^[A-Z0-9]{16}$/ },
+    { captured: 2500 }
+  ])
+  first.child.kill('SIGKILL')
+  await ended(first.child)
+  const second = await startProcess(t, dir, endpoint.url)
+  t.strictSame((await second.call('GET', '/_simulator/payments')).body, before)
+})
+
 t.test('a journal that was cut short is read up to there', async (t) => {
   const dir = t.testdir()
   const first = await startPair(t, { dir })
