@@ -15,8 +15,8 @@ const TOO_MUCH = 'Insufficient balance on payment'
 const NOT_CAPTURED = "Transaction hasn't been captured, refund not possible"
 
 /**
- * POST /payments/{psp}/amountUpdates, captures, cancels, refunds and reversals: the answer only says
- * that the request was received; the outcome comes as a webhook.
+ * POST /payments/{psp}/amountUpdates, captures, cancels, refunds and reversals: the answer only
+ * says that the request was received; the outcome comes as a webhook.
  * https://docs.adyen.com/api-explorer/Checkout/72/post/payments/_paymentPspReference_/captures
  */
 export function modifyPayment(

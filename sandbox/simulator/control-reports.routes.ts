@@ -13,6 +13,8 @@ type NewReport = {
   faults?: ReportFaults
   /** False: no webhook tells of it. */
   announce?: boolean
+  /** Instead of the usual name: names of filtered reports hold colons. */
+  fileName?: string
   /** The address that the webhook gives, if it is to be another. */
   url?: string
 }
@@ -22,9 +24,10 @@ type Seed = { pspReference?: string; reference: string; amount: Amount }
 export function controlReportRoutes(app: FastifyInstance, context: Context): void {
   const { state } = context
   app.post<{ Body: NewReport | undefined }>('/reports', (request) => {
-    const { kind, faults, announce = true, url } = request.body ?? {}
+    const { kind, faults, announce = true, fileName: id, url } = request.body ?? {}
     const isAccounting = kind === 'paymentAccounting'
-    const report = isAccounting ? accountingReport(context) : settlementReport(context, faults)
+    const usual = isAccounting ? accountingReport(context) : settlementReport(context, faults)
+    const report = id === undefined ? usual : rename(context, usual, id)
     if (announce) tellOf(context, report, url)
     const { id: fileName, batch, csv } = report
     return { fileName, batch, lines: csv.split('\n').length - 2, url: addressOf(context, report) }
@@ -46,6 +49,13 @@ function toPayment({ pspReference = newPspReference(), reference, amount }: Seed
     ...{ refundFails: false, expiredAt: null, disputePspReference: null },
     ...{ disputed: [], modifications: [] }
   }
+}
+
+function rename({ state }: Context, report: Report, id: string): Report {
+  const renamed = { ...report, id }
+  state.reports.remove(report.id)
+  state.reports.put(renamed)
+  return renamed
 }
 
 function addressOf({ origin, merchantAccount }: Context, { id }: Report): string {

@@ -1,26 +1,18 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { statusOf } from './checkouts.ts'
-import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
 import { controlCardRoutes } from './control-cards.routes.ts'
 import { controlPaymentRoutes } from './control-payments.routes.ts'
 import { controlReportRoutes } from './control-reports.routes.ts'
 import { describe } from './control-views.ts'
-import { flush, forgetAll, redeliver, releaseHeld, send } from './delivery.ts'
-import { type Letter, type Rewording, refuseRewording, reworded, unsigned } from './forgery.ts'
+import { controlWebhookRoutes } from './control-webhooks.routes.ts'
+import { forgetAll, releaseHeld } from './delivery.ts'
 import { newPspReference } from './identifiers.ts'
-import { type NotificationItem, offerClosed, signed, testPing, wrongKey } from './notifications.ts'
+import { offerClosed } from './notifications.ts'
 import { notify } from './notify.ts'
 import { type QuickPay, quickPay } from './quick-pay.ts'
 import { endSession } from './sessions.ts'
 
-type Item = Partial<NotificationItem>
-type NewWebhook = {
-  items: Item[]
-  live?: boolean | string
-  sign?: boolean | 'wrong' | 'missing'
-  key?: string
-}
 type WithSession = { Params: { id: string } }
 
 const LOOPBACK = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
@@ -36,15 +28,17 @@ export function controlRoutes(context: Context) {
     controlPaymentRoutes(app, context)
     controlCardRoutes(app, context)
     controlReportRoutes(app, context)
+    controlWebhookRoutes(app, context)
     app.get('/requests', () => requests)
     app.get('/sessions', () =>
       state.sessions.all().map((session) => ({ ...session, status: statusOf(session) }))
     )
-    app.get('/webhooks', () => state.webhooks.all().map(describe))
     app.get('/settings', () => settingsOf(context))
     app.put<{ Body: Partial<Settings> }>('/settings', ({ body }, reply) => {
-      const unknown = Object.keys(body).filter((name) => !(name in settingsOf(context)))
-      if (unknown.length > 0) return reply.code(400).send({ error: `Unknown: ${unknown}` })
+      const wrong = Object.entries(body).find(
+        ([name, value]) => !(name in settingsOf(context)) || typeof value !== 'boolean'
+      )
+      if (wrong !== undefined) return reply.code(400).send({ error: `Not so: ${wrong[0]}` })
       Object.assign(context, body)
       return settingsOf(context)
     })
@@ -55,25 +49,6 @@ export function controlRoutes(context: Context) {
       if (faults.table().webhooks.reorder === null) releaseHeld(courier)
       return faults.table()
     })
-
-    app.post<{ Body: NewWebhook }>('/webhooks', (request, reply) => {
-      const { items, live = false } = request.body
-      const ready = items.map((item) => seal(context, item, request.body))
-      const webhook = send(courier, ready, { afterMs: 0, live: String(live) })
-      return reply.code(202).send(describe(webhook))
-    })
-    /** With a body, only what it names is sent, `set` in its unsigned members. */
-    app.post<{ Body: Rewording | undefined }>('/redeliver', async ({ body }, reply) => {
-      const wrong = refuseRewording(body ?? {})
-      if (wrong !== null) return reply.code(400).send({ error: wrong })
-      const rewrite = body && ((letter: Letter) => reworded(letter, body))
-      return (await redeliver(courier, rewrite)).map(describe)
-    })
-    /** "Test configuration" in the Customer Area. */
-    app.post<{ Body: { eventCode?: string } | undefined }>('/test-notification', ({ body }) =>
-      describe(notify(context, testPing(context.merchantAccount, body?.eventCode)))
-    )
-    app.post('/flush', async () => (await flush(courier)).map(describe))
 
     app.post<WithSession & { Body: QuickPay | undefined }>(
       '/sessions/:id/pay',
@@ -98,17 +73,6 @@ export function controlRoutes(context: Context) {
       return reply.code(204).send()
     })
   }
-}
-
-/** Gives an item the fields that nobody cares about, and the signature asked for. */
-function seal(context: Context, item: Item, { sign = true, key }: NewWebhook): Item {
-  const full = {
-    eventDate: adyenTime(new Date()),
-    merchantAccountCode: context.merchantAccount,
-    ...item
-  }
-  if (sign === 'wrong') return signed(full, wrongKey())
-  return sign === true ? signed(full, key ?? context.hmacKey) : unsigned(full)
 }
 
 type Settings = Pick<

@@ -23,6 +23,16 @@ t.test('members of an item can be null or missing, and count as empty', async (t
   t.equal((await report({ times: 0 })).merchantReference, '')
 })
 
+t.test('the name of a report can hold colons', async (t) => {
+  const { call, endpoint } = await startShop(t)
+  const fileName = 'payments_accounting_report_2026-11-01T00:00:00_ab12.csv'
+  await call('POST', '/_simulator/reports', { kind: 'paymentAccounting', fileName })
+  const { pspReference, reason } = await eventOf(endpoint, 'REPORT_AVAILABLE')
+  t.equal(pspReference, fileName)
+  t.ok(reason.endsWith(`/${fileName}`))
+  t.match((await call('GET', new URL(reason).pathname)).text, /^Company Account,/)
+})
+
 t.test('an item can be bare, with "null" as its reason and numbers as text', async (t) => {
   const { authorise, call, setFaults, endpoint } = await startShop(t)
   const omit = ['additionalData', 'operations', 'paymentMethod']

@@ -106,7 +106,8 @@ t.test('an automatic capture is notified where that is switched on', async (t) =
   const { authorise, control, endpoint, call, booksOf } = await startShop(t)
   const on = await call('PUT', '/_simulator/settings', { automaticCaptureNotifications: true })
   t.match(on.body, { automaticCaptureNotifications: true, multiplePartialCaptures: false })
-  t.equal((await call('PUT', '/_simulator/settings', { colour: 'red' })).status, 400)
+  t.equal((await call('PUT', '/_simulator/settings', { colour: true })).status, 400)
+  t.equal((await call('PUT', '/_simulator/settings', { additionalData: 'yes' })).status, 400)
 
   const psp = await authorise({ additionalData: {} })
   const capture = await eventOf(endpoint, 'CAPTURE')
