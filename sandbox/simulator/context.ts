@@ -26,7 +26,7 @@ export type Context = {
   tokenHmacKey: string | null
   /** Whether a partial capture leaves the remainder to further ones. */
   multiplePartialCaptures: boolean
-  /** Whether a CAPTURE webhook tells of automatic captures without delay. */
+  /** Whether automatic captures without delay are notified. */
   automaticCaptureNotifications: boolean
   /** Who may download reports, as `user:password`; the API key may where there is none. */
   reportUser: string | null

@@ -66,10 +66,10 @@ function dispute(context: Context, payment: Payment, input: Dispute): Notificati
   const usual = payment.disputePspReference ?? newPspReference()
   const pspReference = input.disputePspReference ?? usual
   const { eventCode, amount = payment.amount } = input
-  const news = { eventCode, pspReference, amount, at: new Date().toISOString() }
+  const stage = { eventCode, pspReference, amount, at: new Date().toISOString() }
   context.state.payments.put({
     ...payment,
-    disputed: [...payment.disputed, news],
+    disputed: [...payment.disputed, stage],
     ...(input.disputePspReference === undefined && { disputePspReference: usual })
   })
   return disputeEvent(context, payment, input, pspReference)

@@ -28,7 +28,7 @@ export function controlReportRoutes(app: FastifyInstance, context: Context): voi
     const isAccounting = kind === 'paymentAccounting'
     const usual = isAccounting ? accountingReport(context) : settlementReport(context, faults)
     const report = id === undefined ? usual : rename(context, usual, id)
-    if (announce) tellOf(context, report, url)
+    if (announce) announceReport(context, report, url)
     const { id: fileName, batch, csv } = report
     return { fileName, batch, lines: csv.split('\n').length - 2, url: addressOf(context, report) }
   })
@@ -63,7 +63,7 @@ function addressOf({ origin, merchantAccount }: Context, { id }: Report): string
 }
 
 /** Adyen's example: the file name is the pspReference, and the reason its address. */
-function tellOf(context: Context, report: Report, url = addressOf(context, report)): void {
+function announceReport(context: Context, report: Report, url = addressOf(context, report)): void {
   const item = {
     eventCode: 'REPORT_AVAILABLE',
     success: 'true',

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { passesLuhn } from './cards.ts'
 import type { Faults } from './faults.ts'
 
 /** 32 signs, so that one random byte gives one sign without bias; no I, O, 0, 1. */
@@ -21,12 +22,9 @@ export function referenceOf({ faults }: { faults: Faults }): string {
 
 /** 16 digits that no pattern can tell from the number of a Visa card. */
 function newCardLikeReference(): string {
-  const digits = [4, ...Array.from(randomBytes(14), (byte) => byte % 10)]
-  // Luhn: from the check digit on every second digit is doubled, and its digits are added.
-  const sum = digits
-    .map((digit, place) => (place % 2 === 0 ? digit * 2 : digit))
-    .reduce((total, digit) => total + (digit > 9 ? digit - 9 : digit), 0)
-  return [...digits, (10 - (sum % 10)) % 10].join('')
+  const start = `4${Array.from(randomBytes(14), (byte) => byte % 10).join('')}`
+  const all = Array.from({ length: 10 }, (_, digit) => `${start}${digit}`)
+  return all.find(passesLuhn) ?? start
 }
 
 export function newSessionId(): string {

@@ -34,7 +34,7 @@ export type SimulatorOptions = {
   tokenHmacKey?: string
   /** Whether a partial capture leaves the remainder to further ones; by default it is cancelled. */
   multiplePartialCaptures?: boolean
-  /** Whether a CAPTURE webhook tells of automatic captures without delay; by default none does. */
+  /** Whether automatic captures without delay are notified; by default they are not. */
   automaticCaptureNotifications?: boolean
   /** Who may download reports, as `user:password`; without one the API key may. */
   reportUser?: string

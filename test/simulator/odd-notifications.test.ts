@@ -1,5 +1,6 @@
 import hmacValidator from '@adyen/api-library/lib/src/utils/hmacValidator.js'
 import t from 'tap'
+import { passesLuhn } from '../../sandbox/simulator/cards.ts'
 import { eventOf, KEY, MERCHANT, startShop, until } from './harness.ts'
 
 const validator = new hmacValidator.default()
@@ -63,11 +64,7 @@ t.test('pspReferences can look like card numbers', async (t) => {
   const capture = await post(psp, 'captures', { amount: { currency: 'GBP', value: 1 } })
   for (const reference of [psp, capture.body.pspReference]) {
     t.match(reference, /^4\d{15}$/)
-    const sum = [...reference].reverse().reduce((total: number, digit: string, place: number) => {
-      const value = Number(digit) * (place % 2 === 0 ? 1 : 2)
-      return total + (value > 9 ? value - 9 : value)
-    }, 0)
-    t.equal(sum % 10, 0, `Luhn accepts ${reference}`)
+    t.ok(passesLuhn(reference), reference)
   }
   t.match(await eventOf(endpoint, 'CAPTURE'), { originalReference: psp })
   t.match(await authorise(), /^[A-Z0-9]{16}$/)

@@ -13,7 +13,7 @@ t.test('an authorisation that nobody captures expires', async (t) => {
   t.equal((await control(captured, 'expire')).status, 409)
 })
 
-t.test('disputes are told on request, all under one reference', async (t) => {
+t.test('disputes are notified on request, all under one reference', async (t) => {
   const { authorise, control, endpoint } = await startShop(t)
   const psp = await authorise({ additionalData: {} })
   const withOriginal = ['NOTIFICATION_OF_CHARGEBACK', 'CHARGEBACK', 'ISSUER_COMMENTS']
@@ -114,7 +114,7 @@ t.test('a chargeback that was not announced opens its dispute, and is settled on
   }
 })
 
-t.test('any event can be told about a payment', async (t) => {
+t.test('any event can be notified about a payment', async (t) => {
   const { authorise, control, endpoint, booksOf } = await startShop(t)
   const psp = await authorise()
   const before = await booksOf(psp)
