@@ -11,7 +11,7 @@ import {
 } from './accounts/account.schema.ts'
 import { adjustmentRoutes } from './accounts/adjustment.routes.ts'
 import { AdjustmentSchema, CreateAdjustment } from './accounts/adjustment.schema.ts'
-import { type NotificationRoutesDeps, notificationRoutes } from './adyen/notification.routes.ts'
+import { notificationPath, notificationRoutes } from './adyen/notification.routes.ts'
 import { NotificationSchema } from './adyen/notification.schema.ts'
 import { billingRoutes } from './billing/billing.routes.ts'
 import {
@@ -27,7 +27,6 @@ import { summaryRoutes } from './books/summary.routes.ts'
 import { SummarySchema } from './books/summary.schema.ts'
 import { threeWayRoutes } from './books/three-way.routes.ts'
 import { ThreeWaySchema } from './books/three-way.schema.ts'
-import type { CardDeps } from './cards/card.commands.ts'
 import { cardRoutes } from './cards/card.routes.ts'
 import {
   CardList,
@@ -37,29 +36,21 @@ import {
 } from './cards/card.schema.ts'
 import { createRoutes } from './checkout/create.routes.ts'
 import { CreatePayment } from './checkout/create.schema.ts'
-import type { PaymentDeps } from './checkout/create-payment.commands.ts'
-import type { RecordDeps } from './checkout/recorded-payment.commands.ts'
 import { recordedPaymentRoutes } from './checkout/recorded-payment.routes.ts'
 import { RecordPayment } from './checkout/recorded-payment.schema.ts'
 import { returnRoutes } from './checkout/return.routes.ts'
 import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
 import { DiscrepancySchema, ResolveDiscrepancy } from './discrepancies/discrepancy.schema.ts'
-import { type FeedDeps, feedRoutes } from './feed/feed.routes.ts'
+import { feedRoutes } from './feed/feed.routes.ts'
 import { FeedEventSchema } from './feed/feed.schema.ts'
-import { addAuthentication, type ClientCache } from './http/auth.plugin.ts'
+import { addAuthentication } from './http/auth.plugin.ts'
 import { Amount, Balance, ProblemSchema } from './http/common.schema.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
-import {
-  addBodyDeadline,
-  addRequestLog,
-  newRequestId,
-  type OnAnswer
-} from './http/request.plugin.ts'
+import { addBodyDeadline, addRequestLog, newRequestId } from './http/request.plugin.ts'
 import { addTextGuard, buildValidator } from './http/validation.plugin.ts'
-import type { OperationDeps } from './operations/operation.commands.ts'
 import { operationRoutes } from './operations/operation.routes.ts'
 import {
   CancellationSchema,
@@ -79,11 +70,10 @@ import {
   PaymentSchema,
   SettlementSchema
 } from './payments/payment.schema.ts'
-import type { Waiters } from './payments/waiters.commands.ts'
+import type { Context } from './service-context.ts'
 import { reportRoutes } from './settlement/report.routes.ts'
 import { ReportSchema } from './settlement/report.schema.ts'
 import { deliveryRoutes } from './webhooks/delivery.routes.ts'
-import type { WebhookDeps } from './webhooks/webhook.commands.ts'
 import { webhookRoutes } from './webhooks/webhook.routes.ts'
 import {
   ChangeWebhookEndpoint,
@@ -97,23 +87,6 @@ import {
   WebhookSecretSchema
 } from './webhooks/webhook.schema.ts'
 import { webhookDocument } from './webhooks/webhook-document.ts'
-
-export type AppDeps = {
-  payments: PaymentDeps
-  waiters: Waiters
-  feed: Omit<FeedDeps, 'db'>
-  webhooks: Omit<WebhookDeps, 'db'>
-  operations: OperationDeps
-  records: RecordDeps
-  cards: CardDeps
-  notifications: Omit<NotificationRoutesDeps, 'db'>
-  /** Told that a settlement report is to be read. */
-  wakeReports: () => void
-  clients: ClientCache
-  findFault: () => Promise<string | undefined>
-  onAnswer: OnAnswer
-  log: FastifyBaseLogger
-}
 
 /** Every schema that the OpenAPI document names. */
 const schemas = [
@@ -172,6 +145,29 @@ const schemas = [
   NotificationSchema
 ]
 
+/** Every route of the API, in the order of the document. */
+const allRoutes = [
+  healthRoutes,
+  createRoutes,
+  paymentRoutes,
+  feedRoutes,
+  webhookRoutes,
+  deliveryRoutes,
+  operationRoutes,
+  recordedPaymentRoutes,
+  accountRoutes,
+  adjustmentRoutes,
+  cardRoutes,
+  notificationRoutes,
+  reportRoutes,
+  discrepancyRoutes,
+  summaryRoutes,
+  postingRoutes,
+  billingRoutes,
+  threeWayRoutes,
+  returnRoutes
+]
+
 /** Limits that default to none, or to more than this service needs. */
 const limits = {
   bodyLimit: 64 * 1024,
@@ -187,11 +183,12 @@ const connectionsMax = 10_000
 const receiveWithinMs = 10_000
 
 /** Every plugin and route of the API, in the order in which they apply. */
-export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
-  const { publicUrl, db } = deps.payments
+export async function buildApp(context: Context): Promise<FastifyInstance> {
+  const { publicUrl, metrics, wake } = context
+  const log: FastifyBaseLogger = context.log
   const app = fastify({
     ...limits,
-    loggerInstance: deps.log,
+    loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
     requestIdHeader: false,
@@ -211,36 +208,29 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   for (const schema of schemas) app.addSchema(schema)
 
   addProblems(app, publicUrl)
-  addRequestLog(app, deps.onAnswer)
+  addRequestLog(app, (route, method, status, ms) => {
+    metrics.requests.observe({ route, method, status }, ms / 1000)
+    // Whatever it wrote is announced at once, and not when the next poll finds it.
+    if (mayMakeEvents(method, route)) wake('announce')
+  })
   addBodyDeadline(app, receiveWithinMs)
-  addAuthentication(app, deps.clients)
+  addAuthentication(app, context.clients)
   addTextGuard(app)
   addETags(app)
 
   await addOpenApi(app, publicUrl, webhookDocument)
-  await app.register(healthRoutes, { findFault: deps.findFault })
-  await app.register(createRoutes, deps.payments)
-  await app.register(paymentRoutes, { ...deps.payments, waiters: deps.waiters })
-  await app.register(feedRoutes, { db, ...deps.feed })
-  await app.register(webhookRoutes, { db, ...deps.webhooks })
-  await app.register(deliveryRoutes, { db, ...deps.webhooks })
-  await app.register(operationRoutes, deps.operations)
-  await app.register(recordedPaymentRoutes, deps.records)
-  await app.register(accountRoutes, { db })
-  await app.register(adjustmentRoutes, { db })
-  await app.register(cardRoutes, deps.cards)
-  await app.register(notificationRoutes, { db, ...deps.notifications })
-  const { merchantAccount } = deps.notifications
-  await app.register(reportRoutes, { db, wake: deps.wakeReports })
-  await app.register(discrepancyRoutes, deps.operations)
-  await app.register(summaryRoutes, { db, merchantAccount })
-  const postings = { db, providerName: deps.operations.providerName }
-  await app.register(postingRoutes, postings)
-  await app.register(billingRoutes, postings)
-  await app.register(threeWayRoutes, { db, merchantAccount })
-  await app.register(returnRoutes, deps.payments)
+  for (const routes of allRoutes) await app.register(routes, context)
   await addDocs(app)
   return app
+}
+
+/**
+ * Whether a request may have made events when it is answered: a browser that returns may have
+ * brought an outcome. What a notification makes is made later, by the task that applies it.
+ */
+function mayMakeEvents(method: string, route: string): boolean {
+  if (route === notificationPath) return false
+  return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
-import type { Db } from '../database/database.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { type Entry, listEntries } from '../ledger/ledger.store.ts'
+import type { Context } from '../service-context.ts'
 import { changeCharge, createCharge, getAccount, putAccount } from './account.commands.ts'
 import {
   AccountParams,
@@ -25,7 +25,10 @@ import {
 import { type Account, type Charge, findBalance, listCharges } from './account.store.ts'
 import { toAccountNumber } from './account-number.ts'
 
-export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, { db }) => {
+export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (
+  app,
+  { db }
+) => {
   app.put(
     '/v1/accounts/:accountId',
     {

@@ -4,6 +4,7 @@ import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
+import type { Context } from '../service-context.ts'
 import { acknowledgeFile, makeFile, rejectDetails } from './billing.commands.ts'
 import {
   AcknowledgeFile,
@@ -18,13 +19,14 @@ import {
 } from './billing.schema.ts'
 import { findContent, findFile, listFiles } from './billing.store.ts'
 import { type Rejection, type TransactionType, toFileView } from './billing.ts'
-import type { PostingDeps } from './posting.commands.ts'
 import { KeyHeader } from './posting.schema.ts'
 
 const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
 /** Files for a billing system that reads no feed, and what it sends back. */
-export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, deps) => {
+export const billingRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'providerName'>
+> = async (app, deps) => {
   app.post(
     '/v1/billing-files',
     {
@@ -108,7 +110,7 @@ export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
   await app.register(readRoutes, deps)
 }
 
-const readRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, { db }) => {
+const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, { db }) => {
   app.get(
     '/v1/billing-files',
     {

@@ -3,7 +3,8 @@ import { ref } from '../http/common.schema.ts'
 import { readCursor, toCursor } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
-import { acknowledgePosting, type PostingDeps } from './posting.commands.ts'
+import type { Context } from '../service-context.ts'
+import { acknowledgePosting } from './posting.commands.ts'
 import {
   AcknowledgePosting,
   KeyHeader,
@@ -15,7 +16,9 @@ import {
 import { findPosting, listPostings } from './posting.store.ts'
 import { type PostingOutcome, type PostingStatus, toPostingView } from './posting.ts'
 
-export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, deps) => {
+export const postingRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'providerName'>
+> = async (app, deps) => {
   const { db } = deps
 
   app.get(

@@ -7,7 +7,8 @@ import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
 import { Problem } from '../problem.ts'
-import { type CardDeps, deleteCard } from './card.commands.ts'
+import type { Context } from '../service-context.ts'
+import { deleteCard } from './card.commands.ts'
 import {
   CardList,
   CardParams,
@@ -20,7 +21,7 @@ import { listCards } from './card.store.ts'
 import { toCardView } from './card-view.ts'
 import { registerCard, returnFromRegistration } from './registration.commands.ts'
 
-export const cardRoutes: FastifyPluginAsyncTypebox<CardDeps> = async (app, deps) => {
+export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   const { db, publicUrl } = deps
 
   app.get(

@@ -4,10 +4,11 @@ import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
 import type { ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { finishCardPayment, finishReturn, giveUp } from './card-payment.commands.ts'
 import { claimDueCardPayments, type DueCardPayment } from './card-payment.store.ts'
 import { keepReply, toReply } from './create-answer.commands.ts'
-import { finishCreate, type PaymentDeps } from './create-payment.commands.ts'
+import { finishCreate } from './create-payment.commands.ts'
 import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
 import { claimDueCreates, claimEndedPages, stopLooking } from './page.store.ts'
 import {
@@ -24,7 +25,7 @@ import { recordPageResult } from './return.commands.ts'
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
 
-export type JobDeps = PaymentDeps & { onFault: (paymentId: string, error: unknown) => void }
+export type JobDeps = Context & { onFault: (paymentId: string, error: unknown) => void }
 
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */
 export async function finishCreates(deps: JobDeps): Promise<number> {

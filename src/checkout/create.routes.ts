@@ -8,11 +8,12 @@ import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
 import { PaymentSchema } from '../payments/payment.schema.ts'
 import type { Payment } from '../payments/payment.ts'
+import type { Context } from '../service-context.ts'
 import { CreatePayment, type CreatePaymentBody } from './create.schema.ts'
-import { createPayment, type PaymentDeps } from './create-payment.commands.ts'
+import { createPayment } from './create-payment.commands.ts'
 import type { CreateRequest } from './create-request.ts'
 
-export const createRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, deps) => {
+export const createRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   app.post(
     '/v1/payments',
     {
@@ -66,7 +67,7 @@ export const createRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, 
 }
 
 function toCreateRequest(
-  { publicUrl }: PaymentDeps,
+  { publicUrl }: Context,
   request: FastifyRequest,
   body: CreatePaymentBody
 ): CreateRequest {

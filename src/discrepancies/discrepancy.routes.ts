@@ -4,6 +4,7 @@ import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import {
   DiscrepancyPage,
   DiscrepancySchema,
@@ -13,9 +14,9 @@ import {
 } from './discrepancy.schema.ts'
 import { findDiscrepancy, listDiscrepancies } from './discrepancy.store.ts'
 import { toDiscrepancyView } from './discrepancy.ts'
-import { type ResolutionDeps, resolveDiscrepancy } from './resolution.commands.ts'
+import { resolveDiscrepancy } from './resolution.commands.ts'
 
-export const discrepancyRoutes: FastifyPluginAsyncTypebox<ResolutionDeps> = async (app, deps) => {
+export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   const { db } = deps
 
   app.get(

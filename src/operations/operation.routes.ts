@@ -15,12 +15,12 @@ import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
 import { Problem } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
+import type { Context } from '../service-context.ts'
 import {
   type Asking,
   cancelPayment,
   capturePayment,
   decideOnRefund,
-  type OperationDeps,
   refundPayment
 } from './operation.commands.ts'
 import {
@@ -43,7 +43,7 @@ import {
 /** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
 const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
-export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (app, deps) => {
+export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   app.post(
     '/v1/payments/:id/captures',
     {
@@ -191,7 +191,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
 }
 
 /** What was asked about a payment, and what its disputes have come to. */
-const listRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (app, { db }) => {
+const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
   app.get(
     '/v1/refunds/:id',
     {

@@ -2,14 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
-import type { Db } from '../database/database.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ListQuery, ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { matchesETag } from '../http/etag.plugin.ts'
 import { readWait } from '../http/prefer.ts'
 import { Problem } from '../problem.ts'
-import type { Provider } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import {
   EventPage,
   ListPaymentsQuery,
@@ -21,17 +20,12 @@ import {
 import { findPayment, listEvents, listPayments } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
 import { toETag, toEventView, toPaymentView } from './payment-view.ts'
-import type { Waiters } from './waiters.commands.ts'
 
-export type PaymentRoutesDeps = {
-  db: Db
-  provider: Pick<Provider, 'name'>
-  waiters: Pick<Waiters, 'wait'>
-}
-
-export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async (app, deps) => {
-  const { db, provider } = deps
-  const toView = (payment: Payment) => toPaymentView(payment, provider.name)
+export const paymentRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'providerName' | 'waiters'>
+> = async (app, deps) => {
+  const { db, providerName } = deps
+  const toView = (payment: Payment) => toPaymentView(payment, providerName)
 
   app.get(
     '/v1/payments/:id',
@@ -113,7 +107,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async
       const { limit, cursor } = request.query
       const after = Number(readCursor(cursor, 1, /^\d{1,9}$/)?.[0] ?? 0)
       const found = await listEvents(db, payment.id, after, limit + 1)
-      const page = toPage(found, limit, toEventView(payment, provider.name), (event) => [
+      const page = toPage(found, limit, toEventView(payment, providerName), (event) => [
         String(event.sequence)
       ])
       if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))

@@ -4,7 +4,8 @@ import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { buildValidator } from '../http/validation.plugin.ts'
 import { Problem } from '../problem.ts'
-import { type ReportDeps, receiveReport } from './report.commands.ts'
+import type { Context } from '../service-context.ts'
+import { receiveReport } from './report.commands.ts'
 import {
   ListReportsQuery,
   OfReport,
@@ -16,7 +17,10 @@ import {
 } from './report.schema.ts'
 import { findReport, type ListedReport, listReports } from './report.store.ts'
 
-export const reportRoutes: FastifyPluginAsyncTypebox<ReportDeps> = async (app, deps) => {
+export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
+  app,
+  deps
+) => {
   const { db } = deps
   const compile = buildValidator({})
   // The file stays in the connection until it is read there; it is not a body to be looked into.

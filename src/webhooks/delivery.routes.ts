@@ -3,8 +3,9 @@ import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import { findDelivery, listAttempts } from './delivery.store.ts'
-import { retryDelivery, type WebhookDeps } from './webhook.commands.ts'
+import { retryDelivery } from './webhook.commands.ts'
 import {
   DeliverySchema,
   DeliveryWithAttemptsSchema,
@@ -13,7 +14,10 @@ import {
 } from './webhook.schema.ts'
 import { toAttemptView, toDeliveryView } from './webhook.ts'
 
-export const deliveryRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+export const deliveryRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
+  app,
+  deps
+) => {
   const { db } = deps
 
   app.get(

@@ -6,6 +6,7 @@ import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
+import type { Context } from '../service-context.ts'
 import { listDeliveries } from './delivery.store.ts'
 import {
   changeEndpoint,
@@ -13,8 +14,7 @@ import {
   removeEndpoint,
   replayToEndpoint,
   rotateEndpointSecret,
-  testEndpoint,
-  type WebhookDeps
+  testEndpoint
 } from './webhook.commands.ts'
 import {
   ChangeWebhookEndpoint,
@@ -41,7 +41,9 @@ const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_
 const unknown: ProblemCode = 'webhook_endpoint_not_found'
 
 /** Endpoints are their client's own, third party or not: to others they do not exist. */
-export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+export const webhookRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'checkUrl' | 'wake'>
+> = async (app, deps) => {
   const { db } = deps
 
   app.post(
@@ -192,7 +194,9 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app,
 }
 
 /** What is asked of an endpoint. */
-const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+const webhookActionRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'checkUrl' | 'wake'>
+> = async (app, deps) => {
   const asked = { tags, headers: WebhookKeyHeader, params: WebhookParams }
 
   app.post(
