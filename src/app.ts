@@ -1,149 +1,32 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import { accountRoutes } from './accounts/account.routes.ts'
-import {
-  AccountSchema,
-  ChangeCharge,
-  ChargeSchema,
-  CreateCharge,
-  EntrySchema,
-  PutAccount
-} from './accounts/account.schema.ts'
 import { adjustmentRoutes } from './accounts/adjustment.routes.ts'
-import { AdjustmentSchema, CreateAdjustment } from './accounts/adjustment.schema.ts'
 import { notificationPath, notificationRoutes } from './adyen/notification.routes.ts'
-import { NotificationSchema } from './adyen/notification.schema.ts'
 import { billingRoutes } from './billing/billing.routes.ts'
-import {
-  AcknowledgeFile,
-  BillingFileSchema,
-  MakeFile,
-  RejectDetails,
-  UploadSchema
-} from './billing/billing.schema.ts'
 import { postingRoutes } from './billing/posting.routes.ts'
-import { AcknowledgePosting, PostingSchema } from './billing/posting.schema.ts'
 import { summaryRoutes } from './books/summary.routes.ts'
-import { SummarySchema } from './books/summary.schema.ts'
 import { threeWayRoutes } from './books/three-way.routes.ts'
-import { ThreeWaySchema } from './books/three-way.schema.ts'
 import { cardRoutes } from './cards/card.routes.ts'
-import {
-  CardList,
-  RegisterCard,
-  RegisteredCardSchema,
-  RegistrationSchema
-} from './cards/card.schema.ts'
 import { createRoutes } from './checkout/create.routes.ts'
-import { CreatePayment } from './checkout/create.schema.ts'
 import { recordedPaymentRoutes } from './checkout/recorded-payment.routes.ts'
-import { RecordPayment } from './checkout/recorded-payment.schema.ts'
 import { returnRoutes } from './checkout/return.routes.ts'
 import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
-import { DiscrepancySchema, ResolveDiscrepancy } from './discrepancies/discrepancy.schema.ts'
 import { feedRoutes } from './feed/feed.routes.ts'
-import { FeedEventSchema } from './feed/feed.schema.ts'
 import { addAuthentication } from './http/auth.plugin.ts'
-import { Amount, Balance, ProblemSchema } from './http/common.schema.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
 import { addBodyDeadline, addRequestLog, newRequestId } from './http/request.plugin.ts'
-import { addTextGuard, buildValidator } from './http/validation.plugin.ts'
+import { addTextGuard, addValidation } from './http/validation.plugin.ts'
 import { operationRoutes } from './operations/operation.routes.ts'
-import {
-  CancellationSchema,
-  CaptureSchema,
-  CreateCancellation,
-  CreateCapture,
-  CreateRefund,
-  DecideOnRefund,
-  DisputeSchema,
-  RefundSchema
-} from './operations/operation.schema.ts'
 import { paymentRoutes } from './payments/payment.routes.ts'
-import {
-  CardSchema,
-  EventSchema,
-  FailureSchema,
-  PaymentSchema,
-  SettlementSchema
-} from './payments/payment.schema.ts'
 import type { Context } from './service-context.ts'
 import { reportRoutes } from './settlement/report.routes.ts'
-import { ReportSchema } from './settlement/report.schema.ts'
 import { deliveryRoutes } from './webhooks/delivery.routes.ts'
 import { webhookRoutes } from './webhooks/webhook.routes.ts'
-import {
-  ChangeWebhookEndpoint,
-  CreateWebhookEndpoint,
-  DeliverySchema,
-  DeliveryWithAttemptsSchema,
-  NewWebhookEndpointSchema,
-  ReplayEvents,
-  ReplayedSchema,
-  WebhookEndpointSchema,
-  WebhookSecretSchema
-} from './webhooks/webhook.schema.ts'
 import { webhookDocument } from './webhooks/webhook-document.ts'
-
-/** Every schema that the OpenAPI document names. */
-const schemas = [
-  Amount,
-  Balance,
-  ProblemSchema,
-  FailureSchema,
-  CardSchema,
-  PaymentSchema,
-  CreatePayment,
-  EventSchema,
-  FeedEventSchema,
-  WebhookEndpointSchema,
-  NewWebhookEndpointSchema,
-  CreateWebhookEndpoint,
-  ChangeWebhookEndpoint,
-  WebhookSecretSchema,
-  ReplayEvents,
-  ReplayedSchema,
-  DeliverySchema,
-  DeliveryWithAttemptsSchema,
-  CaptureSchema,
-  CreateCapture,
-  CancellationSchema,
-  CreateCancellation,
-  RefundSchema,
-  CreateRefund,
-  DecideOnRefund,
-  DisputeSchema,
-  RecordPayment,
-  AccountSchema,
-  PutAccount,
-  ChargeSchema,
-  CreateCharge,
-  ChangeCharge,
-  AdjustmentSchema,
-  CreateAdjustment,
-  EntrySchema,
-  RegisteredCardSchema,
-  CardList,
-  RegisterCard,
-  RegistrationSchema,
-  SettlementSchema,
-  ReportSchema,
-  DiscrepancySchema,
-  ResolveDiscrepancy,
-  SummarySchema,
-  PostingSchema,
-  AcknowledgePosting,
-  BillingFileSchema,
-  MakeFile,
-  AcknowledgeFile,
-  UploadSchema,
-  RejectDetails,
-  ThreeWaySchema,
-  NotificationSchema
-]
 
 /** Every route of the API, in the order of the document. */
 const allRoutes = [
@@ -195,18 +78,18 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     // What comes on an open connection while closing is still answered; then it is closed.
     return503OnClosing: false,
-    schemaController: {
-      compilersFactory: { buildValidator: buildValidator as never, buildSerializer }
-    },
     frameworkErrors: (error, request, reply) => {
-      app.errorHandler(error, request as never, reply as never)
+      app.errorHandler(error, request, reply)
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
   app.server.headersTimeout = receiveWithinMs
   addJsonBodies(app)
-  for (const schema of schemas) app.addSchema(schema)
 
+  // Fastify would compile a serializer for each answer of each route: most of the time and memory
+  // that a start takes, to write what this writes. Views name what goes out.
+  app.setSerializerCompiler(() => JSON.stringify)
+  addValidation(app)
   addProblems(app, publicUrl)
   addRequestLog(app, (route, method, status, ms) => {
     metrics.requests.observe({ route, method, status }, ms / 1000)
@@ -219,7 +102,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   addETags(app)
 
   await addOpenApi(app, publicUrl, webhookDocument)
-  for (const routes of allRoutes) await app.register(routes, context)
+  for (const routes of allRoutes) await routes(app, context)
   await addDocs(app)
   return app
 }
@@ -232,13 +115,6 @@ function mayMakeEvents(method: string, route: string): boolean {
   if (route === notificationPath) return false
   return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
 }
-
-/**
- * Fastify would compile a serializer for each answer of each route, each with every schema that the
- * document names: most of the time and memory that a start takes, to write what JSON.stringify
- * writes. That answers are what the document says is held by the tests of the contract.
- */
-const buildSerializer = () => () => JSON.stringify
 
 /** Bodies are JSON, or nothing at all; Fastify would read text as well, and mind an empty one. */
 function addJsonBodies(app: FastifyInstance): void {

@@ -107,7 +107,7 @@ export const billingRoutes: FastifyPluginAsyncTypebox<
     }
   )
 
-  await app.register(readRoutes, deps)
+  await readRoutes(app, deps)
 }
 
 const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, { db }) => {

@@ -187,7 +187,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
     )
   }
 
-  await app.register(listRoutes, deps)
+  await listRoutes(app, deps)
 }
 
 /** What was asked about a payment, and what its disputes have come to. */

@@ -22,38 +22,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
   deps
 ) => {
   const { db } = deps
-  const compile = buildValidator({})
-  // The file stays in the connection until it is read there; it is not a body to be looked into.
-  app.addContentTypeParser('text/csv', (_request, _payload, done) => done(null, undefined))
-
-  app.post<{ Querystring: { fileName?: string } }>(
-    '/v1/settlement-reports',
-    {
-      schema: {
-        operationId: 'uploadSettlementReport',
-        summary: 'Upload a settlement report',
-        description:
-          'Taken as a stream and read in the background. The report is its own key, so no ' +
-          'Idempotency-Key is needed: the same content again answers 200 with the first one, and ' +
-          'the same batch in another file changes nothing. One that is cut off is refused whole.',
-        tags: ['Settlement'],
-        querystring: UploadQuery,
-        body: ReportFile,
-        response: { 200: ref(ReportSchema), 202: ref(ReportSchema) }
-      },
-      validatorCompiler: (part) =>
-        part.httpPart === 'body' ? () => true : (compile(part as never) as never),
-      config: { scope: 'reconciliation:write', problems: [], longBody: true }
-    },
-    async (request, reply) => {
-      const { report, isNew } = await receiveReport(
-        deps,
-        contentOf(request),
-        request.query.fileName ?? null
-      )
-      return reply.code(isNew ? 202 : 200).send(toView(report))
-    }
-  )
+  await app.register(uploadRoute, deps)
 
   app.get(
     '/v1/settlement-reports',
@@ -97,6 +66,41 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
         throw new Problem('report_not_found', 'No settlement report has this id.')
       }
       return toView(found)
+    }
+  )
+}
+
+/** By itself, since no other route takes what is not JSON. */
+const uploadRoute: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (app, deps) => {
+  const compile = buildValidator({})
+  // The file stays in the connection until it is read there; it is not a body to be looked into.
+  app.addContentTypeParser('text/csv', (_request, _payload, done) => done(null, undefined))
+
+  app.post<{ Querystring: { fileName?: string } }>(
+    '/v1/settlement-reports',
+    {
+      schema: {
+        operationId: 'uploadSettlementReport',
+        summary: 'Upload a settlement report',
+        description:
+          'Taken as a stream and read in the background. The report is its own key, so no ' +
+          'Idempotency-Key is needed: the same content again answers 200 with the first one, and ' +
+          'the same batch in another file changes nothing. One that is cut off is refused whole.',
+        tags: ['Settlement'],
+        querystring: UploadQuery,
+        body: ReportFile,
+        response: { 200: ref(ReportSchema), 202: ref(ReportSchema) }
+      },
+      validatorCompiler: (part) => (part.httpPart === 'body' ? () => true : compile(part)),
+      config: { scope: 'reconciliation:write', problems: [], longBody: true }
+    },
+    async (request, reply) => {
+      const { report, isNew } = await receiveReport(
+        deps,
+        contentOf(request),
+        request.query.fileName ?? null
+      )
+      return reply.code(isNew ? 202 : 200).send(toView(report))
     }
   )
 }

@@ -190,7 +190,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
     }
   )
 
-  await app.register(webhookActionRoutes, deps)
+  await webhookActionRoutes(app, deps)
 }
 
 /** What is asked of an endpoint. */
