@@ -16,6 +16,7 @@ import { feedRoutes } from './feed/feed.routes.ts'
 import { addAuthentication } from './http/auth.plugin.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
+import { addIdempotency } from './http/idempotency.plugin.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
 import { addBodyDeadline, addRequestLog, newRequestId } from './http/request.plugin.ts'
@@ -99,6 +100,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   addBodyDeadline(app, receiveWithinMs)
   addAuthentication(app, context.clients)
   addTextGuard(app)
+  addIdempotency(app)
   addETags(app)
 
   await addOpenApi(app, publicUrl, webhookDocument)

@@ -1,7 +1,6 @@
 import { createHash, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import type { Tx } from '../database/database.ts'
 import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
@@ -129,7 +128,6 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<
         summary: 'Try a notification again',
         description: 'For one that waits or is parked: it is due at once, its tries counted anew.',
         tags: ['Reconciliation'],
-        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
         params: NotificationParams,
         response: {
           202: ref(NotificationSchema)
@@ -137,12 +135,8 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<
       },
       config: {
         scope: 'reconciliation:write',
-        problems: [
-          'notification_not_found',
-          'notification_not_retryable',
-          'idempotency_key_missing',
-          'idempotency_key_reused'
-        ]
+        idempotent: true,
+        problems: ['notification_not_found', 'notification_not_retryable']
       }
     },
     async (request, reply) => {

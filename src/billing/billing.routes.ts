@@ -3,7 +3,6 @@ import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
-import type { ProblemCode } from '../problems.ts'
 import type { Context } from '../service-context.ts'
 import { acknowledgeFile, makeFile, rejectDetails } from './billing.commands.ts'
 import {
@@ -19,9 +18,6 @@ import {
 } from './billing.schema.ts'
 import { findContent, findFile, listFiles } from './billing.store.ts'
 import { type Rejection, type TransactionType, toFileView } from './billing.ts'
-import { KeyHeader } from './posting.schema.ts'
-
-const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
 /** Files for a billing system that reads no feed, and what it sends back. */
 export const billingRoutes: FastifyPluginAsyncTypebox<
@@ -38,11 +34,10 @@ export const billingRoutes: FastifyPluginAsyncTypebox<
           'and one direction, oldest first, at most 5,000. Each posting is in one file only. ' +
           'What is more is for the next file: make files until one holds fewer.',
         tags: ['Postings'],
-        headers: KeyHeader,
         body: MakeFile,
         response: { 201: ref(BillingFileSchema) }
       },
-      config: { scope: 'reconciliation:write', problems: keyProblems }
+      config: { scope: 'reconciliation:write', idempotent: true, problems: [] }
     },
     async (request, reply) => {
       const { currency, transactionType } = request.body
@@ -64,14 +59,14 @@ export const billingRoutes: FastifyPluginAsyncTypebox<
         summary: 'Say that the billing system has posted a file',
         description: 'All of its postings that are still open are posted; what it rejected stays.',
         tags: ['Postings'],
-        headers: KeyHeader,
         params: FileParams,
         body: AcknowledgeFile,
         response: { 200: ref(BillingFileSchema) }
       },
       config: {
         scope: 'reconciliation:write',
-        problems: ['billing_file_not_found', ...keyProblems]
+        idempotent: true,
+        problems: ['billing_file_not_found']
       }
     },
     async (request, reply) =>
@@ -88,13 +83,13 @@ export const billingRoutes: FastifyPluginAsyncTypebox<
           'Each detail rejects the posting of that place in the file, as an acknowledgement with ' +
           '`rejected` would. All of them are taken or none. A large file may come in parts.',
         tags: ['Postings'],
-        headers: KeyHeader,
         body: RejectDetails,
         response: { 200: ref(BillingFileSchema) }
       },
       config: {
         scope: 'reconciliation:write',
-        problems: ['billing_rejections_unmatched', ...keyProblems]
+        idempotent: true,
+        problems: ['billing_rejections_unmatched']
       }
     },
     async (request, reply) => {

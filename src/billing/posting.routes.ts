@@ -7,7 +7,6 @@ import type { Context } from '../service-context.ts'
 import { acknowledgePosting } from './posting.commands.ts'
 import {
   AcknowledgePosting,
-  KeyHeader,
   PostingPage,
   PostingParams,
   PostingQuery,
@@ -76,19 +75,14 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
           '`billing_rejected` of the payment; what was rejected may be posted after all. What is ' +
           'posted stays so.',
         tags: ['Postings'],
-        headers: KeyHeader,
         params: PostingParams,
         body: AcknowledgePosting,
         response: { 200: ref(PostingSchema) }
       },
       config: {
         scope: 'reconciliation:write',
-        problems: [
-          'posting_not_found',
-          'posting_acknowledged',
-          'idempotency_key_missing',
-          'idempotency_key_reused'
-        ]
+        idempotent: true,
+        problems: ['posting_not_found', 'posting_acknowledged']
       }
     },
     async (request, reply) => {

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
@@ -27,11 +26,6 @@ export const createRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps
           'provider has not answered. Repeat it under the same Idempotency-Key until it is ' +
           'answered: there will be one payment.',
         tags: ['Payments'],
-        headers: Type.Object({
-          'idempotency-key': Type.Optional(
-            Type.String({ description: '1 to 255 visible ASCII characters' })
-          )
-        }),
         body: CreatePayment,
         response: {
           201: ref(PaymentSchema)
@@ -39,10 +33,9 @@ export const createRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps
       },
       config: {
         scope: 'payments:write',
+        idempotent: true,
         problems: [
-          'idempotency_key_missing',
           'idempotency_key_in_flight',
-          'idempotency_key_reused',
           'account_not_found',
           'account_closed',
           'currency_mismatch',

@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { ref } from '../http/common.schema.ts'
 import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
@@ -79,16 +78,14 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app,
           'Once, by one of its `resolutions`. What it moves is a ledger entry or an event of the ' +
           'payment; what was found stays as it is.',
         tags: ['Settlement'],
-        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
         params: OfDiscrepancy,
         body: ResolveDiscrepancy,
         response: { 200: ref(DiscrepancySchema) }
       },
       config: {
         scope: 'reconciliation:write',
+        idempotent: true,
         problems: [
-          'idempotency_key_missing',
-          'idempotency_key_reused',
           'discrepancy_not_found',
           'discrepancy_resolved',
           'resolution_not_allowed',

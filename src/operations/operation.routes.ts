@@ -14,7 +14,6 @@ import type { RefundAsked } from '../lifecycle/request.ts'
 import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
 import { Problem } from '../problem.ts'
-import type { ProblemCode } from '../problems.ts'
 import type { Context } from '../service-context.ts'
 import {
   type Asking,
@@ -33,15 +32,11 @@ import {
   type CreateRefundBody,
   DecideOnRefund,
   DisputePage,
-  KeyHeader,
   ListOfPayment,
   OfPayment,
   RefundPage,
   RefundSchema
 } from './operation.schema.ts'
-
-/** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
-const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
 export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   app.post(
@@ -54,7 +49,6 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'Takes money that an authorisation reserved. One capture a payment: of a partial one ' +
           'the rest is released. Its outcome comes as an event of the payment.',
         tags: ['Payments'],
-        headers: KeyHeader,
         params: OfPayment,
         body: CreateCapture,
         response: { 202: ref(CaptureSchema) }
@@ -62,8 +56,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
       preValidation: withBody,
       config: {
         scope: 'payments:write',
+        idempotent: true,
         problems: [
-          ...keyProblems,
           'payment_not_found',
           'payment_not_capturable',
           'capture_exceeds_authorised',
@@ -91,7 +85,6 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'Before its capture. A page ends here at once, a link is closed, a reservation is ' +
           'released at the payment provider. Money that comes all the same is sent back.',
         tags: ['Payments'],
-        headers: KeyHeader,
         params: OfPayment,
         body: CreateCancellation,
         response: { 202: ref(CancellationSchema) }
@@ -99,7 +92,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
       preValidation: withBody,
       config: {
         scope: 'payments:write',
-        problems: [...keyProblems, 'payment_not_found', 'payment_not_cancellable']
+        idempotent: true,
+        problems: ['payment_not_found', 'payment_not_cancellable']
       }
     },
     async (request, reply) => {
@@ -121,15 +115,14 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'All or part of what was captured. It reserves its amount at once; the account moves ' +
           'when it succeeds. Above the operator’s limit it waits for an approval.',
         tags: ['Refunds'],
-        headers: KeyHeader,
         params: OfPayment,
         body: CreateRefund,
         response: { 202: ref(RefundSchema) }
       },
       config: {
         scope: 'refunds:write',
+        idempotent: true,
         problems: [
-          ...keyProblems,
           'payment_not_found',
           'payment_not_refundable',
           'payment_disputed',
@@ -160,15 +153,14 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           summary: isApproval ? 'Approve a refund' : 'Reject a refund',
           description: 'By another operator than the one who asked for it; both are kept.',
           tags: ['Refunds'],
-          headers: KeyHeader,
           params: OfPayment,
           body: DecideOnRefund,
           response: { 200: ref(RefundSchema) }
         },
         config: {
           scope: 'refunds:approve',
+          idempotent: true,
           problems: [
-            ...keyProblems,
             'refund_not_found',
             'refund_not_awaiting_approval',
             'approver_is_requester',

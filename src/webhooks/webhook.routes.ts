@@ -27,7 +27,6 @@ import {
   ReplayedSchema,
   WebhookEndpointPage,
   WebhookEndpointSchema,
-  WebhookKeyHeader,
   WebhookListQuery,
   WebhookParams,
   WebhookSecretSchema
@@ -36,8 +35,6 @@ import { findEndpoint, listEndpoints } from './webhook.store.ts'
 import { toDeliveryView, toEndpointView, type WebhookEndpoint } from './webhook.ts'
 
 const tags = ['Webhooks']
-/** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
-const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 const unknown: ProblemCode = 'webhook_endpoint_not_found'
 
 /** Endpoints are their client's own, third party or not: to others they do not exist. */
@@ -60,13 +57,13 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
           'yet is taken; one that leads to a private or special address is refused, now and at ' +
           'every attempt.',
         tags,
-        headers: WebhookKeyHeader,
         body: CreateWebhookEndpoint,
         response: { 201: ref(NewWebhookEndpointSchema) }
       },
       config: {
         scope: 'webhooks:write',
-        problems: [...keyProblems, 'webhook_url_refused', 'webhook_endpoint_limit']
+        idempotent: true,
+        problems: ['webhook_url_refused', 'webhook_endpoint_limit']
       }
     },
     async (request, reply) => {
@@ -197,7 +194,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
 const webhookActionRoutes: FastifyPluginAsyncTypebox<
   Pick<Context, 'db' | 'checkUrl' | 'wake'>
 > = async (app, deps) => {
-  const asked = { tags, headers: WebhookKeyHeader, params: WebhookParams }
+  const asked = { tags, params: WebhookParams }
 
   app.post(
     '/v1/webhook-endpoints/:id/secret-rotation',
@@ -211,7 +208,7 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<
         ...asked,
         response: { 200: ref(WebhookSecretSchema) }
       },
-      config: { scope: 'webhooks:write', problems: [...keyProblems, unknown] }
+      config: { scope: 'webhooks:write', idempotent: true, problems: [unknown] }
     },
     async (request, reply) => {
       const { id } = request.params
@@ -233,7 +230,8 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<
       },
       config: {
         scope: 'webhooks:write',
-        problems: [...keyProblems, unknown, 'webhook_endpoint_disabled']
+        idempotent: true,
+        problems: [unknown, 'webhook_endpoint_disabled']
       }
     },
     async (request, reply) => {
@@ -258,7 +256,8 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<
       },
       config: {
         scope: 'webhooks:write',
-        problems: [...keyProblems, unknown, 'webhook_endpoint_disabled']
+        idempotent: true,
+        problems: [unknown, 'webhook_endpoint_disabled']
       }
     },
     async (request, reply) => {
