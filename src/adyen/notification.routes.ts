@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Tx } from '../database/database.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { answerOnce } from '../http/idempotency.commands.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import type { Reply } from '../http/idempotency.store.ts'
@@ -110,13 +110,10 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, status, eventCode, reference, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const filter = { status, eventCode, reference, before, limit: limit + 1 }
-      const found = await listNotifications(db, filter)
-      const page = toPage(found, limit, toView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const { status, eventCode, reference } = request.query
+      const find = (before: string | null, limit: number) =>
+        listNotifications(db, { status, eventCode, reference, before, limit })
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
@@ -16,7 +16,7 @@ import {
   type RejectedDetailBody,
   UploadSchema
 } from './billing.schema.ts'
-import { findContent, findFile, listFiles } from './billing.store.ts'
+import { type CountedFile, findContent, findFile, listFiles } from './billing.store.ts'
 import { type Rejection, type TransactionType, toFileView } from './billing.ts'
 
 /** Files for a billing system that reads no feed, and what it sends back. */
@@ -120,17 +120,10 @@ const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, {
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const found = await listFiles(db, { before, limit: limit + 1 })
-      const page = toPage(
-        found,
-        limit,
-        ({ file, counts }) => toFileView(file, counts),
-        ({ file }) => [file.id]
-      )
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const find = (before: string | null, limit: number) => listFiles(db, { before, limit })
+      const toView = ({ file, counts }: CountedFile) => toFileView(file, counts)
+      const positionOf = ({ file }: CountedFile) => file.id
+      return await sendPage(request, reply, find, toView, { ...byId, positionOf })
     }
   )
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toCursor } from '../http/cursor.ts'
+import { readAfter, toGrowingPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
@@ -13,7 +13,7 @@ import {
   PostingSchema
 } from './posting.schema.ts'
 import { findPosting, listPostings } from './posting.store.ts'
-import { type PostingOutcome, type PostingStatus, toPostingView } from './posting.ts'
+import { type PostingOutcome, toPostingView } from './posting.ts'
 
 export const postingRoutes: FastifyPluginAsyncTypebox<
   Pick<Context, 'db' | 'providerName'>
@@ -36,12 +36,9 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request) => {
-      const { status, after: cursor, limit = 20 } = request.query
-      const after = Number(readCursor(cursor, 1, /^\d{1,15}$/, 'after')?.[0] ?? 0)
-      const filter = { status: status as PostingStatus | undefined, after, limit }
-      const found = await listPostings(db, filter)
-      const last = found.at(-1)?.position ?? after
-      return { data: found.map(toPostingView), nextCursor: toCursor(String(last)) } as never
+      const { status, limit = 20 } = request.query
+      const after = readAfter(request.query.after)
+      return toGrowingPage(await listPostings(db, { status, after, limit }), after, toPostingView)
     }
   )
 
@@ -60,7 +57,7 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
     async (request) => {
       const found = await findPosting(db, request.params.id)
       if (found === undefined) throw new Problem('posting_not_found', 'No posting has this id.')
-      return toPostingView(found) as never
+      return toPostingView(found)
     }
   )
 

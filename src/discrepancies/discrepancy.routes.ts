@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
@@ -32,16 +32,17 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app,
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, kind, status, paymentId, createdFrom, createdTo, cursor } = request.query
-      const found = await listDiscrepancies(db, {
-        ...{ kind, status, paymentId, limit: limit + 1 },
+      const { kind, status, paymentId, createdFrom, createdTo } = request.query
+      const filter = {
+        kind,
+        status,
+        paymentId,
         createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
-        createdTo: createdTo === undefined ? undefined : new Date(createdTo),
-        before: readCursor(cursor, 1)?.[0] ?? null
-      })
-      const page = toPage(found, limit, toDiscrepancyView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+        createdTo: createdTo === undefined ? undefined : new Date(createdTo)
+      }
+      const find = (before: string | null, limit: number) =>
+        listDiscrepancies(db, { ...filter, before, limit })
+      return await sendPage(request, reply, find, toDiscrepancyView, byId)
     }
   )
 

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { readCursor, toCursor } from '../http/cursor.ts'
+import { readAfter, toGrowingPage } from '../http/cursor.ts'
 import { readWait } from '../http/prefer.ts'
 import type { Context } from '../service-context.ts'
 import { FeedPage, FeedQuery, PreferHeader } from './feed.schema.ts'
@@ -32,17 +32,13 @@ export const feedRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'payments:read', problems: [] }
     },
     async (request, reply) => {
-      const { after: cursor, limit = 20 } = request.query
-      const after = Number(readCursor(cursor, 1, /^\d{1,15}$/, 'after')?.[0] ?? 0)
+      const { limit = 20 } = request.query
+      const after = readAfter(request.query.after)
       const filter = { clientId: visibleTo(clientOf(request)), after, limit }
       const waitS = readWait(request.headers.prefer)
       if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
       const found = await readOrWait(request, filter, waitS ?? 0)
-      const last = found.at(-1)?.position ?? after
-      return {
-        data: found.map((event) => toFeedView(event, providerName)),
-        nextCursor: toCursor(String(last))
-      }
+      return toGrowingPage(found, after, (event) => toFeedView(event, providerName))
     }
   )
 

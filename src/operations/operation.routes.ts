@@ -4,7 +4,7 @@ import type { TSchema } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { listDisputes } from '../lifecycle/dispute.store.ts'
 import { toDisputeView } from '../lifecycle/dispute.ts'
@@ -219,23 +219,26 @@ const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
         config: { scope: 'payments:read', problems: ['payment_not_found'] }
       },
       async (request, reply) => {
-        const { limit, cursor } = request.query
         const { id } = await getPayment(request, request.params.id)
-        const before = readCursor(cursor, 1)?.[0] ?? null
-        const found =
-          kind === 'dispute'
-            ? (await listDisputes(db, id, before, limit + 1)).map((one) => toDisputeView(one, id))
-            : (await listOperations(db, id, kind, before, limit + 1)).map((one) =>
-                toOperationView(one, { id })
-              )
-        const all = toPage(
-          found as Array<{ id: string }>,
-          limit,
-          (one) => one,
-          (one) => [one.id]
-        )
-        if (all.nextCursor !== null) reply.header('link', toNextLink(request.url, all.nextCursor))
-        return all as never
+        if (kind === 'dispute') {
+          const find = (before: string | null, limit: number) => listDisputes(db, id, before, limit)
+          return (await sendPage(
+            request,
+            reply,
+            find,
+            (one) => toDisputeView(one, id),
+            byId
+          )) as never
+        }
+        const find = (before: string | null, limit: number) =>
+          listOperations(db, id, kind, before, limit)
+        return (await sendPage(
+          request,
+          reply,
+          find,
+          (one) => toOperationView(one, { id }),
+          byId
+        )) as never
       }
     )
   }

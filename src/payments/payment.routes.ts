@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ListQuery, ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { matchesETag } from '../http/etag.plugin.ts'
 import { readWait } from '../http/prefer.ts'
 import { Problem } from '../problem.ts'
@@ -19,7 +19,7 @@ import {
 } from './payment.schema.ts'
 import { findPayment, listEvents, listPayments } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
-import { toETag, toEventView, toPaymentView } from './payment-view.ts'
+import { type StoredEvent, toETag, toEventView, toPaymentView } from './payment-view.ts'
 
 export const paymentRoutes: FastifyPluginAsyncTypebox<
   Pick<Context, 'db' | 'providerName' | 'waiters'>
@@ -69,8 +69,8 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'payments:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, accountId, status, channel, reference, createdFrom, createdTo } = request.query
-      const found = await listPayments(db, {
+      const { accountId, status, channel, reference, createdFrom, createdTo } = request.query
+      const filter = {
         clientId: visibleTo(clientOf(request)),
         accountId: accountId === undefined ? undefined : Number(accountId),
         status,
@@ -78,13 +78,11 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
         reference,
         createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
         createdTo: createdTo === undefined ? undefined : new Date(createdTo),
-        metadata: metadataFilter(request.query),
-        before: readCursor(request.query.cursor, 1)?.[0] ?? null,
-        limit: limit + 1
-      })
-      const page = toPage(found, limit, toView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+        metadata: metadataFilter(request.query)
+      }
+      const find = (before: string | null, limit: number) =>
+        listPayments(db, { ...filter, before, limit })
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 
@@ -104,14 +102,9 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
     },
     async (request, reply) => {
       const payment = await getPayment(request, request.params.id)
-      const { limit, cursor } = request.query
-      const after = Number(readCursor(cursor, 1, /^\d{1,9}$/)?.[0] ?? 0)
-      const found = await listEvents(db, payment.id, after, limit + 1)
-      const page = toPage(found, limit, toEventView(payment, providerName), (event) => [
-        String(event.sequence)
-      ])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const find = (after: string | null, limit: number) =>
+        listEvents(db, payment.id, Number(after ?? 0), limit)
+      return await sendPage(request, reply, find, toEventView(payment, providerName), bySequence)
     }
   )
 
@@ -134,6 +127,11 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
     if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
     return payment
   }
+}
+
+const bySequence = {
+  positionOf: ({ sequence }: StoredEvent) => String(sequence),
+  pattern: /^\d{1,9}$/
 }
 
 function metadataFilter(query: Record<string, unknown>): Record<string, string> {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { buildValidator } from '../http/validation.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
@@ -38,12 +38,10 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, status, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const found = await listReports(db, { status, before, limit: limit + 1 })
-      const page = toPage(found, limit, toView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const { status } = request.query
+      const find = (before: string | null, limit: number) =>
+        listReports(db, { status, before, limit })
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
@@ -88,12 +88,9 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'webhooks:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const found = await listEndpoints(db, clientOf(request).id, before, limit + 1)
-      const page = toPage(found, limit, toEndpointView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const find = (before: string | null, limit: number) =>
+        listEndpoints(db, clientOf(request).id, before, limit)
+      return await sendPage(request, reply, find, toEndpointView, byId)
     }
   )
 
@@ -177,13 +174,12 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'webhooks:read', problems: [unknown] }
     },
     async (request, reply) => {
-      const { limit, cursor, status } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const { id } = await getEndpoint(request.params.id, clientOf(request).id)
-      const found = await listDeliveries(db, id, { status, before, limit: limit + 1 })
-      const page = toPage(found, limit, toDeliveryView, (one) => [one.id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const { status } = request.query
+      const find = async (before: string | null, limit: number) => {
+        const { id } = await getEndpoint(request.params.id, clientOf(request).id)
+        return await listDeliveries(db, id, { status, before, limit })
+      }
+      return await sendPage(request, reply, find, toDeliveryView, byId)
     }
   )
 
