@@ -1,9 +1,9 @@
 -- The systems that call this API, their keys, and what was answered under their idempotency keys.
 --
 -- Names, here and in all that follows: indexes, unique and foreign keys, and triggers are named
--- <table>_<columns or purpose>, with _once at the end of what keeps a fact from being there twice. A
--- check on one column is <table>_<column>_check; one on several is named for the rule that it holds,
--- so that an error says which was broken.
+-- <table>_<columns or purpose>, with _once at the end of what keeps a fact from being there twice.
+-- A check on one column is <table>_<column>_check; one on several is named for the rule that it
+-- holds, so that an error says which was broken.
 --
 -- Work that is due stands in the row that it concerns, in the same four columns everywhere:
 -- next_attempt_at (null: nothing is due), attempts (made since the work began), lease and

@@ -11,7 +11,8 @@ import {
   readConfig,
   readDatabaseUrl
 } from './config.ts'
-import { connect, findPendingMigrations, migrate } from './database/database.ts'
+import { connect } from './database/database.ts'
+import { findPendingMigrations, migrate, SchemaFault } from './database/migrate.ts'
 import { createLogger } from './logger.ts'
 import { writeOpenApi } from './openapi-file.ts'
 import { startService } from './service.ts'
@@ -147,7 +148,7 @@ main().catch((error: NodeJS.ErrnoException) => {
 /** People get a sentence; only what nobody expected comes with its stack. */
 function describe(error: NodeJS.ErrnoException): string {
   if (error instanceof ConfigFault) return `${error.message}\n- ${error.faults.join('\n- ')}`
-  if (error instanceof UsageFault) return error.message
+  if (error instanceof UsageFault || error instanceof SchemaFault) return error.message
   if (error.code === 'EADDRINUSE') {
     const { port } = error as { port?: number }
     return `Port ${port} is in use. Set PORT, METRICS_PORT or SIMULATOR_PORT to a free one.`
