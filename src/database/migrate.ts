@@ -6,15 +6,15 @@ import type { Db } from './database.ts'
 
 const folder = new URL('../../migrations/', import.meta.url)
 
-/** The schema of the database is not one that this version can go on from; the message says so. */
-export class SchemaFault extends Error {}
+/** The database is not as this version needs it; the message says so to people. */
+export class DatabaseFault extends Error {}
 
 const needsAnother = 'It cannot be upgraded: set DATABASE_URL to a new database.'
 
 /**
  * Applies what is missing, a transaction for each file, and answers the names of what it applied.
- * Throws `SchemaFault` where another version has made the schema; `cure`: what to do about one that
- * was made before the first release.
+ * Throws `DatabaseFault` where another version has made the schema; `cure`: what to do about one
+ * that was made before the first release.
  */
 export async function migrate(db: Db, cure = needsAnother): Promise<string[]> {
   const migrations = await readMigrations()
@@ -31,7 +31,7 @@ export async function migrate(db: Db, cure = needsAnother): Promise<string[]> {
 
 /**
  * The migrations that this version of the service has and the database has not. Throws
- * `SchemaFault` where the schema was made before the first release; a newer version may have
+ * `DatabaseFault` where the schema was made before the first release; a newer version may have
  * migrated it, so that an old instance can start while new ones take over.
  */
 export async function findPendingMigrations(db: Db): Promise<string[]> {
@@ -53,12 +53,12 @@ async function refuseOtherVersions(db: Db, names: readonly string[], cure: strin
   if (older.length > 0) throw tooOld(cure)
   if (newer.length > 0) {
     const last = newer.at(-1)
-    throw new SchemaFault(`A newer version has migrated the database, up to ${last}.`)
+    throw new DatabaseFault(`A newer version has migrated the database, up to ${last}.`)
   }
 }
 
 const tooOld = (cure: string) =>
-  new SchemaFault(`The database was made by a version before the first release. ${cure}`)
+  new DatabaseFault(`The database was made by a version before the first release. ${cure}`)
 
 /** What was applied to the database and is not here: a later name is of a newer version. */
 async function findUnknown(db: Db, names: readonly string[]) {

@@ -11,9 +11,9 @@ import { openDatabase } from '../../sandbox/database.ts'
 import { startPostgres } from '../../sandbox/postgres.ts'
 import { connect, type Db } from '../../src/database/database.ts'
 import {
+  DatabaseFault,
   findPendingMigrations,
   migrate,
-  SchemaFault,
   splitCommands
 } from '../../src/database/migrate.ts'
 import { testDatabase } from '../test-database.ts'
@@ -60,7 +60,7 @@ async function makeOld(db: Db): Promise<void> {
 t.test('a database from before the first release is refused with a sentence', async (t) => {
   const { url, db } = await testDatabase(t)
   await makeOld(db)
-  const sentence = new SchemaFault(
+  const sentence = new DatabaseFault(
     'The database was made by a version before the first release. It cannot be upgraded: set ' +
       'DATABASE_URL to a new database.'
   )
@@ -82,7 +82,7 @@ t.test(
     t.same(await findPendingMigrations(db), [])
     await t.rejects(
       migrate(db),
-      new SchemaFault('A newer version has migrated the database, up to 9999_later.')
+      new DatabaseFault('A newer version has migrated the database, up to 9999_later.')
     )
   }
 )

@@ -88,7 +88,7 @@ const refused: ReadonlyArray<readonly [text: string, fault: string]> = [
     'a lock within a write'
   ],
   [
-    'with x as (update a set b = now() returning id) insert into c select coalesce(now(), d) from x',
+    'with x as (update a set b = now() returning c) insert into d select coalesce(now(), c) from x',
     'now in coalesce'
   ]
 ]
@@ -155,7 +155,7 @@ t.test('statements are found wherever they stand, with the fragments in them', a
     const graceEnd = (s: number) => sql\`expires_at + \${s}\`
     const findStatement = statement<{ id: string }>(\`select \${columns} from a\`)
     export async function write(db: Db) {
-      await sql<Row>\`update a set b = \${x} \${isNew ? sql\`, c = 1\` : recent} and \${graceEnd(1)}\`
+      await sql<R>\`update a set b = \${x} \${isNew ? sql\`, c = 1\` : recent} and \${graceEnd(1)}\`
     }`
   t.same(readStatements(source), [
     { name: 'recent', text: 'created_at > now()' },
