@@ -24,7 +24,7 @@ const known: Readonly<Record<string, readonly [type: string, file?: string]>> = 
   'discrepancy.details': [json],
   'discrepancy.operator': ['Operator', 'payments/payment'],
   'discrepancy.resolution': ['Resolution', 'discrepancies/discrepancy'],
-  'dispute.reported': ['DisputeNews[]', 'provider'],
+  'dispute.reported': ['DisputeEvent[]', 'provider'],
   'ledger_transfer.credit_account': ['LedgerAccount', 'ledger/ledger'],
   'ledger_transfer.debit_account': ['LedgerAccount', 'ledger/ledger'],
   'ledger_transfer.posting': ['PostingKind', 'ledger/ledger'],

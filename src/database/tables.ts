@@ -8,7 +8,7 @@ import type { LedgerAccount, NamedAllocation, PostingKind } from '../ledger/ledg
 import type { Decision } from '../lifecycle/operation.ts'
 import type { EventType } from '../payments/event.ts'
 import type { Operator, Settlement } from '../payments/payment.ts'
-import type { CardFace, Customer, DisputeNews, Failure } from '../provider.ts'
+import type { CardFace, Customer, DisputeEvent, Failure } from '../provider.ts'
 import type { Meaning, SettlementLine } from '../settlement/settlement.ts'
 
 /** Of a row in which work is due. */
@@ -176,7 +176,7 @@ export type Database = {
       | 'arbitration'
     reason: string | null
     reason_code: string | null
-    reported: DisputeNews[]
+    reported: DisputeEvent[]
     created_at: Date
     updated_at: Date
     defend_by: Date | null
