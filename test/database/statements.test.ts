@@ -22,10 +22,10 @@ async function filesOf(folder: string, ending: string): Promise<string[]> {
 const offenders: readonly string[] = [
   'claimDeliveries: now in case',
   'claimDeliveries: now in returning',
-  'claimDueCharges: now in returning',
+  'claimDueCardPayments: now in returning',
   'claimDueLinks: make_interval in returning',
   'claimDueLinks: now in returning',
-  'claimDueModifications: now in coalesce',
+  'claimDueOperations: now in coalesce',
   'claimDueReport: gen_random_uuid()',
   'claimDueSyncs: gen_random_uuid()',
   'insertIntentStatement: a select in do update',
@@ -46,8 +46,8 @@ const offenders: readonly string[] = [
   'recordResults: now in case',
   'replayEvents: now in do update',
   'requestCardSync: now in do update',
-  'saveModifications: now in case',
-  'saveModifications: now in do update',
+  'saveOperations: now in case',
+  'saveOperations: now in do update',
   'saveToldReport: now in case'
 ]
 
