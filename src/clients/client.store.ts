@@ -1,26 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
-import { type Generated, sql } from 'kysely'
+import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { Client, Scope } from './client.ts'
-
-export type ClientTables = {
-  client: {
-    id: string
-    name: string
-    scopes: Scope[]
-    third_party: boolean
-    return_origins: string[]
-    created_at: Generated<Date>
-    revoked_at: Date | null
-  }
-  api_key: {
-    hash: Buffer
-    client_id: string
-    created_at: Generated<Date>
-    expires_at: Date | null
-  }
-}
 
 const keyPrefix = 'opk_'
 

@@ -6,41 +6,9 @@ import {
   type Transaction
 } from 'kysely'
 import pg from 'pg'
-import type { AccountTables } from '../accounts/account.store.ts'
-import type { NotificationTables } from '../adyen/notification.store.ts'
-import type { BillingTables } from '../billing/billing.store.ts'
-import type { PostingTables } from '../billing/posting.store.ts'
-import type { CardTables } from '../cards/card.store.ts'
-import type { SyncTables } from '../cards/card-sync.store.ts'
-import type { RegistrationTables } from '../cards/registration.store.ts'
-import type { PageReturnTables } from '../checkout/page-return.store.ts'
-import type { ClientTables } from '../clients/client.store.ts'
-import type { DiscrepancyTables } from '../discrepancies/discrepancy.store.ts'
-import type { EventTables } from '../events/event.store.ts'
-import type { IdempotencyTables } from '../http/idempotency.store.ts'
-import type { LedgerTables } from '../ledger/ledger.store.ts'
-import type { PaymentTables } from '../payments/payment.store.ts'
-import type { ReportTables } from '../settlement/report.store.ts'
-import type { DeliveryTables } from '../webhooks/delivery.store.ts'
-import type { WebhookTables } from '../webhooks/webhook.store.ts'
+import type { Database } from './tables.ts'
 
-export type Database = ClientTables &
-  EventTables &
-  IdempotencyTables &
-  AccountTables &
-  LedgerTables &
-  CardTables &
-  SyncTables &
-  RegistrationTables &
-  PaymentTables &
-  PageReturnTables &
-  PostingTables &
-  BillingTables &
-  DiscrepancyTables &
-  ReportTables &
-  NotificationTables &
-  WebhookTables &
-  DeliveryTables
+export type { Database }
 
 /** Anything that can run a statement; what only reads takes this. */
 export type Db = Kysely<Database>

@@ -1,26 +1,6 @@
-import { type Generated, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { DisabledReason, EndpointStatus, WebhookEndpoint } from './webhook.ts'
-
-export type WebhookTables = {
-  webhook_endpoint: {
-    id: string
-    client_id: string
-    url: string
-    events: string[]
-    description: string | null
-    status: Generated<EndpointStatus>
-    disabled_reason: DisabledReason | null
-    secret: string | null
-    old_secret: string | null
-    old_secret_until: Date | null
-    failing_since: Date | null
-    term: Generated<number>
-    stopped_at: Date | null
-    created_at: Generated<Date>
-    deleted_at: Date | null
-  }
-}
+import type { DisabledReason, WebhookEndpoint } from './webhook.ts'
 
 const shown = sql.raw(
   'id, client_id as "clientId", url, events, description, status, ' +
