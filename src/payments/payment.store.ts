@@ -43,7 +43,8 @@ export type PaymentRow = {
   cancelled_by: 'customer' | 'client' | null
   failure: Failure | null
   card: CardFace | null
-  authorisation: string | null
+  authorisation_reference: string | null
+  amount_authorised: number
   amount_captured: number
   amount_refunded: number
   amount_refunding: number
@@ -107,7 +108,8 @@ const paymentColumns = [
   'cancelled_by',
   'failure',
   'card',
-  'authorisation',
+  'authorisation_reference',
+  'amount_authorised',
   'amount_captured',
   'amount_refunded',
   'amount_refunding',
@@ -154,7 +156,8 @@ export function toPayment(row: StoredPayment): Payment {
     cancelledBy: row.cancelled_by,
     failure: row.failure,
     card: row.card,
-    authorisationReference: row.authorisation,
+    authorisationReference: row.authorisation_reference,
+    amountAuthorised: row.amount_authorised,
     amountCaptured: row.amount_captured,
     amountRefunded: row.amount_refunded,
     amountRefunding: row.amount_refunding,
