@@ -2,9 +2,10 @@
  * Where two truths disagree: what each kind says of either side, and what a person may decide about
  * it. Pure: the tables, and what a decision does to the aggregate of the payment.
  */
-import { type LifecycleContext, type PaymentAggregate, record } from '../lifecycle/aggregate.ts'
-import { decideHeld, findHeld } from '../lifecycle/held.ts'
-import { requestRefund } from '../lifecycle/request.ts'
+import { record } from '../lifecycle/aggregate.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
+import { requestRefund } from '../lifecycle/refunds.ts'
+import { decideHeld, findHeld } from '../lifecycle/reversals.ts'
 import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 

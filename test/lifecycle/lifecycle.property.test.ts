@@ -8,8 +8,8 @@ import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { recordPayment } from '../../src/checkout/recorded-payment.commands.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
+import type { Operation, OperationKind } from '../../src/lifecycle/model.ts'
 import { recordAccepted } from '../../src/lifecycle/operation.store.ts'
-import type { Operation, OperationKind } from '../../src/lifecycle/operation.ts'
 import {
   type Asking,
   cancelPayment,
