@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { Dispute, PaymentAggregate } from './model.ts'
+import type { Dispute } from './model.ts'
 
 type Row = Omit<Dispute, 'amount'> & { paymentId: string; currency: string; value: number }
 
@@ -27,17 +27,16 @@ export async function findDisputes(
   return new Map([...all].map(([id, own]) => [id, own.map(toDispute)]))
 }
 
-export async function saveDisputes(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
-  const rows = aggregates.flatMap(({ payment, disputes, touched }) =>
-    disputes
-      .filter((one) => touched.has(one))
-      .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
-  )
-  if (rows.length === 0) return
+export async function saveDisputes(
+  tx: Tx,
+  disputes: ReadonlyArray<Dispute & { paymentId: string }>
+): Promise<void> {
+  if (disputes.length === 0) return
+  const rows = disputes.map((one) => ({ ...one, ...one.amount }))
   await sql`
     insert into dispute (id, payment_id, reference, status, stage, currency, amount,
-      amount_charged_back, reason, reason_code, defend_by, reported, also_reported_as, created_at, updated_at,
-      closed_at)
+      amount_charged_back, reason, reason_code, defend_by, reported, also_reported_as,
+      created_at, updated_at, closed_at)
     select id, "paymentId", reference, status, stage, currency, value, "amountChargedBack", reason,
       "reasonCode", "defendBy", array(select jsonb_array_elements_text(reported)),
       array(select jsonb_array_elements_text("alsoReportedAs")), "createdAt", "updatedAt",
@@ -51,7 +50,7 @@ export async function saveDisputes(tx: Tx, aggregates: readonly PaymentAggregate
       status = excluded.status, stage = excluded.stage,
       amount = excluded.amount, amount_charged_back = excluded.amount_charged_back,
       reason = excluded.reason, reason_code = excluded.reason_code,
-      defend_by = excluded.defend_by, told = excluded.reported, also_reported_as = excluded.told_as,
+      defend_by = excluded.defend_by, reported = excluded.reported, also_reported_as = excluded.also_reported_as,
       updated_at = excluded.updated_at, closed_at = excluded.closed_at`.execute(tx)
 }
 
