@@ -18,7 +18,7 @@ const json = 'Record<string, unknown>'
 
 /** What PostgreSQL does not know of a column: a type, and the file of `src` that has it, if any. */
 const known: Readonly<Record<string, readonly [type: string, file?: string]>> = {
-  'authorisation.reported': ['unknown[]'],
+  'authorisation.reported': ['AuthorisationReport[]', 'lifecycle/model'],
   'card_registration.customer': ['Customer', 'provider'],
   'client.scopes': ['Scope[]', 'clients/client'],
   'discrepancy.details': [json],
@@ -29,11 +29,11 @@ const known: Readonly<Record<string, readonly [type: string, file?: string]>> = 
   'ledger_transfer.debit_account': ['LedgerAccount', 'ledger/ledger'],
   'ledger_transfer.posting': ['PostingKind', 'ledger/ledger'],
   'notification.item': ['NotificationItem', 'adyen/notification'],
-  'operation.decision': ['Decision', 'lifecycle/operation'],
+  'operation.decision': ['Decision', 'lifecycle/model'],
   'operation.failure': ['Failure', 'provider'],
   'operation.operator': ['Operator', 'payments/payment'],
   'operation.processor': ['{ name: string; reference: string }'],
-  'operation.reported': ['unknown[]'],
+  'operation.reported': ['Report[]', 'lifecycle/model'],
   'other_event.data': [json],
   'payment.allocations': ['NamedAllocation[]', 'ledger/ledger'],
   'payment.card': ['CardFace', 'provider'],

@@ -32,8 +32,10 @@ const insertStatement = statement(`
 const storesAtOnce = 2
 const storedAtOnceMax = 200
 
+type Row = ReturnType<typeof toRow>
+
 type Waiting = {
-  rows: ReturnType<typeof toRow>[]
+  rows: Row[]
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -113,7 +115,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
     original_reference: item.originalReference || null,
     merchant_reference: item.merchantReference,
     merchant_account: item.merchantAccountCode,
-    currency: item.amount.currency,
+    currency: readCurrency(item) ?? null,
     amount: readValue(item) ?? 0,
     live,
     item,
@@ -121,7 +123,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
   }
 }
 
-function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
+function toTokenRow(token: TokenNotification, text: string, foreign: boolean): Row {
   return {
     id: newId('ntf'),
     fingerprint: fingerprintOfBody(text).toString('hex'),
@@ -132,7 +134,7 @@ function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
     merchant_reference: token.shopperReference,
     merchant_account: token.merchantAccount,
     // No money is concerned.
-    currency: '',
+    currency: null,
     amount: 0,
     live: token.isLive,
     item: token.item as NotificationItem,
@@ -147,10 +149,20 @@ function readValue({ amount }: NotificationItem): number | undefined {
   return Number.isSafeInteger(value) && !hasCardNumber(String(value)) ? value : undefined
 }
 
+/** The amount's currency; undefined where it is no three letters. */
+function readCurrency({ amount }: NotificationItem): string | undefined {
+  return /^[A-Z]{3}$/.test(amount.currency) ? amount.currency : undefined
+}
+
 function statusOf(item: NotificationItem, foreign: boolean) {
   if (foreign) return { status: 'foreign', fault: null }
-  if (readValue(item) !== undefined) return { status: 'received', fault: null }
-  return { status: 'parked', fault: 'The value of the amount is none.' }
+  if (readValue(item) === undefined) {
+    return { status: 'parked', fault: 'The value of the amount is none.' }
+  }
+  if (readCurrency(item) === undefined) {
+    return { status: 'parked', fault: 'The currency of the amount is none.' }
+  }
+  return { status: 'received', fault: null }
 }
 
 /**
@@ -223,7 +235,7 @@ export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueN
     success: row.success,
     pspReference: row.psp_reference,
     originalReference: row.original_reference,
-    amount: { currency: row.currency, value: row.amount },
+    amount: { currency: row.currency ?? '', value: row.amount },
     item: row.item,
     merchantReference: row.merchant_reference,
     paymentId: row.payment_id,

@@ -5,7 +5,7 @@ import type { NotificationItem } from '../adyen/notification.ts'
 import type { Scope } from '../clients/client.ts'
 import type { Resolution } from '../discrepancies/discrepancy.ts'
 import type { LedgerAccount, NamedAllocation, PostingKind } from '../ledger/ledger.ts'
-import type { Decision } from '../lifecycle/operation.ts'
+import type { AuthorisationReport, Decision, Report } from '../lifecycle/model.ts'
 import type { EventType } from '../payments/event.ts'
 import type { Operator, Settlement } from '../payments/payment.ts'
 import type { CardFace, Customer, DisputeEvent, Failure } from '../provider.ts'
@@ -55,7 +55,7 @@ export type Database = {
     amount: number
     outcome: 'refused' | 'authorised'
     disposition: 'kept' | 'released' | 'reversing' | 'differs' | 'applied' | 'writtenOff' | null
-    reported: Generated<unknown[]>
+    reported: Generated<AuthorisationReport[]>
     created_at: Generated<Date>
   }
   billing_file: {
@@ -256,7 +256,7 @@ export type Database = {
     provider_key: string | null
     provider_reference: string | null
     also_reported_as: Generated<string[]>
-    reported: Generated<unknown[]>
+    reported: Generated<Report[]>
     created_at: Generated<Date>
     updated_at: Generated<Date>
     first_tried_at: Date | null

@@ -68,6 +68,26 @@ export const kinds = {
     theirs: "The card's bank took the money back as well.",
     resolutions: toLookInto
   },
+  refunded_beyond_captured: {
+    ours: 'Less was captured than was refunded.',
+    theirs: 'The payment provider refunded more than it took.',
+    resolutions: toLookInto
+  },
+  recapture_unconfirmed: {
+    ours: 'The capture had failed.',
+    theirs: 'The payment provider words another report of it as money that was taken again.',
+    resolutions: toLookInto
+  },
+  fraud_reported: {
+    ours: 'The payment was paid.',
+    theirs: "The card's bank reports it as fraud.",
+    resolutions: toLookInto
+  },
+  notification_not_understood: {
+    ours: 'The notification is kept and changed nothing.',
+    theirs: 'The payment provider reports what is not understood here.',
+    resolutions: toLookInto
+  },
   possible_duplicate: {
     ours: 'A payment of the same account and amount was made a moment before.',
     theirs: 'Another processor took the money of this one.',

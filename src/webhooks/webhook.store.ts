@@ -7,9 +7,13 @@ const shown = sql.raw(
     'disabled_reason as "disabledReason", created_at as "createdAt"'
 )
 
+/** Any number: one endpoint of a client is made at a time. */
+const endpointsLock = 7_240_015
+
 /** How many a client has; no other is made until the end of `tx`. */
 export async function countEndpoints(tx: Tx, clientId: string): Promise<number> {
-  await sql`select from client where id = ${clientId} for no key update`.execute(tx)
+  await sql`
+    select pg_advisory_xact_lock(${endpointsLock}, hashtext(${clientId}))`.execute(tx)
   const { rows } = await sql<{ count: number }>`
     select count(*) from webhook_endpoint
     where client_id = ${clientId} and deleted_at is null`.execute(tx)
