@@ -53,7 +53,8 @@ const insertIntentStatement = statement<{
   ), created as (
     insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
       method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      expires_at, status, provider_key, next_attempt_at, allocations, registered_card_id, card, card_token)
+      expires_at, status, provider_key, next_attempt_at, allocations, registered_card_id, card,
+      card_token)
     select resource_id, $2, $3, $1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb,
       $16::jsonb, $17::jsonb, ends_at, 'pending', $20,
       case

@@ -26,7 +26,8 @@ export type DueReturn = {
 export async function claimDueReturns(db: Db, leaseS: number, limit: number): Promise<DueReturn[]> {
   const { rows } = await sql<DueReturn>`
     with claimed as (
-      update page_return set next_attempt_at = now() + make_interval(secs => ${leaseS}), attempts = attempts + 1
+      update page_return set next_attempt_at = now() + make_interval(secs => ${leaseS}),
+        attempts = attempts + 1
       where payment_id in (
         select payment_id from page_return where next_attempt_at <= now()
         order by next_attempt_at limit ${limit} for no key update skip locked

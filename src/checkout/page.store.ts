@@ -10,7 +10,8 @@ const graceS = pageGraceMs / 1000
 const recordPageStatement = statement<{ id: string }>(`
   with opened as (
     update payment set provider_session = $2, checkout_url = $3,
-      next_attempt_at = case when method = 'registeredCard' then expires_at + make_interval(secs => $6)
+      next_attempt_at = case when method = 'registeredCard'
+        then expires_at + make_interval(secs => $6)
         else next_attempt_at end
     where id = $1 and status = 'pending' and provider_session is null
     returning id, client_id, idempotency_key
