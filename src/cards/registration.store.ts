@@ -1,5 +1,6 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { randomUUID } from 'node:crypto'
+import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import type { Customer } from '../provider.ts'
 
@@ -52,6 +53,7 @@ export async function insertRegistration(
       // Whole milliseconds, as the provider and the caller are told.
       expires_at: sql`date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS})`,
       provider_key: intent.providerKey,
+      lease: randomUUID(),
       leased_until: sql`now() + make_interval(secs => ${leaseS})`
     })
     .returningAll()
@@ -67,11 +69,11 @@ export async function leaseRegistration(
 ): Promise<WantedRegistration | undefined> {
   const row = await db
     .updateTable('card_registration')
-    .set({ leased_until: sql`now() + make_interval(secs => ${leaseS})` })
+    .set({ lease: randomUUID(), leased_until: sql`now() + make_interval(secs => ${leaseS})` })
     .where('id', '=', id)
     .where('provider_session', 'is', null)
     .where('status', '<>', 'failed')
-    .where('leased_until', '<=', sql<Date>`now()`)
+    .where(sql<SqlBool>`leased_until is null or leased_until <= now()`)
     .returningAll()
     .executeTakeFirst()
   return row && toWanted(row)
@@ -81,7 +83,12 @@ export async function leaseRegistration(
 export async function releaseRegistration(db: Db, id: string, key: string): Promise<void> {
   await db
     .updateTable('card_registration')
-    .set((e) => ({ leased_until: sql`now()`, provider_key: key, attempts: e('attempts', '+', 1) }))
+    .set((e) => ({
+      lease: null,
+      leased_until: null,
+      provider_key: key,
+      attempts: e('attempts', '+', 1)
+    }))
     .where('id', '=', id)
     .where('provider_session', 'is', null)
     .execute()
