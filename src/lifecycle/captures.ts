@@ -6,7 +6,7 @@
  */
 import type { NamedAllocation } from '../ledger/ledger.ts'
 import { fitsCmpDecimals, type Money } from '../money.ts'
-import type { Payment } from '../payments/payment.ts'
+import { mayMove, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
 import {
@@ -37,6 +37,7 @@ import {
   isUnderWay,
   recognise,
   recordOperation,
+  timesFailed,
   timesSucceeded
 } from './operation.ts'
 
@@ -150,8 +151,7 @@ export function onCaptured(
   }
   const capture = known ?? addCapture(aggregate, own, amount, by, context)
   recognise(aggregate, capture, by)
-  const before = addReport(aggregate, capture, report)
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  reportCapture(aggregate, capture, own, report, context)
   return 'applied'
 }
 
@@ -187,8 +187,7 @@ function onTakenAgain(
     return 'applied'
   }
   recognise(aggregate, capture, by)
-  const before = addReport(aggregate, capture, report)
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  reportCapture(aggregate, capture, own, report, context)
   return 'applied'
 }
 
@@ -231,8 +230,7 @@ export function failCapture(
   failure: { reference: string; reason: string },
   context: LifecycleContext
 ): void {
-  const before = addReport(aggregate, capture, { outcome: 'failed', ...failure })
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  reportCapture(aggregate, capture, own, { outcome: 'failed', ...failure }, context)
 }
 
 /** A person has seen at the provider that a capture was taken again: undefined where it was not lost. */
@@ -247,8 +245,7 @@ export function confirmRecapture(
   const { value } = capture.amount
   if (aggregate.payment.amountCaptured + value > largestAuthorised(own)) return undefined
   const reference = `confirmed ${capture.reported.length}`
-  const before = addReport(aggregate, capture, { outcome: 'succeeded', reference })
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  reportCapture(aggregate, capture, own, { outcome: 'succeeded', reference }, context)
   return capture
 }
 
@@ -389,6 +386,19 @@ function addCapture(
   return addProvidersOperation(aggregate, given, by, context)
 }
 
+/** Adds a report to a capture and moves what has changed by it. */
+function reportCapture(
+  aggregate: PaymentAggregate,
+  capture: Operation,
+  own: Authorisation,
+  report: Report,
+  context: LifecycleContext
+): void {
+  const before = addReport(aggregate, capture, report)
+  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  failIfLost(aggregate, capture, context)
+}
+
 /** The status of a capture has changed from `before`: what it brings comes, or goes. */
 function moveCaptured(
   aggregate: PaymentAggregate,
@@ -416,10 +426,21 @@ function moveCaptured(
   recordOperation(aggregate, capture, context)
   if (capture.status === 'succeeded' && payment.status !== 'captured') {
     movePayment(aggregate, 'captured', { authorisation: own.reference }, context)
-  } else if (payment.status === 'captured' && payment.amountCaptured === 0) {
-    payment.failure = capture.failure
-    movePayment(aggregate, 'captureFailed', { capture: id }, context)
   }
+}
+
+/** A payment has failed once what was captured of it came to nothing, and nothing else is left. */
+function failIfLost(
+  aggregate: PaymentAggregate,
+  capture: Operation,
+  context: LifecycleContext
+): void {
+  const { payment } = aggregate
+  const isLost = timesFailed(capture) > 0 && timesSucceeded(capture) > 0
+  if (!isLost || payment.amountCaptured > 0 || !mayMove(payment.status, 'captureFailed')) return
+  payment.failure = capture.failure
+  payment.cancelledBy = null
+  movePayment(aggregate, 'captureFailed', { capture: capture.id }, context)
 }
 
 /** What of the named allocations was not paid by the first `paid` minor units. */
