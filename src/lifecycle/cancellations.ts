@@ -126,6 +126,7 @@ export function onCancellationRefused(
   const { by, reason } = event
   const cancellation = findCancellation(aggregate, by)
   if (cancellation === undefined) return 'ignored'
+  if (cancellation.status === 'succeeded') return 'applied'
   const { status, method } = aggregate.payment
   // The provider has nothing to cancel of a card payment, or money that it has not reported yet:
   // the card is not charged again, and money that is reported later goes back.
@@ -188,7 +189,7 @@ function cancelUnseen(
       addAuthorisation(aggregate, { authorisationReference, amount })
     gone.outcome = 'authorised'
     gone.disposition = 'released'
-    aggregate.touched.add(gone)
+    addToAuthorisation(aggregate, gone, { what: 'cancelled', reference: by.providerReference })
   }
   succeed(aggregate, cancellation, by.providerReference, context)
   if (payment.status === 'pending') cancelPayment(aggregate, context)

@@ -409,7 +409,8 @@ function moveCaptured(
 ): void {
   const { payment } = aggregate
   const { id, amount } = capture
-  const fact = `${id}.${capture.reported.length}`
+  // Each change is recorded as an event, so that the count of those tells its postings apart.
+  const fact = `${id}.${payment.eventCount}`
   const cause = { type: 'capture', id } as const
   if (capture.status === 'succeeded') {
     own.disposition = 'kept'
