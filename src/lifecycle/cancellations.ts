@@ -13,7 +13,7 @@ import {
   operationsOf
 } from './aggregate.ts'
 import { addAuthorisation, release } from './authorisations.ts'
-import { failCapture, takenCaptureOf } from './captures.ts'
+import { failTaken } from './automatic-captures.ts'
 import type {
   Authorisation,
   Effect,
@@ -107,8 +107,7 @@ export function cancelOwn(
   if (!addToAuthorisation(aggregate, own, { what: 'cancelled', reference })) return
   if (isTaken(aggregate.payment) && aggregate.payment.authorisationReference === own.reference) {
     const reason = `It was cancelled before it was taken (${reference}).`
-    const capture = takenCaptureOf(aggregate, own, context)
-    failCapture(aggregate, capture, own, { reference, reason }, context)
+    failTaken(aggregate, own, { reference, reason }, context)
   }
   const asked = findCancellation(aggregate, by)
   const given = { authorisationReference: own.reference, amount: own.amount }
