@@ -35,7 +35,7 @@ export async function claimDueReturns(db: Db, leaseS: number, limit: number): Pr
     )
     select id as "paymentId", provider_session as session, session_result as "sessionResult",
       jsonb_build_object('currency', currency, 'value', amount) as amount,
-      status = 'pending' as "isPending", attempts as tries
+      status = 'pending' as "isPending", claimed.attempts as tries
     from claimed join payment on id = payment_id`.execute(db)
   return rows
 }

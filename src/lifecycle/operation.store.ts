@@ -97,7 +97,7 @@ export async function claimDueOperations(
     )
     select claimed.id, kind, payment_id as "paymentId",
       claimed.authorisation_reference as "authorisationReference", claimed.amount,
-      claimed.currency, claimed.provider_key as "providerKey", attempts,
+      claimed.currency, claimed.provider_key as "providerKey", claimed.attempts,
       (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
       case when claimed.authorisation_reference is null and method = 'paymentLink' then provider_session end
         as link

@@ -94,7 +94,7 @@ export function moveReversed(
   const before = addReport(aggregate, reversal, report)
   if (before === undefined) return
   const { id, amount, status, failure, authorisationReference: authorisation } = reversal
-  const fact = `${id}.${reversal.reported.length}`
+  const fact = `${id}.${aggregate.payment.eventCount}`
   const isMoney = isTaken(aggregate.payment)
   if (isMoney && status === 'succeeded') {
     post(aggregate, 'reversal', fact, amount, { type: 'reversal', id })

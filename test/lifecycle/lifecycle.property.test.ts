@@ -368,9 +368,9 @@ async function apply(world: World, batch: Told[]): Promise<void> {
   const events = [...world.waiting, ...batch]
   if (events.length === 0) return
   const { effects } = await db.transaction().execute((tx) => applyEvents(tx, 'adyen', events))
-  const bad = events.filter((_, at) => ['unknown', 'unsupported'].includes(effects[at] as string))
+  const bad = events.filter((_, at) => ['unknown', 'contradictory'].includes(effects[at] as string))
   if (bad.length > 0) throw new Error(`${JSON.stringify(bad)} can't be booked`)
-  world.waiting = events.filter((_, at) => effects[at] === 'early')
+  world.waiting = events.filter((_, at) => effects[at] === 'deferred')
   world.told.push(...batch)
 }
 

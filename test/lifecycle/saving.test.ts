@@ -732,7 +732,7 @@ async function settle(events: EventOfPayment[]): Promise<void> {
     const effects = await apply(due)
     due = due.filter(
       ({ event }, place) =>
-        effects[place] === 'early' ||
+        effects[place] === 'deferred' ||
         (effects[place] === 'ignored' && event.type === 'reversalRefused')
     )
   }
@@ -758,7 +758,7 @@ t.test('whatever comes, in any order and batches: the money is right at every st
         const events = eventsOf(world, step)
         const effects = await apply(events)
         await mustHold(accountIds, 'after a batch')
-        if (effects.includes('early') || effects.includes('ignored')) {
+        if (effects.includes('deferred') || effects.includes('ignored')) {
           await settle(events)
           await mustHold(accountIds, 'settled')
         }
