@@ -7,10 +7,11 @@ import { type Db, statement } from '../src/database/database.ts'
  * none.
  */
 const invariants: Record<string, string> = {
-  'captured within authorised, refunded within captured': `
-    select id from payment where amount_captured not between 0 and amount
-      or amount_refunded not between 0 and amount_captured
-      or amount_refunding < 0 or amount_charged_back < 0`,
+  'captured within authorised, refunded within captured or shown to a person': `
+    select id from payment where amount_captured not between 0 and amount_authorised
+      or least(amount_refunded, amount_refunding, amount_charged_back) < 0
+      or (amount_refunded > amount_captured) <> exists (select from discrepancy d
+        where d.kind = 'refunded_beyond_captured' and d.fact = payment.id and d.status = 'open')`,
   'the events of a payment are numbered without holes, and as many as it counts': `
     select id from payment left join payment_event e on e.payment_id = payment.id
     group by id, event_count
@@ -19,7 +20,8 @@ const invariants: Record<string, string> = {
     select id from payment cross join lateral (
       select type from payment_event e where e.payment_id = payment.id
         and type like 'payment.%'
-        and type not in ('payment.attemptRefused', 'payment.settled')
+        and type not in ('payment.attemptRefused', 'payment.amountAdjusted',
+          'payment.fraudReported', 'payment.settled')
       order by sequence desc limit 1) last
     where replace(last.type, 'created', 'pending') <> 'payment.' || status`,
   'the last event shows the payment as it is': `
@@ -45,22 +47,22 @@ const invariants: Record<string, string> = {
     where t.account_id <> p.account_id or t.currency <> p.currency
       and t.posting not in ('held', 'reversal', 'reversalFailed', 'heldWrittenOff')`,
   'an account is credited once for each authorisation that was kept, and for no other': `
-    select a.provider_reference from authorisation a join payment p on p.id = a.payment_id
-    left join ledger_transfer t on t.posting = 'payment' and t.fact = a.provider_reference
+    select a.reference from authorisation a join payment p on p.id = a.payment_id
+    left join ledger_transfer t on t.posting = 'payment' and t.fact = a.reference
       and t.payment_id = p.id and t.amount = a.amount and t.currency = a.currency
-    group by a.provider_reference, a.disposition, p.capture
+    group by a.reference, a.disposition, p.capture
     having count(t.id) <> case when p.capture = 'automatic' and (a.disposition = 'kept'
       -- What it took was taken back, and other money paid.
-      or a.disposition = 'released' and exists (select from modification m
-        where m.authorisation = a.provider_reference and m.kind = 'capture'
+      or a.disposition = 'released' and exists (select from operation m
+        where m.authorisation_reference = a.reference and m.kind = 'capture'
           and m.status = 'failed')) then 1 else 0 end`,
   'what a payment captured is what its captures have taken': `
     select p.id from payment p
     cross join lateral (
       select coalesce(sum(amount) filter (where status = 'succeeded'), 0) as taken,
         coalesce(bool_or(status = 'failed'), false) as failed
-      from modification m where m.payment_id = p.id and m.kind = 'capture'
-        and m.authorisation = p.authorisation) captures
+      from operation m where m.payment_id = p.id and m.kind = 'capture'
+        and m.authorisation_reference = p.authorisation_reference) captures
     where p.amount_captured <> case
       when p.method = 'recorded' then case p.status when 'captured' then p.amount else 0 end
       when p.capture = 'manual' then captures.taken
@@ -69,14 +71,16 @@ const invariants: Record<string, string> = {
       else p.amount end`,
   'what a payment gave back, and what it reserves, is what its refunds say': `
     select p.id from payment p
-    left join modification m on m.payment_id = p.id and m.kind = 'refund'
+    left join operation m on m.payment_id = p.id and m.kind = 'refund'
     group by p.id, p.amount_refunded, p.amount_refunding
     having amount_refunded <> coalesce(sum(m.amount) filter (where m.status = 'succeeded'), 0)
       or amount_refunding <> coalesce(
         sum(m.amount) filter (where m.status in ('requested', 'awaitingApproval')), 0)`,
   'each refund that stands is posted once more than it came back': `
-    select m.id from modification m
+    select m.id from operation m
     left join ledger_transfer t on t.cause_type = 'refund' and t.cause_id = m.id
+      -- What was a part of it was refunded for itself.
+      and t.fact not like '%.part.%'
     where m.kind = 'refund' group by m.id, m.status
     having coalesce(sum(case when posting = 'refundFailed' then -1
         when t.id is not null then 1 end),
@@ -101,37 +105,39 @@ const invariants: Record<string, string> = {
       select coalesce(sum(a.amount), 0) from authorisation a
       where a.payment_id = payment.id and payment.capture = 'automatic'
         and (a.disposition = 'differs' or a.disposition = 'reversing' and not exists (
-          select from modification m where m.kind = 'reversal'
-            and m.authorisation = a.provider_reference and m.status = 'succeeded')))`,
+          select from operation m where m.kind = 'reversal'
+            and m.authorisation_reference = a.reference and m.status = 'succeeded')))`,
   'each authorisation that goes back has its reversal, and no other has one': `
-    select a.provider_reference from authorisation a
-    left join modification m on m.kind = 'reversal' and m.authorisation = a.provider_reference
+    select a.reference from authorisation a
+    left join operation m on m.kind = 'reversal' and m.authorisation_reference = a.reference
       and m.payment_id = a.payment_id and m.amount = a.amount and m.currency = a.currency
     where case a.disposition when 'reversing' then m.id is null
       when 'applied' then false when 'writtenOff' then false else m.id is not null end`,
   'held money that a person decided about was posted once, by that decision': `
-    select a.provider_reference from authorisation a join payment p on p.id = a.payment_id
+    select a.reference from authorisation a join payment p on p.id = a.payment_id
     left join discrepancy d on d.payment_id = p.id and d.status = 'resolved'
-      and d.details->>'authorisation' = a.provider_reference
+      and d.details->>'authorisation' = a.reference
       and d.resolution in ('applyToAccount', 'writtenOff')
     left join ledger_transfer t on t.cause_type = 'discrepancy' and t.cause_id = d.id
       and t.amount = a.amount and t.currency = a.currency
       and t.posting = case a.disposition when 'applied' then 'heldApplied' else 'heldWrittenOff' end
     where a.disposition in ('applied', 'writtenOff')
-    group by a.provider_reference, p.capture
+    group by a.reference, p.capture
     having count(t.id) <> case p.capture when 'automatic' then 1 else 0 end`,
-  'a payment tells of each discrepancy that was resolved once': `
+  'a payment has an event for each time a discrepancy was opened or resolved': `
+    select d.id from discrepancy d
+    join payment p on p.id = d.payment_id
+    left join payment_event e on e.payment_id = p.id and e.type like 'discrepancy.%'
+      and e.data->'discrepancy'->>'id' = d.id
+    group by d.id, d.status
+    having count(*) filter (where e.type = 'discrepancy.opened')
+      - count(*) filter (where e.type = 'discrepancy.resolved')
+      <> case d.status when 'open' then 1 else 0 end`,
+  'a payment has an event for each reversal, and for each refused attempt': `
     select p.id from payment p
     where (select count(*) from payment_event
-        where payment_id = p.id and type = 'discrepancy.resolved')
-      <> (select count(*) from discrepancy where payment_id = p.id and status = 'resolved')`,
-  'a payment tells of each discrepancy and each reversal once, and of refused attempts': `
-    select p.id from payment p
-    where (select (count(*) filter (where type = 'discrepancy.opened'),
-          count(*) filter (where type = 'reversal.requested'))
-        from payment_event where payment_id = p.id)
-      <> ((select count(*) from discrepancy where payment_id = p.id),
-        (select count(*) from modification where payment_id = p.id and kind = 'reversal'))
+        where payment_id = p.id and type = 'reversal.requested')
+      <> (select count(*) from operation where payment_id = p.id and kind = 'reversal')
       or (select count(*) from payment_event where payment_id = p.id
           and type = 'payment.attemptRefused')
         < (select count(*) from authorisation where payment_id = p.id and outcome = 'refused')`
@@ -220,13 +226,7 @@ export async function findLedgerFaults(db: Db, accountIds: readonly number[]): P
 }
 
 const tablesOfAccounts = ['payment', 'charge', 'adjustment', 'credit', 'debit', 'allocation']
-const tablesOfPayments = [
-  'payment_event',
-  'authorisation',
-  'modification',
-  'dispute',
-  'discrepancy'
-]
+const tablesOfPayments = ['payment_event', 'authorisation', 'operation', 'dispute', 'discrepancy']
 
 /** All invariants, of the accounts $1 alone: within the query, the tables hold what is theirs. */
 const faultsOfAccounts = statement<{ name: string; row: unknown }>(`
