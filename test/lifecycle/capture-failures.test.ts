@@ -2,7 +2,7 @@
 import t from 'tap'
 import { operationsOf } from '../../src/lifecycle/aggregate.ts'
 import { reviewDiscrepancies } from '../../src/lifecycle/apply.ts'
-import { confirmRecapture, requestCapture } from '../../src/lifecycle/captures.ts'
+import { confirmRecapture } from '../../src/lifecycle/captures.ts'
 import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
@@ -29,21 +29,15 @@ import {
   standOf,
   traceOf
 } from './aggregates.ts'
+import { askCapture } from './requests.ts'
 
 const another = { providerReference: 'MODANOTHER', reference: 'by hand' }
 
 /** A reservation, and a capture of ours that the provider has accepted; null for all of it. */
 function capturing(value: number | null = null): PaymentAggregate {
   const aggregate = aggregateOf('authorised')
-  ask(aggregate, value)
+  askCapture(aggregate, value)
   return aggregate
-}
-
-function ask(aggregate: PaymentAggregate, value: number | null = null, several = false) {
-  const amount = value === null ? null : gbp(value)
-  const capture = requestCapture(aggregate, { amount, several }, contextOf(aggregate))
-  capture.providerReference = `MOD${capture.id}`
-  return capture
 }
 
 const asked = (aggregate: PaymentAggregate) => ours(only(aggregate, 'capture'))

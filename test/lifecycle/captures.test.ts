@@ -1,7 +1,6 @@
 /** Captures: what the provider reports of them, and what stands. */
 import t from 'tap'
 import { operationsOf } from '../../src/lifecycle/aggregate.ts'
-import { requestCapture } from '../../src/lifecycle/captures.ts'
 import type { Operation, PaymentAggregate } from '../../src/lifecycle/model.ts'
 import { addOperation } from '../../src/lifecycle/operation.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
@@ -34,6 +33,7 @@ import {
   standOf,
   traceOf
 } from './aggregates.ts'
+import { askCapture } from './requests.ts'
 
 const second = 'PSP0000000000002'
 /** Another request at the provider. */
@@ -42,15 +42,8 @@ const another = { providerReference: 'MODANOTHER', reference: 'by hand' }
 /** A reservation, and a capture of ours that the provider has accepted; null for all of it. */
 function capturing(value: number | null = null): PaymentAggregate {
   const aggregate = aggregateOf('authorised')
-  ask(aggregate, value)
+  askCapture(aggregate, value)
   return aggregate
-}
-
-function ask(aggregate: PaymentAggregate, value: number | null = null, several = false) {
-  const amount = value === null ? null : gbp(value)
-  const capture = requestCapture(aggregate, { amount, several }, contextOf(aggregate))
-  capture.providerReference = `MOD${capture.id}`
-  return capture
 }
 
 const asked = (aggregate: PaymentAggregate) => ours(only(aggregate, 'capture'))
@@ -185,7 +178,7 @@ t.test('several captures', async (t) => {
   function both(one: number, other: number): PaymentAggregate {
     const aggregate = aggregateOf('authorised')
     for (const value of [one, other]) {
-      const capture = ask(aggregate, value, true)
+      const capture = askCapture(aggregate, value, { several: true })
       t.strictSame(apply(aggregate, captured(first, gbp(value), ours(capture))), ['applied'])
     }
     return aggregate
@@ -257,7 +250,10 @@ t.test('several captures', async (t) => {
     ]
     const aggregate = aggregateOf('authorised', { allocations })
     for (const value of [1000, 1500]) {
-      apply(aggregate, captured(first, gbp(value), ours(ask(aggregate, value, true))))
+      apply(
+        aggregate,
+        captured(first, gbp(value), ours(askCapture(aggregate, value, { several: true })))
+      )
     }
     t.strictSame(
       aggregate.postings.map((posting) => posting.allocations),
@@ -284,12 +280,12 @@ t.test('several captures', async (t) => {
 
   t.test('after one failed, others were made of its money: it is not taken twice', async (t) => {
     const aggregate = aggregateOf('authorised')
-    const one = ask(aggregate, 1500, true)
+    const one = askCapture(aggregate, 1500, { several: true })
     apply(aggregate, captured(first, gbp(1500), ours(one)))
-    const other = ask(aggregate, 1000, true)
+    const other = askCapture(aggregate, 1000, { several: true })
     apply(aggregate, captured(first, gbp(1000), ours(other)))
     apply(aggregate, captureFailedOf(first, gbp(1500), ours(one)))
-    const third = ask(aggregate, 1500, true)
+    const third = askCapture(aggregate, 1500, { several: true })
     apply(aggregate, captured(first, gbp(1500), ours(third)))
     t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500 })
     checkUnchanged(t, aggregate, 'deferred', recaptured(first, gbp(1500), another))
