@@ -156,7 +156,7 @@ const courses: Course[] = [
     events: ['refund.succeeded', 'refund.failed']
   },
   {
-    name: 'of which nothing is heard stays reserved, and is a discrepancy',
+    name: 'of which nothing is known stays reserved, and is a discrepancy',
     aggregate: () => refunding(),
     reported: (aggregate) => [
       unknown(only(aggregate, 'refund').id),
