@@ -366,11 +366,7 @@ export function checkUnchanged(
 }
 
 /** Applies events, each twice: the second time it changes nothing. */
-export function applyTwice(
-  t: Test,
-  aggregate: PaymentAggregate,
-  ...events: ProviderEvent[]
-): void {
+export function applyTwice(t: Test, aggregate: PaymentAggregate, ...events: ProviderEvent[]): void {
   for (const event of events) {
     t.strictSame(apply(aggregate, event), ['applied'], event.type)
     const after = structuredClone(aggregate)
@@ -386,10 +382,7 @@ export function only(aggregate: PaymentAggregate, kind: OperationKind): Operatio
   return found[0] as Operation
 }
 
-/**
- * What is to be written of an aggregate, in words. The count that tells the facts of one operation
- * apart is left out: that facts are unique is checked by `checkAggregate`.
- */
+/** What is to be written of an aggregate, in words, without the count in a fact of an operation. */
 export function traceOf(aggregate: PaymentAggregate) {
   const named = (fact: string) => fact.replace(/^(cap|rev)_(\w+)\.\d+$/, '$1_$2')
   return {
