@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { findAccount } from '../accounts/account.store.ts'
+import { getAccount } from '../accounts/account.commands.ts'
+import { toAccountNumber } from '../accounts/account-number.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { nothing, ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
-import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { deleteCard } from './card.commands.ts'
 import {
@@ -39,9 +39,9 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
       config: { scope: 'cards:read', problems: ['account_not_known'] }
     },
     async (request) => {
-      const accountId = toAccountNumber(request.params.accountId)
-      const cards = await listCards(db, accountId)
-      if (cards.length === 0 && (await findAccount(db, accountId)) === undefined) throw notKnown()
+      const { accountId } = request.params
+      const cards = await listCards(db, toAccountNumber(accountId))
+      if (cards.length === 0) await getAccount(db, accountId)
       return { data: cards.map(toCardView) }
     }
   )
@@ -57,7 +57,7 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
           'until it has done it.',
         tags: ['Cards'],
         params: CardParams,
-        response: { 204: { type: 'null', description: 'Removed' } }
+        response: { 204: nothing('Removed') }
       },
       config: { scope: 'cards:write', problems: ['account_not_known', 'card_not_found'] }
     },
@@ -66,7 +66,7 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
       await deleteCard(deps, toAccountNumber(accountId), cardId, (error) =>
         request.log.warn({ err: error, cardId }, 'a card is still to be removed at the provider')
       )
-      return reply.code(204).send(undefined as never)
+      return reply.code(204).send()
     }
   )
 
@@ -122,16 +122,4 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
       return reply.redirect(target, 303)
     }
   )
-}
-
-const accountNumber = /^[1-9][0-9]{0,7}$/
-
-/** An id that cannot exist is not found, like any other that does not. */
-function toAccountNumber(accountId: string): number {
-  if (!accountNumber.test(accountId)) throw notKnown()
-  return Number(accountId)
-}
-
-function notKnown(): Problem {
-  return new Problem('account_not_known', 'No account has this number.')
 }
