@@ -3,7 +3,7 @@ import { ref } from '../http/common.schema.ts'
 import type { Context } from '../service-context.ts'
 import { SummaryQuery, SummarySchema } from './summary.schema.ts'
 import { countDiscrepancies, sumPayouts, sumPostings, sumSettled } from './summary.store.ts'
-import { toSummary } from './summary.ts'
+import { toSummary, toSummaryView } from './summary.ts'
 
 const dayMs = 24 * 60 * 60_000
 
@@ -36,7 +36,7 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<
         const settled = await sumSettled(tx, merchantAccount, span)
         const payouts = await sumPayouts(tx, merchantAccount, span)
         const discrepancies = await countDiscrepancies(tx, span)
-        return { date, currencies: toSummary(postings, settled, payouts), discrepancies }
+        return toSummaryView(date, toSummary(postings, settled, payouts), discrepancies)
       })
     }
   )

@@ -32,7 +32,7 @@ export const threeWayRoutes: FastifyPluginAsyncTypebox<
       const period = readPeriod(request.query)
       const { from, to } = period
       const currencies = balance(await sumUp(db, period, merchantAccount))
-      return { from: from.toISOString(), to: to.toISOString(), currencies } as never
+      return { from: from.toISOString(), to: to.toISOString(), currencies }
     }
   )
 }

@@ -1,12 +1,7 @@
 import t from 'tap'
 import { type Operation, operationKinds, type PaymentAggregate } from '../../src/lifecycle/model.ts'
-import {
-  addOperation,
-  isSame,
-  isUnderWay,
-  newOperation,
-  toOperationView
-} from '../../src/lifecycle/operation.ts'
+import { addOperation, isSame, isUnderWay, newOperation } from '../../src/lifecycle/operation.ts'
+import { toOperationView } from '../../src/lifecycle/operation-view.ts'
 import {
   aggregateOf,
   apply,
@@ -106,7 +101,7 @@ t.test('what a client sees of each kind', async (t) => {
         { kind, authorisationReference: first, amount: price, ...changes },
         newContext()
       ),
-      { id: 'pay_1' }
+      'pay_1'
     )
   const shared = {
     paymentId: 'pay_1',
