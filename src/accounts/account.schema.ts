@@ -175,4 +175,3 @@ export const EntrySchema = Type.Object(
 )
 export type EntryView = Static<typeof EntrySchema>
 export const EntryPage = pageOf(EntrySchema)
-export const ListEntriesQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref } from '../http/common.schema.ts'
+import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import type { Context } from '../service-context.ts'
 import { getAccount } from './account.commands.ts'
@@ -10,8 +10,7 @@ import {
   AdjustmentPage,
   AdjustmentSchema,
   type AdjustmentView,
-  CreateAdjustment,
-  ListAdjustmentsQuery
+  CreateAdjustment
 } from './adjustment.schema.ts'
 import { type Adjustment, type Direction, listAdjustments } from './adjustment.store.ts'
 
@@ -73,7 +72,7 @@ export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = 
         description: 'Newest first.',
         tags: ['Accounts'],
         params: AccountParams,
-        querystring: ListAdjustmentsQuery,
+        querystring: PageQuery,
         response: { 200: AdjustmentPage }
       },
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
@@ -88,7 +87,8 @@ export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = 
   )
 }
 
-function toAdjustmentView(adjustment: Adjustment, currency: string): AdjustmentView {
+/** As the API shows it. */
+export function toAdjustmentView(adjustment: Adjustment, currency: string): AdjustmentView {
   const { id, accountId, amount, createdAt, direction, reference, reason, chargeId } = adjustment
   return {
     id,

@@ -7,7 +7,7 @@ import { byId, sendPage } from '../http/cursor.ts'
 import { answerOnce } from '../http/idempotency.commands.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import type { Reply } from '../http/idempotency.store.ts'
-import { Problem } from '../problem.ts'
+import { found, Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import {
   ListNotificationsQuery,
@@ -113,7 +113,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<
       const { status, eventCode, reference } = request.query
       const find = (before: string | null, limit: number) =>
         listNotifications(db, { status, eventCode, reference, before, limit })
-      return await sendPage(request, reply, find, toView, byId)
+      return await sendPage(request, reply, find, toNotificationView, byId)
     }
   )
 
@@ -190,10 +190,8 @@ function isItem(item: unknown): item is NotificationItem {
 }
 
 async function retryNotification(tx: Tx, id: string): Promise<Reply> {
-  const notification = await lockNotification(tx, id)
-  if (notification === undefined) {
-    throw new Problem('notification_not_found', 'No notification has this id.')
-  }
+  const known = await lockNotification(tx, id)
+  const notification = found(known, 'notification_not_found', 'No notification has this id.')
   const { status, fault } = notification
   const mayRetry = status === 'waiting' || status === 'parked' || fault !== null
   if (!mayRetry) {
@@ -201,10 +199,11 @@ async function retryNotification(tx: Tx, id: string): Promise<Reply> {
   }
   await makeDue(tx, id)
   const now: ListedNotification = { ...notification, status: 'received', fault: null, attempts: 0 }
-  return { status: 202, body: JSON.stringify(toView(now)) }
+  return { status: 202, body: JSON.stringify(toNotificationView(now)) }
 }
 
-function toView(row: ListedNotification) {
+/** As the API shows it, and the item as it came, but for its signature. */
+export function toNotificationView(row: ListedNotification) {
   const { additionalData, ...item } = row.item
   const { hmacSignature: _, ...shown } = additionalData ?? {}
   return {

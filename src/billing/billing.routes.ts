@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref } from '../http/common.schema.ts'
+import { Type } from 'typebox'
+import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
+import { found } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { acknowledgeFile, makeFile, rejectDetails } from './billing.commands.ts'
 import {
@@ -10,7 +11,6 @@ import {
   BillingFilePage,
   BillingFileSchema,
   FileParams,
-  ListFilesQuery,
   MakeFile,
   RejectDetails,
   type RejectedDetailBody,
@@ -114,7 +114,7 @@ const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, {
         summary: 'List the files for the billing system',
         description: 'Newest first.',
         tags: ['Postings'],
-        querystring: ListFilesQuery,
+        querystring: PageQuery,
         response: { 200: BillingFilePage }
       },
       config: { scope: 'reconciliation:read', problems: [] }
@@ -140,9 +140,8 @@ const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, {
       config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findFile(db, request.params.id)
-      if (found === undefined) throw notFound()
-      return toFileView(found.file, found.counts)
+      const { file, counts } = known(await findFile(db, request.params.id))
+      return toFileView(file, counts)
     }
   )
 
@@ -155,22 +154,22 @@ const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, {
         description: 'Byte for byte the same at every time.',
         tags: ['Postings'],
         params: FileParams,
-        response: { 200: ref(UploadSchema) }
+        // It goes out as the text that was kept.
+        response: { 200: Type.Unsafe<string>(ref(UploadSchema)) }
       },
       config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'] }
     },
     async (request, reply) => {
       const { id } = request.params
-      const content = await findContent(db, id)
-      if (content === undefined) throw notFound()
+      const content = known(await findContent(db, id))
       reply.header('content-disposition', `attachment; filename="${id}"`)
-      return reply.type('application/json; charset=utf-8').send(content as never)
+      return reply.type('application/json; charset=utf-8').send(content)
     }
   )
 }
 
-function notFound(): Problem {
-  return new Problem('billing_file_not_found', 'No file has this id.')
+function known<T>(value: T | undefined): T {
+  return found(value, 'billing_file_not_found', 'No file has this id.')
 }
 
 function toRejection(detail: RejectedDetailBody): Rejection {

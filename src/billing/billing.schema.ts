@@ -1,14 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import {
-  Balance,
-  Currency,
-  ListQuery,
-  nullable,
-  pageOf,
-  ref,
-  Timestamp,
-  text
-} from '../http/common.schema.ts'
+import { Balance, Currency, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 import { recordsMax, transactionTypes, uploadFields } from './billing.ts'
 
 const count = Type.Integer({ minimum: 0 })
@@ -42,7 +33,6 @@ export const BillingFileSchema = Type.Object(
   }
 )
 export const BillingFilePage = pageOf(BillingFileSchema)
-export const ListFilesQuery = Type.Object(ListQuery, { additionalProperties: false })
 export const FileParams = Type.Object({ id: Type.String() })
 
 export const MakeFile = Type.Object(

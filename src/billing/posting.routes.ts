@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
 import { readAfter, toGrowingPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
+import { found } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { acknowledgePosting } from './posting.commands.ts'
 import {
@@ -55,9 +55,8 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'reconciliation:read', problems: ['posting_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findPosting(db, request.params.id)
-      if (found === undefined) throw new Problem('posting_not_found', 'No posting has this id.')
-      return toPostingView(found)
+      const posting = await findPosting(db, request.params.id)
+      return toPostingView(found(posting, 'posting_not_found', 'No posting has this id.'))
     }
   )
 

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
+import { found } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import {
   DiscrepancyPage,
@@ -59,13 +59,12 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app,
       config: { scope: 'reconciliation:read', problems: ['discrepancy_not_found'], etag: true }
     },
     async (request, reply) => {
-      const found = await findDiscrepancy(db, request.params.id)
-      if (found === undefined) {
-        throw new Problem('discrepancy_not_found', 'No discrepancy has this id.')
-      }
+      const { id } = request.params
+      const discrepancy = await findDiscrepancy(db, id)
+      const known = found(discrepancy, 'discrepancy_not_found', 'No discrepancy has this id.')
       // Its age is no change of it.
-      reply.header('etag', `"${found.status}"`)
-      return toDiscrepancyView(found)
+      reply.header('etag', `"${known.status}"`)
+      return toDiscrepancyView(known)
     }
   )
 

@@ -1,6 +1,7 @@
-import { type Static, type TInteger, type TSchema, type TUnsafe, Type } from 'typebox'
+import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { currencies } from '../money.ts'
 import { problems } from '../problems.ts'
+import { pageSize } from './cursor.ts'
 
 type NamedSchema = TSchema & { $id: string }
 const isNamed = (schema: object): schema is NamedSchema => '$id' in schema
@@ -41,6 +42,11 @@ export const textPattern = `^${textCharacter}*$`
 
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
+}
+
+/** The schema of an answer without a body. */
+export function nothing(description: string) {
+  return Type.Unsafe<undefined>({ type: 'null', description })
 }
 
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
@@ -89,14 +95,18 @@ export const CustomerSchema = Type.Object(
   { additionalProperties: false }
 )
 
-const limitOptions = { minimum: 1, maximum: 100, default: 20, description: 'Page size' }
+const PageSize = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 100, default: pageSize, description: 'Page size' })
+)
 export const ListQuery = {
-  // Optional to the caller; the handler always has one, since the default is filled in.
-  limit: Type.Optional(Type.Integer(limitOptions)) as unknown as TInteger,
+  limit: PageSize,
   cursor: Type.Optional(
     Type.String({ maxLength: 200, description: '`nextCursor` of the page before' })
   )
 }
+
+/** Of a list that is not filtered. */
+export const PageQuery = Type.Object(ListQuery, { additionalProperties: false })
 
 /** A page of items of a schema with $id. */
 export function pageOf<T extends TSchema>(item: T) {

@@ -1,19 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
-import type { TSchema } from 'typebox'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { listDisputes } from '../lifecycle/dispute.store.ts'
 import { toDisputeView } from '../lifecycle/disputes.ts'
 import { findRefund, listOperations } from '../lifecycle/operation.store.ts'
-import { toOperationView } from '../lifecycle/operation.ts'
+import { toCaptureView, toRefundView } from '../lifecycle/operation-view.ts'
 import type { RefundAsked } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
-import { Problem } from '../problem.ts'
+import { found } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import {
   type Asking,
@@ -32,7 +31,6 @@ import {
   type CreateRefundBody,
   DecideOnRefund,
   DisputePage,
-  ListOfPayment,
   OfPayment,
   RefundPage,
   RefundSchema
@@ -197,82 +195,83 @@ const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
       config: { scope: 'payments:read', problems: ['refund_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findRefund(db, request.params.id, visibleTo(clientOf(request)))
-      if (found === undefined) throw new Problem('refund_not_found', 'No refund has this id.')
-      return toOperationView(found.operation, { id: found.paymentId }) as never
+      const known = await findRefund(db, request.params.id, visibleTo(clientOf(request)))
+      const refund = found(known, 'refund_not_found', 'No refund has this id.')
+      return toRefundView(refund.operation, refund.paymentId)
     }
   )
 
-  for (const { kind, path, operationId, summary, page } of lists) {
-    app.get(
-      `/v1/payments/:id/${path}`,
-      {
-        schema: {
-          operationId,
-          summary,
-          description: 'Newest first; those that were asked for at the payment provider as well.',
-          tags: [kind === 'refund' ? 'Refunds' : 'Payments'],
-          params: OfPayment,
-          querystring: ListOfPayment,
-          response: { 200: page }
-        },
-        config: { scope: 'payments:read', problems: ['payment_not_found'] }
-      },
-      async (request, reply) => {
-        const { id } = await getPayment(request, request.params.id)
-        if (kind === 'dispute') {
-          const find = (before: string | null, limit: number) => listDisputes(db, id, before, limit)
-          return (await sendPage(
-            request,
-            reply,
-            find,
-            (one) => toDisputeView(one, id),
-            byId
-          )) as never
-        }
-        const find = (before: string | null, limit: number) =>
-          listOperations(db, id, kind, before, limit)
-        return (await sendPage(
-          request,
-          reply,
-          find,
-          (one) => toOperationView(one, { id }),
-          byId
-        )) as never
-      }
-    )
+  const ofPayment = {
+    description: 'Newest first; those that were asked for at the payment provider as well.',
+    params: OfPayment,
+    querystring: PageQuery
   }
+  const config: FastifyContextConfig = { scope: 'payments:read', problems: ['payment_not_found'] }
+
+  app.get(
+    '/v1/payments/:id/captures',
+    {
+      schema: {
+        operationId: 'listCaptures',
+        summary: 'List the captures of a payment',
+        tags: ['Payments'],
+        ...ofPayment,
+        response: { 200: CapturePage }
+      },
+      config
+    },
+    async (request, reply) => {
+      const { id } = await getPayment(request, request.params.id)
+      const find = (before: string | null, limit: number) =>
+        listOperations(db, id, 'capture', before, limit)
+      return await sendPage(request, reply, find, (one) => toCaptureView(one, id), byId)
+    }
+  )
+
+  app.get(
+    '/v1/payments/:id/refunds',
+    {
+      schema: {
+        operationId: 'listRefunds',
+        summary: 'List the refunds of a payment',
+        tags: ['Refunds'],
+        ...ofPayment,
+        response: { 200: RefundPage }
+      },
+      config
+    },
+    async (request, reply) => {
+      const { id } = await getPayment(request, request.params.id)
+      const find = (before: string | null, limit: number) =>
+        listOperations(db, id, 'refund', before, limit)
+      return await sendPage(request, reply, find, (one) => toRefundView(one, id), byId)
+    }
+  )
+
+  app.get(
+    '/v1/payments/:id/disputes',
+    {
+      schema: {
+        operationId: 'listDisputes',
+        summary: 'List the disputes of a payment',
+        tags: ['Payments'],
+        ...ofPayment,
+        response: { 200: DisputePage }
+      },
+      config
+    },
+    async (request, reply) => {
+      const { id } = await getPayment(request, request.params.id)
+      const find = (before: string | null, limit: number) => listDisputes(db, id, before, limit)
+      return await sendPage(request, reply, find, (one) => toDisputeView(one, id), byId)
+    }
+  )
 
   async function getPayment(request: FastifyRequest, id: string): Promise<{ id: string }> {
     const payment = await findPayment(db, id, visibleTo(clientOf(request)))
-    if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
-    return payment
+    return found(payment, 'payment_not_found', 'No payment has this id.')
   }
 }
-
-const lists = [
-  {
-    kind: 'capture',
-    path: 'captures',
-    operationId: 'listCaptures',
-    summary: 'List the captures of a payment',
-    page: CapturePage
-  },
-  {
-    kind: 'refund',
-    path: 'refunds',
-    operationId: 'listRefunds',
-    summary: 'List the refunds of a payment',
-    page: RefundPage
-  },
-  {
-    kind: 'dispute',
-    path: 'disputes',
-    operationId: 'listDisputes',
-    summary: 'List the disputes of a payment',
-    page: DisputePage
-  }
-] as const satisfies Array<{ page: TSchema; [name: string]: unknown }>
 
 /** All fields are optional, so no body at all says the same as an empty one. */
 async function withBody(request: FastifyRequest): Promise<void> {

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Amount, ListQuery, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
+import { Amount, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 import { disputeStages, disputeStatuses } from '../lifecycle/model.ts'
 import { FailureSchema, OperatorRef, Processor } from '../payments/payment.schema.ts'
 
@@ -192,4 +192,3 @@ export const DecideOnRefund = Type.Object(
 )
 
 export const OfPayment = Type.Object({ id: Type.String({ maxLength: 100 }) })
-export const ListOfPayment = Type.Object({ ...ListQuery }, { additionalProperties: false })

@@ -1,13 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ListQuery, ref } from '../http/common.schema.ts'
+import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { matchesETag } from '../http/etag.plugin.ts'
 import { readWait } from '../http/prefer.ts'
-import { Problem } from '../problem.ts'
+import { found } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import {
   EventPage,
@@ -95,7 +94,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
         description: 'All that happened to it, oldest first, numbered without holes.',
         tags: ['Payments'],
         params: PaymentParams,
-        querystring: Type.Object(ListQuery, { additionalProperties: false }),
+        querystring: PageQuery,
         response: { 200: EventPage }
       },
       config: { scope: 'payments:read', problems: ['payment_not_found'] }
@@ -124,8 +123,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
 
   async function getPayment(request: FastifyRequest, id: string): Promise<Payment> {
     const payment = await findPayment(db, id, visibleTo(clientOf(request)))
-    if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
-    return payment
+    return found(payment, 'payment_not_found', 'No payment has this id.')
   }
 }
 

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { buildValidator } from '../http/validation.plugin.ts'
-import { Problem } from '../problem.ts'
+import { found, Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { receiveReport } from './report.commands.ts'
 import {
@@ -41,7 +41,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
       const { status } = request.query
       const find = (before: string | null, limit: number) =>
         listReports(db, { status, before, limit })
-      return await sendPage(request, reply, find, toView, byId)
+      return await sendPage(request, reply, find, toReportView, byId)
     }
   )
 
@@ -59,11 +59,8 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
       config: { scope: 'reconciliation:read', problems: ['report_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findReport(db, request.params.id)
-      if (found === undefined) {
-        throw new Problem('report_not_found', 'No settlement report has this id.')
-      }
-      return toView(found)
+      const report = await findReport(db, request.params.id)
+      return toReportView(found(report, 'report_not_found', 'No settlement report has this id.'))
     }
   )
 }
@@ -98,7 +95,7 @@ const uploadRoute: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = asy
         contentOf(request),
         request.query.fileName ?? null
       )
-      return reply.code(isNew ? 202 : 200).send(toView(report))
+      return reply.code(isNew ? 202 : 200).send(toReportView(report))
     }
   )
 }
@@ -111,7 +108,8 @@ function contentOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
   return request.raw
 }
 
-function toView(report: ListedReport): ReportView {
+/** As the API shows it. */
+export function toReportView(report: ListedReport): ReportView {
   const { id, status, kind, origin, lines, applied, matched, discrepancies, fault } = report
   return {
     ...{ id, status, kind, origin, fileName: report.file_name },

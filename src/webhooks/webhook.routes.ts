@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { nothing, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
+import { found } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
 import type { Context } from '../service-context.ts'
 import { listDeliveries } from './delivery.store.ts'
@@ -27,7 +27,6 @@ import {
   ReplayedSchema,
   WebhookEndpointPage,
   WebhookEndpointSchema,
-  WebhookListQuery,
   WebhookParams,
   WebhookSecretSchema
 } from './webhook.schema.ts'
@@ -82,7 +81,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
         summary: "List the client's webhook endpoints",
         description: 'Newest first.',
         tags,
-        querystring: WebhookListQuery,
+        querystring: PageQuery,
         response: { 200: WebhookEndpointPage }
       },
       config: { scope: 'webhooks:read', problems: [] }
@@ -143,20 +142,18 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
           'by their ids for as long as they are kept.',
         tags,
         params: WebhookParams,
-        response: { 204: { type: 'null', description: 'Deleted' } }
+        response: { 204: nothing('Deleted') }
       },
       config: { scope: 'webhooks:write', problems: [unknown] }
     },
     async (request, reply) => {
       await removeEndpoint(db, clientOf(request).id, request.params.id)
-      return reply.code(204).send(undefined as never)
+      return reply.code(204).send()
     }
   )
 
   async function getEndpoint(id: string, clientId: string): Promise<WebhookEndpoint> {
-    const endpoint = await findEndpoint(db, id, clientId)
-    if (endpoint !== undefined) return endpoint
-    throw new Problem('webhook_endpoint_not_found', 'No webhook endpoint has this id.')
+    return found(await findEndpoint(db, id, clientId), unknown, 'No webhook endpoint has this id.')
   }
 
   app.get(
