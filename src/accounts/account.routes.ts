@@ -1,10 +1,9 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { type Entry, listEntries } from '../ledger/ledger.store.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { changeCharge, createCharge, getAccount, putAccount } from './account.commands.ts'
 import {
   AccountParams,
@@ -13,10 +12,8 @@ import {
   ChargePage,
   ChargeParams,
   ChargeSchema,
-  type ChargeView,
   CreateCharge,
   EntryPage,
-  type EntryView,
   ListChargesQuery,
   PutAccount
 } from './account.schema.ts'
@@ -29,10 +26,7 @@ import {
 } from './account.store.ts'
 import { toAccountNumber } from './account-number.ts'
 
-export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (
-  app,
-  { db }
-) => {
+export const accountRoutes: Routes<'db'> = async (app, { db }) => {
   app.put(
     '/v1/accounts/:accountId',
     {
@@ -227,7 +221,7 @@ export function toAccountView({ id, currency, name, status }: Account, balance: 
 }
 
 /** As the API shows it. */
-export function toChargeView(charge: Charge, currency: string): ChargeView {
+export function toChargeView(charge: Charge, currency: string) {
   return {
     id: charge.id,
     amount: { currency, value: charge.amount },
@@ -235,13 +229,13 @@ export function toChargeView(charge: Charge, currency: string): ChargeView {
     inQuery: charge.inQuery,
     reference: charge.reference,
     dueAt: charge.dueAt.toISOString(),
-    status: charge.openAmount > 0 ? 'open' : 'paid',
+    status: charge.openAmount > 0 ? ('open' as const) : ('paid' as const),
     createdAt: charge.createdAt.toISOString()
   }
 }
 
 /** As the API shows it. */
-export function toEntryView(entry: Entry): EntryView {
+export function toEntryView(entry: Entry) {
   return {
     id: byEntry.positionOf(entry),
     createdAt: entry.createdAt.toISOString(),

@@ -1,23 +1,14 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { getAccount } from './account.commands.ts'
 import { AccountParams } from './account.schema.ts'
 import { toAccountNumber } from './account-number.ts'
 import { createAdjustment } from './adjustment.commands.ts'
-import {
-  AdjustmentPage,
-  AdjustmentSchema,
-  type AdjustmentView,
-  CreateAdjustment
-} from './adjustment.schema.ts'
+import { AdjustmentPage, AdjustmentSchema, CreateAdjustment } from './adjustment.schema.ts'
 import { type Adjustment, type Direction, listAdjustments } from './adjustment.store.ts'
 
-export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (
-  app,
-  { db }
-) => {
+export const adjustmentRoutes: Routes<'db'> = async (app, { db }) => {
   app.post(
     '/v1/accounts/:accountId/adjustments',
     {
@@ -88,7 +79,7 @@ export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = 
 }
 
 /** As the API shows it. */
-export function toAdjustmentView(adjustment: Adjustment, currency: string): AdjustmentView {
+export function toAdjustmentView(adjustment: Adjustment, currency: string) {
   const { id, accountId, amount, createdAt, direction, reference, reason, chargeId } = adjustment
   return {
     id,

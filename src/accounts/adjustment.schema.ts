@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { AccountId, Amount, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 
 const Direction = Type.Enum(['credit', 'debit'], {
@@ -63,5 +63,4 @@ export const AdjustmentSchema = Type.Object(
     ]
   }
 )
-export type AdjustmentView = Static<typeof AdjustmentSchema>
 export const AdjustmentPage = pageOf(AdjustmentSchema)

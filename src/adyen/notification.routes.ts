@@ -1,18 +1,16 @@
 import { createHash, createSecretKey, timingSafeEqual } from 'node:crypto'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Tx } from '../database/database.ts'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { answerOnce } from '../http/idempotency.commands.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import type { Reply } from '../http/idempotency.store.ts'
 import { found, Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Context, Routes } from '../service-context.ts'
 import {
   ListNotificationsQuery,
   NotificationPage,
-  NotificationParams,
   NotificationSchema
 } from './notification.schema.ts'
 import {
@@ -42,9 +40,10 @@ const bodySizeMaxBytes = 1024 * 1024
 /** Where Adyen sends its notifications. */
 export const notificationPath = '/webhooks/adyen'
 
-export const notificationRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'adyen' | 'wake' | 'metrics'>
-> = async (app, deps) => {
+export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = async (
+  app,
+  deps
+) => {
   const { db, adyen, metrics, wake } = deps
   const isLive = adyen.environment === 'LIVE'
   const inbox = createInbox(db)
@@ -125,7 +124,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<
         summary: 'Try a notification again',
         description: 'For one that waits or is parked: it is due at once, its tries counted anew.',
         tags: ['Reconciliation'],
-        params: NotificationParams,
+        params: IdParams,
         response: {
           202: ref(NotificationSchema)
         }

@@ -1,10 +1,9 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { acknowledgeFile, makeFile, rejectDetails } from './billing.commands.ts'
 import {
   AcknowledgeFile,
@@ -20,9 +19,7 @@ import { type CountedFile, findContent, findFile, listFiles } from './billing.st
 import { type Rejection, type TransactionType, toFileView } from './billing.ts'
 
 /** Files for a billing system that reads no feed, and what it sends back. */
-export const billingRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'providerName'>
-> = async (app, deps) => {
+export const billingRoutes: Routes<'db' | 'providerName'> = async (app, deps) => {
   app.post(
     '/v1/billing-files',
     {
@@ -105,7 +102,7 @@ export const billingRoutes: FastifyPluginAsyncTypebox<
   await readRoutes(app, deps)
 }
 
-const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, { db }) => {
+const readRoutes: Routes<'db'> = async (app, { db }) => {
   app.get(
     '/v1/billing-files',
     {

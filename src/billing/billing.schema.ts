@@ -48,7 +48,6 @@ export const MakeFile = Type.Object(
     examples: [{ currency: 'GBP', transactionType: 'payment' }]
   }
 )
-export type MakeFileBody = Static<typeof MakeFile>
 
 export const AcknowledgeFile = Type.Object(
   { outcome: Type.Literal('posted') },

@@ -1,9 +1,8 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import { readAfter, toGrowingPage } from '../http/cursor.ts'
+import { pageSize, readAfter, toGrowingPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { acknowledgePosting } from './posting.commands.ts'
 import {
   AcknowledgePosting,
@@ -15,9 +14,7 @@ import {
 import { findPosting, listPostings } from './posting.store.ts'
 import { type PostingOutcome, toPostingView } from './posting.ts'
 
-export const postingRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'providerName'>
-> = async (app, deps) => {
+export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) => {
   const { db } = deps
 
   app.get(
@@ -36,7 +33,7 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request) => {
-      const { status, limit = 20 } = request.query
+      const { status, limit = pageSize } = request.query
       const after = readAfter(request.query.after)
       return toGrowingPage(await listPostings(db, { status, after, limit }), after, toPostingView)
     }

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { discrepancyKinds } from '../discrepancies/discrepancy.ts'
 import { ledgerAccounts } from '../ledger/ledger.ts'
 
@@ -101,7 +101,6 @@ export const SummarySchema = Type.Object(
     ]
   }
 )
-export type SummaryView = Static<typeof SummarySchema>
 
 export const SummaryQuery = Type.Object(
   { date: Type.Optional(date) },

@@ -1,26 +1,24 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { getAccount } from '../accounts/account.commands.ts'
 import { toAccountNumber } from '../accounts/account-number.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { nothing, ref } from '../http/common.schema.ts'
+import { IdParams, nothing, ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { deleteCard } from './card.commands.ts'
 import {
   CardList,
   CardParams,
   CardsParams,
   RegisterCard,
-  RegistrationParams,
   RegistrationSchema
 } from './card.schema.ts'
 import { listCards } from './card.store.ts'
 import { toCardView } from './card-view.ts'
 import { registerCard, returnFromRegistration } from './registration.commands.ts'
 
-export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const cardRoutes: Routes = async (app, deps) => {
   const { db, publicUrl } = deps
 
   app.get(
@@ -114,7 +112,7 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
   // Beside the payments' own: what begins otherwise goes there.
   app.get(
     '/return/:id(^reg_.*)',
-    { schema: { hide: true, params: RegistrationParams } },
+    { schema: { hide: true, params: IdParams } },
     async (request, reply) => {
       const target = await returnFromRegistration(deps, request.params.id, (error) =>
         request.log.warn({ err: error }, 'a registered card is not asked for on the way back')

@@ -1,21 +1,19 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import {
   DiscrepancyPage,
   DiscrepancySchema,
   ListDiscrepanciesQuery,
-  OfDiscrepancy,
   ResolveDiscrepancy
 } from './discrepancy.schema.ts'
 import { findDiscrepancy, listDiscrepancies } from './discrepancy.store.ts'
 import { toDiscrepancyView } from './discrepancy.ts'
 import { resolveDiscrepancy } from './resolution.commands.ts'
 
-export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const discrepancyRoutes: Routes = async (app, deps) => {
   const { db } = deps
 
   app.get(
@@ -53,7 +51,7 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app,
         operationId: 'getDiscrepancy',
         summary: 'Get a discrepancy',
         tags: ['Settlement'],
-        params: OfDiscrepancy,
+        params: IdParams,
         response: { 200: ref(DiscrepancySchema) }
       },
       config: { scope: 'reconciliation:read', problems: ['discrepancy_not_found'], etag: true }
@@ -78,7 +76,7 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app,
           'Once, by one of its `resolutions`. What it moves is a ledger entry or an event of the ' +
           'payment; what was found stays as it is.',
         tags: ['Settlement'],
-        params: OfDiscrepancy,
+        params: IdParams,
         body: ResolveDiscrepancy,
         response: { 200: ref(DiscrepancySchema) }
       },

@@ -10,10 +10,10 @@ const isNamed = (schema: object): schema is NamedSchema => '$id' in schema
 const named = new Map<string, NamedSchema>()
 
 /** A reference to a schema that the OpenAPI document names; its type is the schema's own. */
-export function ref<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
+export function ref<T extends TSchema>(schema: T, description?: string): TUnsafe<Static<T>> {
   if (!isNamed(schema)) throw new Error('only a schema with $id can be referred to')
   named.set(schema.$id, schema)
-  return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` })
+  return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#`, ...(description && { description }) })
 }
 
 /** Every schema with $id that `schema` is, holds or refers to; each after those that it names. */
@@ -40,6 +40,11 @@ export function text(
 export const textCharacter = '[^\\p{Cc}\\p{Cs}\\p{Bidi_C}]'
 export const textPattern = `^${textCharacter}*$`
 
+/** Of a body whose fields are so, something else holds too. */
+export function when(properties: object, present: string[], then: object, otherwise?: object) {
+  return { if: { properties, required: present }, then, ...(otherwise && { else: otherwise }) }
+}
+
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
 }
@@ -48,6 +53,14 @@ export function nullable<T extends TSchema>(schema: T) {
 export function nothing(description: string) {
   return Type.Unsafe<undefined>({ type: 'null', description })
 }
+
+export const IdParams = Type.Object({ id: Type.String({ maxLength: 100 }) })
+
+export const WaitHeaders = Type.Object({
+  prefer: Type.Optional(
+    Type.String({ description: '`wait=N`: wait up to N seconds, at most 30 (RFC 7240)' })
+  )
+})
 
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
 
@@ -118,6 +131,37 @@ export function pageOf<T extends TSchema>(item: T) {
     },
     { examples: [{ data: examples, nextCursor: null }] }
   )
+}
+
+/** Of a list that only grows. */
+export const growingListQuery = {
+  after: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description: '`nextCursor` of the answer before; without it from the oldest'
+    })
+  ),
+  limit: PageSize
+}
+
+/** A page of such a list, of items of a schema with $id. */
+export function growingPageOf<T extends TSchema>(item: T) {
+  const { examples = [] } = item as { examples?: unknown[] }
+  return Type.Object(
+    {
+      data: Type.Array(ref(item)),
+      nextCursor: Type.String({
+        description: 'Never null: at the end it is the position to ask again from, as `after`'
+      })
+    },
+    { examples: [{ data: examples, nextCursor: 'WyI0MTciXQ' }] }
+  )
+}
+
+/** Of a list by the time of what it has. */
+export const createdRange = {
+  createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
+  createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
 }
 
 export const ProblemSchema = Type.Object(

@@ -1,12 +1,8 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import type { Context } from '../service-context.ts'
+import type { Context, Routes } from '../service-context.ts'
 
 /** Live: the process answers. Ready: it can do its work; a load balancer asks this one. */
-export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'isStopping'>> = async (
-  app,
-  context
-) => {
+export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) => {
   const Live = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Ready = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Unavailable = Type.Object(

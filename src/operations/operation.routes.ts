@@ -1,8 +1,7 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { PageQuery, ref } from '../http/common.schema.ts'
+import { IdParams, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { listDisputes } from '../lifecycle/dispute.store.ts'
@@ -13,7 +12,7 @@ import type { RefundAsked } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
 import { found } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import {
   type Asking,
   cancelPayment,
@@ -31,12 +30,11 @@ import {
   type CreateRefundBody,
   DecideOnRefund,
   DisputePage,
-  OfPayment,
   RefundPage,
   RefundSchema
 } from './operation.schema.ts'
 
-export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const operationRoutes: Routes = async (app, deps) => {
   app.post(
     '/v1/payments/:id/captures',
     {
@@ -47,7 +45,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'Takes money that an authorisation reserved. One capture a payment: of a partial one ' +
           'the rest is released. Its outcome comes as an event of the payment.',
         tags: ['Payments'],
-        params: OfPayment,
+        params: IdParams,
         body: CreateCapture,
         response: { 202: ref(CaptureSchema) }
       },
@@ -83,7 +81,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'Before its capture. A page ends here at once, a link is closed, a reservation is ' +
           'released at the payment provider. Money that comes all the same is sent back.',
         tags: ['Payments'],
-        params: OfPayment,
+        params: IdParams,
         body: CreateCancellation,
         response: { 202: ref(CancellationSchema) }
       },
@@ -113,7 +111,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'All or part of what was captured. It reserves its amount at once; the account moves ' +
           'when it succeeds. Above the operator’s limit it waits for an approval.',
         tags: ['Refunds'],
-        params: OfPayment,
+        params: IdParams,
         body: CreateRefund,
         response: { 202: ref(RefundSchema) }
       },
@@ -151,7 +149,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           summary: isApproval ? 'Approve a refund' : 'Reject a refund',
           description: 'By another operator than the one who asked for it; both are kept.',
           tags: ['Refunds'],
-          params: OfPayment,
+          params: IdParams,
           body: DecideOnRefund,
           response: { 200: ref(RefundSchema) }
         },
@@ -181,7 +179,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
 }
 
 /** What was asked about a payment, and what its disputes have come to. */
-const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
+const listRoutes: Routes = async (app, { db }) => {
   app.get(
     '/v1/refunds/:id',
     {
@@ -189,7 +187,7 @@ const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
         operationId: 'getRefund',
         summary: 'Get a refund',
         tags: ['Refunds'],
-        params: OfPayment,
+        params: IdParams,
         response: { 200: ref(RefundSchema) }
       },
       config: { scope: 'payments:read', problems: ['refund_not_found'], etag: true }
@@ -203,7 +201,7 @@ const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
 
   const ofPayment = {
     description: 'Newest first; those that were asked for at the payment provider as well.',
-    params: OfPayment,
+    params: IdParams,
     querystring: PageQuery
   }
   const config: FastifyContextConfig = { scope: 'payments:read', problems: ['payment_not_found'] }

@@ -89,7 +89,7 @@ export const RefundSchema = Type.Object(
 )
 export const RefundPage = pageOf(RefundSchema)
 
-export const DisputeSchema = Type.Object(
+const DisputeSchema = Type.Object(
   {
     id: Type.String(),
     paymentId: Type.String(),
@@ -190,5 +190,3 @@ export const DecideOnRefund = Type.Object(
     examples: [{ operator: { id: 'supervisor-2', reason: 'Checked with billing' } }]
   }
 )
-
-export const OfPayment = Type.Object({ id: Type.String({ maxLength: 100 }) })

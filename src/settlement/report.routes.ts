@@ -1,26 +1,20 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { buildValidator } from '../http/validation.plugin.ts'
 import { found, Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { receiveReport } from './report.commands.ts'
 import {
   ListReportsQuery,
-  OfReport,
   ReportFile,
   ReportPage,
   ReportSchema,
-  type ReportView,
   UploadQuery
 } from './report.schema.ts'
 import { findReport, type ListedReport, listReports } from './report.store.ts'
 
-export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
-  app,
-  deps
-) => {
+export const reportRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
   const { db } = deps
   await app.register(uploadRoute, deps)
 
@@ -53,7 +47,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
         summary: 'Get a settlement report',
         description: 'With how far it was read.',
         tags: ['Settlement'],
-        params: OfReport,
+        params: IdParams,
         response: { 200: ref(ReportSchema) }
       },
       config: { scope: 'reconciliation:read', problems: ['report_not_found'], etag: true }
@@ -66,7 +60,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
 }
 
 /** By itself, since no other route takes what is not JSON. */
-const uploadRoute: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (app, deps) => {
+const uploadRoute: Routes<'db' | 'wake'> = async (app, deps) => {
   const compile = buildValidator({})
   // The file stays in the connection until it is read there; it is not a body to be looked into.
   app.addContentTypeParser('text/csv', (_request, _payload, done) => done(null, undefined))
@@ -109,7 +103,7 @@ function contentOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
 }
 
 /** As the API shows it. */
-export function toReportView(report: ListedReport): ReportView {
+export function toReportView(report: ListedReport) {
   const { id, status, kind, origin, lines, applied, matched, discrepancies, fault } = report
   return {
     ...{ id, status, kind, origin, fileName: report.file_name },

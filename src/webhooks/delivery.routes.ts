@@ -1,18 +1,14 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { findDelivery, listAttempts } from './delivery.store.ts'
 import { retryDelivery } from './webhook.commands.ts'
 import { DeliverySchema, DeliveryWithAttemptsSchema, WebhookParams } from './webhook.schema.ts'
 import { toAttemptView, toDeliveryView } from './webhook.ts'
 
-export const deliveryRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
-  app,
-  deps
-) => {
+export const deliveryRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
   const { db } = deps
 
   app.get(

@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { nothing, PageQuery, ref } from '../http/common.schema.ts'
@@ -6,7 +5,7 @@ import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { listDeliveries } from './delivery.store.ts'
 import {
   changeEndpoint,
@@ -37,9 +36,7 @@ const tags = ['Webhooks']
 const unknown: ProblemCode = 'webhook_endpoint_not_found'
 
 /** Endpoints are their client's own, third party or not: to others they do not exist. */
-export const webhookRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'checkUrl' | 'wake'>
-> = async (app, deps) => {
+export const webhookRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, deps) => {
   const { db } = deps
 
   app.post(
@@ -184,9 +181,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
 }
 
 /** What is asked of an endpoint. */
-const webhookActionRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'checkUrl' | 'wake'>
-> = async (app, deps) => {
+const webhookActionRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, deps) => {
   const asked = { tags, params: WebhookParams }
 
   app.post(
