@@ -37,15 +37,9 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
         tags: ['Accounts'],
         params: AccountParams,
         body: PutAccount,
-        response: {
-          200: ref(AccountSchema),
-          201: ref(AccountSchema)
-        }
+        response: { 200: ref(AccountSchema), 201: ref(AccountSchema) }
       },
-      config: {
-        scope: 'accounts:write',
-        problems: ['account_not_known', 'account_currency_fixed']
-      }
+      config: { scope: 'accounts:write', problems: ['account_not_known', 'account_currency_fixed'] }
     },
     async (request, reply) => {
       const id = toAccountNumber(request.params.accountId)
@@ -90,10 +84,7 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
         tags: ['Accounts'],
         params: AccountParams,
         body: CreateCharge,
-        response: {
-          200: ref(ChargeSchema),
-          201: ref(ChargeSchema)
-        }
+        response: { 200: ref(ChargeSchema), 201: ref(ChargeSchema) }
       },
       config: {
         scope: 'accounts:write',

@@ -141,10 +141,7 @@ const EntrySchema = Type.Object(
     }),
     amount: ref(Amount),
     direction: Type.Enum(['debit', 'credit']),
-    cause: Type.Object({
-      type: Type.String({ examples: ['payment'] }),
-      id: Type.String()
-    }),
+    cause: Type.Object({ type: Type.String({ examples: ['payment'] }), id: Type.String() }),
     paymentId: nullable(Type.String())
   },
   {

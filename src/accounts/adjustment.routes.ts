@@ -23,10 +23,7 @@ export const adjustmentRoutes: Routes<'db'> = async (app, { db }) => {
         tags: ['Accounts'],
         params: AccountParams,
         body: CreateAdjustment,
-        response: {
-          200: ref(AdjustmentSchema),
-          201: ref(AdjustmentSchema)
-        }
+        response: { 200: ref(AdjustmentSchema), 201: ref(AdjustmentSchema) }
       },
       config: {
         scope: 'accounts:write',

@@ -125,9 +125,7 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
         description: 'For one that waits or is parked: it is due at once, its tries counted anew.',
         tags: ['Reconciliation'],
         params: IdParams,
-        response: {
-          202: ref(NotificationSchema)
-        }
+        response: { 202: ref(NotificationSchema) }
       },
       config: {
         scope: 'reconciliation:write',
@@ -167,19 +165,16 @@ function readItems(body: unknown): NotificationItem[] | undefined {
   return items.every(isItem) ? items : undefined
 }
 
+const itemTexts = 'pspReference merchantAccountCode merchantReference eventCode eventDate'.split(
+  ' '
+)
+
 function isItem(item: unknown): item is NotificationItem {
   if (typeof item !== 'object' || item === null) return false
   const fields = item as Record<string, unknown>
   const amount = fields.amount as Record<string, unknown> | null | undefined
-  const texts = [
-    'pspReference',
-    'merchantAccountCode',
-    'merchantReference',
-    'eventCode',
-    'eventDate'
-  ]
   return (
-    texts.every((name) => typeof fields[name] === 'string') &&
+    itemTexts.every((name) => typeof fields[name] === 'string') &&
     (fields.originalReference == null || typeof fields.originalReference === 'string') &&
     typeof amount?.currency === 'string' &&
     ['number', 'string'].includes(typeof amount.value) &&

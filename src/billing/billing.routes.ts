@@ -92,10 +92,8 @@ export const billingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
     async (request, reply) => {
       const { externalFileName, details } = request.body
       const rejections = details.map(toRejection)
-      return sendSaved(
-        reply,
-        await rejectDetails(deps, claimOf(request), externalFileName, rejections)
-      )
+      const answer = await rejectDetails(deps, claimOf(request), externalFileName, rejections)
+      return sendSaved(reply, answer)
     }
   )
 

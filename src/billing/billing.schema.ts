@@ -58,9 +58,7 @@ const types: Record<string, TSchema> = {
   recordCount: count,
   totalAmount: Type.Number({ minimum: 0, maximum: 999_999_999.99 }),
   detailSequence: Type.Integer({ minimum: 1 }),
-  hierarchyEntity: Type.Object({
-    accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 })
-  }),
+  hierarchyEntity: Type.Object({ accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) }),
   amount: Type.Number({ minimum: 0, maximum: 9_999_999.99 }),
   paymentReference: nullable(Type.String({ maxLength: 40 })),
   cardReference: nullable(Type.String({ maxLength: 30 })),
@@ -126,9 +124,7 @@ const unread = Object.fromEntries(
 const RejectedDetail = Type.Object(
   {
     detailSequence: Type.Integer({ minimum: 1, maximum: recordsMax }),
-    hierarchyEntity: Type.Object({
-      accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 })
-    }),
+    hierarchyEntity: Type.Object({ accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) }),
     transactionType: Type.Enum(['PAYMENT', 'REFUND']),
     transactionId: Type.Optional(text(100)),
     rejectionReason: Type.Optional(

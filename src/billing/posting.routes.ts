@@ -81,10 +81,8 @@ export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
     async (request, reply) => {
       const { outcome, reason = null } = request.body
       const said = { outcome: outcome as PostingOutcome, reason }
-      return sendSaved(
-        reply,
-        await acknowledgePosting(deps, claimOf(request), request.params.id, said)
-      )
+      const answer = await acknowledgePosting(deps, claimOf(request), request.params.id, said)
+      return sendSaved(reply, answer)
     }
   )
 }

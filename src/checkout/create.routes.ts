@@ -26,9 +26,7 @@ export const createRoutes: Routes = async (app, deps) => {
           'answered: there will be one payment.',
         tags: ['Payments'],
         body: CreatePayment,
-        response: {
-          201: ref(PaymentSchema)
-        }
+        response: { 201: ref(PaymentSchema) }
       },
       config: {
         scope: 'payments:write',

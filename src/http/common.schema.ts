@@ -70,10 +70,7 @@ export const AccountId = Type.String({
   examples: ['10000001']
 })
 
-export const Currency = Type.Enum([...currencies], {
-  description: 'ISO 4217',
-  examples: ['GBP']
-})
+export const Currency = Type.Enum([...currencies], { description: 'ISO 4217', examples: ['GBP'] })
 
 /** An amount that a caller asks for: at least 1 minor unit, within what JSON holds exactly. */
 export const Amount = Type.Object(

@@ -3,8 +3,7 @@ import type { Context, Routes } from '../service-context.ts'
 
 /** Live: the process answers. Ready: it can do its work; a load balancer asks this one. */
 export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) => {
-  const Live = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
-  const Ready = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
+  const Ok = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Unavailable = Type.Object(
     { status: Type.Enum(['unavailable']), fault: Type.String() },
     { examples: [{ status: 'unavailable', fault: 'the database does not answer' }] }
@@ -19,7 +18,7 @@ export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) =>
         summary: 'Whether the process answers',
         tags,
         security: [],
-        response: { 200: Live }
+        response: { 200: Ok }
       },
       config: { quiet: true }
     },
@@ -34,7 +33,7 @@ export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) =>
         summary: 'Whether the service can do its work',
         tags,
         security: [],
-        response: { 200: Ready, 503: Unavailable }
+        response: { 200: Ok, 503: Unavailable }
       },
       config: { quiet: true }
     },

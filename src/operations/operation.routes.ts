@@ -64,10 +64,8 @@ export const operationRoutes: Routes = async (app, deps) => {
     },
     async (request, reply) => {
       const amount = (request.body.amount ?? null) as Money | null
-      return sendSaved(
-        reply,
-        await capturePayment(deps, askingOf(request), request.params.id, amount)
-      )
+      const answer = await capturePayment(deps, askingOf(request), request.params.id, amount)
+      return sendSaved(reply, answer)
     }
   )
 
@@ -94,10 +92,8 @@ export const operationRoutes: Routes = async (app, deps) => {
     },
     async (request, reply) => {
       const { reason = null } = request.body
-      return sendSaved(
-        reply,
-        await cancelPayment(deps, askingOf(request), request.params.id, reason)
-      )
+      const answer = await cancelPayment(deps, askingOf(request), request.params.id, reason)
+      return sendSaved(reply, answer)
     }
   )
 
@@ -132,10 +128,8 @@ export const operationRoutes: Routes = async (app, deps) => {
     },
     async (request, reply) => {
       const asked = toRefundAsked(request.body)
-      return sendSaved(
-        reply,
-        await refundPayment(deps, askingOf(request), request.params.id, asked)
-      )
+      const answer = await refundPayment(deps, askingOf(request), request.params.id, asked)
+      return sendSaved(reply, answer)
     }
   )
 
@@ -167,10 +161,8 @@ export const operationRoutes: Routes = async (app, deps) => {
       async (request, reply) => {
         const { operator } = request.body
         const asking = askingOf(request)
-        return sendSaved(
-          reply,
-          await decideOnRefund(deps, asking, request.params.id, decision, operator)
-        )
+        const answer = await decideOnRefund(deps, asking, request.params.id, decision, operator)
+        return sendSaved(reply, answer)
       }
     )
   }

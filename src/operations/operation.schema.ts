@@ -28,10 +28,7 @@ const outcome = {
 
 export const CaptureSchema = Type.Object(
   { id: Type.String(), ...outcome, createdAt: Timestamp },
-  {
-    $id: 'Capture',
-    examples: [{ id: 'cap_06f1k2m3n4p5q6r7', ...example, createdAt: exampleTime }]
-  }
+  { $id: 'Capture', examples: [{ id: 'cap_06f1k2m3n4p5q6r7', ...example, createdAt: exampleTime }] }
 )
 export const CapturePage = pageOf(CaptureSchema)
 

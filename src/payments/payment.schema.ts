@@ -66,10 +66,7 @@ export const Processor = Type.Object(
 )
 
 /** Of what somebody else reported the reason may be missing. */
-const OperatorView = Type.Object({
-  id: Type.String(),
-  reason: Type.Optional(Type.String())
-})
+const OperatorView = Type.Object({ id: Type.String(), reason: Type.Optional(Type.String()) })
 
 const paymentExample = {
   id: 'pay_06f1k2m3n4p5q6r7',
