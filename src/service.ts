@@ -135,7 +135,7 @@ export function createContext(
   }
 }
 
-/** Hears what this instance and others have changed, and wakes whoever waits for it here. */
+/** Listens for what any instance has changed, and wakes those who wait for it on this one. */
 async function subscribe(
   databaseUrl: string,
   { clients, waiters, feedSignal }: Context,
@@ -149,7 +149,7 @@ async function subscribe(
     }
   }
   return await listen(databaseUrl, channels, () => {
-    // Anything may have been said while nobody listened.
+    // Changes may have been missed while the connection was down.
     clients.drop()
     waiters.changedAny()
     feedSignal.announced()

@@ -118,8 +118,8 @@ const notification = {
   item: { eventCode: 'AUTHORISATION', additionalData: { hmacSignature: secret } },
   status: 'applied',
   fault: null,
-  due_at: null,
-  tries: 0,
+  next_attempt_at: null,
+  attempts: 0,
   received_at: now,
   applied_at: now
 } as unknown as Parameters<typeof toNotificationView>[0]
