@@ -6,21 +6,20 @@ import { newId } from '../id.ts'
 import { webhookOldSecretS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
+import { findDelivery } from './delivery-list.store.ts'
 import {
-  findDelivery,
   insertTest,
   isMoreThan,
   type Range,
   replayEvents,
   restartDelivery
-} from './delivery.store.ts'
+} from './replay.store.ts'
 import {
   countEndpoints,
   deleteEndpoint,
   disableEndpoint,
   findEndpoint,
   insertEndpoint,
-  lockEndpoint,
   rotateSecret,
   saveEndpoint,
   stopDeliveries
@@ -77,7 +76,7 @@ export type EndpointChange = {
   status?: EndpointStatus | undefined
 }
 
-/** What is not told stays. Disabled, it is owed nothing; enabled, it begins anew. */
+/** What is left out stays. Disabling fails what is pending; enabling starts with new events. */
 export async function changeEndpoint(
   { db, checkUrl }: Pick<Context, 'db' | 'checkUrl'>,
   clientId: string,
@@ -169,7 +168,7 @@ export async function retryDelivery(
   const answer = await answerOnce(db, claim, id, async (tx) => {
     const known = await findDelivery(tx, id, clientId)
     if (known === undefined) throw new Problem('delivery_not_found', 'No delivery has this id.')
-    const endpoint = await lockEndpoint(tx, known.endpointId, clientId, 'keep')
+    const endpoint = await findEndpoint(tx, known.endpointId, clientId, 'keep')
     if (endpoint?.status !== 'enabled') throw disabled()
     await restartDelivery(tx, id)
     const delivery = await findDelivery(tx, id, clientId)
@@ -205,7 +204,7 @@ async function getEndpoint(
   clientId: string,
   lock: 'change' | 'keep' = 'change'
 ): Promise<WebhookEndpoint> {
-  const endpoint = await lockEndpoint(tx, id, clientId, lock)
+  const endpoint = await findEndpoint(tx, id, clientId, lock)
   if (endpoint === undefined) throw notFound()
   return endpoint
 }

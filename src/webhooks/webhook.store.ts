@@ -38,34 +38,22 @@ export async function insertEndpoint(tx: Tx, endpoint: NewEndpoint): Promise<Web
   return rows[0] as WebhookEndpoint
 }
 
-/** One that is there and the client's own. */
+const locks = { none: sql``, change: sql`for no key update`, keep: sql`for share` }
+
+/**
+ * One that is there and the client's own; locked until the end of the transaction to change it, or
+ * so that nobody does. Only a change holds up those who announce events.
+ */
 export async function findEndpoint(
   db: Db | Tx,
   id: string,
-  clientId: string
-): Promise<WebhookEndpoint | undefined> {
-  const { rows } = await sql<WebhookEndpoint>`
-    select ${shown} from webhook_endpoint
-    where id = ${id} and client_id = ${clientId} and deleted_at is null`.execute(db)
-  return rows[0]
-}
-
-const locks = { change: sql.raw('for no key update'), keep: sql.raw('for share') }
-
-/**
- * As `findEndpoint`, locked until the end of `tx`: to change it, or so that nobody does. Only a
- * change holds up those who announce events.
- */
-export async function lockEndpoint(
-  tx: Tx,
-  id: string,
   clientId: string,
-  lock: keyof typeof locks
+  lock: keyof typeof locks = 'none'
 ): Promise<WebhookEndpoint | undefined> {
   const { rows } = await sql<WebhookEndpoint>`
     select ${shown} from webhook_endpoint
     where id = ${id} and client_id = ${clientId} and deleted_at is null
-    ${locks[lock]}`.execute(tx)
+    ${locks[lock]}`.execute(db)
   return rows[0]
 }
 

@@ -4,12 +4,9 @@ import t, { type Test } from 'tap'
 import type { Db } from '../../src/database/database.ts'
 import { announce } from '../../src/webhooks/announce.jobs.ts'
 import { createDispatcher, settleWebhooks } from '../../src/webhooks/delivery.jobs.ts'
-import {
-  claimDeliveries,
-  findDelivery,
-  listDeliveries,
-  restartDelivery
-} from '../../src/webhooks/delivery.store.ts'
+import { claimDeliveries } from '../../src/webhooks/delivery.store.ts'
+import { findDelivery, listDeliveries } from '../../src/webhooks/delivery-list.store.ts'
+import { restartDelivery } from '../../src/webhooks/replay.store.ts'
 import {
   changeEndpoint,
   createEndpoint,
