@@ -1,5 +1,5 @@
 import type { Db, Tx } from '../database/database.ts'
-import { post, settleCharge } from '../ledger/ledger.store.ts'
+import { allocateCharge, post } from '../ledger/ledger.store.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import { Problem } from '../problem.ts'
 import {
@@ -144,7 +144,7 @@ export async function changeCharge(
       throw new Problem('charge_not_known', 'The account has no charge of this id.')
     }
     await updateInQuery(tx, chargeId, inQuery)
-    if (!inQuery) await settleCharge(tx, accountId, chargeId)
+    if (!inQuery) await allocateCharge(tx, accountId, chargeId)
     const [charge = known] = await findCharges(tx, accountId, [chargeId])
     return { charge, currency: account.currency }
   })
