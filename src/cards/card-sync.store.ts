@@ -8,7 +8,7 @@ import { recordOtherEvents } from '../events/event.store.ts'
 import { newId } from '../id.ts'
 import type { StoredCard } from '../provider.ts'
 import { type CardRow, cardColumns, toCard } from './card.store.ts'
-import { toCardEvent } from './card-view.ts'
+import { toCardEvent } from './card.ts'
 
 /**
  * Makes it due to ask for the cards of these accounts; of those that are not known, nothing. A list
