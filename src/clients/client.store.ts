@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import type { Client, Scope } from './client.ts'
+import type { Client } from './client.ts'
 
 const keyPrefix = 'opk_'
 
