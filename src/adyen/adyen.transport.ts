@@ -14,7 +14,7 @@ const responseSizeMaxBytes = 1024 * 1024
 const connectionsMax = 256
 const idleMs = 30_000
 
-export type TransportOptions = {
+type TransportOptions = {
   apiKey: string
   /** From the start of a call to the last byte received, waiting for a connection included. */
   deadlineMs: number

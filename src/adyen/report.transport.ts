@@ -6,7 +6,7 @@ export type ReportAnswer =
   | { outcome: 'refused'; reason: string }
   | { outcome: 'failed'; reason: string }
 
-export type ReportAccess = {
+type ReportAccess = {
   apiKey: string
   /** The report service user; without one the API key must have the report role. */
   user: { name: string; password: string } | undefined

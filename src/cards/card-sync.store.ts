@@ -51,7 +51,7 @@ export async function postponeSync(db: Db, sync: DueSync, delayS: number): Promi
 }
 
 /** How many cards a list changed here, of each kind. */
-export type SyncResult = Record<Change, number>
+type SyncResult = Record<Change, number>
 type Change = 'added' | 'updated' | 'removed'
 
 const shownColumns = sql.raw(cardColumns.map((name) => `card.${name}`).join(', '))

@@ -3,7 +3,7 @@ import type { CardFace } from '../provider.ts'
 import type { RegisteredCardView } from './card.schema.ts'
 
 /** What is seen of a card; the year has four digits. */
-export type RegisteredFace = Omit<CardFace, 'registeredCardId'>
+type RegisteredFace = Omit<CardFace, 'registeredCardId'>
 
 /** A card that can be charged. `token` is the provider's name of it, and never leaves us. */
 export type Card = {

@@ -16,7 +16,7 @@ export function hashKey(key: string): Buffer {
 }
 
 /** A client by one of its keys, and for how long the key is still good. */
-export type KnownClient = { client: Client; expiresInMs: number }
+type KnownClient = { client: Client; expiresInMs: number }
 
 const findClientStatement = statement<Client & { expiresInMs: number | null }>(`
   select client.id, name, scopes, third_party as "thirdParty", return_origins as "returnOrigins",

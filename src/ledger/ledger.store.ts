@@ -242,7 +242,7 @@ export type Entry = {
   createdAt: Date
 }
 
-export type EntryPosition = { transferId: string; direction: string }
+type EntryPosition = { transferId: string; direction: string }
 
 /**
  * The entries of a customer's account, newest first: each transfer as its two sides.
