@@ -248,7 +248,9 @@ t.test('a success that was under way during the first failure counts as one', as
     async () => {
       const { rows } = await sql`
         update webhook_delivery set next_attempt_at = now() + interval '1 hour'
-        where status = 'pending' and attempts = 1 and lease is null returning id`.execute(service.db)
+        where status = 'pending' and attempts = 1 and lease is null returning id`.execute(
+        service.db
+      )
       return rows.length
     },
     (found) => found === 1
