@@ -28,8 +28,6 @@ export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   sandbox: boolean
   /** Whether webhooks may go to this machine; in the sandbox they may. */
   webhooksAllowLoopback?: boolean
-  /** Pauses between the tries of a webhook, s, where they are not the usual ones: for tests. */
-  webhookRetryS?: readonly number[]
   /** How long it says that it is not ready, and still accepts, before it closes; ms. */
   drainMs?: number
   /** Undefined: no metrics are served. */
@@ -171,8 +169,7 @@ function createDeliveries(options: ServiceOptions, context: Context) {
     onEndpointDisabled: (webhookEndpointId) =>
       log.warn({ webhookEndpointId }, 'a webhook endpoint was disabled'),
     onFault: (deliveryId, error) =>
-      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded'),
-    retryS: options.webhookRetryS
+      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded')
   })
   return {
     dispatcher,
