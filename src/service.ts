@@ -12,15 +12,16 @@ import type { PaymentDeps } from './checkout/create-payment.commands.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import { connect, type Db } from './database/database.ts'
 import { listen } from './database/listener.ts'
-import { startWorker } from './due/worker.ts'
+import { leaseMarginS } from './due/delays.ts'
+import { startWorker, type Worker } from './due/worker.ts'
 import { changedChannel } from './feed/feed.store.ts'
 import { createFeedSignal } from './feed/feed-signal.ts'
 import { type ClientCache, createClientCache } from './http/auth.plugin.ts'
-import { leaseMarginS, webhookDeadlineMs } from './jobs.ts'
 import { createMetrics, createMetricsServer, type Metrics } from './metrics.ts'
 import { createWaiters } from './payments/waiters.commands.ts'
-import { announcing, delivering, readingReports, reportTasksOf, tasksOf } from './tasks.ts'
+import { type TaskName, tasksOf } from './tasks.ts'
 import { createDispatcher } from './webhooks/delivery.jobs.ts'
+import { webhookDeadlineMs } from './webhooks/delivery-schedule.ts'
 import { createWebhookTransport } from './webhooks/webhook.transport.ts'
 import { createCheckUrl, createResolve } from './webhooks/webhook-address.transport.ts'
 
@@ -60,19 +61,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { publicUrl, paymentMaxValue, duplicateWindowS, sandbox } = options
   const limits = { paymentMaxValue, duplicateWindowS, leaseS: leaseOf(options) }
   const payments = { db, provider, publicUrl, sandbox, moto: adyen.moto, ...limits }
-  const cards: CardDeps = { ...payments, wakeSync: () => worker.wake('sync_cards') }
+  const wake = (task: TaskName) => worker.wake(task)
+  const cards: CardDeps = { ...payments, wakeSync: () => wake('sync_cards') }
   const clients = createClientCache(db)
   const ears = createEars(db, clients, log)
-  const webhooks = createWebhooks(options, payments, metrics, () => worker.wake(delivering))
+  const webhooks = createWebhooks(options, payments, metrics, () => wake('deliver_webhooks'))
   let draining = false
-  const reports = createReports(options, db, provider.name, () => draining)
-  const wakeReports = () => worker.wake(readingReports)
-  const tasks = tasksOf(payments, cards, webhooks, metrics, log)
-  tasks.push(...reportTasksOf({ ...reports, wake: wakeReports }, log))
-  const worker = startWorker(tasks, {
+  const wakeReports = () => wake('read_reports')
+  const reports = createReports(options, db, provider.name, () => draining, wakeReports)
+  const tasks = tasksOf({ payments, cards, webhooks, reports, metrics, log })
+  const worker: Worker<TaskName> = startWorker(tasks, {
     onDone: (task, count) => {
       metrics.work.inc({ task }, count)
-      if (task !== announcing && task !== delivering) worker.wake(announcing)
+      if (task !== 'announce' && task !== 'deliver_webhooks') wake('announce')
     },
     onFault: (task, error) => {
       metrics.workFaults.inc({ task })
@@ -90,18 +91,18 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       canExpress: provider.canExpress,
       multiplePartialCaptures: adyen.multiplePartialCaptures,
       refundApprovalAbove: options.refundApprovalAbove,
-      wake: () => worker.wake('send_operations')
+      wake: () => wake('send_operations')
     },
     records: { db, providerName: provider.name, duplicateWindowS },
     cards,
-    notifications: toInbox(adyen, metrics, () => worker.wake('apply_notifications')),
+    notifications: toInbox(adyen, metrics, () => wake('apply_notifications')),
     wakeReports,
     clients,
     findFault: () => (draining ? Promise.resolve('stopping') : findDatabaseFault(db)),
     onAnswer: (route, method, status, ms) => {
       metrics.requests.observe({ route, method, status }, ms / 1000)
       // Whatever it wrote is announced at once, and not when the next poll finds it.
-      if (mayMakeEvents(method, route)) worker.wake(announcing)
+      if (mayMakeEvents(method, route)) wake('announce')
     },
     log
   })
@@ -180,8 +181,8 @@ function createWebhooks(
     onOutcome: (outcome) => metrics.webhooks.inc({ outcome }),
     onEndpointDisabled: (webhookEndpointId) =>
       log.warn({ webhookEndpointId }, 'a webhook endpoint was disabled'),
-    onFault: (deliveryId, error) =>
-      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded'),
+    onFault: (about, error) =>
+      log.error({ err: error, ...about }, 'an attempt to deliver could not be made or recorded'),
     retryS
   })
   return {
@@ -214,7 +215,8 @@ function createReports(
   { adyen, settlementMissingDays }: ServiceOptions,
   db: Db,
   providerName: string,
-  isStopping: () => boolean
+  isStopping: () => boolean,
+  wake: () => void
 ) {
   const { environment, apiKey, merchantAccount, checkoutUrl } = adyen
   const { reportUser: name, reportPassword: password } = adyen
@@ -225,6 +227,7 @@ function createReports(
     db,
     providerName,
     isStopping,
+    wake,
     settlementMissingDays,
     readReport: readReportFile,
     ...site

@@ -1,7 +1,7 @@
 /** All background work of an instance: what runs, and how often. */
 import type { Logger } from 'pino'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
-import { type DownloadDeps, fetchReports } from './adyen/report-download.jobs.ts'
+import { type DownloadDeps, fetchEveryMs, fetchReports } from './adyen/report-download.jobs.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import type { CardDeps } from './cards/card.commands.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
@@ -17,107 +17,89 @@ import type { PaymentDeps } from './checkout/create-payment.commands.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
 import type { Db } from './database/database.ts'
 import { countOpenItems } from './due/open-items.store.ts'
-import type { Task } from './due/worker.ts'
+import type { OnFault } from './due/run-each.ts'
+import { defineTask } from './due/worker.ts'
 import { purgeKeys } from './http/idempotency.store.ts'
-import {
-  countEveryMs,
-  fetchEveryMs,
-  missingEveryMs,
-  purgeEveryMs,
-  reservationsEveryMs,
-  settleEveryMs,
-  webhookAtOnce
-} from './jobs.ts'
 import type { Metrics } from './metrics.ts'
 import { sendOperations } from './operations/operation.jobs.ts'
 import { type ReportJobDeps, readReports, tellMissing } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
 import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
+import { webhookAtOnce } from './webhooks/delivery-schedule.ts'
 
-/** What follows all else that was done. */
-export const announcing = 'announce'
-export const delivering = 'deliver_webhooks'
-export const readingReports = 'read_reports'
+const hourMs = 60 * 60_000
 
-/** The background work, and how often each rests. */
-export function tasksOf(
-  payments: PaymentDeps,
-  cards: CardDeps,
-  webhooks: { dispatcher: Dispatcher; wake: () => void },
-  metrics: Metrics,
+export type TaskDeps = {
+  payments: PaymentDeps
+  cards: CardDeps
+  webhooks: { dispatcher: Dispatcher; wake: () => void }
+  reports: Omit<ReportJobDeps & DownloadDeps, 'onFault' | 'onProgress'>
+  metrics: Metrics
   log: Logger
-): Task[] {
-  const { db, provider } = payments
-  const onNotificationFault = (notificationId: string, error: unknown) => {
-    metrics.notificationFaults.inc()
-    log.error({ err: error, notificationId }, 'a notification could not be applied')
-  }
-  const onPaymentFault = (paymentId: string, error: unknown) =>
-    log.error({ err: error, paymentId }, 'background work on a payment failed')
-  const jobs = { ...payments, onFault: onPaymentFault }
-  const onCardFault = (accountId: number, error: unknown) =>
-    log.error({ err: error, accountId }, "background work on an account's cards failed")
-  const cardJobs = { ...cards, onFault: onCardFault }
-  const notifications = {
-    db,
-    providerName: provider.name,
-    onFault: onNotificationFault,
-    wakeSync: cards.wakeSync
-  }
-  const announced = { db, wakeDelivery: webhooks.wake }
-  return [
-    {
-      name: 'apply_notifications',
-      run: () => applyNotifications(notifications),
-      batchSize: notificationBatchSize
-    },
-    { name: announcing, run: () => announce(announced), batchSize: announceBatchSize },
-    { name: delivering, run: webhooks.dispatcher.run, batchSize: webhookAtOnce.instance },
-    { name: 'finish_creates', run: () => finishCreates(jobs) },
-    { name: 'end_pages', run: () => endPages(jobs) },
-    { name: 'poll_links', run: () => pollLinks(jobs) },
-    { name: 'ask_for_charges', run: () => askForCardPayments(jobs) },
-    { name: 'ask_for_pages', run: () => askForPages(jobs) },
-    {
-      name: 'show_forgotten_reservations',
-      run: () => showForgottenReservations(jobs),
-      everyMs: reservationsEveryMs
-    },
-    { name: 'send_operations', run: () => sendOperations(jobs) },
-    { name: 'place_postings', run: () => placeNewPostings({ db }), batchSize: postingBatchSize },
-    { name: 'sync_cards', run: () => syncCards(cardJobs) },
-    { name: 'forget_cards', run: () => forgetCards(cardJobs) },
-    { name: 'purge_keys', run: () => purgeKeys(db), everyMs: purgeEveryMs },
-    {
-      name: 'purge_latest_payments',
-      run: () => purgeLatestPayments(db, payments.duplicateWindowS),
-      everyMs: purgeEveryMs
-    },
-    { name: 'settle_webhooks', run: () => settleWebhooks(db), everyMs: settleEveryMs },
-    { name: 'purge_webhooks', run: () => purgeWebhooks(db), everyMs: purgeEveryMs },
-    { name: 'count_open_items', run: () => count(db, metrics), everyMs: countEveryMs }
-  ]
 }
 
-/** What settlement reports need beside the rest of the work. */
-export type ReportTaskDeps = Omit<ReportJobDeps, 'onFault' | 'onProgress'> &
-  Omit<DownloadDeps, 'onFault'>
+/** A task by its name, as whoever wakes it says it. */
+export type TaskName = ReturnType<typeof tasksOf>[number]['name']
 
-/** Fetching settlement reports, reading them, and finding what they lack. */
-export function reportTasksOf(deps: ReportTaskDeps, log: Logger): Task[] {
-  const jobs = {
-    ...deps,
-    onFault: (reportId: string, error: unknown) =>
-      log.error({ err: error, reportId }, 'background work on a settlement report failed'),
-    onProgress: (reportId: string, progress: object) =>
-      log.info({ reportId, ...progress }, 'a settlement report is being read')
+/** The background work, and how often each rests. */
+export function tasksOf({ payments, cards, webhooks, reports, metrics, log }: TaskDeps) {
+  const { db, duplicateWindowS, provider } = payments
+  const notifications = { db, providerName: provider.name, wakeSync: cards.wakeSync }
+  const onProgress = (reportId: string, progress: object) =>
+    log.info({ reportId, ...progress }, 'a settlement report is being read')
+
+  /** `run` is handed where to tell the fault of one item, which is for a person to look at. */
+  const task = <const Name extends string>(
+    name: Name,
+    run: (onFault: OnFault) => Promise<number>,
+    options: { everyMs?: number; batchSize?: number } = {}
+  ) => {
+    const onFault: OnFault = (about, error) => {
+      metrics.itemFaults.inc({ task: name })
+      if (name === 'apply_notifications') metrics.notificationFaults.inc()
+      log.error({ err: error, task: name, ...about }, 'an item of background work failed')
+    }
+    return defineTask({ name, run: () => run(onFault), ...options })
   }
+
   return [
-    { name: 'fetch_reports', run: () => fetchReports(jobs), everyMs: fetchEveryMs },
-    { name: readingReports, run: () => readReports(jobs) },
-    { name: 'find_missing', run: () => tellMissing(jobs), everyMs: missingEveryMs },
-    { name: 'purge_uploads', run: () => purgeUploads(deps.db), everyMs: purgeEveryMs }
+    task('apply_notifications', (onFault) => applyNotifications({ ...notifications, onFault }), {
+      batchSize: notificationBatchSize
+    }),
+    task('announce', (onFault) => announce({ db, wakeDelivery: webhooks.wake, onFault }), {
+      batchSize: announceBatchSize
+    }),
+    task('deliver_webhooks', webhooks.dispatcher.run, { batchSize: webhookAtOnce.instance }),
+    task('finish_creates', (onFault) => finishCreates({ ...payments, onFault })),
+    task('end_pages', (onFault) => endPages({ ...payments, onFault })),
+    task('poll_links', (onFault) => pollLinks({ ...payments, onFault })),
+    task('ask_for_charges', (onFault) => askForCardPayments({ ...payments, onFault })),
+    task('ask_for_pages', (onFault) => askForPages({ ...payments, onFault })),
+    task(
+      'show_forgotten_reservations',
+      (onFault) => showForgottenReservations({ ...payments, onFault }),
+      { everyMs: hourMs }
+    ),
+    task('send_operations', (onFault) => sendOperations({ ...payments, onFault })),
+    task('place_postings', (onFault) => placeNewPostings({ db, onFault }), {
+      batchSize: postingBatchSize
+    }),
+    task('sync_cards', (onFault) => syncCards({ ...cards, onFault })),
+    task('forget_cards', (onFault) => forgetCards({ ...cards, onFault })),
+    task('fetch_reports', (onFault) => fetchReports({ ...reports, onFault }), {
+      everyMs: fetchEveryMs
+    }),
+    task('read_reports', (onFault) => readReports({ ...reports, onFault, onProgress })),
+    task('find_missing', () => tellMissing(reports), { everyMs: hourMs }),
+    task('purge_uploads', () => purgeUploads(db), { everyMs: hourMs }),
+    task('purge_keys', () => purgeKeys(db), { everyMs: hourMs }),
+    task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), {
+      everyMs: hourMs
+    }),
+    task('settle_webhooks', () => settleWebhooks(db), { everyMs: 5_000 }),
+    task('purge_webhooks', () => purgeWebhooks(db), { everyMs: hourMs }),
+    task('count_open_items', () => count(db, metrics), { everyMs: 15_000 })
   ]
 }
 

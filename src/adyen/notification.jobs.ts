@@ -1,11 +1,13 @@
 import { recordCardNews } from '../cards/card-news.commands.ts'
 import type { CardNews } from '../cards/card-news.ts'
-import { type Db, isContended, isUnavailable, type Tx } from '../database/database.ts'
-import { delayAfter, notificationRetryS, notificationTriesMax, waitingTriesMax } from '../jobs.ts'
+import type { Db, Tx } from '../database/database.ts'
+import { delayAfter } from '../due/delays.ts'
+import { lockDue } from '../due/due.store.ts'
+import { type OnFault, runBatch } from '../due/run-each.ts'
 import { applyEvents, type EventOfPayment } from '../lifecycle/apply.commands.ts'
 import {
-  claimDueNotifications,
   type DueNotification,
+  dueNotifications,
   type NotificationResult,
   recordResults
 } from './notification.store.ts'
@@ -16,7 +18,7 @@ export type NotificationDeps = {
   db: Db
   providerName: string
   /** Told of a notification that could not be applied; it is tried again, and parked in the end. */
-  onFault: (notificationId: string, error: unknown) => void
+  onFault: OnFault
   /** Told that the cards of accounts are to be asked for. */
   wakeSync: () => void
 }
@@ -24,53 +26,27 @@ export type NotificationDeps = {
 /** As many as are applied in one transaction: each payment and account is locked once for all. */
 export const notificationBatchSize = 100
 
-/**
- * Applies what is due: one round, which answers how many it took. Where a batch fails, its items
- * are applied one by one, so that a bad one is set aside and the others go on.
- */
-export async function applyNotifications(deps: NotificationDeps): Promise<number> {
-  try {
-    return (await applyDue(deps, notificationBatchSize, () => {})).length
-  } catch (error) {
-    if (isUnavailable(error) && !isContended(error)) throw error
-    deps.onFault('of a batch', error)
-  }
-  let count = 0
-  while (count < notificationBatchSize && (await applyOne(deps))) count += 1
-  return count
-}
+/** Trying a notification again whose payment is unknown, or which could not be applied; seconds. */
+const notificationRetryS = [1, 5, 15, 60, 300, 1_800, 7_200, 21_600] as const
+/** A notification that could not be applied this often is parked for a person. */
+const faultyTriesMax = 6
+/** One whose payment never appeared is parked after about a week. */
+const waitingTriesMax = 36
 
-async function applyDue(
-  deps: NotificationDeps,
-  limit: number,
-  onClaimed: (due: DueNotification[]) => void
-): Promise<DueNotification[]> {
+/** Applies what is due: one round, which answers how many it took. */
+export async function applyNotifications(deps: NotificationDeps): Promise<number> {
   let isCardHinted = false
-  const due = await deps.db.transaction().execute(async (tx) => {
-    const claimed = await claimDueNotifications(tx, limit)
-    onClaimed(claimed)
-    if (claimed.length > 0) isCardHinted = await applyAll(tx, deps, claimed)
-    return claimed
+  const count = await runBatch<DueNotification>(deps.db, {
+    size: notificationBatchSize,
+    take: (tx, limit, only) => lockDue(tx, dueNotifications, limit, only),
+    work: async (tx, due) => {
+      if (await applyAll(tx, deps, due)) isCardHinted = true
+    },
+    setAside: (tx, due, error) => recordResults(tx, [toFault(due, error)]),
+    onFault: (due, error) => deps.onFault({ notificationId: due?.id }, error)
   })
   if (isCardHinted) deps.wakeSync()
-  return due
-}
-
-/** False where nothing is due. */
-async function applyOne(deps: NotificationDeps): Promise<boolean> {
-  let claimed: DueNotification | undefined
-  try {
-    await applyDue(deps, 1, ([first]) => {
-      claimed = first
-    })
-    return claimed !== undefined
-  } catch (error) {
-    const isLost = isUnavailable(error) && !isContended(error)
-    if (claimed === undefined || isLost) throw error
-    const fault = toFault(deps, claimed, error)
-    await deps.db.transaction().execute((tx) => recordResults(tx, [fault]))
-    return true
-  }
+  return count
 }
 
 /** Answers whether cards are to be asked for. */
@@ -92,7 +68,8 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
       else if (paymentId === null) results.push(toWaiting(notification))
       else known.push({ notification, paymentId, event })
     } catch (error) {
-      results.push(toFault(deps, notification, error))
+      deps.onFault({ notificationId: notification.id }, error)
+      results.push(toFault(notification, error))
     }
   }
   const { effects } = await applyEvents(tx, deps.providerName, known)
@@ -111,12 +88,12 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
 }
 
 /** Its payment, or the fact that it rests on, is not known yet: it may still come. */
-function toWaiting({ id, tries }: DueNotification): NotificationResult {
-  if (tries >= waitingTriesMax) {
+function toWaiting({ id, attempts }: DueNotification): NotificationResult {
+  if (attempts >= waitingTriesMax) {
     const fault = 'The payment, or the fact that this rests on, never became known here.'
     return { id, status: 'parked', fault, retryInS: null }
   }
-  return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, tries) }
+  return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, attempts) }
 }
 
 /** Parked at once, for a person: a retry can apply it when its cause is mended. */
@@ -125,14 +102,9 @@ function toUnsupported({ id, eventCode }: DueNotification): NotificationResult {
   return { id, status: 'parked', fault, retryInS: null }
 }
 
-function toFault(
-  deps: NotificationDeps,
-  { id, tries }: DueNotification,
-  error: unknown
-): NotificationResult {
-  deps.onFault(id, error)
+function toFault({ id, attempts }: DueNotification, error: unknown): NotificationResult {
   const fault = error instanceof Error ? error.message : String(error)
-  return tries + 1 >= notificationTriesMax
+  return attempts + 1 >= faultyTriesMax
     ? { id, status: 'parked', fault, retryInS: null }
-    : { id, status: 'received', fault, retryInS: delayAfter(notificationRetryS, tries) }
+    : { id, status: 'received', fault, retryInS: delayAfter(notificationRetryS, attempts) }
 }

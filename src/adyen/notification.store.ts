@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
+import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
 import { newId } from '../id.ts'
 import {
   fingerprintOfItem,
@@ -29,8 +30,10 @@ export type NotificationTables = {
     item: NotificationItem
     status: NotificationStatus
     fault: string | null
-    due_at: Date | null
-    tries: number
+    next_attempt_at: Date | null
+    attempts: number
+    lease: string | null
+    leased_until: Date | null
     received_at: Date
     applied_at: Date | null
   }
@@ -39,7 +42,7 @@ export type NotificationTables = {
 const insertStatement = statement(`
   insert into notification (id, fingerprint, event_code, success, psp_reference,
     original_reference, merchant_reference, merchant_account, currency, amount, live, item, status,
-    fault, due_at)
+    fault, next_attempt_at)
   select id, decode(fingerprint, 'hex'), event_code, success, psp_reference, original_reference,
     merchant_reference, merchant_account, currency, amount, live, item, status,
     fault, case when status = 'received' then now() end
@@ -194,64 +197,35 @@ function hideIn(value: unknown): unknown {
   return isHidden ? '[card number]' : value
 }
 
-export type DueNotification = CardNotification & {
+type DueRow = CardNotification & {
   id: string
-  tries: number
   /** The payment that it is about; null while none is known. */
   paymentId: string | null
 }
-
-const dueColumns = sql.raw(
-  'id, tries, event_code, success, psp_reference, original_reference, merchant_reference, ' +
-    'currency, amount, item'
-)
-
-/** What we have under the references of a notification. */
-type AboutRow = {
-  payment_id: string | null
-  account_id: number | null
-  may_keep_card: boolean
-  registration_id: string | null
-}
+export type DueNotification = Locked<DueRow>
 
 /**
- * Notifications that are due, oldest first, locked until the end of `tx`. The payment is found by
- * our reference of it or of what we asked about it, or by the reference of the authorisation that
- * the item is about.
+ * Notifications that are to be applied. The payment is found by our reference of it or of what we
+ * asked about it, or by the reference of the authorisation that the item is about.
  */
-export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueNotification[]> {
-  const { rows } = await sql<NotificationTables['notification'] & AboutRow>`
-    with due as (
-      select ${dueColumns}, due_at from notification where due_at <= now()
-      order by due_at, id limit ${limit} for update skip locked
-    )
-    select due.*, coalesce(payment.id, asked.payment_id, original.payment_id, own.payment_id)
-        as payment_id,
-      coalesce(payment.account_id, registration.account_id) as account_id,
-      coalesce(payment.save_card <> 'never', false) as may_keep_card,
-      registration.id as registration_id
-    from due
-    left join payment on payment.id = due.merchant_reference
-    left join modification asked on asked.id = due.merchant_reference
-    left join card_registration registration on registration.id = due.merchant_reference
-    left join authorisation original on original.provider_reference = due.original_reference
-    left join authorisation own on own.provider_reference = due.psp_reference
-    order by due.due_at, due.id`.execute(tx)
-  return rows.map((row) => ({
-    id: row.id,
-    tries: row.tries,
-    eventCode: row.event_code,
-    success: row.success,
-    pspReference: row.psp_reference,
-    originalReference: row.original_reference,
-    amount: { currency: row.currency, value: row.amount },
-    item: row.item,
-    merchantReference: row.merchant_reference,
-    paymentId: row.payment_id,
-    accountId: row.account_id,
-    mayKeepCard: row.may_keep_card,
-    registrationId: row.registration_id
-  }))
+export const dueNotifications: Queue<DueRow> = {
+  table: 'notification',
+  key: ['id'],
+  read: sql<DueRow>`
+    claimed.id, claimed.event_code as "eventCode", claimed.success,
+    claimed.psp_reference as "pspReference", claimed.original_reference as "originalReference",
+    claimed.merchant_reference as "merchantReference", claimed.item,
+    jsonb_build_object('currency', claimed.currency, 'value', claimed.amount) as amount,
+    coalesce(payment.id, asked.payment_id, original.payment_id, own.payment_id) as "paymentId",
+    coalesce(payment.account_id, registration.account_id) as "accountId",
+    coalesce(payment.save_card <> 'never', false) as "mayKeepCard",
+    registration.id as "registrationId"
+    from claimed
+    left join payment on payment.id = claimed.merchant_reference
+    left join modification asked on asked.id = claimed.merchant_reference
+    left join card_registration registration on registration.id = claimed.merchant_reference
+    left join authorisation original on original.provider_reference = claimed.original_reference
+    left join authorisation own on own.provider_reference = claimed.psp_reference`
 }
 
 export type NotificationResult = {
@@ -264,15 +238,18 @@ export type NotificationResult = {
 
 export async function recordResults(tx: Tx, results: readonly NotificationResult[]): Promise<void> {
   await sql`
-    update notification set status = x.status, fault = x.fault, tries = tries + 1,
-      due_at = now() + make_interval(secs => "retryInS"),
-      applied_at = case when x.status = 'applied' then now() end
-    from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
-      as x(id text, status text, fault text, "retryInS" double precision)
-    where notification.id = x.id and due_at is not null`.execute(tx)
+    update notification set status = x.status, fault = x.fault,
+      attempts = least(attempts + 1, ${attemptsMax}::integer), next_attempt_at = x.next,
+      applied_at = case when x.status = 'applied' then x.at end
+    from (
+      select id, status, fault, now() + make_interval(secs => "retryInS") as next, now() as at
+      from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
+        as r(id text, status text, fault text, "retryInS" double precision)
+    ) as x
+    where notification.id = x.id and next_attempt_at is not null`.execute(tx)
 }
 
-export type ListedNotification = Omit<NotificationTables['notification'], 'fingerprint'>
+export type ListedNotification = Pick<NotificationTables['notification'], (typeof listed)[number]>
 
 const listed = [
   'id',
@@ -288,8 +265,7 @@ const listed = [
   'item',
   'status',
   'fault',
-  'due_at',
-  'tries',
+  'attempts',
   'received_at',
   'applied_at'
 ] as const
@@ -328,9 +304,9 @@ export async function lockNotification(
     .executeTakeFirst()
 }
 
-/** Due at once, with its tries counted anew. */
+/** Due at once, with its attempts counted anew. */
 export async function makeDue(tx: Tx, id: string): Promise<void> {
   await sql`
-    update notification set status = 'received', fault = null, tries = 0, due_at = now()
+    update notification set status = 'received', fault = null, attempts = 0, next_attempt_at = now()
     where id = ${id}`.execute(tx)
 }

@@ -1,8 +1,9 @@
 import type { Db } from '../database/database.ts'
-import { delayAfter, providerRetryS } from '../jobs.ts'
+import { delayAfter, providerRetryS } from '../due/delays.ts'
+import { postpone } from '../due/due.store.ts'
 import { Problem } from '../problem.ts'
 import type { Provider } from '../provider.ts'
-import { type DueRemoval, postponeRemoval, recordRemoved, removeCard } from './card.store.ts'
+import { type DueRemoval, recordRemoved, removals, removeCard } from './card.store.ts'
 
 export type CardDeps = {
   db: Db
@@ -39,13 +40,13 @@ export async function forgetCard(
   { db, provider }: Pick<CardDeps, 'db' | 'provider'>,
   removal: DueRemoval
 ): Promise<void> {
-  const { id, accountId, token, tries } = removal
+  const { accountId, token, attempts } = removal
   const answer = await provider.forgetCard(accountId, token)
   if (answer.outcome === 'done') {
     await db.transaction().execute((tx) => recordRemoved(tx, removal))
     return
   }
-  await postponeRemoval(db, id, delayAfter(providerRetryS, tries))
+  await postpone(db, removals, removal, delayAfter(providerRetryS, attempts - 1))
   // Most often the credential lacks a right: it is asked again until somebody has mended that.
   if (answer.outcome === 'rejected') throw new Error(answer.reason)
 }

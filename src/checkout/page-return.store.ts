@@ -1,8 +1,13 @@
 /** Browsers that came back from a page with a result that the provider could not be asked about. */
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import { delayAfter, pageAskS, pageLastAskS } from '../jobs.ts'
+import { delayAfter } from '../due/delays.ts'
 import type { Money } from '../money.ts'
+
+/** Asking again what became of a page whose customer came back, until the page ends; seconds. */
+const pageAskS = [5, 15, 60, 300, 900, 3_600] as const
+/** The last time is so long before the page ends. */
+const pageLastAskS = 60
 
 export type PageReturnTables = {
   page_return: {

@@ -21,6 +21,7 @@ import type { DiscrepancyTables } from '../discrepancies/discrepancy.store.ts'
 import type { EventTables } from '../events/event.store.ts'
 import type { IdempotencyTables } from '../http/idempotency.store.ts'
 import type { LedgerTables } from '../ledger/ledger.store.ts'
+import type { OperationTables } from '../lifecycle/operation.store.ts'
 import type { PaymentTables } from '../payments/payment.store.ts'
 import type { ReportTables } from '../settlement/report.store.ts'
 import type { DeliveryTables } from '../webhooks/delivery.store.ts'
@@ -35,6 +36,7 @@ export type Database = ClientTables &
   SyncTables &
   RegistrationTables &
   PaymentTables &
+  OperationTables &
   PageReturnTables &
   PostingTables &
   BillingTables &

@@ -15,6 +15,8 @@ export type EventTables = {
     payment_id: string | null
     sequence: number | null
     event_id: string | null
+    next_attempt_at: Generated<Date>
+    attempts: Generated<number>
     created_at: Generated<Date>
   }
   event_feed: {

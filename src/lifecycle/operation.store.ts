@@ -1,5 +1,7 @@
 import { type Generated, type Selectable, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
+import { moneyRetryForMs } from '../due/delays.ts'
+import { type Claimed, postpone, type Queue } from '../due/due.store.ts'
 import type { Operator } from '../payments/payment.ts'
 import type { Failure } from '../provider.ts'
 import type { PaymentAggregate } from './aggregate.ts'
@@ -27,8 +29,10 @@ export type OperationTables = {
     successes: number
     failures: number
     first_tried_at: Date | null
-    due_at: Date | null
-    tries: Generated<number>
+    next_attempt_at: Date | null
+    attempts: Generated<number>
+    lease: string | null
+    leased_until: Date | null
     created_at: Date
   }
 }
@@ -101,35 +105,41 @@ export async function saveOperations(
   const rows = aggregates.flatMap(({ payment, operations, touched }) =>
     operations
       .filter((one) => touched.has(one))
-      .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
+      .map((one) => ({ ...one, ...one.amount, paymentId: payment.id, dueAt: dueAtOf(one) }))
   )
   if (rows.length === 0) return
   await sql`
     insert into modification (id, kind, payment_id, authorisation, currency, amount, status,
       failure, origin, reason, operator, decision, processor, provider_key, provider_reference,
-      told_as, is_rest, successes, failures, created_at, due_at)
+      told_as, is_rest, successes, failures, created_at, next_attempt_at)
     select id, kind, "paymentId", "authorisationReference", currency, value, status, failure,
       origin, reason,
       operator, decision, processor, "providerKey", "providerReference", "alsoReportedAs", "isRest",
-      successes, failures, "createdAt",
-      case when status = 'requested' and "providerKey" is not null then now() end
+      successes, failures, "createdAt", "dueAt"
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, kind text,
       "paymentId" text, "authorisationReference" text, currency text, value bigint, status text,
       failure jsonb, origin text, reason text, operator jsonb, decision jsonb, processor jsonb,
       "providerKey" text, "providerReference" text, "alsoReportedAs" jsonb, "isRest" boolean,
-      successes smallint, failures smallint, "createdAt" timestamptz)
+      successes smallint, failures smallint, "createdAt" timestamptz, "dueAt" timestamptz)
     on conflict (id) do update set status = excluded.status, failure = excluded.failure,
       decision = excluded.decision, told_as = excluded.told_as,
       successes = excluded.successes, failures = excluded.failures,
       provider_reference = coalesce(modification.provider_reference, excluded.provider_reference),
-      due_at = case
+      next_attempt_at = case
         when excluded.status <> 'requested' then null
-        when modification.status = 'requested' then modification.due_at
-        else now() end,
+        when modification.status = 'requested' then modification.next_attempt_at
+        else excluded.next_attempt_at end,
+      lease = case when excluded.status = 'requested' then modification.lease end,
+      leased_until = case when excluded.status = 'requested' then modification.leased_until end,
       updated_at = now()`.execute(tx)
 }
 
-export type DueOperation = {
+/** When it is asked of the provider: at once. Null where nothing is to be asked. */
+function dueAtOf({ status, providerKey, createdAt }: Operation): Date | null {
+  return status === 'requested' && providerKey !== null ? createdAt : null
+}
+
+type AskedOperation = {
   id: string
   kind: OperationKind
   paymentId: string
@@ -137,62 +147,39 @@ export type DueOperation = {
   amount: number
   currency: string
   providerKey: string
-  tries: number
-  /** Since the first attempt, ms by the database's clock; 0 before it. */
+  /** Since the first attempt, ms by the database's clock. */
   triedForMs: number
   /** The link of the payment, where that is what is to be closed. */
   link: string | null
 }
+export type DueOperation = Claimed<AskedOperation>
 
-/** Takes operations that are due, for `leaseS` seconds, and notes their first attempt. */
-export async function claimDueOperations(
-  db: Db,
-  leaseS: number,
-  limit: number
-): Promise<DueOperation[]> {
-  const { rows } = await sql<DueOperation>`
-    with claimed as (
-      update modification set due_at = now() + make_interval(secs => ${leaseS}),
-        tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())
-      where id in (
-        select id from modification where due_at <= now()
-        order by due_at limit ${limit} for update skip locked
-      )
-      returning id, kind, payment_id, authorisation, amount, currency, provider_key, tries,
-        first_tried_at
-    )
-    select claimed.id, kind, payment_id as "paymentId",
-      claimed.authorisation as "authorisationReference", claimed.amount,
-      claimed.currency, claimed.provider_key as "providerKey", tries,
-      (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
-      case when claimed.authorisation is null and method = 'paymentLink' then provider_session end
-        as link
-    from claimed join payment on payment.id = payment_id`.execute(db)
-  return rows
+/** Operations that the provider is to be asked for, with the time of their first attempt. */
+export const dueOperations: Queue<AskedOperation> = {
+  table: 'modification',
+  key: ['id'],
+  set: sql`first_tried_at = least(first_tried_at, now())`,
+  read: sql<AskedOperation>`
+    claimed.id, kind, payment_id as "paymentId",
+    claimed.authorisation as "authorisationReference", claimed.amount,
+    claimed.currency, claimed.provider_key as "providerKey",
+    (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
+    case when claimed.authorisation is null and method = 'paymentLink' then provider_session end
+      as link
+    from claimed join payment on payment.id = payment_id`
 }
 
 /**
- * The provider took it; its outcome comes as a notification. Where none comes within a day it is
- * due again, to be told to a person.
+ * The provider took it; its outcome comes as a notification. Where none comes within a day of the
+ * first attempt it is due again, to be shown to a person.
  */
-export async function recordAccepted(db: Db, id: string, reference: string): Promise<void> {
-  await sql`
-    update modification set provider_reference = coalesce(provider_reference, ${reference}),
-      updated_at = now(),
-      due_at = case when status = 'requested' then first_tried_at + interval '24 hours 1 minute' end
-    where id = ${id}`.execute(db)
-}
-
-/** Whether it arrived is not known: it is due again in `delayS`, under the same key. */
-export async function postponeOperation(db: Db, id: string, delayS: number): Promise<void> {
-  await sql`
-    update modification set due_at = now() + make_interval(secs => ${delayS})
-    where id = ${id} and status = 'requested' and provider_reference is null`.execute(db)
-}
-
-/** It is not asked again: a person has been told. */
-export async function stopAsking(tx: Tx, id: string): Promise<void> {
-  await sql`update modification set due_at = null where id = ${id}`.execute(tx)
+export async function recordAccepted(db: Db, due: DueOperation, reference: string): Promise<void> {
+  const accepted = sql`
+    provider_reference = coalesce(provider_reference, ${reference}), updated_at = now()`
+  const leftS = (moneyRetryForMs - due.triedForMs) / 1000 + 60
+  if (await postpone(db, dueOperations, due, leftS, accepted)) return
+  // Its outcome was reported meanwhile, or somebody else is at it: the reference is true anyhow.
+  await sql`update modification set ${accepted} where id = ${due.id}`.execute(db)
 }
 
 /** Whether a refund of that processor and reference was recorded before. */

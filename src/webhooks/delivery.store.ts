@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { type Generated, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from '../jobs.ts'
+import { type Held, isHeld, leaseTo, noLease, type Queue } from '../due/due.store.ts'
+import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from './delivery-schedule.ts'
 import type { Attempt, Delivery, DeliveryStatus } from './webhook.ts'
 
 export type DeliveryTables = {
@@ -13,11 +15,12 @@ export type DeliveryTables = {
     payment_id: string | null
     sequence: number | null
     status: Generated<DeliveryStatus>
-    due_at: Generated<Date | null>
-    held: Generated<boolean>
-    started_at: Generated<Date>
-    tries: Generated<number>
+    next_attempt_at: Generated<Date | null>
     attempts: Generated<number>
+    lease: string | null
+    leased_until: Date | null
+    started_at: Generated<Date>
+    attempts_made: Generated<number>
     term: Generated<number>
     delivered_at: Date | null
     created_at: Generated<Date>
@@ -92,23 +95,29 @@ export async function insertTest(
 const shown = sql`
   d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d.type,
   d.payment_id as "paymentId", case when ${isStopped} then 'failed' else d.status end as status,
-  case when not ${isStopped} then d.due_at end as "dueAt", d.delivered_at as "deliveredAt",
-  d.attempts, d.created_at as "createdAt"`
+  case when not ${isStopped} then d.next_attempt_at end as "dueAt",
+  d.delivered_at as "deliveredAt", d.attempts_made as attempts, d.created_at as "createdAt"`
 
-export type DueDelivery = {
+export type DueDelivery = Held & {
   id: string
   endpointId: string
   position: number | null
   eventId: string
   createdAt: Date
   /** Of the schedule, this one included; and of all that were ever made, the number of this one. */
-  tries: number
+  attempts: number
   attempt: number
   /** Since its first try was due, s by the database's clock. */
   ageS: number
   url: string
   /** Each of them signs, the newest first. */
   secrets: string[]
+}
+
+export const deliveries: Queue<{ id: string }> = {
+  table: 'webhook_delivery',
+  key: ['id'],
+  read: sql`id from claimed`
 }
 
 /**
@@ -126,15 +135,14 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
   const { rows } = await sql<DueDelivery>`
     with open as (
       select e.id, e.term, e.url, e.failing_since is not null as failing,
-        array_remove(array[e.secret, case when e.old_secret_until > now() then e.old_secret end],
-          null) as secrets,
-        (select count(*) from webhook_delivery h
-          where h.endpoint_id = e.id and h.held and h.due_at > now()) as under_way
+        e.secret, e.old_secret, e.old_secret_until,
+        (select count(*) from webhook_delivery h where h.endpoint_id = e.id
+          and h.lease is not null and h.leased_until > now()) as under_way
       from webhook_endpoint e join client c on c.id = e.client_id and c.revoked_at is null
       cross join lateral (
         select from webhook_delivery d
-        where d.endpoint_id = e.id and d.term = e.term and d.due_at <= now()
-        order by d.due_at, d.position limit 1
+        where d.endpoint_id = e.id and d.term = e.term and d.next_attempt_at <= now()
+        order by d.next_attempt_at, d.position limit 1
       ) has_due
       where e.status = 'enabled'
       for no key update of e skip locked
@@ -143,17 +151,18 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
         open.under_way + row_number() over (
           partition by open.id order by own.due_at, own.position) as place
       from open cross join lateral (
-        select d.id as delivery_id, d.due_at, d.position from webhook_delivery d
-        where d.endpoint_id = open.id and d.term = open.term and d.due_at <= now() and (
+        select d.id as delivery_id, d.next_attempt_at as due_at, d.position
+        from webhook_delivery d
+        where d.endpoint_id = open.id and d.term = open.term and d.next_attempt_at <= now() and (
           select earlier.id from webhook_delivery earlier
           where earlier.endpoint_id = d.endpoint_id and earlier.payment_id = d.payment_id
-            and earlier.sequence < d.sequence and earlier.due_at is not null
+            and earlier.sequence < d.sequence and earlier.next_attempt_at is not null
             and earlier.term = d.term
-            and (earlier.tries = 0 or (earlier.held and earlier.due_at > now())
+            and (earlier.attempts = 0 or earlier.leased_until > now()
               or earlier.started_at > now() - make_interval(secs => ${webhookInOrderForS}))
           limit 1
         ) is null
-        order by d.due_at, d.position
+        order by d.next_attempt_at, d.position
         limit greatest(0, case when open.failing then ${failingEndpoint}::int
           else ${endpoint}::int end - open.under_way)
         for update of d skip locked
@@ -163,22 +172,20 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
         select due.*, row_number() over (order by place, due_at) as turn from due
       ) as due
       where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
+    ), claimed as (
+      update webhook_delivery d set attempts_made = attempts_made + 1,
+        ${leaseTo(randomUUID(), webhookLeaseS)}
+      from chosen where d.id = chosen.delivery_id
+      returning d.*, url, secret, old_secret, old_secret_until
     )
-    update webhook_delivery d set held = true, tries = tries + 1, attempts = attempts + 1,
-      due_at = now() + make_interval(secs => ${webhookLeaseS})
-    from chosen where d.id = chosen.delivery_id
-    returning d.id, d.endpoint_id as "endpointId", d.position, d.event_id as "eventId",
-      d.created_at as "createdAt", d.tries, d.attempts as attempt,
-      extract(epoch from now() - d.started_at)::double precision as "ageS",
-      chosen.url, chosen.secrets`.execute(db)
+    select id, endpoint_id as "endpointId", position, event_id as "eventId",
+      created_at as "createdAt", attempts, attempts_made as attempt,
+      extract(epoch from now() - started_at)::double precision as "ageS", url,
+      array_remove(array[secret, case when old_secret_until > now() then old_secret end], null)
+        as secrets,
+      json_build_object('id', lease, 'key', json_build_array(id)) as lease
+    from claimed`.execute(db)
   return rows
-}
-
-/** Gives back what was not tried, because the service stops: it is due at once. */
-export async function releaseDelivery(db: Db, id: string, attempt: number): Promise<void> {
-  await sql`
-    update webhook_delivery set held = false, due_at = now()
-    where id = ${id} and attempts = ${attempt} and held`.execute(db)
 }
 
 const attemptTable = sql.raw(
@@ -190,12 +197,12 @@ const attemptRow = ({ id, attempt }: Tried) => sql`
     ${attempt.httpStatus}, ${attempt.error}, ${attempt.response})
   on conflict do nothing`
 
-export type Tried = { id: string; attempt: Attempt }
+export type Tried = Held & { id: string; attempt: Attempt }
 
 /** The later events of the payment of `settled` that wait for it: they were never tried. */
 const waitsForIt = sql.raw(
   'later.endpoint_id = settled.endpoint_id and later.payment_id = settled.payment_id ' +
-    'and later.sequence > settled.sequence and later.tries = 0'
+    'and later.sequence > settled.sequence and later.attempts = 0'
 )
 
 /**
@@ -205,12 +212,12 @@ const waitsForIt = sql.raw(
 export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailing: boolean }> {
   const { rows } = await sql<{ wasFailing: boolean }>`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set status = 'delivered', delivered_at = now(), due_at = null,
-        held = false
+      update webhook_delivery
+      set status = 'delivered', delivered_at = now(), next_attempt_at = null, ${noLease}
       where id = ${tried.id} returning endpoint_id, payment_id, sequence
     ), freed as (
-      update webhook_delivery later set due_at = now() from settled
-      where ${waitsForIt} and later.due_at > now()
+      update webhook_delivery later set next_attempt_at = now() from settled
+      where ${waitsForIt} and later.next_attempt_at > now()
     )
     select e.failing_since is not null as "wasFailing"
     from settled join webhook_endpoint e on e.id = settled.endpoint_id`.execute(db)
@@ -218,22 +225,22 @@ export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailin
 }
 
 /**
- * It was not taken: it is due again in `nextInS` seconds, or given up where that is null. Nothing
- * changes where the delivery was settled in the meantime, or is in other hands. What waits for it
- * need not be looked at before.
+ * It was not taken: it is due again in `nextInS` seconds, or given up where that is null. Where the
+ * lease is gone nothing changes. What waits for it need not be looked at before.
  */
 export async function recordFailed(db: Db, tried: Tried, nextInS: number | null): Promise<void> {
   await sql`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set held = false,
-        status = case when ${nextInS}::double precision is null then 'failed' else 'pending' end,
-        due_at = now() + make_interval(secs => ${nextInS}::double precision)
-      where id = ${tried.id} and attempts = ${tried.attempt.number} and status = 'pending'
-      returning endpoint_id, payment_id, sequence,
-        least(due_at, started_at + make_interval(secs => ${webhookInOrderForS})) as free_at
+      update webhook_delivery set ${noLease}, status = ${nextInS === null ? 'failed' : 'pending'},
+        next_attempt_at = now() + make_interval(secs => ${nextInS}::double precision)
+      where ${isHeld(deliveries, tried)}
+      returning endpoint_id, payment_id, sequence, next_attempt_at, started_at
+    ), free as (
+      select *, least(next_attempt_at,
+        started_at + make_interval(secs => ${webhookInOrderForS})) as at from settled
     )
-    update webhook_delivery later set due_at = settled.free_at from settled
-    where ${waitsForIt} and later.due_at < settled.free_at`.execute(db)
+    update webhook_delivery later set next_attempt_at = settled.at from free as settled
+    where ${waitsForIt} and later.next_attempt_at < settled.at`.execute(db)
 }
 
 /**
@@ -242,12 +249,12 @@ export async function recordFailed(db: Db, tried: Tried, nextInS: number | null)
  */
 export async function settleStopped(db: Db, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    update webhook_delivery set status = 'failed', due_at = null, held = false
+    update webhook_delivery set status = 'failed', next_attempt_at = null, ${noLease}
     where id = any(array(
       select own.id from webhook_endpoint e cross join lateral (
         select d.id from webhook_delivery d
-        where d.endpoint_id = e.id and d.due_at is not null and d.term < e.term
-        order by d.term, d.due_at, d.position limit ${limit} for update of d skip locked
+        where d.endpoint_id = e.id and d.next_attempt_at is not null and d.term < e.term
+        order by d.term, d.next_attempt_at, d.position limit ${limit} for update of d skip locked
       ) own
       where e.stopped_at is not null limit ${limit}
     ))`.execute(db)
@@ -263,24 +270,22 @@ export async function forgetStopped(db: Db): Promise<void> {
     update webhook_endpoint e set stopped_at = null
     where e.stopped_at < now() - interval '1 minute' and (
       select d.id from webhook_delivery d
-      where d.endpoint_id = e.id and d.due_at is not null and d.term < e.term
+      where d.endpoint_id = e.id and d.next_attempt_at is not null and d.term < e.term
       order by d.term limit 1
     ) is null`.execute(db)
 }
 
 /** What a new beginning of a delivery sets, beside the term of its endpoint. */
-const beginAnew = sql.raw(
-  "status = 'pending', due_at = now(), held = false, started_at = now(), tries = 0, " +
-    'delivered_at = null'
-)
-const isUnderWay = sql.raw('webhook_delivery.held and webhook_delivery.due_at > now()')
+const beginAnew = sql`status = 'pending', ${noLease}, attempts = 0, delivered_at = null`
 
 /** Due at once, its time counted anew; one that is under way is left alone. */
 export async function restartDelivery(tx: Tx, id: string): Promise<void> {
   await sql`
-    update webhook_delivery set ${beginAnew}, term = e.term from webhook_endpoint e
-    where webhook_delivery.id = ${id} and e.id = webhook_delivery.endpoint_id
-      and not (${isUnderWay} and webhook_delivery.term = e.term)`.execute(tx)
+    update webhook_delivery d set ${beginAnew}, next_attempt_at = now(), started_at = now(),
+      term = e.term
+    from webhook_endpoint e
+    where d.id = ${id} and e.id = d.endpoint_id
+      and not (d.lease is not null and d.leased_until > now() and d.term = e.term)`.execute(tx)
 }
 
 export type Range = { from: Date; to: Date }
@@ -323,8 +328,11 @@ export async function replayEvents(tx: Tx, replayed: Replayed): Promise<number> 
       select ${replayed.endpointId}, f.term, f.position, ${eventId}, f.type, f.payment_id,
         f.sequence
       from wanted f order by f.position
-      on conflict (endpoint_id, position) do update set ${beginAnew}, term = excluded.term
-        where not (${isUnderWay} and webhook_delivery.term = excluded.term)
+      on conflict (endpoint_id, position) do update set ${beginAnew},
+        next_attempt_at = excluded.next_attempt_at, started_at = excluded.started_at,
+        term = excluded.term where not (webhook_delivery.lease is not null
+          and webhook_delivery.leased_until > excluded.started_at
+          and webhook_delivery.term = excluded.term)
     )
     select count(*) from wanted`.execute(tx)
   return rows[0]?.count ?? 0

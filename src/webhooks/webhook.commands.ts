@@ -3,7 +3,6 @@ import { recordOtherEvents } from '../events/event.store.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import { webhookOldSecretS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
 import {
   findDelivery,
@@ -36,6 +35,9 @@ import {
   type WebhookEndpoint
 } from './webhook.ts'
 import { newSecret } from './webhook-signature.ts'
+
+/** An old secret signs this long after its rotation. */
+const oldSecretS = 24 * 60 * 60
 
 export type WebhookDeps = {
   db: Db
@@ -127,7 +129,7 @@ export async function rotateEndpointSecret(
   return await answerOnce(db, claim, id, async (tx) => {
     await getEndpoint(tx, id, claim.clientId)
     const secret = newSecret()
-    await rotateSecret(tx, id, secret, webhookOldSecretS)
+    await rotateSecret(tx, id, secret, oldSecretS)
     return { status: 200, body: JSON.stringify({ secret }) }
   })
 }

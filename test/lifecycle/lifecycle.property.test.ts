@@ -6,9 +6,10 @@ import { changeCharge, createCharge } from '../../src/accounts/account.commands.
 import { createAdjustment } from '../../src/accounts/adjustment.commands.ts'
 import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { recordPayment } from '../../src/checkout/recorded-payment.commands.ts'
+import { claimDue, done } from '../../src/due/due.store.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
-import { recordAccepted } from '../../src/lifecycle/operation.store.ts'
+import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.store.ts'
 import type { Operation, OperationKind } from '../../src/lifecycle/operation.ts'
 import {
   type Asking,
@@ -268,7 +269,7 @@ async function modificationsOf({ accountId }: World): Promise<Row[]> {
   const { rows } = await sql<Row>`
     select m.id, m.kind, m.payment_id as "paymentId",
       m.authorisation as "authorisationReference", m.amount as value, m.status,
-      m.due_at is not null and m.provider_reference is null as "isDue",
+      m.next_attempt_at is not null and m.provider_reference is null as "isDue",
       m.provider_reference as "providerReference"
     from payment p join modification m on m.payment_id = p.id
     where p.account_id = ${accountId} order by m.id`.execute(db)
@@ -302,8 +303,11 @@ async function receive(world: World, pick: number): Promise<void> {
       await apply(world, [{ paymentId: payment.id, event: rejected(due.id), once: true }])
     } else {
       model.receive(payment, { ...due, amount: gbp(due.value) } as never, choice % 6 === 5)
-      if (choice % 4 !== 3) await recordAccepted(db, due.id, `MOD${due.id}`)
-      else await sql`update modification set due_at = null where id = ${due.id}`.execute(db)
+      const only = sql`id = ${due.id}`
+      const [held] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+      if (held === undefined) throw new Error(`${due.id} is not due`)
+      if (choice % 4 !== 3) await recordAccepted(db, held, `MOD${due.id}`)
+      else await done(db, dueOperations, held)
     }
   }
 }

@@ -22,6 +22,7 @@ import { testService } from '../test-service.ts'
 import { deskOf, quick } from './receivers.ts'
 
 const wakeDelivery = () => {}
+const onFault = (_: unknown, error: unknown) => t.fail(String(error))
 const client = 'cli_1'
 const statuses = ['pending', 'delivered', 'failed'] as const
 
@@ -40,7 +41,7 @@ async function addEndpoints(db: Db, names: readonly string[]) {
 /** Deliveries that have been due since then, each of a payment of its own. */
 async function addDue(db: Db, endpointId: string, count: number, sinceS = 0) {
   await sql`insert into webhook_delivery
-      (endpoint_id, event_id, type, payment_id, sequence, due_at, term)
+      (endpoint_id, event_id, type, payment_id, sequence, next_attempt_at, term)
     select e.id, 'pay_' || n || '.1', 'payment.created', 'pay_' || n, 1,
       now() - make_interval(secs => ${sinceS}), e.term
     from webhook_endpoint e, generate_series(1, ${count}::int) n
@@ -135,7 +136,7 @@ t.test(
     await db.transaction().execute(async (tx) => {
       await sql`update webhook_endpoint set status = 'disabled', disabled_reason = 'client',
       term = term + 1, stopped_at = now() where id = 'whe_1'`.execute(tx)
-      t.equal(await announce({ db, wakeDelivery }), 3)
+      t.equal(await announce({ db, wakeDelivery, onFault }), 3)
     })
     t.same(await countShown(db, 'whe_1'), { pending: 0, delivered: 0, failed: 3 })
     await change(db, 'whe_1', 'enabled')
@@ -155,8 +156,8 @@ t.test('the more endpoints there are, the fewer events are announced at once', a
     Array.from({ length: 1_000 }, (_, n) => `whe_${n}`)
   )
   await addEvents(db, 30)
-  t.equal(await announce({ db, wakeDelivery }), 20)
-  t.equal(await announce({ db, wakeDelivery }), 10)
+  t.equal(await announce({ db, wakeDelivery, onFault }), 20)
+  t.equal(await announce({ db, wakeDelivery, onFault }), 10)
   const { rows } = await sql<{ n: number }>`select count(*) as n from webhook_delivery`.execute(db)
   t.equal(rows[0]?.n, 30_000)
 })
@@ -178,7 +179,7 @@ t.test('a client that may not read payments is told of none', async (t) => {
   const db = await withClient(t, '{webhooks:write}')
   await addEndpoints(db, ['whe_1'])
   await addEvents(db, 2)
-  t.equal(await announce({ db, wakeDelivery }), 2)
+  t.equal(await announce({ db, wakeDelivery, onFault }), 2)
   t.same(await countShown(db, 'whe_1'), { pending: 0, delivered: 0, failed: 0 })
 })
 
@@ -226,7 +227,7 @@ t.test('an event that cannot be shown fails alone', async (t) => {
     values ('evt_bad', 'card.removed', '{}', 'infinity'), ('evt_good', 'card.removed', '{}', now())
   `.execute(db)
   await sql`insert into event_outbox (event_id) values ('evt_bad'), ('evt_good')`.execute(db)
-  await announce({ db, wakeDelivery })
+  await announce({ db, wakeDelivery, onFault })
   const sent: string[] = []
   const faults: unknown[] = []
   const dispatcher = createDispatcher({
@@ -245,11 +246,11 @@ t.test('an event that cannot be shown fails alone', async (t) => {
   await dispatcher.stop()
   t.same(sent, ['evt_good'])
   t.equal(faults.length, 1)
-  const { rows } = await sql`select event_id, status, held, error
+  const { rows } = await sql`select event_id, status, lease, error
     from webhook_delivery d left join webhook_attempt a on a.delivery_id = d.id
     order by event_id`.execute(db)
   t.match(rows, [
-    { event_id: 'evt_bad', status: 'pending', held: false, error: 'The event could not be shown.' },
+    { event_id: 'evt_bad', status: 'pending', lease: null, error: 'The event could not be shown.' },
     { event_id: 'evt_good', status: 'delivered', error: null }
   ])
   const failing = sql`select 1 from webhook_endpoint where failing_since is not null`
