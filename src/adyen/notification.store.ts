@@ -45,11 +45,11 @@ const insertStatement = statement(`
     fault, next_attempt_at)
   select id, decode(fingerprint, 'hex'), event_code, success, psp_reference, original_reference,
     merchant_reference, merchant_account, currency, amount, live, item, status,
-    fault, case when status = 'received' then now() end
-  from jsonb_to_recordset($1::jsonb) as x(id text, fingerprint text, event_code text,
-    success boolean, psp_reference text, original_reference text, merchant_reference text,
-    merchant_account text, currency text, amount bigint, live boolean, item jsonb, status text,
-    fault text)
+    fault, case when status = 'received' then at end
+  from (select now() as at) as clock cross join jsonb_to_recordset($1::jsonb) as x(id text,
+    fingerprint text, event_code text, success boolean, psp_reference text, original_reference text,
+    merchant_reference text, merchant_account text, currency text, amount bigint, live boolean,
+    item jsonb, status text, fault text)
   on conflict (fingerprint) do nothing`)
 
 /** How many statements store at the same time; what comes meanwhile goes into the next one. */

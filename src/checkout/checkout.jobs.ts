@@ -18,6 +18,7 @@ import {
   findForgottenReservations,
   forgetReturn,
   postponeReturn,
+  type Reservation,
   takeReturns,
   type Unanswered
 } from './page-return.store.ts'
@@ -120,18 +121,22 @@ async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
  * Shows reservations that were neither captured nor released for longer than the provider keeps
  * them: it was to say that they expired. One round.
  */
-export async function showForgottenReservations({ db, provider }: JobDeps): Promise<number> {
-  return await db.transaction().execute(async (tx) => {
-    const found = await findForgottenReservations(tx, reservationMaxS, batchSize)
-    const findings = found.map(
-      ({ paymentId, authorisationReference: authorisation, authorisedAt }) => ({
+export async function showForgottenReservations(deps: JobDeps): Promise<number> {
+  return await runBatch<Reservation>(deps.db, {
+    size: batchSize,
+    take: (tx, limit, only) => findForgottenReservations(tx, reservationMaxS, limit, only),
+    work: async (tx, found) => {
+      const findings = found.map(({ paymentId, authorisationReference, authorisedAt }) => ({
         paymentId,
-        fact: authorisation,
-        details: { authorisation, authorisedAt: authorisedAt.toISOString() }
-      })
-    )
-    await openDiscrepancies(tx, provider.name, 'outcome_unknown', findings)
-    return found.length
+        fact: authorisationReference,
+        details: {
+          authorisation: authorisationReference,
+          authorisedAt: authorisedAt.toISOString()
+        }
+      }))
+      await openDiscrepancies(tx, deps.provider.name, 'outcome_unknown', findings)
+    },
+    onFault: (found, error) => deps.onFault({ paymentId: found?.paymentId }, error)
   })
 }
 

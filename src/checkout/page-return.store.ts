@@ -81,11 +81,12 @@ export async function takeReturns(tx: Tx, paymentIds: readonly string[]): Promis
 
 export type Reservation = { paymentId: string; authorisationReference: string; authorisedAt: Date }
 
-/** Reservations that nobody captured or released for `ageS` seconds, not shown yet. */
+/** Reservations that nobody captured or released for `ageS` seconds and that were not shown yet. */
 export async function findForgottenReservations(
   tx: Tx,
   ageS: number,
-  limit: number
+  limit: number,
+  only?: Reservation
 ): Promise<Reservation[]> {
   const { rows } = await sql<Reservation>`
     select p.id as "paymentId", p.authorisation as "authorisationReference",
@@ -94,6 +95,7 @@ export async function findForgottenReservations(
     where p.status = 'authorised' and a.created_at < now() - make_interval(secs => ${ageS})
       and not exists (select from discrepancy d
         where d.kind = 'outcome_unknown' and d.fact = p.authorisation)
+      ${only === undefined ? sql`` : sql`and p.id = ${only.paymentId}`}
     order by p.id limit ${limit}`.execute(tx)
   return rows
 }

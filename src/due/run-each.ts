@@ -47,8 +47,8 @@ export type Batch<Row> = {
   /** Takes rows, in order, for the length of `tx`; or `only` this one, if it is still to be had. */
   take: (tx: Tx, limit: number, only?: Row) => Promise<Row[]>
   work: (tx: Tx, rows: Row[]) => Promise<unknown>
-  /** Puts off a row that failed alone, so that it does not come first again. */
-  setAside: (tx: Tx, row: Row, error: unknown) => Promise<unknown>
+  /** Puts off a row that failed alone, so that it does not come first again, where it can be. */
+  setAside?: (tx: Tx, row: Row, error: unknown) => Promise<unknown>
   /** Then shows it to a person, where its log is not enough. */
   show?: (tx: Tx, row: Row, error: unknown) => Promise<unknown>
   /** The row is undefined where it was one of a batch, which is now run one by one. */
@@ -115,6 +115,7 @@ async function runAlone<Row>(
   } catch (error) {
     if (isOver(error)) throw error
     onFault(row, error)
+    if (setAside === undefined) return 0
     await db.transaction().execute((tx) => setAside(tx, row, error))
     if (show !== undefined) await db.transaction().execute((tx) => show(tx, row, error))
     return 1

@@ -131,7 +131,7 @@ export async function saveOperations(
         else excluded.next_attempt_at end,
       lease = case when excluded.status = 'requested' then modification.lease end,
       leased_until = case when excluded.status = 'requested' then modification.leased_until end,
-      updated_at = now()`.execute(tx)
+      updated_at = excluded.updated_at`.execute(tx)
 }
 
 /** When it is asked of the provider: at once. Null where nothing is to be asked. */

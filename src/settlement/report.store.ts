@@ -223,8 +223,8 @@ type Progress = Partial<{
 }>
 
 /**
- * Adds to what was done, and holds the report for longer; false where somebody else has it. Lines
- * that were applied stay so: what fails after them is another fault, with attempts of its own.
+ * Adds to what was done, and holds the report for longer; false where somebody else has it. Once
+ * lines were applied the attempts are counted anew: what fails after them is another fault.
  */
 export async function saveProgress(
   db: Db | Tx,

@@ -181,7 +181,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
     select id, endpoint_id as "endpointId", position, event_id as "eventId",
       created_at as "createdAt", attempts, attempts_made as attempt,
       extract(epoch from now() - started_at)::double precision as "ageS", url,
-      array_remove(array[secret, case when old_secret_until > now() then old_secret end], null)
+      array_remove(array[secret, (select old_secret where old_secret_until > now())], null)
         as secrets,
       json_build_object('id', lease, 'key', json_build_array(id)) as lease
     from claimed`.execute(db)

@@ -11,7 +11,7 @@ import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/a
 import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { applyEvents, type EventOfPayment } from '../../src/lifecycle/apply.commands.ts'
 import type { Effect } from '../../src/lifecycle/effect.ts'
-import { dueOperations } from '../../src/lifecycle/operation.store.ts'
+import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.store.ts'
 import { requestCancellation } from '../../src/lifecycle/request.ts'
 import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
@@ -456,6 +456,38 @@ t.test('a refund and a dispute are written as a whole, and read as they were', a
     ...['dispute.updated', 'dispute.updated', 'dispute.closed']
   ])
   await checkInvariants(t, [accountId])
+})
+
+t.test('what was accepted after its outcome was reported is due no more', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const more = newReference()
+  await applyTo(id, paidBy(newReference()), paidBy(more))
+  const [reversal] = (await idsOf(id, 'reversal')) as [string]
+  const only = sql`id = ${reversal}`
+  const [held] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+  if (held === undefined) return t.fail('it is due')
+  await applyTo(id, reversed(more))
+  await recordAccepted(db, held, 'MOD1')
+  const { rows } = await sql`select status, next_attempt_at, lease, leased_until, attempts
+    from modification where id = ${reversal}`.execute(db)
+  const idle = { next_attempt_at: null, lease: null, leased_until: null }
+  t.same(rows, [{ status: 'succeeded', ...idle, attempts: 1 }])
+})
+
+t.test('what was accepted is due after a day, to be shown to a person', async (t) => {
+  const id = await addPayment({ accountId: await addAccount() })
+  await applyTo(id, paidBy(newReference()), paidBy(newReference()))
+  const [reversal] = (await idsOf(id, 'reversal')) as [string]
+  const only = sql`id = ${reversal}`
+  const [held] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+  if (held === undefined) return t.fail('it is due')
+  await recordAccepted(db, held, 'MOD2')
+  await recordAccepted(db, held, 'MOD3')
+  const { rows } = await sql`select provider_reference, lease,
+    round(extract(epoch from next_attempt_at - first_tried_at) / 60)::int as minutes
+    from modification where id = ${reversal}`.execute(db)
+  t.same(rows, [{ provider_reference: 'MOD2', lease: null, minutes: 24 * 60 + 1 }])
 })
 
 t.test('a reversal that is given up is due no more, and a discrepancy', async (t) => {

@@ -256,7 +256,7 @@ t.test('the environment can make it neither trust nor go by a proxy', async (t) 
   const proxy = await serve(t, (_, response) => response.end())
   const target = await serveSecurely(t, (_, response) => response.end())
   const source = `
-    import { createWebhookTransport } from './src/outcomes/webhook.transport.ts'
+    import { createWebhookTransport } from './src/webhooks/webhook.transport.ts'
     const resolve = async () => ['127.0.0.1']
     const send = createWebhookTransport({ allowLoopback: true, resolve, deadlineMs: 2000 }).send
     const signal = new AbortController().signal
