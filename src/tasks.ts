@@ -1,9 +1,9 @@
 /** All background work of an instance: what runs, and how often. */
-import type { Logger } from 'pino'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
-import { type DownloadDeps, fetchEveryMs, fetchReports } from './adyen/report-download.jobs.ts'
+import { fetchReport } from './adyen/report.transport.ts'
+import { fetchEveryMs, fetchReports } from './adyen/report-download.jobs.ts'
+import { readReportFile } from './adyen/report-file.reader.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
-import type { CardDeps } from './cards/card.commands.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import {
   askForCardPayments,
@@ -13,7 +13,6 @@ import {
   pollLinks,
   showForgottenReservations
 } from './checkout/checkout.jobs.ts'
-import type { PaymentDeps } from './checkout/create-payment.commands.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
 import type { Db } from './database/database.ts'
 import { countOpenItems } from './due/open-items.store.ts'
@@ -22,7 +21,8 @@ import { defineTask } from './due/worker.ts'
 import { purgeKeys } from './http/idempotency.store.ts'
 import type { Metrics } from './metrics.ts'
 import { sendOperations } from './operations/operation.jobs.ts'
-import { type ReportJobDeps, readReports, tellMissing } from './settlement/report.jobs.ts'
+import type { Context } from './service-context.ts'
+import { readReports, tellMissing } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
 import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
@@ -30,22 +30,13 @@ import { webhookAtOnce } from './webhooks/delivery-schedule.ts'
 
 const hourMs = 60 * 60_000
 
-export type TaskDeps = {
-  payments: PaymentDeps
-  cards: CardDeps
-  webhooks: { dispatcher: Dispatcher; wake: () => void }
-  reports: Omit<ReportJobDeps & DownloadDeps, 'onFault' | 'onProgress'>
-  metrics: Metrics
-  log: Logger
-}
-
 /** A task by its name, as whoever wakes it says it. */
 export type TaskName = ReturnType<typeof tasksOf>[number]['name']
 
 /** The background work, and how often each rests. */
-export function tasksOf({ payments, cards, webhooks, reports, metrics, log }: TaskDeps) {
-  const { db, duplicateWindowS, provider } = payments
-  const notifications = { db, providerName: provider.name, wakeSync: cards.wakeSync }
+export function tasksOf(context: Context, dispatcher: Dispatcher) {
+  const { db, metrics, log, wake } = context
+  const reports = { ...context, ...reportSourceOf(context), readReport: readReportFile }
   const onProgress = (reportId: string, progress: object) =>
     log.info({ reportId, ...progress }, 'a settlement report is being read')
 
@@ -64,29 +55,37 @@ export function tasksOf({ payments, cards, webhooks, reports, metrics, log }: Ta
   }
 
   return [
-    task('apply_notifications', (onFault) => applyNotifications({ ...notifications, onFault }), {
-      batchSize: notificationBatchSize
-    }),
-    task('announce', (onFault) => announce({ db, wakeDelivery: webhooks.wake, onFault }), {
-      batchSize: announceBatchSize
-    }),
-    task('deliver_webhooks', webhooks.dispatcher.run, { batchSize: webhookAtOnce.instance }),
-    task('finish_creates', (onFault) => finishCreates({ ...payments, onFault })),
-    task('end_pages', (onFault) => endPages({ ...payments, onFault })),
-    task('poll_links', (onFault) => pollLinks({ ...payments, onFault })),
-    task('ask_for_charges', (onFault) => askForCardPayments({ ...payments, onFault })),
-    task('ask_for_pages', (onFault) => askForPages({ ...payments, onFault })),
+    task(
+      'apply_notifications',
+      (onFault) => applyNotifications({ ...context, wakeSync: () => wake('sync_cards'), onFault }),
+      {
+        batchSize: notificationBatchSize
+      }
+    ),
+    task(
+      'announce',
+      (onFault) => announce({ db, wakeDelivery: () => wake('deliver_webhooks'), onFault }),
+      {
+        batchSize: announceBatchSize
+      }
+    ),
+    task('deliver_webhooks', dispatcher.run, { batchSize: webhookAtOnce.instance }),
+    task('finish_creates', (onFault) => finishCreates({ ...context, onFault })),
+    task('end_pages', (onFault) => endPages({ ...context, onFault })),
+    task('poll_links', (onFault) => pollLinks({ ...context, onFault })),
+    task('ask_for_charges', (onFault) => askForCardPayments({ ...context, onFault })),
+    task('ask_for_pages', (onFault) => askForPages({ ...context, onFault })),
     task(
       'show_forgotten_reservations',
-      (onFault) => showForgottenReservations({ ...payments, onFault }),
+      (onFault) => showForgottenReservations({ ...context, onFault }),
       { everyMs: hourMs }
     ),
-    task('send_operations', (onFault) => sendOperations({ ...payments, onFault })),
+    task('send_operations', (onFault) => sendOperations({ ...context, onFault })),
     task('place_postings', (onFault) => placeNewPostings({ db, onFault }), {
       batchSize: postingBatchSize
     }),
-    task('sync_cards', (onFault) => syncCards({ ...cards, onFault })),
-    task('forget_cards', (onFault) => forgetCards({ ...cards, onFault })),
+    task('sync_cards', (onFault) => syncCards({ ...context, onFault })),
+    task('forget_cards', (onFault) => forgetCards({ ...context, onFault })),
     task('fetch_reports', (onFault) => fetchReports({ ...reports, onFault }), {
       everyMs: fetchEveryMs
     }),
@@ -94,13 +93,21 @@ export function tasksOf({ payments, cards, webhooks, reports, metrics, log }: Ta
     task('find_missing', () => tellMissing(reports), { everyMs: hourMs }),
     task('purge_uploads', () => purgeUploads(db), { everyMs: hourMs }),
     task('purge_keys', () => purgeKeys(db), { everyMs: hourMs }),
-    task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), {
+    task('purge_latest_payments', () => purgeLatestPayments(db, context.duplicateWindowS), {
       everyMs: hourMs
     }),
     task('settle_webhooks', () => settleWebhooks(db), { everyMs: 5_000 }),
     task('purge_webhooks', () => purgeWebhooks(db), { everyMs: hourMs }),
     task('count_open_items', () => count(db, metrics), { everyMs: 15_000 })
   ]
+}
+
+/** Where settlement reports are fetched, and by whom. */
+function reportSourceOf({ adyen }: Context) {
+  const { environment, checkoutUrl, apiKey, reportUser: name, reportPassword: password } = adyen
+  const user = name === undefined || password === undefined ? undefined : { name, password }
+  const fetch = (address: string) => fetchReport(address, { apiKey, user })
+  return { environment, checkoutUrl, fetchReport: fetch }
 }
 
 async function count(db: Db, metrics: Metrics): Promise<number> {

@@ -1,7 +1,8 @@
 import { delayAfter, providerRetryS } from '../due/delays.ts'
 import { claimDue, postpone } from '../due/due.store.ts'
 import { type OnFault, runEach } from '../due/run-each.ts'
-import { type CardDeps, forgetCard } from './card.commands.ts'
+import type { Context } from '../service-context.ts'
+import { forgetCard } from './card.commands.ts'
 import { removals } from './card.store.ts'
 import { applyCardList, type DueSync, syncs } from './card-sync.store.ts'
 
@@ -14,7 +15,7 @@ const batchSize = 20
  */
 const lookAgainS = [5, 60] as const
 
-export type CardJobDeps = Pick<CardDeps, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
+export type CardJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
 /** Asks for the cards of accounts where they may have changed. One round. */
 export async function syncCards(deps: CardJobDeps): Promise<number> {

@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { findAccount } from '../accounts/account.store.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
@@ -7,7 +6,8 @@ import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
 import { Problem } from '../problem.ts'
-import { type CardDeps, deleteCard } from './card.commands.ts'
+import type { Context } from '../service-context.ts'
+import { deleteCard } from './card.commands.ts'
 import {
   CardList,
   CardParams,
@@ -20,7 +20,7 @@ import { listCards } from './card.store.ts'
 import { toCardView } from './card-view.ts'
 import { registerCard, returnFromRegistration } from './registration.commands.ts'
 
-export const cardRoutes: FastifyPluginAsyncTypebox<CardDeps> = async (app, deps) => {
+export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   const { db, publicUrl } = deps
 
   app.get(
@@ -80,21 +80,15 @@ export const cardRoutes: FastifyPluginAsyncTypebox<CardDeps> = async (app, deps)
           'Opens a page of the provider where the customer registers a card and pays nothing: ' +
           'send them to `checkout.url`. The card is then among those of the account.',
         tags: ['Cards'],
-        headers: Type.Object({
-          'idempotency-key': Type.Optional(
-            Type.String({ description: '1 to 255 visible ASCII characters' })
-          )
-        }),
         params: CardsParams,
         body: RegisterCard,
         response: { 201: ref(RegistrationSchema) }
       },
       config: {
         scope: 'cards:write',
+        idempotent: true,
         problems: [
-          'idempotency_key_missing',
           'idempotency_key_in_flight',
-          'idempotency_key_reused',
           'account_not_known',
           'account_closed',
           'return_url_refused',

@@ -1,6 +1,6 @@
 import { findAccount } from '../accounts/account.store.ts'
 import { type Client, mayReturnTo } from '../clients/client.ts'
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { delayAfter, providerRetryS } from '../due/delays.ts'
 import {
   type Claim,
@@ -14,7 +14,7 @@ import { withParameter } from '../http/return-url.ts'
 import { newId } from '../id.ts'
 import { Problem, type ProblemPlace, toProblemDocument } from '../problem.ts'
 import type { Customer, HostedPage, Trace } from '../provider.ts'
-import type { CardDeps } from './card.commands.ts'
+import type { Context } from '../service-context.ts'
 import { requestCardSync } from './card-sync.store.ts'
 import {
   findReturnUrl,
@@ -45,7 +45,7 @@ export type RegisterAnswer = Reply & { replayed: boolean }
  * interrupted, so that only the next call under its key goes on with it.
  */
 export async function registerCard(
-  deps: CardDeps,
+  deps: Context,
   request: RegisterRequest
 ): Promise<RegisterAnswer> {
   const { client, claim } = request
@@ -75,7 +75,7 @@ export async function registerCard(
 
 /** Throws what is wrong with the request; answers the account's currency. */
 async function checkRequest(
-  { db, sandbox }: CardDeps,
+  { db, sandbox }: Context,
   { client, accountId, returnUrl }: RegisterRequest
 ): Promise<string> {
   const account = await findAccount(db, accountId)
@@ -91,7 +91,7 @@ async function checkRequest(
 }
 
 async function answerAgain(
-  deps: CardDeps,
+  deps: Context,
   known: KnownKey,
   request: RegisterRequest
 ): Promise<RegisterAnswer> {
@@ -113,7 +113,7 @@ function inFlight(): Problem {
 
 /** Asks the provider for the page and writes down what came of it. The caller has the lease. */
 async function openPage(
-  deps: CardDeps,
+  deps: Context,
   wanted: WantedRegistration,
   { place, trace }: RegisterRequest
 ): Promise<RegisterAnswer> {
@@ -143,7 +143,7 @@ async function openPage(
 
 /** Writes outcome and answer together. The first answer stands, should another have been sooner. */
 async function settle(
-  { db }: CardDeps,
+  { db }: Context,
   { clientId, idempotencyKey }: WantedRegistration,
   reply: Reply,
   record: (tx: Tx) => Promise<void>
@@ -157,7 +157,7 @@ async function settle(
   return { ...(saved ?? reply), replayed: false }
 }
 
-function toPageRequest({ publicUrl }: CardDeps, wanted: WantedRegistration) {
+function toPageRequest({ publicUrl }: Context, wanted: WantedRegistration) {
   const { id, accountId, currency, customer, expiresAt, providerKey } = wanted
   return {
     key: providerKey,
@@ -180,7 +180,7 @@ function toReply({ id, expiresAt }: WantedRegistration, { url }: HostedPage): Re
  * it worth asking for the account's cards: once, since anybody can open this address.
  */
 export async function returnFromRegistration(
-  { db, wakeSync }: Pick<CardDeps, 'wakeSync'> & { db: Db },
+  { db, wake }: Pick<Context, 'db' | 'wake'>,
   id: string,
   onFault: (error: unknown) => void
 ): Promise<string> {
@@ -193,7 +193,7 @@ export async function returnFromRegistration(
       const accountId = await recordReturn(tx, id)
       if (accountId !== undefined) await requestCardSync(tx, [accountId])
     })
-    wakeSync()
+    wake('sync_cards')
   } catch (error) {
     onFault(error)
   }

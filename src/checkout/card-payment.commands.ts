@@ -6,6 +6,7 @@ import { moneyRetryForMs } from '../due/delays.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import type { Answer, CardPaymentResult, ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import {
   awaitReturn,
   type DueCardPayment,
@@ -20,7 +21,7 @@ import {
   recordRejection,
   toReply
 } from './create-answer.commands.ts'
-import type { CreateAnswer, Finisher, PaymentDeps } from './create-payment.commands.ts'
+import type { CreateAnswer, Finisher } from './create-payment.commands.ts'
 import { returnUrlOf } from './page.commands.ts'
 import { stopLooking } from './page.store.ts'
 
@@ -28,7 +29,7 @@ type AskedCharge = Pick<DueCardPayment, 'payment' | 'cardToken' | 'triedForMs'>
 
 /** Charges the card, or asks what came of it, and writes that down. */
 export async function finishCardPayment(
-  deps: PaymentDeps,
+  deps: Context,
   { payment, cardToken, triedForMs }: AskedCharge,
   { place, trace }: Finisher
 ): Promise<CreateAnswer> {
@@ -70,7 +71,7 @@ export async function finishCardPayment(
  * it; within `deadlineMs`.
  */
 export async function finishReturn(
-  deps: PaymentDeps,
+  deps: Context,
   payment: Payment,
   result: string,
   deadlineMs: number
@@ -129,7 +130,7 @@ function nextWordOf({ outcome }: Answer<CardPaymentResult>): NextWord {
 
 /** It is not known yet whether the card was charged: the payment waits, and the answer says so. */
 async function leavePending(
-  deps: PaymentDeps,
+  deps: Context,
   payment: Payment,
   next: NextWord
 ): Promise<CreateAnswer> {
@@ -141,7 +142,7 @@ async function leavePending(
 }
 
 /** The provider never said what became of it, and must not be asked any more. */
-export async function giveUp(deps: PaymentDeps, payment: Payment): Promise<CreateAnswer> {
+export async function giveUp(deps: Context, payment: Payment): Promise<CreateAnswer> {
   const { db, provider } = deps
   const { id: paymentId } = payment
   const reply = toReply(payment, provider.name)

@@ -6,10 +6,11 @@ import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
 import type { ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { finishCardPayment, finishReturn, giveUp } from './card-payment.commands.ts'
 import { claimDueCardPayments, type DueCardPayment } from './card-payment.store.ts'
 import { keepReply, toReply } from './create-answer.commands.ts'
-import { finishCreate, type PaymentDeps } from './create-payment.commands.ts'
+import { finishCreate } from './create-payment.commands.ts'
 import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
 import { claimDueCreates, endedPages, stopLooking } from './page.store.ts'
 import {
@@ -36,7 +37,7 @@ const shownAfterAttempts = 6
  */
 const reservationMaxS = 30 * 24 * 60 * 60
 
-export type JobDeps = PaymentDeps & { onFault: OnFault }
+export type JobDeps = Context & { onFault: OnFault }
 type EndedPage = Locked<{ id: string }>
 
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */

@@ -1,4 +1,5 @@
 /** The answer to a create: what it says, and that it is saved with what it says. */
+
 import type { Tx } from '../database/database.ts'
 import { findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
@@ -7,7 +8,8 @@ import type { Payment } from '../payments/payment.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
 import { Problem, type ProblemPlace, toProblemDocument } from '../problem.ts'
 import type { HostedPage, ProviderEvent } from '../provider.ts'
-import type { CreateAnswer, PaymentDeps } from './create-payment.commands.ts'
+import type { Context } from '../service-context.ts'
+import type { CreateAnswer } from './create-payment.commands.ts'
 import { recordPage } from './page.store.ts'
 
 /** The answer as it is sent and saved. */
@@ -17,7 +19,7 @@ export function toReply(payment: Payment, providerName: string): Reply {
 
 /** The customer has somewhere to go. */
 export async function recordOpened(
-  deps: PaymentDeps,
+  deps: Context,
   payment: Payment,
   { session, url }: HostedPage
 ): Promise<CreateAnswer> {
@@ -31,7 +33,7 @@ export async function recordOpened(
 
 /** A definite no: the payment has failed, and the answer says so for ever. */
 export async function recordRejection(
-  deps: PaymentDeps,
+  deps: Context,
   payment: Payment,
   reason: string,
   place: ProblemPlace
@@ -55,7 +57,7 @@ export async function recordRejection(
 
 /** What the provider said of the money is applied, and what came of it is the answer. */
 export async function recordOutcome(
-  deps: PaymentDeps,
+  deps: Context,
   { id: paymentId }: Payment,
   event: ProviderEvent,
   andThen?: (tx: Tx) => Promise<void>
@@ -73,7 +75,7 @@ export async function recordOutcome(
 
 /** Another finisher was first, or the payment has ended meanwhile: that is the answer. */
 export async function readAnswer(
-  deps: PaymentDeps,
+  deps: Context,
   { id, ...payment }: Payment
 ): Promise<CreateAnswer> {
   const settled = await saveFirstAnswer(deps, id)
@@ -86,7 +88,7 @@ export async function readAnswer(
  * undefined while it is still being made.
  */
 export async function saveFirstAnswer(
-  deps: PaymentDeps,
+  deps: Context,
   paymentId: string
 ): Promise<Reply | undefined> {
   return await deps.db.transaction().execute(async (tx) => {
@@ -102,7 +104,7 @@ export async function saveFirstAnswer(
 /** Saves the payment as it is for the answer, where none is saved yet; answers the saved one. */
 async function saveAnswer(
   tx: Tx,
-  { provider }: PaymentDeps,
+  { provider }: Context,
   payment: Payment
 ): Promise<Reply | undefined> {
   await keepReply(tx, payment, toReply(payment, provider.name))

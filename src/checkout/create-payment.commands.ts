@@ -1,11 +1,11 @@
 import { findCharges } from '../accounts/account.store.ts'
 import { findCard } from '../cards/card.store.ts'
 import { visibleTo } from '../clients/client.ts'
-import type { Db } from '../database/database.ts'
 import { findKey, type KnownKey, type Reply } from '../http/idempotency.store.ts'
 import { lifeMs, pageGraceMs } from '../payments/payment.ts'
 import { Problem, type ProblemPlace } from '../problem.ts'
-import type { Provider, Trace } from '../provider.ts'
+import type { Trace } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { finishCardPayment } from './card-payment.commands.ts'
 import { readAnswer, saveFirstAnswer } from './create-answer.commands.ts'
 import {
@@ -20,23 +20,6 @@ import { type IntentResult, insertIntent } from './intent.store.ts'
 import { finishPage } from './page.commands.ts'
 import { claimDueCreate, type DueCreate } from './page.store.ts'
 
-export type PaymentDeps = {
-  db: Db
-  provider: Provider
-  /** Without a slash at the end. */
-  publicUrl: string
-  /** The operator's own limit in minor units, whatever the currency. */
-  paymentMaxValue: number
-  /** For how long a payment of the same account and amount is a duplicate; 0 for never. */
-  duplicateWindowS: number
-  /** Whether an agent's page is for a card that is told on the phone. */
-  moto: boolean
-  /** Whether browsers may also return to http on loopback. */
-  sandbox: boolean
-  /** For how long one finisher has a payment to itself: the provider's deadline and a margin. */
-  leaseS: number
-}
-
 export type CreateAnswer = Reply & { paymentId: string; replayed: boolean }
 
 /** Where a request is answered, and what it belongs to. */
@@ -48,10 +31,7 @@ export type Finisher = { place: ProblemPlace; trace: Trace | undefined }
  * between leaves a payment that is due, which the next call under the key or the background work
  * finishes.
  */
-export async function createPayment(
-  deps: PaymentDeps,
-  request: CreateRequest
-): Promise<CreateAnswer> {
+export async function createPayment(deps: Context, request: CreateRequest): Promise<CreateAnswer> {
   const { client, claim } = request
   const { faults, card } = await checkRequest(deps, request)
   let refusal = toRefusal(faults)
@@ -74,13 +54,13 @@ export async function createPayment(
   throw refusal
 }
 
-function lifeOf({ leaseS }: PaymentDeps, { method, expiresAt }: CreateRequest) {
+function lifeOf({ leaseS }: Context, { method, expiresAt }: CreateRequest) {
   return { expiresAt, defaultS: lifeMs[method].default / 1000, leaseS, graceS: pageGraceMs / 1000 }
 }
 
 /** What the schema can't say of a request; only what it names is looked up. */
 async function checkRequest(
-  { db, provider, paymentMaxValue, sandbox }: PaymentDeps,
+  { db, provider, paymentMaxValue, sandbox }: Context,
   request: CreateRequest
 ): Promise<{ faults: Fault[]; card: ChargedCard | undefined }> {
   const { accountId, registeredCardId, allocations } = request
@@ -130,7 +110,7 @@ function toProblem(
 }
 
 async function answerAgain(
-  deps: PaymentDeps,
+  deps: Context,
   known: KnownKey,
   request: CreateRequest
 ): Promise<CreateAnswer> {
@@ -155,7 +135,7 @@ async function answerAgain(
  * `provider_unavailable` where it is not known whether a page was made; the payment is due again.
  */
 export async function finishCreate(
-  deps: PaymentDeps,
+  deps: Context,
   due: DueCreate,
   finisher: Finisher
 ): Promise<CreateAnswer> {

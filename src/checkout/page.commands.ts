@@ -2,13 +2,14 @@ import { delayAfter, providerRetryS } from '../due/delays.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Answer, HostedPage, Trace } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { recordOpened, recordRejection } from './create-answer.commands.ts'
-import type { CreateAnswer, Finisher, PaymentDeps } from './create-payment.commands.ts'
+import type { CreateAnswer, Finisher } from './create-payment.commands.ts'
 import { type DueCreate, postponePage } from './page.store.ts'
 
 /** Asks the provider for the page, or the link, and writes down what came of it. */
 export async function finishPage(
-  deps: PaymentDeps,
+  deps: Context,
   { payment, tries }: DueCreate,
   { place, trace }: Finisher
 ): Promise<CreateAnswer> {
@@ -30,7 +31,7 @@ export async function finishPage(
 }
 
 async function askForPage(
-  { provider, publicUrl, moto }: PaymentDeps,
+  { provider, publicUrl, moto }: Context,
   payment: Payment,
   key: string,
   trace: Trace | undefined

@@ -1,11 +1,12 @@
 import { findAccount } from '../accounts/account.store.ts'
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import type { PaymentAggregate } from '../lifecycle/aggregate.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import type { Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import { findRecentDuplicate, meetOthers } from './intent.store.ts'
 import {
   type EarlierPayment,
@@ -14,8 +15,6 @@ import {
   recordOutcome
 } from './recorded.ts'
 import { findRecord, insertRecord, type NewRecord } from './recorded-payment.store.ts'
-
-export type RecordDeps = { db: Db; providerName: string; duplicateWindowS: number }
 
 export type RecordRequest = Omit<NewRecord, 'id'> & {
   told: RecordedOutcome
@@ -31,7 +30,7 @@ const clockSkewMs = 5 * 60_000
  * same content again answers with the same payment, other content is `recorded_payment_conflict`.
  */
 export async function recordPayment(
-  deps: RecordDeps,
+  deps: Pick<Context, 'db' | 'providerName' | 'duplicateWindowS'>,
   request: RecordRequest
 ): Promise<{ payment: Payment; created: boolean }> {
   checkRequest(request)
@@ -55,7 +54,7 @@ export async function recordPayment(
 async function findDuplicate(
   tx: Tx,
   { id, accountId, amount: { value: amount } }: Payment,
-  { duplicateWindowS: windowS }: RecordDeps
+  { duplicateWindowS: windowS }: Pick<Context, 'duplicateWindowS'>
 ): Promise<EarlierPayment | undefined> {
   if (windowS === 0) return undefined
   await meetOthers(tx, { id, accountId, amount })

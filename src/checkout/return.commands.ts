@@ -5,9 +5,9 @@ import { findPayment } from '../payments/payment.store.ts'
 import { type Payment, providerKey } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { PageResult, ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { finishReturn } from './card-payment.commands.ts'
 import { recordReturn } from './card-payment.store.ts'
-import type { PaymentDeps } from './create-payment.commands.ts'
 import { keepReturn } from './page-return.store.ts'
 
 /** The browser waits: after this it is sent on, whatever the provider does. */
@@ -30,7 +30,7 @@ export type ReturnResult = {
  * will come, and what the page brought is kept to ask again.
  */
 export async function returnFromPage(
-  deps: PaymentDeps,
+  deps: Context,
   paymentId: string,
   result: ReturnResult,
   onFault: (error: unknown) => void
@@ -45,7 +45,7 @@ export async function returnFromPage(
 }
 
 async function applyReturn(
-  deps: PaymentDeps,
+  deps: Context,
   payment: Payment,
   { sessionResult, redirectResult }: ReturnResult
 ): Promise<void> {
@@ -62,11 +62,7 @@ async function applyReturn(
  * The card is charged only once the provider has it, so that it is written down first: where the
  * call comes to nothing, the background work makes it again.
  */
-async function tellReturn(
-  deps: PaymentDeps,
-  payment: Payment,
-  redirectResult: string
-): Promise<void> {
+async function tellReturn(deps: Context, payment: Payment, redirectResult: string): Promise<void> {
   if (!redirectResultText.test(redirectResult)) return
   const key = detailsKey(payment)
   const given = { redirectResult, key, leaseS: deps.leaseS }
@@ -82,7 +78,7 @@ function detailsKey({ id, providerKey: key }: Payment): string {
 
 /** Asks at once; where that comes to nothing, the background asks again. */
 async function applyPageResult(
-  deps: PaymentDeps,
+  deps: Context,
   payment: Payment,
   session: string,
   result: string
@@ -100,7 +96,7 @@ async function applyPageResult(
  * did not answer, or tells of money that only the notification can explain.
  */
 export async function recordPageResult(
-  { db, provider }: PaymentDeps,
+  { db, provider }: Context,
   { id: paymentId, amount }: Pick<Payment, 'id' | 'amount'>,
   session: string,
   result: string,

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { PaymentParams } from '../payments/payment.schema.ts'
-import type { PaymentDeps } from './create-payment.commands.ts'
+import type { Context } from '../service-context.ts'
 import { returnFromPage } from './return.commands.ts'
 
 /** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
-export const returnRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, deps) => {
+export const returnRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   app.get(
     '/return/:id',
     { schema: { hide: true, params: PaymentParams } },

@@ -1,18 +1,12 @@
-import type { Db } from '../database/database.ts'
 import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
 import { claimDue, giveUp, postpone } from '../due/due.store.ts'
 import { type OnFault, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { type DueOperation, dueOperations, recordAccepted } from '../lifecycle/operation.store.ts'
-import type { Answer, OperationRequest, Provider, ProviderEvent } from '../provider.ts'
+import type { Answer, OperationRequest, ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 
-export type OperationJobDeps = {
-  db: Db
-  provider: Provider
-  /** For how long one has a call to the provider to itself: its deadline and a margin, seconds. */
-  leaseS: number
-  onFault: OnFault
-}
+export type OperationJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
 /** As many calls at once as the transport has sockets to spare for. */
 export const operationBatchSize = 100

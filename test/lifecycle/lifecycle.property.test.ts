@@ -16,11 +16,11 @@ import {
   cancelPayment,
   capturePayment,
   decideOnRefund,
-  type OperationDeps,
   refundPayment
 } from '../../src/operations/operation.commands.ts'
 import { Problem } from '../../src/problem.ts'
 import { checkMoney, findMoneyFaults } from '../invariants.ts'
+import { testContext } from '../test-context.ts'
 import { testDatabase } from '../test-database.ts'
 import { closedBy, gbp, newPayment, price, rejected } from './aggregates.ts'
 import {
@@ -91,14 +91,7 @@ type World = {
   count: number
 }
 
-const deps: OperationDeps = {
-  db,
-  providerName: 'adyen',
-  canExpress: () => true,
-  multiplePartialCaptures: true,
-  refundApprovalAbove: 1000,
-  wake: () => {}
-}
+const context = testContext(db, { multiplePartialCaptures: true, refundApprovalAbove: 1000 })
 const clientId = 'cli_0000000000000001'
 const ask = (): Asking => ({
   claim: { clientId, key: randomUUID(), fingerprint: Buffer.alloc(32) },
@@ -201,30 +194,27 @@ async function adjust({ charges, accountId }: World, name: string, pick: number)
 
 async function record({ accountId, recorded }: World, name: string, pick: number): Promise<void> {
   const refused = { code: 'card_declined', message: 'Refused', retryable: true } as const
-  const { payment } = await recordPayment(
-    { db, providerName: 'adyen', duplicateWindowS: 600 },
-    {
-      clientId,
-      accountId,
-      amount: gbp(700),
-      channel: 'ivr',
-      reference: null,
-      operator: null,
-      authorisationCode: null,
-      processor: { name: 'acme', reference: name },
-      takenAt: new Date(),
-      visibleTo: null,
-      told:
-        pick % 4 === 0
-          ? { outcome: 'refused', card: null, failure: refused }
-          : { outcome: 'captured', card: null }
-    }
-  )
+  const { payment } = await recordPayment(context, {
+    clientId,
+    accountId,
+    amount: gbp(700),
+    channel: 'ivr',
+    reference: null,
+    operator: null,
+    authorisationCode: null,
+    processor: { name: 'acme', reference: name },
+    takenAt: new Date(),
+    visibleTo: null,
+    told:
+      pick % 4 === 0
+        ? { outcome: 'refused', card: null, failure: refused }
+        : { outcome: 'captured', card: null }
+  })
   recorded.push(payment.id)
   const processor = { name: 'acme', reference: `${name}R` }
   const rest = { reason: null, operator: null, amountRefundable: null, processor }
   await unlessRefused(
-    refundPayment(deps, ask(), payment.id, { amount: gbp(1 + (pick % 900)), ...rest })
+    refundPayment(context, ask(), payment.id, { amount: gbp(1 + (pick % 900)), ...rest })
   )
 }
 
@@ -240,18 +230,19 @@ async function request(what: Happening, world: World, { id }: ModelPayment, pick
   if (what === 'askCapture') {
     // Captures that may fail are told apart by their amounts.
     const amount = pick % 3 === 0 ? null : gbp(300 + 7 * world.count)
-    return await unlessRefused(capturePayment(deps, ask(), id, amount))
+    return await unlessRefused(capturePayment(context, ask(), id, amount))
   }
-  if (what === 'askCancellation') return await unlessRefused(cancelPayment(deps, ask(), id, null))
+  if (what === 'askCancellation')
+    return await unlessRefused(cancelPayment(context, ask(), id, null))
   if (what === 'askRefund') {
     const amount = gbp((pick % 5) * 400 + 2 * world.count + 500)
     const rest = { reason: null, operator: anna, amountRefundable: null, processor: null }
-    return await unlessRefused(refundPayment(deps, ask(), id, { amount, ...rest }))
+    return await unlessRefused(refundPayment(context, ask(), id, { amount, ...rest }))
   }
   const waiting = (await modificationsOf(world)).find(({ status }) => status === 'awaitingApproval')
   if (waiting === undefined) return
   const decision = pick % 2 === 0 ? 'approval' : 'rejection'
-  await unlessRefused(decideOnRefund(deps, ask(), waiting.id, decision, bert))
+  await unlessRefused(decideOnRefund(context, ask(), waiting.id, decision, bert))
 }
 
 type Row = {

@@ -17,6 +17,7 @@ import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
 import { findMoneyFaults } from '../invariants.ts'
+import { testContext } from '../test-context.ts'
 import { testDatabase } from '../test-database.ts'
 import {
   byHand,
@@ -608,10 +609,9 @@ t.test('what the page says when the browser comes back', async (t) => {
     const id = await addPayment({ accountId: await addAccount() })
     const provider = { name: 'adyen', findPageResult: async () => result } as unknown as Provider
     const faults: unknown[] = []
-    const limits = { paymentMaxValue: 1, duplicateWindowS: 0, moto: false }
-    const deps = { db, provider, publicUrl: '', sandbox: true, leaseS: 1, ...limits }
+    const context = testContext(db, { provider })
     const given = { sessionResult: 'result' }
-    const url = await returnFromPage(deps, id, given, (fault) => faults.push(fault))
+    const url = await returnFromPage(context, id, given, (fault) => faults.push(fault))
     t.equal(url, `https://selfcare.example/paid?paymentId=${id}`)
     t.match(await read(id), { status }, JSON.stringify(result))
     t.same(faults, [])
