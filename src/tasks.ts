@@ -28,14 +28,14 @@ import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
 import { webhookAtOnce } from './webhooks/delivery-schedule.ts'
 
-const hourMs = 60 * 60_000
+const hourly = { everyMs: 60 * 60_000 } as const
 
 /** A task by its name, as whoever wakes it says it. */
 export type TaskName = ReturnType<typeof tasksOf>[number]['name']
 
 /** The background work, and how often each rests. */
 export function tasksOf(context: Context, dispatcher: Dispatcher) {
-  const { db, metrics, log, wake } = context
+  const { db, duplicateWindowS, metrics, log } = context
   const reports = { ...context, ...reportSourceOf(context), readReport: readReportFile }
   const onProgress = (reportId: string, progress: object) =>
     log.info({ reportId, ...progress }, 'a settlement report is being read')
@@ -55,20 +55,12 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
   }
 
   return [
-    task(
-      'apply_notifications',
-      (onFault) => applyNotifications({ ...context, wakeSync: () => wake('sync_cards'), onFault }),
-      {
-        batchSize: notificationBatchSize
-      }
-    ),
-    task(
-      'announce',
-      (onFault) => announce({ db, wakeDelivery: () => wake('deliver_webhooks'), onFault }),
-      {
-        batchSize: announceBatchSize
-      }
-    ),
+    task('apply_notifications', (onFault) => applyNotifications({ ...context, onFault }), {
+      batchSize: notificationBatchSize
+    }),
+    task('announce', (onFault) => announce({ ...context, onFault }), {
+      batchSize: announceBatchSize
+    }),
     task('deliver_webhooks', dispatcher.run, { batchSize: webhookAtOnce.instance }),
     task('finish_creates', (onFault) => finishCreates({ ...context, onFault })),
     task('end_pages', (onFault) => endPages({ ...context, onFault })),
@@ -78,7 +70,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
     task(
       'show_forgotten_reservations',
       (onFault) => showForgottenReservations({ ...context, onFault }),
-      { everyMs: hourMs }
+      hourly
     ),
     task('send_operations', (onFault) => sendOperations({ ...context, onFault })),
     task('place_postings', (onFault) => placeNewPostings({ db, onFault }), {
@@ -90,14 +82,12 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       everyMs: fetchEveryMs
     }),
     task('read_reports', (onFault) => readReports({ ...reports, onFault, onProgress })),
-    task('find_missing', () => tellMissing(reports), { everyMs: hourMs }),
-    task('purge_uploads', () => purgeUploads(db), { everyMs: hourMs }),
-    task('purge_keys', () => purgeKeys(db), { everyMs: hourMs }),
-    task('purge_latest_payments', () => purgeLatestPayments(db, context.duplicateWindowS), {
-      everyMs: hourMs
-    }),
+    task('find_missing', () => tellMissing(reports), hourly),
+    task('purge_uploads', () => purgeUploads(db), hourly),
+    task('purge_keys', () => purgeKeys(db), hourly),
+    task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),
     task('settle_webhooks', () => settleWebhooks(db), { everyMs: 5_000 }),
-    task('purge_webhooks', () => purgeWebhooks(db), { everyMs: hourMs }),
+    task('purge_webhooks', () => purgeWebhooks(db), hourly),
     task('count_open_items', () => count(db, metrics), { everyMs: 15_000 })
   ]
 }

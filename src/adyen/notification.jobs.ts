@@ -1,10 +1,13 @@
 import { recordCardNews } from '../cards/card-news.commands.ts'
 import type { CardNews } from '../cards/card-news.ts'
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { delayAfter } from '../due/delays.ts'
 import { lockDue } from '../due/due.store.ts'
 import { type OnFault, runBatch } from '../due/run-each.ts'
 import { applyEvents, type EventOfPayment } from '../lifecycle/apply.commands.ts'
+import type { Effect } from '../lifecycle/model.ts'
+import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
+import type { Context } from '../service-context.ts'
 import {
   type DueNotification,
   dueNotifications,
@@ -14,14 +17,8 @@ import {
 import { toProviderEvent } from './provider-event.ts'
 import { toCardNews } from './token-notification.ts'
 
-export type NotificationDeps = {
-  db: Db
-  providerName: string
-  /** Told of a notification that could not be applied; it is tried again, and parked in the end. */
-  onFault: OnFault
-  /** Told that the cards of accounts are to be asked for. */
-  wakeSync: () => void
-}
+/** What could not be applied is a fault; it is tried again, and parked at last. */
+export type NotificationDeps = Pick<Context, 'db' | 'providerName' | 'wake'> & { onFault: OnFault }
 
 /** As many as are applied in one transaction: each payment and account is locked once for all. */
 export const notificationBatchSize = 100
@@ -42,69 +39,107 @@ export async function applyNotifications(deps: NotificationDeps): Promise<number
     work: async (tx, due) => {
       if (await applyAll(tx, deps, due)) isCardHinted = true
     },
-    setAside: (tx, due, error) => recordResults(tx, [toFault(due, error)]),
+    setAside: (tx, due, error) =>
+      record(tx, deps, [{ notification: due, result: toFault(due, error) }]),
     onFault: (due, error) => deps.onFault({ notificationId: due?.id }, error)
   })
-  if (isCardHinted) deps.wakeSync()
+  if (isCardHinted) deps.wake('sync_cards')
   return count
 }
 
+/** What became of a notification. */
+type Outcome = { notification: DueNotification; result: NotificationResult }
+
 /** Answers whether cards are to be asked for. */
 async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]): Promise<boolean> {
-  const results: NotificationResult[] = []
+  const outcomes: Outcome[] = []
   const known: Array<EventOfPayment & { notification: DueNotification }> = []
   const cardNews: CardNews[] = []
   for (const notification of due) {
     const { settled, ...news } = toCardNews(notification)
     cardNews.push(news)
-    if (settled !== null) {
-      results.push({ id: notification.id, status: settled, fault: null, retryInS: null })
-      continue
-    }
-    try {
-      const event = toProviderEvent(notification)
-      const { id, paymentId } = notification
-      if (event === undefined) results.push({ id, status: 'ignored', fault: null, retryInS: null })
-      else if (paymentId === null) results.push(toWaiting(notification))
-      else known.push({ notification, paymentId, event })
-    } catch (error) {
-      deps.onFault({ notificationId: notification.id }, error)
-      results.push(toFault(notification, error))
+    const event = settled === null ? toProviderEvent(notification) : settled
+    const { paymentId } = notification
+    if (typeof event === 'string') {
+      const result =
+        event === 'notUnderstood' ? toUnknown(notification) : ended(notification, event)
+      outcomes.push({ notification, result })
+    } else if (paymentId === null) {
+      outcomes.push({ notification, result: toWaiting(notification) })
+    } else {
+      known.push({ notification, paymentId, event })
     }
   }
   const { effects } = await applyEvents(tx, deps.providerName, known)
   for (const [place, { notification }] of known.entries()) {
-    const effect = effects[place]
-    if (effect === 'unsupported') {
-      results.push(toUnsupported(notification))
-    } else if (effect === 'applied' || effect === 'ignored') {
-      results.push({ id: notification.id, status: effect, fault: null, retryInS: null })
-    } else {
-      results.push(toWaiting(notification))
-    }
+    outcomes.push({ notification, result: toResult(notification, effects[place] ?? 'unknown') })
   }
-  await recordResults(tx, results)
+  await record(tx, deps, outcomes)
   return await recordCardNews(tx, cardNews)
 }
 
+/** Whatever is parked about a payment of ours is shown to a person at once. */
+async function record(tx: Tx, deps: NotificationDeps, outcomes: Outcome[]): Promise<void> {
+  await recordResults(
+    tx,
+    outcomes.map(({ result }) => result)
+  )
+  const findings = outcomes.flatMap(({ notification, result: { status, fault } }) => {
+    const { id, paymentId, eventCode, pspReference, originalReference, amount } = notification
+    if (status !== 'parked' || paymentId === null) return []
+    const about = { eventCode, pspReference, originalReference, amount }
+    const details = { notificationId: id, ...about, fault }
+    return [{ paymentId, fact: `${eventCode} ${pspReference}`, details }]
+  })
+  await openDiscrepancies(tx, deps.providerName, 'notification_not_understood', findings)
+}
+
+function toResult(notification: DueNotification, effect: Effect | 'unknown'): NotificationResult {
+  switch (effect) {
+    case 'applied':
+    case 'ignored':
+      return ended(notification, effect)
+    case 'contradictory': {
+      const { eventCode } = notification
+      const fault = `${eventCode} says that money moved in a way that cannot be true of its payment.`
+      return parked(notification, fault)
+    }
+    default:
+      return toWaiting(notification)
+  }
+}
+
+function ended({ id }: DueNotification, status: 'applied' | 'ignored'): NotificationResult {
+  return { id, status, fault: null, retryInS: null }
+}
+
+/** For a person: a retry can apply it when its cause is mended. */
+function parked({ id }: DueNotification, fault: string): NotificationResult {
+  return { id, status: 'parked', fault, retryInS: null }
+}
+
+/** One that is about nothing of ours concerns nobody here. */
+function toUnknown(notification: DueNotification): NotificationResult {
+  const { eventCode, amount, paymentId } = notification
+  if (paymentId === null) return ended(notification, 'ignored')
+  const about = `${amount.value} ${amount.currency} (in the provider's minor units)`
+  return parked(notification, `It is not known here what ${eventCode} of ${about} means.`)
+}
+
 /** Its payment, or the fact that it rests on, is not known yet: it may still come. */
-function toWaiting({ id, attempts }: DueNotification): NotificationResult {
+function toWaiting(notification: DueNotification): NotificationResult {
+  const { id, attempts } = notification
   if (attempts >= waitingTriesMax) {
     const fault = 'The payment, or the fact that this rests on, never became known here.'
-    return { id, status: 'parked', fault, retryInS: null }
+    return parked(notification, fault)
   }
   return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, attempts) }
 }
 
-/** Parked at once, for a person: a retry can apply it when its cause is mended. */
-function toUnsupported({ id, eventCode }: DueNotification): NotificationResult {
-  const fault = `${eventCode} says that money moved in a way that can't be true of this payment.`
-  return { id, status: 'parked', fault, retryInS: null }
-}
-
-function toFault({ id, attempts }: DueNotification, error: unknown): NotificationResult {
+function toFault(notification: DueNotification, error: unknown): NotificationResult {
+  const { id, attempts } = notification
   const fault = error instanceof Error ? error.message : String(error)
   return attempts + 1 >= faultyTriesMax
-    ? { id, status: 'parked', fault, retryInS: null }
+    ? parked(notification, fault)
     : { id, status: 'received', fault, retryInS: delayAfter(notificationRetryS, attempts) }
 }

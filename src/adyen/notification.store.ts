@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
 import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
@@ -14,30 +14,7 @@ import {
   type TokenNotification
 } from './token-notification.ts'
 
-export type NotificationTables = {
-  notification: {
-    id: string
-    fingerprint: Buffer
-    event_code: string
-    success: boolean
-    psp_reference: string
-    original_reference: string | null
-    merchant_reference: string
-    merchant_account: string
-    currency: string
-    amount: number
-    live: boolean
-    item: NotificationItem
-    status: NotificationStatus
-    fault: string | null
-    next_attempt_at: Date | null
-    attempts: number
-    lease: string | null
-    leased_until: Date | null
-    received_at: Date
-    applied_at: Date | null
-  }
-}
+type NotificationRow = Selectable<Database['notification']>
 
 const insertStatement = statement(`
   insert into notification (id, fingerprint, event_code, success, psp_reference,
@@ -56,8 +33,10 @@ const insertStatement = statement(`
 const storesAtOnce = 2
 const storedAtOnceMax = 200
 
+type Row = ReturnType<typeof toRow>
+
 type Waiting = {
-  rows: ReturnType<typeof toRow>[]
+  rows: Row[]
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -137,7 +116,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
     original_reference: item.originalReference || null,
     merchant_reference: item.merchantReference,
     merchant_account: item.merchantAccountCode,
-    currency: item.amount.currency,
+    currency: readCurrency(item) ?? null,
     amount: readValue(item) ?? 0,
     live,
     item,
@@ -145,7 +124,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
   }
 }
 
-function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
+function toTokenRow(token: TokenNotification, text: string, foreign: boolean): Row {
   return {
     id: newId('ntf'),
     fingerprint: fingerprintOfBody(text).toString('hex'),
@@ -156,7 +135,7 @@ function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
     merchant_reference: token.shopperReference,
     merchant_account: token.merchantAccount,
     // No money is concerned.
-    currency: '',
+    currency: null,
     amount: 0,
     live: token.isLive,
     item: token.item as NotificationItem,
@@ -171,18 +150,41 @@ function readValue({ amount }: NotificationItem): number | undefined {
   return Number.isSafeInteger(value) && !hasCardNumber(String(value)) ? value : undefined
 }
 
+/** The amount's currency; undefined where it is no three letters. */
+function readCurrency({ amount }: NotificationItem): string | undefined {
+  return /^[A-Z]{3}$/.test(amount.currency) ? amount.currency : undefined
+}
+
 function statusOf(item: NotificationItem, foreign: boolean) {
   if (foreign) return { status: 'foreign', fault: null }
-  if (readValue(item) !== undefined) return { status: 'received', fault: null }
-  return { status: 'parked', fault: 'The value of the amount is none.' }
+  if (readValue(item) === undefined) {
+    return { status: 'parked', fault: 'The value of the amount is none.' }
+  }
+  if (readCurrency(item) === undefined) {
+    return { status: 'parked', fault: 'The currency of the amount is none.' }
+  }
+  return { status: 'received', fault: null }
 }
 
 /**
- * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and we keep nothing that looks like a
- * card number (some references of schemes do): a signed item is kept without them.
+ * The provider's own references, which it signs: the identity of money. One in some ten thousands
+ * looks like a card number, and none is one, so they are kept as they are.
+ */
+const identities: ReadonlySet<string> = new Set([
+  'psp_reference',
+  'pspReference',
+  'original_reference',
+  'originalReference'
+])
+
+/**
+ * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and nothing else that looks like a card
+ * number is kept: a signed item is kept without them.
  */
 function toStorable(rows: ReadonlyArray<object>): string {
-  const json = JSON.stringify(rows, (_, value: unknown) => hideIn(value))
+  const json = JSON.stringify(rows, (name, value: unknown) =>
+    identities.has(name) ? value : hideIn(value)
+  )
   return /\\u(0000|d[89a-f])/i.test(json)
     ? json.replace(/(\\\\)|\\u(?:0000|d[89a-f]..)/gi, (_, backslash = '\ufffd') => backslash)
     : json
@@ -215,17 +217,18 @@ export const dueNotifications: Queue<DueRow> = {
     claimed.id, claimed.event_code as "eventCode", claimed.success,
     claimed.psp_reference as "pspReference", claimed.original_reference as "originalReference",
     claimed.merchant_reference as "merchantReference", claimed.item,
-    jsonb_build_object('currency', claimed.currency, 'value', claimed.amount) as amount,
+    jsonb_build_object(
+      'currency', coalesce(claimed.currency, ''), 'value', claimed.amount) as amount,
     coalesce(payment.id, asked.payment_id, original.payment_id, own.payment_id) as "paymentId",
     coalesce(payment.account_id, registration.account_id) as "accountId",
     coalesce(payment.save_card <> 'never', false) as "mayKeepCard",
     registration.id as "registrationId"
     from claimed
     left join payment on payment.id = claimed.merchant_reference
-    left join modification asked on asked.id = claimed.merchant_reference
+    left join operation asked on asked.id = claimed.merchant_reference
     left join card_registration registration on registration.id = claimed.merchant_reference
-    left join authorisation original on original.provider_reference = claimed.original_reference
-    left join authorisation own on own.provider_reference = claimed.psp_reference`
+    left join authorisation original on original.reference = claimed.original_reference
+    left join authorisation own on own.reference = claimed.psp_reference`
 }
 
 export type NotificationResult = {
@@ -249,7 +252,7 @@ export async function recordResults(tx: Tx, results: readonly NotificationResult
     where notification.id = x.id and next_attempt_at is not null`.execute(tx)
 }
 
-export type ListedNotification = Pick<NotificationTables['notification'], (typeof listed)[number]>
+export type ListedNotification = Pick<NotificationRow, (typeof listed)[number]>
 
 const listed = [
   'id',

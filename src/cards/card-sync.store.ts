@@ -11,17 +11,6 @@ import type { StoredCard } from '../provider.ts'
 import { type CardRow, cardColumns, toCard } from './card.store.ts'
 import { toCardEvent } from './card-view.ts'
 
-export type SyncTables = {
-  card_sync: {
-    account_id: number
-    next_attempt_at: Date | null
-    attempts: number
-    looks: number
-    lease: string | null
-    leased_until: Date | null
-  }
-}
-
 /**
  * Makes it due to ask for the cards of these accounts; of those that are not known, nothing. A list
  * that is under way may be older than the change that is hinted at, and is not used.

@@ -1,29 +1,10 @@
 /** The registered cards of the accounts, as Adyen told them last. */
-import { type Generated, type Kysely, sql } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Database, Tx } from '../database/database.ts'
 import { type Claimed, done, leaseTo, newLease, type Queue } from '../due/due.store.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import type { CardFace } from '../provider.ts'
 import { toCardEvent } from './card-view.ts'
-
-export type CardTables = {
-  card: {
-    id: string
-    account_id: number
-    token: string
-    brand: string | null
-    last_four: string | null
-    expiry_month: number | null
-    expiry_year: number | null
-    funding: string | null
-    created_at: Generated<Date>
-    removed_at: Date | null
-    next_attempt_at: Date | null
-    attempts: Generated<number>
-    lease: string | null
-    leased_until: Date | null
-  }
-}
 
 /** What is seen of a card; the year has four digits. */
 export type RegisteredFace = Omit<CardFace, 'registeredCardId'>
@@ -49,12 +30,7 @@ export const cardColumns = [
   'created_at'
 ] as const
 
-export type CardRow = Pick<
-  CardTables['card'],
-  Exclude<(typeof cardColumns)[number], 'created_at'>
-> & {
-  created_at: Date
-}
+export type CardRow = Pick<Selectable<Database['card']>, (typeof cardColumns)[number]>
 
 export function toCard(row: CardRow): Card {
   return {

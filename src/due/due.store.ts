@@ -10,7 +10,7 @@ import type { Database, Db, Tx } from '../database/database.ts'
 
 /** What is due in a table, and what whoever does it needs to know. */
 export type Queue<Row> = {
-  table: keyof Database
+  table: keyof Database & string
   /** The columns of its primary key. */
   key: readonly string[]
   /** What else is true of a row of this queue. */
@@ -19,8 +19,6 @@ export type Queue<Row> = {
   set?: RawBuilder<unknown>
   /** What is read: columns, `from claimed`, which has all columns of the table, and joins. */
   read: RawBuilder<Row>
-  /** The column that says when it is due, where that is not `next_attempt_at` yet. */
-  at?: string
 }
 
 type Key = ReadonlyArray<string | number>
@@ -117,15 +115,14 @@ export async function lockDue<Row>(
   limit: number,
   only?: { key: Key }
 ): Promise<Locked<Row>[]> {
-  const at = sql.ref(queue.at ?? 'next_attempt_at')
   const { rows } = await sql<Locked<Row>>`
     with claimed as (
-      select * from ${sql.table(queue.table)} where ${at} <= now() ${and(queue.where)}
+      select * from ${sql.table(queue.table)} where next_attempt_at <= now() ${and(queue.where)}
         ${and(only && isRow(queue, only.key))}
-      order by ${at}, ${keyOf(queue)} limit ${limit} for no key update skip locked
+      order by next_attempt_at, ${keyOf(queue)} limit ${limit} for no key update skip locked
     )
     select json_build_array(${keyOf(queue, 'claimed')}) as key, claimed.attempts, ${queue.read}
-    order by claimed.${at}, ${keyOf(queue, 'claimed')}`.execute(tx)
+    order by claimed.next_attempt_at, ${keyOf(queue, 'claimed')}`.execute(tx)
   return rows
 }
 
@@ -198,11 +195,10 @@ export async function setAside(
   { key, attempts }: Locked<unknown>,
   delayS: number
 ): Promise<boolean> {
-  const at = sql.ref(queue.at ?? 'next_attempt_at')
   const result = await sql`
     update ${sql.table(queue.table)} set attempts = least(attempts + 1, ${attemptsMax}::integer),
-      ${at} = now() + make_interval(secs => ${delayS})
-    where ${isRow(queue, key)} and attempts = ${attempts} and ${at} <= now()`.execute(tx)
+      next_attempt_at = now() + make_interval(secs => ${delayS})
+    where ${isRow(queue, key)} and attempts = ${attempts} and next_attempt_at <= now()`.execute(tx)
   return result.numAffectedRows === 1n
 }
 

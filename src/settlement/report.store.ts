@@ -1,5 +1,5 @@
 /** Settlement reports: their content until it is applied, and how far that has come. */
-import { type Generated, type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { delayAfter } from '../due/delays.ts'
 import {
@@ -14,34 +14,6 @@ import {
 } from '../due/due.store.ts'
 import { newId } from '../id.ts'
 import type { ReportKind, ReportStatus, SettlementLine } from './settlement.ts'
-
-export type ReportTables = {
-  settlement_report: {
-    id: string
-    status: ReportStatus | 'uploading'
-    origin: 'upload' | 'provider'
-    kind: ReportKind | null
-    file_name: string | null
-    url: string | null
-    notification_id: string | null
-    content_hash: Buffer | null
-    size: Generated<number>
-    lines: Generated<number>
-    applied: Generated<number>
-    matched: Generated<number>
-    discrepancies: Generated<number>
-    unknown_types: Generated<string[]>
-    fault: string | null
-    created_at: Generated<Date>
-    staged_at: Date | null
-    booked_until: Date | null
-    finished_at: Date | null
-    next_attempt_at: Date | null
-    attempts: Generated<number>
-    lease: string | null
-    leased_until: Date | null
-  }
-}
 
 const shown = [
   'id',

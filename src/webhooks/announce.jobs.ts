@@ -1,4 +1,3 @@
-import type { Db } from '../database/database.ts'
 import { delayAfter, providerRetryS } from '../due/delays.ts'
 import { type OnFault, runBatch } from '../due/run-each.ts'
 import {
@@ -8,6 +7,7 @@ import {
   tellChanged,
   type UnplacedEvent
 } from '../feed/feed.store.ts'
+import type { Context } from '../service-context.ts'
 import { countEnabled, fanOut } from './delivery.store.ts'
 
 /** As many events as get their place in one transaction. */
@@ -15,18 +15,13 @@ export const announceBatchSize = 1_000
 /** As many deliveries as one transaction makes, and one statement: half a second, and a tenth. */
 const fanOutMax = { transaction: 20_000, statement: 4_000 } as const
 
-export type AnnounceDeps = {
-  db: Db
-  /** Told that something is due at a webhook endpoint. */
-  wakeDelivery: () => void
-  onFault: OnFault
-}
+export type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
 
 /**
  * Gives committed events their places in the feed, makes them due at the webhook endpoints that
  * want them, and tells every instance which payments changed. One round; answers how many.
  */
-export async function announce({ db, wakeDelivery, onFault }: AnnounceDeps): Promise<number> {
+export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<number> {
   let due = 0
   let endpoints = 1
   const atOnce = (deliveries: number) => Math.max(Math.floor(deliveries / endpoints), 1)
@@ -48,6 +43,6 @@ export async function announce({ db, wakeDelivery, onFault }: AnnounceDeps): Pro
     setAside: (tx, event) => setEventAside(tx, event, delayAfter(providerRetryS, event.attempts)),
     onFault: (event, error) => onFault({ ...event }, error)
   })
-  if (due > 0) wakeDelivery()
+  if (due > 0) wake('deliver_webhooks')
   return count
 }

@@ -1,40 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { type Generated, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import { type Held, isHeld, leaseTo, noLease, type Queue } from '../due/due.store.ts'
 import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from './delivery-schedule.ts'
 import type { Attempt, Delivery, DeliveryStatus } from './webhook.ts'
-
-export type DeliveryTables = {
-  webhook_delivery: {
-    id: Generated<string>
-    endpoint_id: string
-    position: number | null
-    event_id: string
-    type: string
-    payment_id: string | null
-    sequence: number | null
-    status: Generated<DeliveryStatus>
-    next_attempt_at: Generated<Date | null>
-    attempts: Generated<number>
-    lease: string | null
-    leased_until: Date | null
-    started_at: Generated<Date>
-    attempts_made: Generated<number>
-    term: Generated<number>
-    delivered_at: Date | null
-    created_at: Generated<Date>
-  }
-  webhook_attempt: {
-    delivery_id: string
-    number: number
-    started_at: Date
-    duration_ms: number
-    http_status: number | null
-    error: string | null
-    response: string | null
-  }
-}
 
 /** The id that an event of the feed `f` has in public, as `toFeedView` shows it. */
 const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
@@ -147,12 +116,11 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
       where e.status = 'enabled'
       for no key update of e skip locked
     ), due as (
-      select open.*, own.delivery_id, own.due_at,
+      select open.*, own.delivery_id, own.next_attempt_at,
         open.under_way + row_number() over (
-          partition by open.id order by own.due_at, own.position) as place
+          partition by open.id order by own.next_attempt_at, own.position) as place
       from open cross join lateral (
-        select d.id as delivery_id, d.next_attempt_at as due_at, d.position
-        from webhook_delivery d
+        select d.id as delivery_id, d.next_attempt_at, d.position from webhook_delivery d
         where d.endpoint_id = open.id and d.term = open.term and d.next_attempt_at <= now() and (
           select earlier.id from webhook_delivery earlier
           where earlier.endpoint_id = d.endpoint_id and earlier.payment_id = d.payment_id
@@ -169,7 +137,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
       ) own
     ), chosen as (
       select * from (
-        select due.*, row_number() over (order by place, due_at) as turn from due
+        select due.*, row_number() over (order by place, next_attempt_at) as turn from due
       ) as due
       where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
     ), claimed as (

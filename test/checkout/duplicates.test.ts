@@ -8,6 +8,7 @@ import {
 import { newId } from '../../src/id.ts'
 import { beginning } from '../../src/payments/payment.ts'
 import { registerCard } from '../registered-card.ts'
+import { insertClients } from '../test-database.ts'
 import {
   type Answer,
   newAccountId,
@@ -99,7 +100,7 @@ t.test('a second payment of the same account and amount', async (t) => {
     await until(first.body.id, ({ status }) => status === 'captured')
     t.match(await create(), { status: 409, body: { paymentId: first.body.id } })
     for (const status of ['refused', 'expired', 'failed', 'cancelled']) {
-      await sql`update payment set status = ${status}, finished_at = now(), due_at = null,
+      await sql`update payment set status = ${status}, finished_at = now(), next_attempt_at = null,
         amount_captured = 0, failure = '{}',
         cancelled_by = case when ${status} = 'cancelled' then 'client' end
         where status <> ${status} and account_id = ${Number(first.body.accountId)}`.execute(db)
@@ -114,7 +115,7 @@ t.test('a second payment of the same account and amount', async (t) => {
     const first = await create()
     const second = await create({ allowDuplicate: true })
     await sql`update payment set status = 'expired', failure = '{}', finished_at = now(),
-      due_at = null where id = ${second.body.id}`.execute(db)
+      next_attempt_at = null where id = ${second.body.id}`.execute(db)
     t.match(await create(), { status: 409, body: { paymentId: first.body.id } })
   })
 
@@ -317,6 +318,7 @@ t.test('0 switches the guard off, and nothing is written for it', async (t) => {
 
 t.test('below the API', async (t) => {
   const { db, call } = await testService(t)
+  await insertClients(db, 'cli_1', 'cli_2')
   const accountId = Number(newAccountId())
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const insert = (guard?: { windowS: number; allow: boolean }, amount = 900) => {

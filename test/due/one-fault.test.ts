@@ -42,7 +42,7 @@ async function eventually<T>(read: () => Promise<T>, isRight: (found: T) => bool
 }
 
 async function endNow({ db }: TestService, ids: readonly string[], attempts = 0): Promise<void> {
-  await sql`update payment set attempts = greatest(attempts, ${attempts}), due_at = now()
+  await sql`update payment set attempts = greatest(attempts, ${attempts}), next_attempt_at = now()
     where id = any(${ids})`.execute(db)
 }
 async function attemptsOf({ db }: TestService, id: string): Promise<number> {

@@ -8,11 +8,10 @@ import { returnFromPage } from '../../src/checkout/return.commands.ts'
 import { claimDue, giveUp } from '../../src/due/due.store.ts'
 import { newId } from '../../src/id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/aggregate.store.ts'
-import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { applyEvents, type EventOfPayment } from '../../src/lifecycle/apply.commands.ts'
-import type { Effect } from '../../src/lifecycle/effect.ts'
+import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
+import type { Effect, PaymentAggregate } from '../../src/lifecycle/model.ts'
 import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.store.ts'
-import { requestCancellation } from '../../src/lifecycle/request.ts'
 import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
@@ -471,7 +470,7 @@ t.test('what was accepted after its outcome was reported is due no more', async 
   await applyTo(id, reversed(more))
   await recordAccepted(db, held, 'MOD1')
   const { rows } = await sql`select status, next_attempt_at, lease, leased_until, attempts
-    from modification where id = ${reversal}`.execute(db)
+    from operation where id = ${reversal}`.execute(db)
   const idle = { next_attempt_at: null, lease: null, leased_until: null }
   t.same(rows, [{ status: 'succeeded', ...idle, attempts: 1 }])
 })
@@ -487,7 +486,7 @@ t.test('what was accepted is due after a day, to be shown to a person', async (t
   await recordAccepted(db, held, 'MOD3')
   const { rows } = await sql`select provider_reference, lease,
     round(extract(epoch from next_attempt_at - first_tried_at) / 60)::int as minutes
-    from modification where id = ${reversal}`.execute(db)
+    from operation where id = ${reversal}`.execute(db)
   t.same(rows, [{ provider_reference: 'MOD2', lease: null, minutes: 24 * 60 + 1 }])
 })
 
@@ -768,7 +767,7 @@ async function settle(events: EventOfPayment[]): Promise<void> {
     const effects = await apply(due)
     due = due.filter(
       ({ event }, place) =>
-        effects[place] === 'early' ||
+        effects[place] === 'deferred' ||
         (effects[place] === 'ignored' && event.type === 'reversalRefused')
     )
   }
@@ -794,7 +793,7 @@ t.test('whatever comes, in any order and batches: the money is right at every st
         const events = eventsOf(world, step)
         const effects = await apply(events)
         await mustHold(accountIds, 'after a batch')
-        if (effects.includes('early') || effects.includes('ignored')) {
+        if (effects.includes('deferred') || effects.includes('ignored')) {
           await settle(events)
           await mustHold(accountIds, 'settled')
         }

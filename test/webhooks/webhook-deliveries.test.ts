@@ -272,13 +272,13 @@ t.test('any number of events is made due at any number of endpoints', async (t) 
   await sql`insert into event_outbox (event_id) select id from other_event`.execute(db)
   let woken = 0
   const onFault = (_: unknown, error: unknown) => t.fail(String(error))
-  const wakeDelivery = () => {
+  const wake = () => {
     woken += 1
   }
-  t.equal(await announce({ db, wakeDelivery, onFault }), 1_000)
+  t.equal(await announce({ db, wake, onFault }), 1_000)
   t.equal(woken, 1)
   const { rows } = await sql<{ n: number }>`select count(*) as n from webhook_delivery`.execute(db)
   t.equal(rows[0]?.n, 20_000)
-  t.equal(await announce({ db, wakeDelivery, onFault }), 0)
+  t.equal(await announce({ db, wake, onFault }), 0)
   t.equal(woken, 1, 'nobody is woken for nothing')
 })
