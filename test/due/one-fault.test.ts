@@ -172,3 +172,34 @@ t.test('a posting that can’t be placed lets the others be placed', async (t) =
   await sql`update posting_outbox set next_attempt_at = now()`.execute(db)
   t.same(await eventually(placed, (found) => found.length > 1), [ids[1], ids[0]])
 })
+
+t.test(
+  'a notification that can’t be applied lets the others of its batch be applied',
+  async (t) => {
+    const { service, errors, faultsOf } = await start(t)
+    const { db, call, createPayment, pay, until } = service
+    const [bad, other] = [(await createPayment()).id, (await createPayment()).id]
+    const which = `new.payment_id = '${bad}' and new.type = 'payment.captured'`
+    const allow = await refuse(db, 'payment_event', 'insert', which)
+    await pay(bad)
+    await pay(other)
+    await until(other, ({ status }) => status === 'captured')
+    const read = async () => (await call('GET', `/v1/notifications?reference=${bad}`)).body.data[0]
+    const isTried = (found: { tries: number }) => found?.tries > 0
+    t.match(await eventually(read, isTried), { status: 'received', fault: 'it can’t be' })
+    t.ok((await faultsOf('apply_notifications')) > 0)
+    const { id } = await read()
+    t.ok(errors.some(({ notificationId }) => notificationId === id))
+
+    await sql`update notification set attempts = 5, next_attempt_at = now()
+    where id = ${id}`.execute(db)
+    t.match(await eventually(read, ({ status }) => status === 'parked'), { tries: 6 })
+    const { body } = await call('GET', '/v1/discrepancies')
+    t.match(body.data, [{ paymentId: bad, kind: 'notification_not_understood' }])
+
+    await allow()
+    const retried = await call('POST', `/v1/notifications/${id}/retry`, { idempotencyKey: 'again' })
+    t.equal(retried.status, 202)
+    await until(bad, ({ status }) => status === 'captured')
+  }
+)
