@@ -7,16 +7,17 @@ import { buildApp } from './app.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import { connect } from './database/database.ts'
 import { listen } from './database/listener.ts'
+import { leaseMarginS } from './due/delays.ts'
 import { startWorker, type Worker } from './due/worker.ts'
 import { changedChannel } from './feed/feed.store.ts'
 import { createFeedSignal } from './feed/feed-signal.ts'
 import { createClientCache } from './http/auth.plugin.ts'
-import { leaseMarginS, webhookDeadlineMs } from './jobs.ts'
 import { createMetrics, createMetricsServer, type Metrics } from './metrics.ts'
 import { createWaiters } from './payments/waiters.commands.ts'
 import type { Context } from './service-context.ts'
-import { announcing, delivering, tasksOf } from './tasks.ts'
+import { type TaskName, tasksOf } from './tasks.ts'
 import { createDispatcher } from './webhooks/delivery.jobs.ts'
+import { webhookDeadlineMs } from './webhooks/delivery-schedule.ts'
 import { createWebhookTransport } from './webhooks/webhook.transport.ts'
 import { createCheckUrl, createResolve } from './webhooks/webhook-address.transport.ts'
 
@@ -47,7 +48,7 @@ export type Service = {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { log } = options
   let stopping = false
-  let worker: Worker | undefined
+  let worker: Worker<TaskName> | undefined
   const context = createContext(
     options,
     (task) => worker?.wake(task),
@@ -58,7 +59,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   worker = startWorker(tasksOf(context, deliveries.dispatcher), {
     onDone: (task, count) => {
       metrics.work.inc({ task }, count)
-      if (task !== announcing && task !== delivering) context.wake(announcing)
+      if (task !== 'announce' && task !== 'deliver_webhooks') context.wake('announce')
     },
     onFault: (task, error) => {
       metrics.workFaults.inc({ task })
@@ -137,7 +138,7 @@ export function createContext(
 async function subscribe(
   databaseUrl: string,
   { clients, waiters, feedSignal }: Context,
-  worker: Worker
+  worker: Worker<TaskName>
 ) {
   const channels = {
     client_changed: clients.drop,
@@ -164,12 +165,12 @@ function createDeliveries(options: ServiceOptions, context: Context) {
     db,
     providerName,
     send: transport.send,
-    wake: () => wake(delivering),
+    wake: () => wake('deliver_webhooks'),
     onOutcome: (outcome) => metrics.webhooks.inc({ outcome }),
     onEndpointDisabled: (webhookEndpointId) =>
       log.warn({ webhookEndpointId }, 'a webhook endpoint was disabled'),
-    onFault: (deliveryId, error) =>
-      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded')
+    onFault: (about, error) =>
+      log.error({ err: error, ...about }, 'an attempt to deliver could not be made or recorded')
   })
   return {
     dispatcher,

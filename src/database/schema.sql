@@ -356,8 +356,11 @@ create table event_outbox (
   payment_id text,
   sequence integer,
   event_id text,
+  next_attempt_at timestamptz not null default now(),
+  attempts integer not null default 0,
   created_at timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0);
+create index event_outbox_set_aside on event_outbox (payment_id, sequence) where attempts > 0;
 
 create table idempotency_key (
   client_id text not null,
@@ -661,6 +664,8 @@ create trigger payment_event_no_truncate before truncate on payment_event
 
 create table posting_outbox (
   transfer_id text not null,
+  next_attempt_at timestamptz not null default now(),
+  attempts integer not null default 0,
   created_at timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0);
 

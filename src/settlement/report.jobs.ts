@@ -1,20 +1,24 @@
 import { hash } from 'node:crypto'
-import { type Db, isUnavailable } from '../database/database.ts'
+import { type Db, isUnavailable, type Tx } from '../database/database.ts'
 import { findMissing, findToldMissing, type Missing } from '../discrepancies/discrepancy.store.ts'
+import { release } from '../due/due.store.ts'
+import { type Batch, type OnFault, runBatch } from '../due/run-each.ts'
 import { newId } from '../id.ts'
-import { delayAfter, reportLeaseS, reportRetryS } from '../jobs.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { openDiscrepancy } from '../lifecycle/aggregate.ts'
-import { type Applied, applyLines } from './line.commands.ts'
+import { applyLines } from './line.commands.ts'
 import { findSettledRecords } from './line.store.ts'
 import {
   beginReading,
-  claimDueReport,
+  claimReport,
   type DueReport,
   endReport,
   markStaged,
   postponeReport,
+  readApplied,
   readContent,
+  reportAttemptsMax,
+  reportsToRead,
   saveProgress,
   stageLines
 } from './report.store.ts'
@@ -35,7 +39,7 @@ export type ReportJobDeps = {
   settlementMissingDays: number
   /** Whether to stop: another instance, or the next start, goes on. */
   isStopping: () => boolean
-  onFault: (reportId: string, error: unknown) => void
+  onFault: OnFault
   onProgress: (reportId: string, progress: { lines: number; applied: number }) => void
 }
 
@@ -49,7 +53,7 @@ class Interrupted extends Error {}
 /** Reads and applies a report that is due: one round, which answers whether there was one. */
 export async function readReports(deps: ReportJobDeps): Promise<number> {
   if (deps.isStopping()) return 0
-  const due = await claimDueReport(deps.db, true, reportLeaseS)
+  const due = await claimReport(deps.db, reportsToRead)
   if (due === undefined) return 0
   try {
     const staged = due.isStaged ? due : await stage(deps, due)
@@ -62,14 +66,19 @@ export async function readReports(deps: ReportJobDeps): Promise<number> {
   return 1
 }
 
+/** After the last attempt it is refused: somebody must mend what is wrong, and upload it again. */
 async function giveBack(deps: ReportJobDeps, due: DueReport, error: unknown): Promise<void> {
   const { db } = deps
-  if (error instanceof Interrupted) return await postponeReport(db, due, 0, null)
+  if (error instanceof Interrupted) return void (await release(db, reportsToRead, due))
   if (error instanceof ReportFault) return await endReport(db, due, error.message)
-  deps.onFault(due.id, error)
+  deps.onFault({ reportId: due.id }, error)
   if (isUnavailable(error)) return
-  const fault = error instanceof Error ? error.message : String(error)
-  await postponeReport(db, due, delayAfter(reportRetryS, due.tries), fault)
+  if (due.attempts < reportAttemptsMax) {
+    return await postponeReport(db, due, 'It could not be read, and is tried again.')
+  }
+  const fault = `It could not be read, ${due.attempts} times. The log has the cause: mend it, and \
+upload the report again. Lines that were applied stay so.`
+  await endReport(db, due, fault)
 }
 
 type Staged = DueReport & { kind: ReportKind }
@@ -89,7 +98,7 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
     const unknownTypes = [...new Set(unknown.map(({ type }) => type.slice(0, 80)))]
     const progress = { lines: staged.length, kind, unknownTypes }
     await db.transaction().execute(async (tx) => {
-      await hold(deps, await saveProgress(tx, due, progress, reportLeaseS))
+      await hold(deps, await saveProgress(tx, due, progress))
       await stageLines(tx, due.id, staged)
     })
     lines += staged.length
@@ -104,43 +113,49 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
 /** A part at a time; one that fails is applied line by line, so that a bad line stands alone. */
 async function apply(deps: ReportJobDeps, staged: DueReport): Promise<void> {
   const { id, lines } = staged
-  for (let after = staged.applied; after < lines; after += linesAtOnce) {
-    const upTo = Math.min(lines, after + linesAtOnce)
-    try {
-      await applyPart(deps, staged, [after, upTo], false)
-    } catch (error) {
-      if (error instanceof Interrupted || isUnavailable(error)) throw error
-      deps.onFault(id, error)
-      for (let one = after; one < upTo; one += 1) await applyAlone(deps, staged, one)
-    }
-    if (upTo % progressEvery === 0) deps.onProgress(id, { lines, applied: upTo })
+  const part: Batch<number> = {
+    size: linesAtOnce,
+    take: (tx, limit, only) => findUnapplied(tx, staged, limit, only),
+    work: (tx, rows) => applyPart(tx, deps, staged, rows, false),
+    setAside: (tx, row) => applyPart(tx, deps, staged, [row], true),
+    onFault: (line, error) => deps.onFault({ reportId: id, line }, error),
+    isOver: (error) => error instanceof Interrupted || isUnavailable(error)
+  }
+  for (let { applied } = staged; applied < lines; ) {
+    const count = await runBatch(deps.db, part)
+    if (count === 0) throw new Error(`line ${applied} could not be applied`)
+    applied += count
+    if (applied % progressEvery === 0) deps.onProgress(id, { lines, applied })
   }
 }
 
-async function applyAlone(deps: ReportJobDeps, staged: DueReport, after: number): Promise<void> {
-  try {
-    await applyPart(deps, staged, [after, after + 1], false)
-  } catch (error) {
-    if (error instanceof Interrupted || isUnavailable(error)) throw error
-    await applyPart(deps, staged, [after, after + 1], true)
-  }
+/** The next lines, from 0, all before them being applied; or `only` this one, if it is next. */
+async function findUnapplied(
+  tx: Tx,
+  staged: DueReport,
+  limit: number,
+  only?: number
+): Promise<number[]> {
+  const applied = await readApplied(tx, staged)
+  if (applied === undefined) throw new Interrupted()
+  if (only !== undefined && only !== applied) return []
+  const length = Math.min(limit, staged.lines - applied)
+  return Array.from({ length }, (_, place) => applied + place)
 }
 
 async function applyPart(
+  tx: Tx,
   deps: ReportJobDeps,
   staged: DueReport,
-  range: readonly [number, number],
+  rows: readonly number[],
   isBlind: boolean
-): Promise<Applied> {
+): Promise<void> {
   const { providerName, merchantAccount } = deps
   const kind = staged.kind ?? 'settlementDetails'
   const applying = { reportId: staged.id, kind, providerName, merchantAccount }
-  return await deps.db.transaction().execute(async (tx) => {
-    const applied = await applyLines(tx, applying, range, isBlind)
-    const progress = { ...applied, applied: range[1] - range[0] }
-    await hold(deps, await saveProgress(tx, staged, progress, reportLeaseS))
-    return applied
-  })
+  const range = [rows[0] as number, (rows.at(-1) as number) + 1] as const
+  const result = await applyLines(tx, applying, range, isBlind)
+  await hold(deps, await saveProgress(tx, staged, { ...result, applied: rows.length }))
 }
 
 async function hold({ isStopping }: ReportJobDeps, isHeld: boolean): Promise<void> {

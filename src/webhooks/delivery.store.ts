@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from '../jobs.ts'
+import { type Held, isHeld, leaseTo, noLease, type Queue } from '../due/due.store.ts'
+import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from './delivery-schedule.ts'
 import type { Attempt } from './webhook.ts'
 
 /** The id that an event of the feed `f` has in public, as `toFeedView` shows it. */
@@ -40,20 +41,26 @@ export async function fanOut(tx: Tx, positions: readonly number[]): Promise<numb
   return Number(numAffectedRows)
 }
 
-export type DueDelivery = {
+export type DueDelivery = Held & {
   id: string
   endpointId: string
   position: number | null
   eventId: string
   createdAt: Date
   /** Of the schedule, this one included; and of all that were ever made, the number of this one. */
-  tries: number
+  attempts: number
   attempt: number
   /** Since its first try was due, s by the database's clock. */
   ageS: number
   url: string
   /** Each of them signs, the newest first. */
   secrets: string[]
+}
+
+export const deliveries: Queue<{ id: string }> = {
+  table: 'webhook_delivery',
+  key: ['id'],
+  read: sql`id from claimed`
 }
 
 /**
@@ -71,11 +78,9 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
   const { rows } = await sql<DueDelivery>`
     with open as (
       select e.id, e.term, e.url, e.failing_since is not null as failing,
-        array_remove(array[e.secret, case when e.old_secret_until > now() then e.old_secret end],
-          null) as secrets,
-        (select count(*) from webhook_delivery h
-          where h.endpoint_id = e.id and h.lease is not null
-            and h.next_attempt_at > now()) as under_way
+        e.secret, e.old_secret, e.old_secret_until,
+        (select count(*) from webhook_delivery h where h.endpoint_id = e.id
+          and h.lease is not null and h.leased_until > now()) as under_way
       from webhook_endpoint e join client c on c.id = e.client_id and c.revoked_at is null
       cross join lateral (
         select from webhook_delivery d
@@ -95,8 +100,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
           where earlier.endpoint_id = d.endpoint_id and earlier.payment_id = d.payment_id
             and earlier.sequence < d.sequence and earlier.next_attempt_at is not null
             and earlier.term = d.term
-            and (earlier.attempts = 0
-              or (earlier.lease is not null and earlier.next_attempt_at > now())
+            and (earlier.attempts = 0 or earlier.leased_until > now()
               or earlier.started_at > now() - make_interval(secs => ${webhookInOrderForS}))
           limit 1
         ) is null
@@ -110,24 +114,20 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
         select due.*, row_number() over (order by place, next_attempt_at) as turn from due
       ) as due
       where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
+    ), claimed as (
+      update webhook_delivery d set attempts_made = attempts_made + 1,
+        ${leaseTo(randomUUID(), webhookLeaseS)}
+      from chosen where d.id = chosen.delivery_id
+      returning d.*, url, secret, old_secret, old_secret_until
     )
-    update webhook_delivery d set lease = ${randomUUID()},
-      leased_until = now() + make_interval(secs => ${webhookLeaseS}), attempts = attempts + 1,
-      attempts_made = attempts_made + 1,
-      next_attempt_at = now() + make_interval(secs => ${webhookLeaseS})
-    from chosen where d.id = chosen.delivery_id
-    returning d.id, d.endpoint_id as "endpointId", d.position, d.event_id as "eventId",
-      d.created_at as "createdAt", d.attempts as tries, d.attempts_made as attempt,
-      extract(epoch from now() - d.started_at)::double precision as "ageS",
-      chosen.url, chosen.secrets`.execute(db)
+    select id, endpoint_id as "endpointId", position, event_id as "eventId",
+      created_at as "createdAt", attempts, attempts_made as attempt,
+      extract(epoch from now() - started_at)::double precision as "ageS", url,
+      array_remove(array[secret, (select old_secret where old_secret_until > now())], null)
+        as secrets,
+      json_build_object('id', lease, 'key', json_build_array(id)) as lease
+    from claimed`.execute(db)
   return rows
-}
-
-/** Gives back what was not tried, because the service stops: it is due at once. */
-export async function releaseDelivery(db: Db, id: string, attempt: number): Promise<void> {
-  await sql`
-    update webhook_delivery set lease = null, leased_until = null, next_attempt_at = now()
-    where id = ${id} and attempts_made = ${attempt} and lease is not null`.execute(db)
 }
 
 const attemptTable = sql.raw(
@@ -139,7 +139,7 @@ const attemptRow = ({ id, attempt }: Tried) => sql`
     ${attempt.httpStatus}, ${attempt.error}, ${attempt.response})
   on conflict do nothing`
 
-export type Tried = { id: string; attempt: Attempt }
+export type Tried = Held & { id: string; attempt: Attempt }
 
 /** The later events of the payment of `settled` that wait for it: they were never tried. */
 const waitsForIt = sql.raw(
@@ -154,9 +154,8 @@ const waitsForIt = sql.raw(
 export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailing: boolean }> {
   const { rows } = await sql<{ wasFailing: boolean }>`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set status = 'delivered', delivered_at = now(),
-        next_attempt_at = null,
-        lease = null, leased_until = null
+      update webhook_delivery
+      set status = 'delivered', delivered_at = now(), next_attempt_at = null, ${noLease}
       where id = ${tried.id} returning endpoint_id, payment_id, sequence
     ), freed as (
       update webhook_delivery later set next_attempt_at = now() from settled
@@ -168,22 +167,22 @@ export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailin
 }
 
 /**
- * It was not taken: it is due again in `nextInS` seconds, or given up where that is null. Nothing
- * changes where the delivery has ended in the meantime, or is in other hands. What waits for it
- * need not be looked at before.
+ * It was not taken: it is due again in `nextInS` seconds, or given up where that is null. Where the
+ * lease is gone nothing changes. What waits for it need not be looked at before.
  */
 export async function recordFailed(db: Db, tried: Tried, nextInS: number | null): Promise<void> {
   await sql`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set lease = null, leased_until = null,
-        status = case when ${nextInS}::double precision is null then 'failed' else 'pending' end,
+      update webhook_delivery set ${noLease}, status = ${nextInS === null ? 'failed' : 'pending'},
         next_attempt_at = now() + make_interval(secs => ${nextInS}::double precision)
-      where id = ${tried.id} and attempts_made = ${tried.attempt.number} and status = 'pending'
-      returning endpoint_id, payment_id, sequence,
-        least(next_attempt_at, started_at + make_interval(secs => ${webhookInOrderForS})) as free_at
+      where ${isHeld(deliveries, tried)}
+      returning endpoint_id, payment_id, sequence, next_attempt_at, started_at
+    ), free as (
+      select *, least(next_attempt_at,
+        started_at + make_interval(secs => ${webhookInOrderForS})) as at from settled
     )
-    update webhook_delivery later set next_attempt_at = settled.free_at from settled
-    where ${waitsForIt} and later.next_attempt_at < settled.free_at`.execute(db)
+    update webhook_delivery later set next_attempt_at = settled.at from free as settled
+    where ${waitsForIt} and later.next_attempt_at < settled.at`.execute(db)
 }
 
 /**
@@ -192,8 +191,7 @@ export async function recordFailed(db: Db, tried: Tried, nextInS: number | null)
  */
 export async function settleStopped(db: Db, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    update webhook_delivery set status = 'failed', next_attempt_at = null, lease = null,
-      leased_until = null
+    update webhook_delivery set status = 'failed', next_attempt_at = null, ${noLease}
     where id = any(array(
       select own.id from webhook_endpoint e cross join lateral (
         select d.id from webhook_delivery d

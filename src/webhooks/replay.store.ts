@@ -1,6 +1,7 @@
 /** Deliveries that a client asks for: a test, one again, and those of all events of a time. */
 import { sql } from 'kysely'
 import type { Tx } from '../database/database.ts'
+import { noLease } from '../due/due.store.ts'
 import { eventId, wants } from './delivery.store.ts'
 import { deliveryColumns } from './delivery-list.store.ts'
 import type { Delivery } from './webhook.ts'
@@ -21,21 +22,17 @@ export async function insertTest(
   return rows[0] as Delivery
 }
 
-/** What a restart of a delivery sets, beside the term of its endpoint. */
-const restart = sql.raw(
-  "status = 'pending', next_attempt_at = now(), lease = null, leased_until = null, " +
-    'started_at = now(), attempts = 0, delivered_at = null'
-)
-const isUnderWay = sql.raw(
-  'webhook_delivery.lease is not null and webhook_delivery.next_attempt_at > now()'
-)
+/** What a restart of a delivery sets, beside its times and the term of its endpoint. */
+const restart = sql`status = 'pending', ${noLease}, attempts = 0, delivered_at = null`
 
 /** Due at once, its time counted from now; one that is under way is left alone. */
 export async function restartDelivery(tx: Tx, id: string): Promise<void> {
   await sql`
-    update webhook_delivery set ${restart}, term = e.term from webhook_endpoint e
-    where webhook_delivery.id = ${id} and e.id = webhook_delivery.endpoint_id
-      and not (${isUnderWay} and webhook_delivery.term = e.term)`.execute(tx)
+    update webhook_delivery d set ${restart}, next_attempt_at = now(), started_at = now(),
+      term = e.term
+    from webhook_endpoint e
+    where d.id = ${id} and e.id = d.endpoint_id
+      and not (d.lease is not null and d.leased_until > now() and d.term = e.term)`.execute(tx)
 }
 
 export type Range = { from: Date; to: Date }
@@ -78,8 +75,11 @@ export async function replayEvents(tx: Tx, replayed: Replayed): Promise<number> 
       select ${replayed.endpointId}, f.term, f.position, ${eventId}, f.type, f.payment_id,
         f.sequence
       from wanted f order by f.position
-      on conflict (endpoint_id, position) do update set ${restart}, term = excluded.term
-        where not (${isUnderWay} and webhook_delivery.term = excluded.term)
+      on conflict (endpoint_id, position) do update set ${restart},
+        next_attempt_at = excluded.next_attempt_at, started_at = excluded.started_at,
+        term = excluded.term where not (webhook_delivery.lease is not null
+          and webhook_delivery.leased_until > excluded.started_at
+          and webhook_delivery.term = excluded.term)
     )
     select count(*) from wanted`.execute(tx)
   return rows[0]?.count ?? 0

@@ -3,7 +3,6 @@ import { recordOtherEvents } from '../events/event.store.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import { webhookOldSecretS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { findDelivery } from './delivery-list.store.ts'
@@ -34,6 +33,9 @@ import {
   type WebhookEndpoint
 } from './webhook.ts'
 import { newSecret } from './webhook-signature.ts'
+
+/** An old secret signs this long after its rotation. */
+const oldSecretS = 24 * 60 * 60
 
 /** As many events as one request replays: a statement of a second or so. */
 const replayMax = 10_000
@@ -116,7 +118,7 @@ export async function rotateEndpointSecret(
   return await answerOnce(db, claim, id, async (tx) => {
     const secret = newSecret()
     const { clientId } = claim
-    if (!(await rotateSecret(tx, { id, clientId, secret }, webhookOldSecretS))) throw notFound()
+    if (!(await rotateSecret(tx, { id, clientId, secret }, oldSecretS))) throw notFound()
     return { status: 200, body: JSON.stringify({ secret }) }
   })
 }

@@ -87,8 +87,8 @@ export async function saveEndpoint(tx: Tx, endpoint: WebhookEndpoint): Promise<v
       status = ${status}, disabled_reason = ${disabledReason},
       failing_since = case when ${status} = status then failing_since end,
       term = term + ${stops}::integer,
-      stopped_at = case when ${stops} then now() else stopped_at end
-    where id = ${id}`.execute(tx)
+      stopped_at = case when ${stops} then clock.at else stopped_at end
+    from (select now() as at) as clock where id = ${id}`.execute(tx)
 }
 
 /** The secret so far signs beside the new one for `forS` seconds. False where it is not there. */
@@ -117,8 +117,8 @@ export async function deleteEndpoint(tx: Tx, id: string, clientId: string): Prom
 /** `failing`: whether the last attempt failed. Notes the first failure after a success only. */
 export async function noteFailing(db: Db, id: string, failing: boolean): Promise<void> {
   await sql`
-    update webhook_endpoint set failing_since = case when ${failing}::boolean then now() end
-    where id = ${id} and (failing_since is null) = ${failing}::boolean`.execute(db)
+    update webhook_endpoint set failing_since = case when ${failing}::boolean then clock.at end
+    from (select now() as at) as clock where id = ${id} and (failing_since is null) = ${failing}::boolean`.execute(db)
 }
 
 /**

@@ -1,4 +1,4 @@
-/** True stories that are rarer: other references, several captures, what lapses beside what fails. */
+/** True stories that are rarer: other references, several captures, what lapses beside failures. */
 import {
   cancelled,
   captured,

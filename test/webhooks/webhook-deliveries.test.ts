@@ -284,13 +284,14 @@ t.test('any number of events is made due at any number of endpoints', async (t) 
     select 'evt_' || n, 'card.removed', '{}' from generate_series(1, 1000) n`.execute(db)
   await sql`insert into event_outbox (event_id) select id from other_event`.execute(db)
   let woken = 0
-  const wakeDelivery = () => {
+  const onFault = (_: unknown, error: unknown) => t.fail(String(error))
+  const wake = () => {
     woken += 1
   }
-  t.equal(await announce({ db, wakeDelivery }), 1_000)
+  t.equal(await announce({ db, wake, onFault }), 1_000)
   t.equal(woken, 1)
   const { rows } = await sql<{ n: number }>`select count(*) as n from webhook_delivery`.execute(db)
   t.equal(rows[0]?.n, 20_000)
-  t.equal(await announce({ db, wakeDelivery }), 0)
+  t.equal(await announce({ db, wake, onFault }), 0)
   t.equal(woken, 1, 'nobody is woken for nothing')
 })
