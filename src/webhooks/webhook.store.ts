@@ -118,7 +118,8 @@ export async function deleteEndpoint(tx: Tx, id: string, clientId: string): Prom
 export async function noteFailing(db: Db, id: string, failing: boolean): Promise<void> {
   await sql`
     update webhook_endpoint set failing_since = case when ${failing}::boolean then clock.at end
-    from (select now() as at) as clock where id = ${id} and (failing_since is null) = ${failing}::boolean`.execute(db)
+    from (select now() as at) as clock
+    where id = ${id} and (failing_since is null) = ${failing}::boolean`.execute(db)
 }
 
 /**
