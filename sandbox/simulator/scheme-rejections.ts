@@ -33,8 +33,8 @@ export function failCapture(
 
 /**
  * Adyen captures again by itself after a technical failure:
- * https://docs.adyen.com/online-payments/capture/failure-reasons. Under a new reference it is
- * another capture, also in reports.
+ * https://docs.adyen.com/online-payments/capture/failure-reasons. The page does not say under which
+ * reference: by default it is a new one, and then another capture, also in reports.
  */
 export function recapture(
   context: Context,
@@ -46,7 +46,8 @@ export function recapture(
   if (capture === undefined && payment.captureFailedAt === null) {
     return { error: 'No capture has failed' }
   }
-  const pspReference = referenceFor(capture?.id ?? payment.captureReference, newReference)
+  const before = capture?.id ?? payment.captureReference
+  const pspReference = referenceFor(before, newReference ?? true)
   if (capture === undefined) {
     payments.put({ ...payment, captureFailedAt: null, captureReference: pspReference })
   } else {

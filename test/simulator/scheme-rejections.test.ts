@@ -17,7 +17,7 @@ t.test('"capture failed" lets a capture fail after its success', async (t) => {
   })
   t.match(await booksOf(psp), { captured: 0 })
 
-  const again = await control(psp, 'recapture')
+  const again = await control(psp, 'recapture', { newReference: false })
   t.equal(again.status, 200)
   const isRecapture = ({ reason }: { reason: string }) => reason === 'Transaction Recaptured'
   t.match(await eventOf(endpoint, 'CAPTURE', isRecapture), {
@@ -41,7 +41,7 @@ t.test('an automatic capture fails under a reference of its own', async (t) => {
   t.match(await booksOf(psp), { captured: 0 })
   t.notOk(endpoint.received.some(({ item }) => item.eventCode === 'CAPTURE'))
 
-  await control(psp, 'recapture', { newReference: true })
+  await control(psp, 'recapture')
   const recaptured = await eventOf(endpoint, 'CAPTURE')
   t.match(recaptured, { originalReference: psp, reason: 'Transaction Recaptured' })
   t.notOk([psp, failed.pspReference].includes(recaptured.pspReference))
@@ -116,7 +116,7 @@ t.test('an automatic capture is notified where that is switched on', async (t) =
   await control(psp, 'capture-failed')
   const failed = await eventOf(endpoint, 'CAPTURE_FAILED')
   t.equal(failed.pspReference, capture.pspReference, 'under its own reference')
-  await control(psp, 'recapture')
+  await control(psp, 'recapture', { newReference: false })
   const isRecapture = ({ reason }: { reason: string }) => reason === 'Transaction Recaptured'
   const again = await eventOf(endpoint, 'CAPTURE', isRecapture)
   t.equal(again.pspReference, capture.pspReference)
