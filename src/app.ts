@@ -37,10 +37,11 @@ import {
 } from './cards/card.schema.ts'
 import { createRoutes } from './checkout/create.routes.ts'
 import { CreatePayment } from './checkout/create.schema.ts'
-import type { PaymentDeps } from './checkout/create-payment.commands.ts'
+import type { CheckoutDeps } from './checkout/outcome.commands.ts'
 import type { RecordDeps } from './checkout/recorded-payment.commands.ts'
 import { recordedPaymentRoutes } from './checkout/recorded-payment.routes.ts'
 import { RecordPayment } from './checkout/recorded-payment.schema.ts'
+import { registrationRoutes } from './checkout/registration.routes.ts'
 import { returnRoutes } from './checkout/return.routes.ts'
 import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
 import { DiscrepancySchema, ResolveDiscrepancy } from './discrepancies/discrepancy.schema.ts'
@@ -99,7 +100,7 @@ import {
 import { webhookDocument } from './webhooks/webhook-document.ts'
 
 export type AppDeps = {
-  payments: PaymentDeps
+  payments: CheckoutDeps
   waiters: Waiters
   feed: Omit<FeedDeps, 'db'>
   webhooks: Omit<WebhookDeps, 'db'>
@@ -229,6 +230,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(accountRoutes, { db })
   await app.register(adjustmentRoutes, { db })
   await app.register(cardRoutes, deps.cards)
+  await app.register(registrationRoutes, deps.payments)
   await app.register(notificationRoutes, { db, ...deps.notifications })
   const { merchantAccount } = deps.notifications
   await app.register(reportRoutes, { db, wake: deps.wakeReports })

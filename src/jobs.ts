@@ -12,27 +12,6 @@ export const leaseMarginS = 2
 /** Asking for a page again, and sending a reversal again, when the outcome is unknown. */
 export const providerRetryS = [2, 4, 8, 15, 30, 60, 120, 300] as const
 
-/** A link is looked after this long after it was made, and then every hour while it is open. */
-export const linkFirstPollS = 600
-export const linkPollS = 3_600
-/** How long the notification may take of a link that the provider says was paid. */
-export const toldPaidWaitS = 3_600
-
-/** Asking again what became of a page whose customer came back, until the page ends. */
-export const pageAskS = [5, 15, 60, 300, 900, 3_600] as const
-/** The last time is so long before the page ends. */
-export const pageLastAskS = 60
-
-/**
- * A reservation that is neither captured nor released for so long: Adyen keeps it for 28 days
- * (docs.adyen.com/online-payments/adjust-authorisation), and has two more to say that it expired.
- */
-export const reservationMaxS = 30 * 24 * 60 * 60
-
-/** Asking what became of a charge: each pause is as long as the question is old, within these. */
-export const chargeRetryMinS = 2
-export const chargeRetryMaxS = 3_600
-
 /**
  * Asking for the cards of an account again when there was nothing new: the provider stores a card a
  * while after it told of the payment (docs.adyen.com/online-payments/tokenization).

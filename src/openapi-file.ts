@@ -17,9 +17,16 @@ export async function renderOpenApi(): Promise<string> {
     merchantAccount: '',
     timeoutMs: 1
   })
-  const shared = { db, provider, publicUrl: 'http://127.0.0.1:3000', sandbox: false, leaseS: 1 }
+  const shared = { db, provider, publicUrl: 'http://127.0.0.1:3000', leaseS: 1 }
   const app = await buildApp({
-    payments: { ...shared, paymentMaxValue: 1, duplicateWindowS: 0, moto: false },
+    payments: {
+      ...shared,
+      sandbox: false,
+      paymentMaxValue: 1,
+      duplicateWindowS: 0,
+      moto: false,
+      wakeSync: () => {}
+    },
     waiters: createWaiters(db, () => {}),
     webhooks: { checkUrl: async () => null, wake: () => {} },
     feed: { providerName: provider.name, untilAnnounced: async () => undefined },
@@ -32,7 +39,7 @@ export async function renderOpenApi(): Promise<string> {
       wake: () => {}
     },
     records: { db, providerName: provider.name, duplicateWindowS: 0 },
-    cards: { ...shared, wakeSync: () => {} },
+    cards: shared,
     notifications: {
       merchantAccount: '',
       live: false,

@@ -7,8 +7,7 @@ import { notificationPath } from './adyen/notification.routes.ts'
 import { fetchReport } from './adyen/report.transport.ts'
 import { readReportFile } from './adyen/report-file.reader.ts'
 import { buildApp } from './app.ts'
-import type { CardDeps } from './cards/card.commands.ts'
-import type { PaymentDeps } from './checkout/create-payment.commands.ts'
+import type { CheckoutDeps } from './checkout/outcome.commands.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import { connect, type Db } from './database/database.ts'
 import { listen } from './database/listener.ts'
@@ -59,15 +58,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const provider = createProvider(options, metrics)
   const { publicUrl, paymentMaxValue, duplicateWindowS, sandbox } = options
   const limits = { paymentMaxValue, duplicateWindowS, leaseS: leaseOf(options) }
-  const payments = { db, provider, publicUrl, sandbox, moto: adyen.moto, ...limits }
-  const cards: CardDeps = { ...payments, wakeSync: () => worker.wake('sync_cards') }
+  const wakeSync = () => worker.wake('sync_cards')
+  const payments = { db, provider, publicUrl, sandbox, moto: adyen.moto, ...limits, wakeSync }
   const clients = createClientCache(db)
   const ears = createEars(db, clients, log)
   const webhooks = createWebhooks(options, payments, metrics, () => worker.wake(delivering))
   let draining = false
   const reports = createReports(options, db, provider.name, () => draining)
   const wakeReports = () => worker.wake(readingReports)
-  const tasks = tasksOf(payments, cards, webhooks, metrics, log)
+  const tasks = tasksOf(payments, webhooks, metrics, log)
   tasks.push(...reportTasksOf({ ...reports, wake: wakeReports }, log))
   const worker = startWorker(tasks, {
     onDone: (task, count) => {
@@ -93,7 +92,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       wake: () => worker.wake('send_operations')
     },
     records: { db, providerName: provider.name, duplicateWindowS },
-    cards,
+    cards: payments,
     notifications: toInbox(adyen, metrics, () => worker.wake('apply_notifications')),
     wakeReports,
     clients,
@@ -165,7 +164,7 @@ function createEars(db: Db, clients: ClientCache, log: Logger) {
 /** Who tells the endpoints of clients, and which URLs may be one. */
 function createWebhooks(
   options: ServiceOptions,
-  { db, provider }: PaymentDeps,
+  { db, provider }: CheckoutDeps,
   metrics: Metrics,
   wake: () => void
 ) {

@@ -3,18 +3,17 @@ import type { Logger } from 'pino'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
 import { type DownloadDeps, fetchReports } from './adyen/report-download.jobs.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
-import type { CardDeps } from './cards/card.commands.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import {
   askForCardPayments,
-  askForPages,
+  askForPageResults,
   endPages,
   finishCreates,
   pollLinks,
   showForgottenReservations
 } from './checkout/checkout.jobs.ts'
-import type { PaymentDeps } from './checkout/create-payment.commands.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
+import type { CheckoutDeps } from './checkout/outcome.commands.ts'
 import type { Db } from './database/database.ts'
 import { countOpenItems } from './due/open-items.store.ts'
 import type { Task } from './due/worker.ts'
@@ -42,8 +41,7 @@ export const readingReports = 'read_reports'
 
 /** The background work, and how often each rests. */
 export function tasksOf(
-  payments: PaymentDeps,
-  cards: CardDeps,
+  payments: CheckoutDeps,
   webhooks: { dispatcher: Dispatcher; wake: () => void },
   metrics: Metrics,
   log: Logger
@@ -58,12 +56,12 @@ export function tasksOf(
   const jobs = { ...payments, onFault: onPaymentFault }
   const onCardFault = (accountId: number, error: unknown) =>
     log.error({ err: error, accountId }, "background work on an account's cards failed")
-  const cardJobs = { ...cards, onFault: onCardFault }
+  const cardJobs = { ...payments, onFault: onCardFault }
   const notifications = {
     db,
     providerName: provider.name,
     onFault: onNotificationFault,
-    wakeSync: cards.wakeSync
+    wakeSync: payments.wakeSync
   }
   const announced = { db, wakeDelivery: webhooks.wake }
   return [
@@ -77,8 +75,8 @@ export function tasksOf(
     { name: 'finish_creates', run: () => finishCreates(jobs) },
     { name: 'end_pages', run: () => endPages(jobs) },
     { name: 'poll_links', run: () => pollLinks(jobs) },
-    { name: 'ask_for_charges', run: () => askForCardPayments(jobs) },
-    { name: 'ask_for_pages', run: () => askForPages(jobs) },
+    { name: 'ask_for_card_payments', run: () => askForCardPayments(jobs) },
+    { name: 'ask_for_page_results', run: () => askForPageResults(jobs) },
     {
       name: 'show_forgotten_reservations',
       run: () => showForgottenReservations(jobs),

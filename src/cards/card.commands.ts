@@ -7,14 +7,8 @@ import { type DueRemoval, postponeRemoval, recordRemoved, removeCard } from './c
 export type CardDeps = {
   db: Db
   provider: Provider
-  /** Without a slash at the end. */
-  publicUrl: string
-  /** Whether browsers may also return to http on loopback. */
-  sandbox: boolean
   /** For how long one has a call to the provider to itself: its deadline and a margin. */
   leaseS: number
-  /** Told that the cards of an account are to be asked for. */
-  wakeSync: () => void
 }
 
 /**

@@ -1,7 +1,8 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { type Generated, type Kysely, type Selectable, sql } from 'kysely'
+import { type Generated, type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
-import type { Customer } from '../provider.ts'
+import type { Claim, Reply } from '../http/idempotency.store.ts'
+import type { Customer, HostedPage } from '../provider.ts'
 
 export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'
 
@@ -27,11 +28,11 @@ export type RegistrationTables = {
   }
 }
 
+type RegistrationRow = Selectable<RegistrationTables['card_registration']>
+
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
   id: string
-  clientId: string
-  idempotencyKey: string
   accountId: number
   currency: string
   customer: Customer | null
@@ -40,11 +41,9 @@ export type WantedRegistration = {
   tries: number
 }
 
-function toWanted(row: Selectable<RegistrationTables['card_registration']>): WantedRegistration {
+function toWanted(row: RegistrationRow): WantedRegistration {
   return {
     id: row.id,
-    clientId: row.client_id,
-    idempotencyKey: row.idempotency_key,
     accountId: row.account_id,
     currency: row.currency,
     customer: row.customer,
@@ -54,31 +53,36 @@ function toWanted(row: Selectable<RegistrationTables['card_registration']>): Wan
   }
 }
 
-/** Writes the intent down, its lease held for `leaseS` seconds; the page lives for `lifeS`. */
+/**
+ * Writes key and intent in one statement, its lease held for `leaseS` seconds; the page lives for
+ * `lifeS`. Undefined where the key is taken.
+ */
 export async function insertRegistration(
-  tx: Tx,
-  intent: Omit<WantedRegistration, 'expiresAt' | 'tries'> & { returnUrl: string },
+  db: Db,
+  intent: Pick<WantedRegistration, 'id' | 'accountId' | 'currency' | 'customer' | 'providerKey'> & {
+    returnUrl: string
+  },
+  { clientId, key, fingerprint }: Claim,
   { lifeS, leaseS }: { lifeS: number; leaseS: number }
-): Promise<WantedRegistration> {
-  const { customer } = intent
-  const row = await tx
-    .insertInto('card_registration')
-    .values({
-      id: intent.id,
-      client_id: intent.clientId,
-      idempotency_key: intent.idempotencyKey,
-      account_id: intent.accountId,
-      currency: intent.currency,
-      return_url: intent.returnUrl,
-      customer: customer && sql`${JSON.stringify(customer)}::jsonb`,
-      // Whole milliseconds, as the provider and the caller are told.
-      expires_at: sql`date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS})`,
-      provider_key: intent.providerKey,
-      leased_until: sql`now() + make_interval(secs => ${leaseS})`
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
-  return toWanted(row)
+): Promise<WantedRegistration | undefined> {
+  const { id, accountId, currency, returnUrl, customer, providerKey } = intent
+  const { rows } = await sql<RegistrationRow>`
+    with claimed as (
+      insert into idempotency_key (client_id, key, fingerprint, resource_id)
+      values (${clientId}, ${key}, ${fingerprint}, ${id})
+      on conflict (client_id, key) do nothing
+      returning client_id, key, resource_id
+    )
+    insert into card_registration (id, client_id, idempotency_key, account_id, currency, return_url,
+      customer, provider_key, expires_at, leased_until)
+    select resource_id, client_id, key, ${accountId}::integer, ${currency}, ${returnUrl},
+      ${customer && JSON.stringify(customer)}::jsonb, ${providerKey},
+      -- Whole milliseconds, as the provider and the caller are told.
+      date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS}),
+      now() + make_interval(secs => ${leaseS})
+    from claimed
+    returning *`.execute(db)
+  return rows[0] && toWanted(rows[0])
 }
 
 /** Takes the registration, if it has neither page nor end and nobody is at it. */
@@ -99,8 +103,8 @@ export async function leaseRegistration(
   return row && toWanted(row)
 }
 
-/** Lets go of the lease; `key` is what the page is to be asked for under the next time. */
-export async function releaseRegistration(db: Db, id: string, key: string): Promise<void> {
+/** Ends the lease; the page is to be asked for under `key` the next time. */
+export async function postponeRegistrationPage(db: Db, id: string, key: string): Promise<void> {
   await db
     .updateTable('card_registration')
     .set((e) => ({ leased_until: sql`now()`, provider_key: key, tries: e('tries', '+', 1) }))
@@ -109,27 +113,46 @@ export async function releaseRegistration(db: Db, id: string, key: string): Prom
     .execute()
 }
 
+/** Writes the page and the answer; false where another caller was first. */
 export async function recordRegistrationPage(
-  tx: Tx,
+  db: Db,
   id: string,
-  page: { session: string; url: string }
-): Promise<void> {
-  await tx
-    .updateTable('card_registration')
-    .set({ provider_session: page.session, checkout_url: page.url })
-    .where('id', '=', id)
-    .where('provider_session', 'is', null)
-    .execute()
+  { session, url }: HostedPage,
+  reply: Reply
+): Promise<boolean> {
+  return await recordAnswer(
+    db,
+    id,
+    reply,
+    sql`provider_session = ${session}, checkout_url = ${url}`
+  )
 }
 
-/** The provider refused to open the page. */
-export async function recordRegistrationFailed(tx: Tx, id: string): Promise<void> {
-  await tx
-    .updateTable('card_registration')
-    .set({ status: 'failed', finished_at: sql`now()` })
-    .where('id', '=', id)
-    .where('status', '=', 'pending')
-    .execute()
+/** The provider refused to open the page: false where another caller was first. */
+export async function recordRegistrationRejected(
+  db: Db,
+  id: string,
+  reply: Reply
+): Promise<boolean> {
+  return await recordAnswer(db, id, reply, sql`status = 'failed', finished_at = now()`)
+}
+
+async function recordAnswer(
+  db: Db,
+  id: string,
+  reply: Reply,
+  changes: RawBuilder<unknown>
+): Promise<boolean> {
+  const { rows } = await sql`
+    with answered as (
+      update card_registration set ${changes}
+      where id = ${id} and status <> 'failed' and provider_session is null
+      returning client_id, idempotency_key
+    )
+    update idempotency_key k set reply_status = ${reply.status}, reply_body = ${reply.body}
+    from answered where k.client_id = answered.client_id and k.key = answered.idempotency_key
+    returning k.key`.execute(db)
+  return rows.length === 1
 }
 
 /**
@@ -147,8 +170,8 @@ export async function recordRegistrationOutcomes(
       select id, bool_or(completed) as completed
       from jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) as x(id text, completed boolean)
       group by id
-    ) told
-    where card_registration.id = told.id
+    ) outcome
+    where card_registration.id = outcome.id
       and (status = 'pending' or (completed and status <> 'completed'))`.execute(tx)
 }
 
@@ -163,7 +186,7 @@ export async function findReturnUrl(db: Kysely<Database>, id: string): Promise<s
 }
 
 /** The customer is back: the account, where it is the first time; undefined later. */
-export async function recordReturn(tx: Tx, id: string): Promise<number | undefined> {
+export async function recordRegistrationReturn(tx: Tx, id: string): Promise<number | undefined> {
   const row = await tx
     .updateTable('card_registration')
     .set({ returned_at: sql`now()` })

@@ -1,30 +1,34 @@
 import { isUnavailable } from '../database/database.ts'
-import { moneyRetryForMs, reservationMaxS } from '../jobs.ts'
+import { moneyRetryForMs } from '../jobs.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
-import type { ProviderEvent } from '../provider.ts'
-import { finishCardPayment, finishReturn, giveUp } from './card-payment.commands.ts'
-import { claimDueCardPayments, type DueCardPayment } from './card-payment.store.ts'
-import { keepReply, toReply } from './create-answer.commands.ts'
-import { finishCreate, type PaymentDeps } from './create-payment.commands.ts'
-import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
-import { claimDueCreates, claimEndedPages, stopLooking } from './page.store.ts'
+import { giveUp, payByCard, sendReturn } from './card-payment.commands.ts'
 import {
-  claimDueReturns,
-  type DueReturn,
+  claimDueCardPayments,
+  claimDueCreates,
+  claimDueLinks,
+  claimDuePageResults,
+  claimEndedPages,
+  type DueCardPayment,
+  type DueLink,
+  type DuePageResult,
   findForgottenReservations,
-  forgetReturn,
-  postponeReturn,
-  takeReturns,
-  type Unanswered
-} from './page-return.store.ts'
+  postponeLook,
+  postponePageResult,
+  recordReportedPaid,
+  removePageResults,
+  type UnansweredReturn
+} from './checkout.store.ts'
+import { finishCreate } from './create.commands.ts'
+import { type CheckoutDeps, recordOutcome, saveAnswer, toReply } from './outcome.commands.ts'
 import { recordPageResult } from './return.commands.ts'
+import { isOver, nextLinkLookS, nextReturnAskS, reservationMaxS } from './schedule.ts'
 
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
 
-export type JobDeps = PaymentDeps & { onFault: (paymentId: string, error: unknown) => void }
+export type JobDeps = CheckoutDeps & { onFault: (paymentId: string, error: unknown) => void }
 
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */
 export async function finishCreates(deps: JobDeps): Promise<number> {
@@ -34,13 +38,14 @@ export async function finishCreates(deps: JobDeps): Promise<number> {
     due,
     ({ payment }) => payment.id,
     async (create) => {
-      await finishCreate(deps, create, finisherOf(deps, create.payment.id))
+      await finishCreate(deps, create, callerOf(deps, create.payment.id))
     }
   )
 }
 
 /** Ends payments whose page ended without an outcome, or never opened. One round. */
-export async function endPages({ db, provider }: JobDeps): Promise<number> {
+export async function endPages(deps: JobDeps): Promise<number> {
+  const { db, provider } = deps
   return await db.transaction().execute(async (tx) => {
     const ids = await claimEndedPages(tx, batchSize)
     if (ids.length === 0) return 0
@@ -50,44 +55,44 @@ export async function endPages({ db, provider }: JobDeps): Promise<number> {
     for (const { payment } of aggregates.values()) {
       // Its create was never answered: this is what a repetition gets.
       if (payment.providerSession !== null) continue
-      await keepReply(tx, payment, toReply(payment, provider.name))
+      await saveAnswer(tx, payment, toReply(deps, payment))
     }
-    const unanswered = (await takeReturns(tx, ids)).map(toFinding)
+    const unanswered = (await removePageResults(tx, ids)).map(toFinding)
     await openDiscrepancies(tx, provider.name, 'outcome_unknown', unanswered)
     return ids.length
   })
 }
 
 /** The customer came back with a result, and the provider never said what it was. */
-function toFinding({ paymentId, returnedAt, tries }: Unanswered) {
+function toFinding({ paymentId, returnedAt, tries }: UnansweredReturn) {
   const details = { returnedAt: returnedAt.toISOString(), askedAgain: tries }
   return { paymentId, fact: paymentId, details }
 }
 
 /** Asks again what became of pages whose customers came back. One round. */
-export async function askForPages(deps: JobDeps): Promise<number> {
-  const due = await claimDueReturns(deps.db, deps.leaseS, batchSize)
+export async function askForPageResults(deps: JobDeps): Promise<number> {
+  const due = await claimDuePageResults(deps.db, deps.leaseS, batchSize)
   return await forEach(
     deps,
     due,
     ({ paymentId }) => paymentId,
-    (one) => askForPage(deps, one)
+    (one) => askForPageResult(deps, one)
   )
 }
 
-async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
+async function askForPageResult(deps: JobDeps, due: DuePageResult): Promise<void> {
   const { db, leaseS } = deps
-  const { paymentId, session, sessionResult, amount, tries } = due
+  const { paymentId: id, session, sessionResult, amount, tries, endsInS } = due
   const isKnown =
     !due.isPending ||
-    (await recordPageResult(deps, { id: paymentId, amount }, session, sessionResult, leaseS * 1000))
-  if (isKnown) await forgetReturn(db, paymentId)
-  else await postponeReturn(db, paymentId, tries)
+    (await recordPageResult(deps, { id, amount }, session, sessionResult, leaseS * 1000))
+  if (isKnown) await removePageResults(db, [id])
+  else await postponePageResult(db, id, nextReturnAskS(tries, endsInS))
 }
 
 /**
  * Shows reservations that were neither captured nor released for longer than the provider keeps
- * them: it was to say that they expired. One round.
+ * them: it was to report that they expired. One round.
  */
 export async function showForgottenReservations({ db, provider }: JobDeps): Promise<number> {
   return await db.transaction().execute(async (tx) => {
@@ -115,57 +120,50 @@ export async function pollLinks(deps: JobDeps): Promise<number> {
   )
 }
 
-/** A link whose customer has paid is never ended by time: the money will be told, or looked for. */
+/** A link that was paid is never ended by time: the money will be reported, or looked for. */
 async function pollLink(deps: JobDeps, link: DueLink): Promise<void> {
   const { db, provider } = deps
-  const { id, session } = link
-  if (link.isToldPaid) return await settleLink(deps, id, { type: 'paidWithoutReference' })
-  if (session === null) {
-    return link.isOver
-      ? await settleLink(deps, id, { type: 'linkExpired' })
-      : await postponeLink(db, id)
-  }
-  const status = await provider.findLinkStatus(session)
-  if (status === 'expired') await settleLink(deps, id, { type: 'linkExpired' })
-  else if (status === 'paid') await recordToldPaid(db, id)
-  else await postponeLink(db, id)
+  const { id, session, endsInS } = link
+  if (link.isReportedPaid) return await endLink(deps, id, 'paidWithoutReference')
+  if (session === null && isOver(endsInS)) return await endLink(deps, id, 'linkExpired')
+  const status = session === null ? 'unknown' : await provider.findLinkStatus(session)
+  if (status === 'expired') await endLink(deps, id, 'linkExpired')
+  else if (status === 'paid') await recordReportedPaid(db, id)
+  else await postponeLook(db, id, nextLinkLookS(endsInS))
 }
 
-async function settleLink(deps: JobDeps, paymentId: string, event: ProviderEvent): Promise<void> {
-  const { db, provider } = deps
-  await db.transaction().execute(async (tx) => {
-    const { aggregates } = await applyEvents(tx, provider.name, [{ paymentId, event }])
-    await stopLooking(tx, paymentId)
-    for (const { payment } of aggregates.values()) {
-      await keepReply(tx, payment, toReply(payment, provider.name))
-    }
-  })
+async function endLink(
+  deps: JobDeps,
+  id: string,
+  type: 'paidWithoutReference' | 'linkExpired'
+): Promise<void> {
+  await recordOutcome(deps, id, { type }, { isFinal: true })
 }
 
-/** Asks again what became of charges, and of what customers brought back from 3-D Secure. */
+/** Asks again what became of card payments, and of what customers brought back from 3-D Secure. */
 export async function askForCardPayments(deps: JobDeps): Promise<number> {
   const due = await claimDueCardPayments(deps.db, deps.leaseS, batchSize)
   return await forEach(
     deps,
     due,
     ({ payment }) => payment.id,
-    (charge) => askForCharge(deps, charge)
+    (one) => askForCardPayment(deps, one)
   )
 }
 
-async function askForCharge(deps: JobDeps, due: DueCardPayment): Promise<void> {
+async function askForCardPayment(deps: JobDeps, due: DueCardPayment): Promise<void> {
   const { payment, redirectResult, triedForMs } = due
-  if (triedForMs > moneyRetryForMs) await giveUp(deps, payment)
-  else if (redirectResult === null) await finishCardPayment(deps, due, finisherOf(deps, payment.id))
-  else await finishReturn(deps, payment, redirectResult, deps.leaseS * 1000)
+  if (triedForMs > moneyRetryForMs) await giveUp(deps, payment.id)
+  else if (redirectResult === null) await payByCard(deps, due, callerOf(deps, payment.id))
+  else await sendReturn(deps, due, redirectResult, deps.leaseS * 1000)
 }
 
-function finisherOf({ publicUrl }: JobDeps, paymentId: string) {
+function callerOf({ publicUrl }: JobDeps, paymentId: string) {
   const place = { publicUrl, instance: '/v1/payments', requestId: paymentId }
   return { place, trace: undefined }
 }
 
-/** All at once; a fault of one is told and does not concern the others. Answers how many. */
+/** All at once; a fault of one is logged and does not concern the others. Answers how many. */
 async function forEach<Due>(
   deps: JobDeps,
   due: readonly Due[],

@@ -8,11 +8,12 @@ import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
 import { PaymentSchema } from '../payments/payment.schema.ts'
 import type { Payment } from '../payments/payment.ts'
+import { createPayment } from './create.commands.ts'
 import { CreatePayment, type CreatePaymentBody } from './create.schema.ts'
-import { createPayment, type PaymentDeps } from './create-payment.commands.ts'
-import type { CreateRequest } from './create-request.ts'
+import type { CreateRequest } from './create.ts'
+import type { CheckoutDeps } from './outcome.commands.ts'
 
-export const createRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, deps) => {
+export const createRoutes: FastifyPluginAsyncTypebox<CheckoutDeps> = async (app, deps) => {
   app.post(
     '/v1/payments',
     {
@@ -66,7 +67,7 @@ export const createRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, 
 }
 
 function toCreateRequest(
-  { publicUrl }: PaymentDeps,
+  { publicUrl }: CheckoutDeps,
   request: FastifyRequest,
   body: CreatePaymentBody
 ): CreateRequest {

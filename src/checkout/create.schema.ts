@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { AccountId, Amount, CustomerSchema, text, textPattern } from '../http/common.schema.ts'
 import { Reference } from '../payments/payment.schema.ts'
 import { channels } from '../payments/payment.ts'
-import { createMethods } from './create-request.ts'
+import { createMethods } from './create.ts'
 
 const description = text(255)
 const Metadata = Type.Unsafe<Record<string, string>>({

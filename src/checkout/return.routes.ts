@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { RegistrationParams } from '../cards/card.schema.ts'
 import { PaymentParams } from '../payments/payment.schema.ts'
-import type { PaymentDeps } from './create-payment.commands.ts'
-import { returnFromPage } from './return.commands.ts'
+import type { CheckoutDeps } from './outcome.commands.ts'
+import { returnFromPage, returnFromRegistration } from './return.commands.ts'
 
 /** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
-export const returnRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, deps) => {
+export const returnRoutes: FastifyPluginAsyncTypebox<CheckoutDeps> = async (app, deps) => {
   app.get(
     '/return/:id',
     { schema: { hide: true, params: PaymentParams } },
@@ -19,6 +20,18 @@ export const returnRoutes: FastifyPluginAsyncTypebox<PaymentDeps> = async (app, 
       if (target !== undefined) return reply.redirect(target, 303)
       reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
       return reply.type('text/html; charset=utf-8').send(goodbye)
+    }
+  )
+
+  // What begins otherwise is taken for a payment, above.
+  app.get(
+    '/return/:id(^reg_.*)',
+    { schema: { hide: true, params: RegistrationParams } },
+    async (request, reply) => {
+      const target = await returnFromRegistration(deps, request.params.id, (error) =>
+        request.log.warn({ err: error }, 'a registered card is not asked for on the way back')
+      )
+      return reply.redirect(target, 303)
     }
   )
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { awaitReturn } from '../../src/checkout/card-payment.store.ts'
+import { awaitReturn } from '../../src/checkout/checkout.store.ts'
 import { checkMoney } from '../invariants.ts'
 import { registerCard } from '../registered-card.ts'
 import { newAccountId, type TestService, testService } from '../test-service.ts'

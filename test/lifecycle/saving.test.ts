@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { createCharge } from '../../src/accounts/account.commands.ts'
 import { findBalance } from '../../src/accounts/account.store.ts'
-import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { returnFromPage } from '../../src/checkout/return.commands.ts'
 import { newId } from '../../src/id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/aggregate.store.ts'
@@ -15,6 +14,7 @@ import { requestCancellation } from '../../src/lifecycle/request.ts'
 import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
+import { addPayment as insertNewPayment } from '../checkout/intents.ts'
 import { findMoneyFaults } from '../invariants.ts'
 import { testDatabase } from '../test-database.ts'
 import {
@@ -58,20 +58,7 @@ type Start = { accountId: number; capture?: 'automatic' | 'manual'; cancelledBy?
 /** A pending payment whose page is open; or one that the caller has cancelled. */
 async function addPayment({ accountId, capture = 'automatic', cancelledBy }: Start) {
   const id = newId('pay')
-  const {
-    createdAt: _,
-    updatedAt: __,
-    expiresAt,
-    ...intent
-  } = newPayment({ id, accountId, capture })
-  const claim = {
-    clientId: intent.clientId,
-    key: id,
-    fingerprint: Buffer.alloc(32)
-  }
-  const life = { expiresAt, defaultS: 3600, leaseS: 60, graceS: 900 }
-  const result = await insertIntent(db, { ...intent, idempotencyKey: id }, claim, life)
-  if (result.outcome !== 'created') throw new Error(result.outcome)
+  await insertNewPayment(db, newPayment({ id, accountId, capture }))
   await sql`update payment set provider_session = 'CS1' where id = ${id}`.execute(db)
   if (cancelledBy !== undefined) {
     await db.transaction().execute(async (tx) => {
@@ -573,7 +560,7 @@ t.test('what the page says when the browser comes back', async (t) => {
     const id = await addPayment({ accountId: await addAccount() })
     const provider = { name: 'adyen', findPageResult: async () => result } as unknown as Provider
     const faults: unknown[] = []
-    const limits = { paymentMaxValue: 1, duplicateWindowS: 0, moto: false }
+    const limits = { paymentMaxValue: 1, duplicateWindowS: 0, moto: false, wakeSync: () => {} }
     const deps = { db, provider, publicUrl: '', sandbox: true, leaseS: 1, ...limits }
     const given = { sessionResult: 'result' }
     const url = await returnFromPage(deps, id, given, (fault) => faults.push(fault))
