@@ -98,7 +98,7 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
   const { effects } = await applyEvents(tx, deps.providerName, known)
   for (const [place, { notification }] of known.entries()) {
     const effect = effects[place]
-    if (effect === 'unsupported') {
+    if (effect === 'contradictory') {
       results.push(toUnsupported(notification))
     } else if (effect === 'applied' || effect === 'ignored') {
       results.push({ id: notification.id, status: effect, fault: null, retryInS: null })

@@ -36,7 +36,7 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
         : { type: 'cancellationRefused', by, reason }
     case 'CANCEL_OR_REFUND':
       return success
-        ? { type: 'reversed', ...about, amount: amount() }
+        ? { type: 'reversed', ...about, amount: amount(), action: actionOf(notification.item) }
         : { type: 'reversalRefused', ...about, reason }
     case 'REFUND':
       return success
@@ -102,6 +102,12 @@ function disputed(notification: StoredNotification): ProviderEvent {
     reasonCode: code?.trim().slice(0, reasonLengthMax) ?? null,
     defendBy: Number.isNaN(defendBy) ? null : new Date(defendBy)
   }
+}
+
+/** Which of the two a reversal was: not signed, and off unless the merchant has switched it on. */
+function actionOf({ additionalData }: NotificationItem): 'cancel' | 'refund' | null {
+  const action = additionalData?.['modification.action']
+  return action === 'cancel' || action === 'refund' ? action : null
 }
 
 /** In our minor units; an amount that has none is for a person to look at. */

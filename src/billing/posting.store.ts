@@ -1,21 +1,8 @@
-import { type Generated, type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import type { PostingKind } from '../ledger/ledger.ts'
 import type { Channel } from '../payments/payment.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
-
-export type PostingTables = {
-  posting_outbox: { transfer_id: string; created_at: Generated<Date> }
-  billing_posting: {
-    position: Generated<number>
-    id: string
-    status: Generated<PostingStatus>
-    reason: string | null
-    acknowledged_at: Date | null
-    file_id: string | null
-    file_sequence: number | null
-  }
-}
 
 /** Any number: one at a time gives postings their places, over all instances. */
 const placingLock = 7_240_013
@@ -69,17 +56,17 @@ const selectPostings = sql`
   select b.position, b.id, t.account_id, t.currency, t.amount,
     t.credit_account = 'customer' as is_credit, t.posting as kind, t.cause_type, t.cause_id,
     t.payment_id, p.reference as external_reference,
-    coalesce(m.processor->>'reference', m.authorisation, held.details->>'authorisation',
+    coalesce(m.processor->>'reference', m.authorisation_reference, held.details->>'authorisation',
       case when held.kind = 'amount_differs' then held.fact end,
       case when t.posting = 'payment' and t.cause_type = 'payment' then t.fact end,
-      p.processor_reference, p.authorisation) as payment_reference,
-    coalesce(p.registered_card, p.card->>'registeredCardId') as card_reference,
+      p.processor_reference, p.authorisation_reference) as payment_reference,
+    coalesce(p.registered_card_id, p.card->>'registeredCardId') as card_reference,
     p.channel, t.created_at as occurred_at, b.status, b.reason, b.acknowledged_at, b.file_id,
     b.file_sequence
   from billing_posting b
   join ledger_transfer t on t.id = b.id
   join payment p on p.id = t.payment_id
-  left join modification m on m.id = t.cause_id
+  left join operation m on m.id = t.cause_id
   left join discrepancy held on held.id = t.cause_id`
 
 function toPosting(row: Row): BillingPosting {

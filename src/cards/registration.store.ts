@@ -1,34 +1,12 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { type Generated, type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import type { Claim, Reply } from '../http/idempotency.store.ts'
 import type { Customer, HostedPage } from '../provider.ts'
 
 export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'
 
-export type RegistrationTables = {
-  card_registration: {
-    id: string
-    client_id: string
-    idempotency_key: string
-    account_id: number
-    currency: string
-    return_url: string
-    customer: Customer | null
-    expires_at: Date
-    created_at: Generated<Date>
-    status: Generated<RegistrationStatus>
-    finished_at: Date | null
-    returned_at: Date | null
-    provider_key: string
-    provider_session: string | null
-    checkout_url: string | null
-    leased_until: Date
-    tries: Generated<number>
-  }
-}
-
-type RegistrationRow = Selectable<RegistrationTables['card_registration']>
+type RegistrationRow = Selectable<Database['card_registration']>
 
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
@@ -38,7 +16,7 @@ export type WantedRegistration = {
   customer: Customer | null
   expiresAt: Date
   providerKey: string
-  tries: number
+  attempts: number
 }
 
 function toWanted(row: RegistrationRow): WantedRegistration {
@@ -49,7 +27,7 @@ function toWanted(row: RegistrationRow): WantedRegistration {
     customer: row.customer,
     expiresAt: row.expires_at,
     providerKey: row.provider_key,
-    tries: row.tries
+    attempts: row.attempts
   }
 }
 
@@ -107,7 +85,7 @@ export async function leaseRegistration(
 export async function postponeRegistrationPage(db: Db, id: string, key: string): Promise<void> {
   await db
     .updateTable('card_registration')
-    .set((e) => ({ leased_until: sql`now()`, provider_key: key, tries: e('tries', '+', 1) }))
+    .set((e) => ({ leased_until: sql`now()`, provider_key: key, attempts: e('attempts', '+', 1) }))
     .where('id', '=', id)
     .where('provider_session', 'is', null)
     .execute()

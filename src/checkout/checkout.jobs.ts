@@ -64,8 +64,8 @@ export async function endPages(deps: JobDeps): Promise<number> {
 }
 
 /** The customer came back with a result, and the provider never said what it was. */
-function toFinding({ paymentId, returnedAt, tries }: UnansweredReturn) {
-  const details = { returnedAt: returnedAt.toISOString(), askedAgain: tries }
+function toFinding({ paymentId, returnedAt, attempts }: UnansweredReturn) {
+  const details = { returnedAt: returnedAt.toISOString(), askedAgain: attempts }
   return { paymentId, fact: paymentId, details }
 }
 
@@ -82,12 +82,12 @@ export async function askForPageResults(deps: JobDeps): Promise<number> {
 
 async function askForPageResult(deps: JobDeps, due: DuePageResult): Promise<void> {
   const { db, leaseS } = deps
-  const { paymentId: id, session, sessionResult, amount, tries, endsInS } = due
+  const { paymentId: id, session, sessionResult, amount, attempts, endsInS } = due
   const isKnown =
     !due.isPending ||
     (await recordPageResult(deps, { id, amount }, session, sessionResult, leaseS * 1000))
   if (isKnown) await removePageResults(db, [id])
-  else await postponePageResult(db, id, nextReturnAskS(tries, endsInS))
+  else await postponePageResult(db, id, nextReturnAskS(attempts, endsInS))
 }
 
 /**

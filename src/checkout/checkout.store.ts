@@ -12,28 +12,18 @@ import type { Payment } from '../payments/payment.ts'
 import type { HostedPage } from '../provider.ts'
 import { pageGraceS, reportedPaidWaitS } from './schedule.ts'
 
-export type PageReturnTables = {
-  page_return: {
-    payment_id: string
-    session_result: string
-    returned_at: Date
-    tries: number
-    due_at: Date
-  }
-}
-
 const recordPageStatement = statement<{ id: string }>(`
   with page as (
     select * from jsonb_to_record($1) as x(id text, session text, url text, ends_after_s float8,
       reply_status smallint, reply_body text)
   ), opened as (
     update payment p set provider_session = session, checkout_url = url,
-      due_at = greatest(p.due_at, expires_at + make_interval(secs => ends_after_s))
+      next_attempt_at = greatest(p.next_attempt_at, expires_at + make_interval(secs => ends_after_s))
     from page where p.id = page.id and status = 'pending' and provider_session is null
     returning p.id, client_id, idempotency_key
   ), replied as (
     update idempotency_key k
-    set reply_status = page.reply_status, reply_body = page.reply_body, due_at = null
+    set reply_status = page.reply_status, reply_body = page.reply_body, next_attempt_at = null
     from opened, page
     where k.client_id = opened.client_id and k.key = opened.idempotency_key
       and k.reply_status is null
@@ -66,8 +56,8 @@ export async function postponePage(db: Db, id: string, key: string, delayS: numb
       where id = ${id} and status = 'pending' and provider_session is null
       returning client_id, idempotency_key
     )
-    update idempotency_key k set tries = tries + 1,
-      due_at = now() + make_interval(secs => ${delayS})
+    update idempotency_key k set attempts = attempts + 1,
+      next_attempt_at = now() + make_interval(secs => ${delayS})
     from asked where k.client_id = asked.client_id and k.key = asked.idempotency_key
       and reply_status is null`.execute(db)
 }
@@ -81,22 +71,22 @@ export type AskedPayment = {
   triedForMs: number
 }
 
-export type DueCreate = AskedPayment & { tries: number }
+export type DueCreate = AskedPayment & { attempts: number }
 
 type DueCreateRow = StoredPayment & Omit<DueCreate, 'payment'>
 
 /** The payments of the claimed keys; but for those whose page is not worth asking for any more. */
 async function claimCreates(db: Db, claimed: RawBuilder<unknown>): Promise<DueCreate[]> {
   const { rows } = await sql<DueCreateRow>`
-    with claimed as (${claimed} returning resource_id, tries)
-    select ${paymentColumnList}, claimed.tries, card_token as "cardToken",
+    with claimed as (${claimed} returning resource_id, attempts)
+    select ${paymentColumnList}, claimed.attempts, card_token as "cardToken",
       (extract(epoch from now() - payment.created_at) * 1000)::double precision as "triedForMs"
     from claimed join payment on id = resource_id
     where status <> 'pending' or provider_session is not null or method = 'registeredCard'
       or expires_at > now()`.execute(db)
   return rows.map((row) => {
-    const { tries, cardToken, triedForMs } = row
-    return { payment: toPayment(row), tries, cardToken, triedForMs }
+    const { attempts, cardToken, triedForMs } = row
+    return { payment: toPayment(row), attempts, cardToken, triedForMs }
   })
 }
 
@@ -107,10 +97,10 @@ async function claimCreates(db: Db, claimed: RawBuilder<unknown>): Promise<DueCr
 export async function claimDueCreates(db: Db, leaseS: number, limit: number): Promise<DueCreate[]> {
   return await claimCreates(
     db,
-    sql`update idempotency_key k set due_at = now() + make_interval(secs => ${leaseS})
+    sql`update idempotency_key k set next_attempt_at = now() + make_interval(secs => ${leaseS})
       from (
-        select client_id, key from idempotency_key where due_at <= now()
-        order by due_at limit ${limit} for no key update skip locked
+        select client_id, key from idempotency_key where next_attempt_at <= now()
+        order by next_attempt_at limit ${limit} for no key update skip locked
       ) due where k.client_id = due.client_id and k.key = due.key`
   )
 }
@@ -123,8 +113,8 @@ export async function claimDueCreate(
 ): Promise<DueCreate | undefined> {
   const [due] = await claimCreates(
     db,
-    sql`update idempotency_key set due_at = now() + make_interval(secs => ${leaseS})
-      where client_id = ${clientId} and key = ${key} and due_at <= now()`
+    sql`update idempotency_key set next_attempt_at = now() + make_interval(secs => ${leaseS})
+      where client_id = ${clientId} and key = ${key} and next_attempt_at <= now()`
   )
   return due
 }
@@ -136,21 +126,21 @@ export async function claimDueCreate(
 export async function claimEndedPages(tx: Tx, limit: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select id from payment
-    where due_at <= now() and status = 'pending' and (method = 'hostedPage'
+    where next_attempt_at <= now() and status = 'pending' and (method = 'hostedPage'
       or method = 'registeredCard' and provider_session is not null and redirect_result is null)
-    order by due_at limit ${limit} for no key update skip locked`.execute(tx)
+    order by next_attempt_at limit ${limit} for no key update skip locked`.execute(tx)
   return rows.map(({ id }) => id)
 }
 
 /** Nothing more is asked about a pending payment: what became of it is for a person to find out. */
 export async function stopLooking(tx: Tx, id: string): Promise<void> {
-  await sql`update payment set due_at = null where id = ${id}`.execute(tx)
+  await sql`update payment set next_attempt_at = null where id = ${id}`.execute(tx)
 }
 
 /** Looks after a pending payment again in `delayS`. */
 export async function postponeLook(db: Db, id: string, delayS: number): Promise<void> {
   await sql`
-    update payment set due_at = now() + make_interval(secs => ${delayS})
+    update payment set next_attempt_at = now() + make_interval(secs => ${delayS})
     where id = ${id} and status = 'pending'`.execute(db)
 }
 
@@ -159,10 +149,10 @@ export async function postponeLook(db: Db, id: string, delayS: number): Promise<
  * decides what becomes of them.
  */
 const notBeingCancelled = sql`not exists (
-  select from modification m where m.payment_id = payment.id and m.kind = 'cancellation'
+  select from operation m where m.payment_id = payment.id and m.kind = 'cancellation'
     and m.status = 'requested')`
 const neverToBeCancelled = sql`not exists (
-  select from modification m where m.payment_id = payment.id and m.kind = 'cancellation')`
+  select from operation m where m.payment_id = payment.id and m.kind = 'cancellation')`
 
 /** Until the page or link ends, seconds; negative after it. */
 const endsInS = sql`extract(epoch from expires_at - now())::double precision`
@@ -181,15 +171,15 @@ export type DueLink = {
 export async function claimDueLinks(db: Db, leaseS: number, limit: number): Promise<DueLink[]> {
   const { rows } = await sql<DueLink>`
     with claimed as (
-      update payment set due_at = now() + make_interval(secs => ${leaseS})
+      update payment set next_attempt_at = now() + make_interval(secs => ${leaseS})
       where id in (
         select id from payment
-        where due_at <= now() and status = 'pending' and method = 'paymentLink'
+        where next_attempt_at <= now() and status = 'pending' and method = 'paymentLink'
           and ${notBeingCancelled}
-        order by due_at limit ${limit} for no key update skip locked
-      ) returning id, provider_session, told_paid_at, expires_at
+        order by next_attempt_at limit ${limit} for no key update skip locked
+      ) returning id, provider_session, reported_paid_at, expires_at
     )
-    select id, provider_session as session, told_paid_at is not null as "isReportedPaid",
+    select id, provider_session as session, reported_paid_at is not null as "isReportedPaid",
       ${endsInS} as "endsInS" from claimed`.execute(db)
   return rows
 }
@@ -197,9 +187,9 @@ export async function claimDueLinks(db: Db, leaseS: number, limit: number): Prom
 /** The provider reports the link as paid: the notification has so long to say by what money. */
 export async function recordReportedPaid(db: Db, id: string): Promise<void> {
   await sql`
-    update payment set told_paid_at = now(),
-      due_at = now() + make_interval(secs => ${reportedPaidWaitS})
-    where id = ${id} and status = 'pending' and told_paid_at is null`.execute(db)
+    update payment set reported_paid_at = now(),
+      next_attempt_at = now() + make_interval(secs => ${reportedPaidWaitS})
+    where id = ${id} and status = 'pending' and reported_paid_at is null`.execute(db)
 }
 
 /**
@@ -233,13 +223,13 @@ export async function postponeCardPayment(
       : sql`now() + make_interval(secs => ${delayS})`
   const { rows } = await sql`
     with waiting as (
-      update payment set due_at = ${next}
+      update payment set next_attempt_at = ${next}
       where id = ${id} and status = 'pending'
         and (provider_session is null or redirect_result is not null)
       returning id, client_id, idempotency_key
     ), replied as (
       update idempotency_key k
-      set reply_status = ${reply.status}, reply_body = ${reply.body}, due_at = null
+      set reply_status = ${reply.status}, reply_body = ${reply.body}, next_attempt_at = null
       from waiting where k.client_id = waiting.client_id and k.key = waiting.idempotency_key
         and reply_status is null
     )
@@ -260,12 +250,12 @@ export async function claimDueCardPayments(
 ): Promise<DueCardPayment[]> {
   const { rows } = await sql<StoredPayment & Omit<DueCardPayment, 'payment'>>`
     with claimed as (
-      update payment set due_at = now() + make_interval(secs => ${leaseS})
+      update payment set next_attempt_at = now() + make_interval(secs => ${leaseS})
       where id in (
         select id from payment
-        where due_at <= now() and status = 'pending' and method = 'registeredCard'
+        where next_attempt_at <= now() and status = 'pending' and method = 'registeredCard'
           and (provider_session is null or redirect_result is not null) and ${notBeingCancelled}
-        order by due_at limit ${limit} for no key update skip locked
+        order by next_attempt_at limit ${limit} for no key update skip locked
       ) returning payment.*
     )
     select ${paymentColumnList}, card_token as "cardToken", redirect_result as "redirectResult",
@@ -289,7 +279,7 @@ export async function recordReturn(
 ): Promise<boolean> {
   const { rows } = await sql`
     update payment set redirect_result = ${given.redirectResult}, returned_at = now(),
-      provider_key = ${given.key}, due_at = now() + make_interval(secs => ${given.leaseS})
+      provider_key = ${given.key}, next_attempt_at = now() + make_interval(secs => ${given.leaseS})
     where id = ${id} and status = 'pending' and method = 'registeredCard'
       and provider_session is not null and redirect_result is null and ${neverToBeCancelled}
     returning id`.execute(db)
@@ -303,7 +293,7 @@ export async function recordReturn(
 export async function awaitReturn(db: Db, id: string, key: string, nextKey: string): Promise<void> {
   await sql`
     update payment set redirect_result = null, returned_at = null, provider_key = ${nextKey},
-      due_at = expires_at + make_interval(secs => ${pageGraceS})
+      next_attempt_at = expires_at + make_interval(secs => ${pageGraceS})
     where id = ${id} and status = 'pending' and provider_key = ${key}`.execute(db)
 }
 
@@ -315,7 +305,7 @@ export async function keepPageResult(
   delayS: number
 ): Promise<void> {
   await sql`
-    insert into page_return (payment_id, session_result, due_at)
+    insert into page_return (payment_id, session_result, next_attempt_at)
     select id, ${result}, now() + make_interval(secs => ${delayS})
     from payment where id = ${paymentId} and status = 'pending'
     on conflict (payment_id) do update set session_result = excluded.session_result`.execute(db)
@@ -327,7 +317,7 @@ export type DuePageResult = {
   sessionResult: string
   amount: Money
   isPending: boolean
-  tries: number
+  attempts: number
   /** Until the payment ends. */
   endsInS: number
 }
@@ -340,16 +330,16 @@ export async function claimDuePageResults(
 ): Promise<DuePageResult[]> {
   const { rows } = await sql<DuePageResult>`
     with claimed as (
-      update page_return set due_at = now() + make_interval(secs => ${leaseS}), tries = tries + 1
+      update page_return set next_attempt_at = now() + make_interval(secs => ${leaseS}), attempts = attempts + 1
       where payment_id in (
-        select payment_id from page_return where due_at <= now()
-        order by due_at limit ${limit} for no key update skip locked
-      ) returning payment_id, session_result, tries
+        select payment_id from page_return where next_attempt_at <= now()
+        order by next_attempt_at limit ${limit} for no key update skip locked
+      ) returning payment_id, session_result, attempts
     )
     select id as "paymentId", provider_session as session, session_result as "sessionResult",
       jsonb_build_object('currency', currency, 'value', amount) as amount,
-      status = 'pending' as "isPending", tries,
-      extract(epoch from due_at - now())::double precision as "endsInS"
+      status = 'pending' as "isPending", attempts,
+      extract(epoch from next_attempt_at - now())::double precision as "endsInS"
     from claimed join payment on id = payment_id`.execute(db)
   return rows
 }
@@ -357,11 +347,11 @@ export async function claimDuePageResults(
 /** Asks about it again in `delayS`. */
 export async function postponePageResult(db: Db, paymentId: string, delayS: number): Promise<void> {
   await sql`
-    update page_return set due_at = now() + make_interval(secs => ${delayS})
+    update page_return set next_attempt_at = now() + make_interval(secs => ${delayS})
     where payment_id = ${paymentId}`.execute(db)
 }
 
-export type UnansweredReturn = { paymentId: string; returnedAt: Date; tries: number }
+export type UnansweredReturn = { paymentId: string; returnedAt: Date; attempts: number }
 
 /** Removes what browsers brought back to these payments, which have ended or end in `tx`. */
 export async function removePageResults(
@@ -370,7 +360,7 @@ export async function removePageResults(
 ): Promise<UnansweredReturn[]> {
   const { rows } = await sql<UnansweredReturn>`
     delete from page_return where payment_id = any(${paymentIds})
-    returning payment_id as "paymentId", returned_at as "returnedAt", tries`.execute(db)
+    returning payment_id as "paymentId", returned_at as "returnedAt", attempts`.execute(db)
   return rows
 }
 
@@ -383,12 +373,12 @@ export async function findForgottenReservations(
   limit: number
 ): Promise<Reservation[]> {
   const { rows } = await sql<Reservation>`
-    select p.id as "paymentId", p.authorisation as "authorisationReference",
+    select p.id as "paymentId", p.authorisation_reference as "authorisationReference",
       a.created_at as "authorisedAt"
-    from payment p join authorisation a on a.provider_reference = p.authorisation
+    from payment p join authorisation a on a.reference = p.authorisation_reference
     where p.status = 'authorised' and a.created_at < now() - make_interval(secs => ${ageS})
       and not exists (select from discrepancy d
-        where d.kind = 'outcome_unknown' and d.fact = p.authorisation)
+        where d.kind = 'outcome_unknown' and d.fact = p.authorisation_reference)
     order by p.id limit ${limit}`.execute(tx)
   return rows
 }

@@ -51,7 +51,7 @@ async function beginCreate(deps: CheckoutDeps, request: CreateRequest) {
   const result = await insertIntent(deps.db, intent, claim, options)
   if (result.outcome !== 'created') return toProblem(request, result)
   const { payment } = result
-  const due = { payment, cardToken: intent.cardToken, tries: 0, triedForMs: 0 }
+  const due = { payment, cardToken: intent.cardToken, attempts: 0, triedForMs: 0 }
   return { ...(await finishCreate(deps, due, request)), resourceId: payment.id }
 }
 

@@ -48,7 +48,7 @@ const insertIntentStatement = statement<{
       id text, client_id text, idempotency_key text, fingerprint bytea, account_id integer,
       currency text, amount bigint, channel text, method text, capture text, save_card text,
       return_url text, reference text, description text, metadata jsonb, customer jsonb,
-      operator jsonb, allocations jsonb, registered_card text, card jsonb, card_token text,
+      operator jsonb, allocations jsonb, registered_card_id text, card jsonb, card_token text,
       provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
       ends_after_s float8, lease_s float8, window_s float8, allow_duplicate boolean,
       oldest_id text)
@@ -80,7 +80,7 @@ const insertIntentStatement = statement<{
     where excluded.expected_id is null or excluded.expected_id = latest_payment.payment_id
     returning payment_id
   ), claimed as (
-    insert into idempotency_key (client_id, key, fingerprint, resource_id, due_at)
+    insert into idempotency_key (client_id, key, fingerprint, resource_id, next_attempt_at)
     select client_id, idempotency_key, fingerprint, id, now() + make_interval(secs => lease_s)
     from accepted where window_s = 0 or exists (select from latest)
     on conflict (client_id, key) do nothing
@@ -88,10 +88,10 @@ const insertIntentStatement = statement<{
   ), created as (
     insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
       method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      allocations, registered_card, card, card_token, provider_key, status, expires_at, due_at)
+      allocations, registered_card_id, card, card_token, provider_key, status, expires_at, next_attempt_at)
     select id, client_id, idempotency_key, account_id, currency, amount, channel,
       method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      allocations, registered_card, card, card_token, provider_key, 'pending', ends_at,
+      allocations, registered_card_id, card, card_token, provider_key, 'pending', ends_at,
       least(now() + make_interval(secs => first_look_s),
         ends_at + make_interval(secs => ends_after_s))
     from accepted join claimed on resource_id = id
@@ -172,7 +172,7 @@ function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions): 
     customer: intent.customer,
     operator: intent.operator,
     allocations: intent.allocations,
-    registered_card: intent.registeredCardId,
+    registered_card_id: intent.registeredCardId,
     card: intent.card,
     card_token: intent.cardToken,
     provider_key: intent.providerKey,

@@ -45,14 +45,14 @@ export async function recordOpening(opening: Opening, answer: Answer<HostedPage>
 /** Opens the page, or the link, of a payment. The caller has its lease. */
 export async function openPage(
   deps: CheckoutDeps,
-  { payment, tries }: DueCreate,
+  { payment, attempts }: DueCreate,
   caller: Caller
 ): Promise<Reply> {
   const { id: paymentId } = payment
   const key = payment.providerKey ?? ''
   const opening: Opening = {
     key,
-    attempts: tries,
+    attempts,
     recordPage: (page) => recordPaymentPage(deps, payment, page),
     recordRejection: (reason) => recordRejection(deps, payment, reason, caller),
     postpone: (nextKey, delayS) => postponePage(deps.db, paymentId, nextKey, delayS),

@@ -85,13 +85,13 @@ async function openRegistrationPage(
   request: RegisterRequest
 ): Promise<Reply> {
   const { db, publicUrl, provider } = deps
-  const { id, accountId, currency, customer, expiresAt, providerKey: key, tries } = wanted
+  const { id, accountId, currency, customer, expiresAt, providerKey: key, attempts } = wanted
   /** The first answer stands, should another caller have been sooner. */
   const answerWith = async (reply: Reply, isFirst: boolean) =>
     isFirst ? reply : await getAnswer(deps, request)
   const opening: Opening = {
     key,
-    attempts: tries,
+    attempts,
     recordPage: async (page) => {
       const reply = toReply(wanted, page)
       return await answerWith(reply, await recordRegistrationPage(db, id, page, reply))

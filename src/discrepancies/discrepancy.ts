@@ -2,9 +2,10 @@
  * Where two truths disagree: what each kind says of either side, and what a person may decide about
  * it. Pure: the tables, and what a decision does to the aggregate of the payment.
  */
-import { type LifecycleContext, type PaymentAggregate, record } from '../lifecycle/aggregate.ts'
-import { decideHeld, findHeld } from '../lifecycle/held.ts'
-import { requestRefund } from '../lifecycle/request.ts'
+import { record } from '../lifecycle/aggregate.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
+import { requestRefund } from '../lifecycle/refunds.ts'
+import { decideHeld, findHeld } from '../lifecycle/reversals.ts'
 import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 
@@ -65,6 +66,26 @@ export const kinds = {
   refund_and_chargeback: {
     ours: 'The payment was refunded.',
     theirs: "The card's bank took the money back as well.",
+    resolutions: toLookInto
+  },
+  refunded_beyond_captured: {
+    ours: 'Less was captured than was refunded.',
+    theirs: 'The payment provider refunded more than it took.',
+    resolutions: toLookInto
+  },
+  recapture_unconfirmed: {
+    ours: 'The capture had failed.',
+    theirs: 'The payment provider words another report of it as money that was taken again.',
+    resolutions: toLookInto
+  },
+  fraud_reported: {
+    ours: 'The payment was paid.',
+    theirs: "The card's bank reports it as fraud.",
+    resolutions: toLookInto
+  },
+  notification_not_understood: {
+    ours: 'The notification is kept and changed nothing.',
+    theirs: 'The payment provider reports what is not understood here.',
     resolutions: toLookInto
   },
   possible_duplicate: {

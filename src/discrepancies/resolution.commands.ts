@@ -3,7 +3,7 @@ import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
-import type { PaymentAggregate } from '../lifecycle/aggregate.ts'
+import type { PaymentAggregate } from '../lifecycle/model.ts'
 import { Problem } from '../problem.ts'
 import {
   findDiscrepancy,

@@ -121,6 +121,8 @@ export type Payment = {
   card: CardFace | null
   /** The provider's reference of the authorisation whose money was kept. */
   authorisationReference: string | null
+  /** The most that the provider ever reserved of the money that was kept; 0 before there is any. */
+  amountAuthorised: number
   amountCaptured: number
   amountRefunded: number
   /** Of refunds that wait for approval, or for the provider. */
@@ -145,6 +147,7 @@ export const beginning = {
   failure: null,
   card: null,
   authorisationReference: null,
+  amountAuthorised: 0,
   amountCaptured: 0,
   amountRefunded: 0,
   amountRefunding: 0,

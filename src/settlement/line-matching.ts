@@ -5,18 +5,21 @@
  */
 
 import {
-  type Authorisation,
   findAuthorisation,
-  type LifecycleContext,
+  isTaken,
   openDiscrepancy,
   operationsOf,
-  type PaymentAggregate,
   record
 } from '../lifecycle/aggregate.ts'
 import { applyEvent } from '../lifecycle/apply.ts'
-import type { Dispute } from '../lifecycle/dispute.ts'
-import { isTaken } from '../lifecycle/effect.ts'
-import { isSame, type Operation } from '../lifecycle/operation.ts'
+import type {
+  Authorisation,
+  Dispute,
+  LifecycleContext,
+  Operation,
+  PaymentAggregate
+} from '../lifecycle/model.ts'
+import { isSame, timesSucceeded } from '../lifecycle/operation.ts'
 import type { Money } from '../money.ts'
 import type { Payment, Settlement } from '../payments/payment.ts'
 import type { DisputeEvent, ProviderEvent } from '../provider.ts'
@@ -133,11 +136,11 @@ function findRecord(
     case 'settled':
       return findSettled(aggregate, line)
     case 'refunded':
-      return findGivenBack(aggregate, line, ({ status, failures }) => {
-        return status !== 'succeeded' && failures === 0
+      return findGivenBack(aggregate, line, ({ status }) => {
+        return status !== 'succeeded' && status !== 'failed'
       })
     case 'refundReversed':
-      return findGivenBack(aggregate, line, ({ failures }) => failures === 0)
+      return findGivenBack(aggregate, line, ({ status }) => status !== 'failed')
     case 'chargedBack':
     case 'chargebackReversed':
     case 'chargedBackAgain':
@@ -165,7 +168,7 @@ function findSettled(aggregate: PaymentAggregate, line: SettlementLine): OurReco
   const isOwn = known.disposition === 'kept'
   if (isTaken(aggregate.payment)) {
     const stands = known.disposition !== 'released' && captures.every(hasStood)
-    const taken = captures.reduce((sum, { successes }) => sum + successes, 0)
+    const taken = captures.reduce((sum, one) => sum + timesSucceeded(one), 0)
     const times = stands ? Math.max(1, taken) : 0
     return { ...(toAuthorised(known) as OurRecord), times, isOwn }
   }
@@ -176,15 +179,15 @@ function findSettled(aggregate: PaymentAggregate, line: SettlementLine): OurReco
         providerReference === null && amount.value === line.gross.value
     )
   if (capture === undefined) return undefined
-  const { id, amount, status, successes } = capture
-  const isOpen = status !== 'succeeded' && capture.failures === 0
-  const times = hasStood(capture) ? Math.max(1, successes) : 0
+  const { id, amount, status } = capture
+  const isOpen = status === 'requested'
+  const times = hasStood(capture) ? Math.max(1, timesSucceeded(capture)) : 0
   return { type: 'capture', id, amount, isOpen, times, isOwn }
 }
 
 /** Whether it did not come to nothing: it went well more often than it failed, or is under way. */
-function hasStood({ successes, failures }: Operation): boolean {
-  return failures === 0 || successes > failures
+function hasStood({ status }: Operation): boolean {
+  return status !== 'failed'
 }
 
 /** A refund, or a reversal that became one. */
@@ -275,7 +278,7 @@ function toEvents(aggregate: PaymentAggregate, line: SettlementLine): ProviderEv
       if (!isNamed) return []
       return [
         isReversal(aggregate, line)
-          ? { type: 'reversed', authorisationReference: authorisation, amount, by }
+          ? { type: 'reversed', authorisationReference: authorisation, amount, by, action: null }
           : { type: 'refunded', authorisationReference: authorisation, amount, by }
       ]
     case 'refundReversed':

@@ -3,7 +3,7 @@ import { findToldMissing, openOrphans, saveResolved } from '../discrepancies/dis
 import { recordResolved } from '../discrepancies/discrepancy.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
-import type { PaymentAggregate } from '../lifecycle/aggregate.ts'
+import type { PaymentAggregate } from '../lifecycle/model.ts'
 import {
   countSeen,
   findBooked,

@@ -36,8 +36,8 @@ export async function findNewLines(
 }
 
 const authorisationsStatement = statement<{ reference: string; payment_id: string }>(`
-  select provider_reference as reference, payment_id
-  from authorisation where provider_reference = any($1)`)
+  select reference, payment_id
+  from authorisation where reference = any($1)`)
 const paymentsStatement = statement<{ id: string }>('select id from payment where id = any($1)')
 
 /**

@@ -146,7 +146,7 @@ t.test('money of another amount', async (t) => {
     await service.pay(id)
     await service.until(id, ({ status }) => status === 'captured')
     const { rows } = await sql<{ reference: string }>`
-      select provider_reference as reference from authorisation
+      select reference from authorisation
       where payment_id = ${id} and disposition = 'applied'`.execute(db)
     const posted = await postingsOf(service, id)
     t.same(

@@ -1,13 +1,14 @@
 import type { Test } from 'tap'
 import { isCustomerCredit, isCustomerDebit, postings } from '../../src/ledger/ledger.ts'
-import {
-  type LifecycleContext,
-  operationsOf,
-  type PaymentAggregate
-} from '../../src/lifecycle/aggregate.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
 import { applyEvent } from '../../src/lifecycle/apply.ts'
-import type { Effect } from '../../src/lifecycle/effect.ts'
-import type { Operation, OperationKind } from '../../src/lifecycle/operation.ts'
+import type {
+  Effect,
+  LifecycleContext,
+  Operation,
+  OperationKind,
+  PaymentAggregate
+} from '../../src/lifecycle/model.ts'
 import type { Money } from '../../src/money.ts'
 import { isFinished, type Payment, type PaymentStatus } from '../../src/payments/payment.ts'
 import type {

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import { requestCancellation } from '../../src/lifecycle/request.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import type { Payment } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {

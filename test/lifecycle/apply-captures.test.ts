@@ -1,6 +1,8 @@
 import t from 'tap'
-import { addOperation, operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import { requestCapture } from '../../src/lifecycle/request.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import { requestCapture } from '../../src/lifecycle/captures.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
+import { addOperation } from '../../src/lifecycle/operation.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
   aggregateOf,

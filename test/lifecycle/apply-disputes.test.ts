@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import { blocksRefunds, meanings } from '../../src/lifecycle/dispute.ts'
-import { requestRefund } from '../../src/lifecycle/request.ts'
+import { blocksRefunds, meanings } from '../../src/lifecycle/disputes.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
+import { requestRefund } from '../../src/lifecycle/refunds.ts'
 import { type DisputeEvent, disputeEvents, type ProviderEvent } from '../../src/provider.ts'
 import {
   aggregateOf,

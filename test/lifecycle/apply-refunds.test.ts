@@ -1,7 +1,7 @@
 import t from 'tap'
-import { operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import type { Operation } from '../../src/lifecycle/operation.ts'
-import { requestRefund } from '../../src/lifecycle/request.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import type { Operation, PaymentAggregate } from '../../src/lifecycle/model.ts'
+import { requestRefund } from '../../src/lifecycle/refunds.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
   aggregateOf,

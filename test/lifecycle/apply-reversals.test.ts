@@ -1,5 +1,6 @@
 import t from 'tap'
-import { operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import type { RequestReference } from '../../src/provider.ts'
 import {
   aggregateOf,

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { operationsOf } from '../../src/lifecycle/aggregate.ts'
-import type { Effect } from '../../src/lifecycle/effect.ts'
+import type { Effect } from '../../src/lifecycle/model.ts'
 import { type Payment, type PaymentStatus, statuses } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {

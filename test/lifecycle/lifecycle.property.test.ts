@@ -7,8 +7,8 @@ import { createAdjustment } from '../../src/accounts/adjustment.commands.ts'
 import { recordPayment } from '../../src/checkout/recorded-payment.commands.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
+import type { Operation, OperationKind } from '../../src/lifecycle/model.ts'
 import { recordAccepted } from '../../src/lifecycle/operation.store.ts'
-import type { Operation, OperationKind } from '../../src/lifecycle/operation.ts'
 import {
   type Asking,
   cancelPayment,

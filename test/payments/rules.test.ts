@@ -5,7 +5,7 @@ import { testService } from '../test-service.ts'
 
 const captured =
   "status = 'captured', authorisation = 'A', amount_captured = amount, finished_at = now(), " +
-  'due_at = null'
+  'next_attempt_at = null'
 
 /** What is set on a pending payment, by the rule that it breaks. */
 const broken: ReadonlyArray<readonly [rule: string, change: string]> = [
@@ -19,7 +19,7 @@ const broken: ReadonlyArray<readonly [rule: string, change: string]> = [
   ['payment_cancelled_by_check', "cancelled_by = 'nobody'"],
   ['agent_is_named', "channel = 'agent'"],
   ['method_has_its_own', 'return_url = null'],
-  ['method_has_its_own', "registered_card = 'crd_1'"],
+  ['method_has_its_own', "registered_card_id = 'crd_1'"],
   ['method_has_its_own', "processor_name = 'till'"],
   ['method_has_its_own', "processor_reference = '1'"],
   ['method_has_its_own', 'taken_at = now()'],
@@ -32,12 +32,12 @@ const broken: ReadonlyArray<readonly [rule: string, change: string]> = [
   ['paid_has_authorisation', `${captured}, failure = '{}'`],
   ['captured_has_amount', `${captured}, amount_captured = 0`],
   ['captured_has_amount', 'amount_captured = 1'],
-  ['ended_says_why', "status = 'refused', finished_at = now(), due_at = null"],
-  ['cancelled_says_who', "status = 'cancelled', finished_at = now(), due_at = null"],
+  ['ended_says_why', "status = 'refused', finished_at = now(), next_attempt_at = null"],
+  ['cancelled_says_who', "status = 'cancelled', finished_at = now(), next_attempt_at = null"],
   ['cancelled_says_who', "cancelled_by = 'client'"],
   ['finished_has_time', 'finished_at = now()'],
   ['finished_has_time', `${captured}, finished_at = null`],
-  ['only_pending_is_due', `${captured}, due_at = now()`],
+  ['only_pending_is_due', `${captured}, next_attempt_at = now()`],
   ['captured_within_authorised', `${captured}, amount_captured = amount + 1`],
   ['refunded_within_captured', 'amount_refunding = -1'],
   ['refunded_within_captured', 'amount_charged_back = -1'],
