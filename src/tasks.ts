@@ -51,7 +51,7 @@ export function tasksOf(
     metrics.notificationFaults.inc()
     log.error({ err: error, notificationId }, 'a notification could not be applied')
   }
-  const onPaymentFault = (paymentId: string, error: unknown) =>
+  const onPaymentFault = (paymentId: string | undefined, error: unknown) =>
     log.error({ err: error, paymentId }, 'background work on a payment failed')
   const jobs = { ...payments, onFault: onPaymentFault }
   const onCardFault = (accountId: number, error: unknown) =>

@@ -1,12 +1,19 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
+import {
+  type Claimed,
+  claimIdle,
+  type Held,
+  type Lease,
+  noLease,
+  postpone,
+  type Queue
+} from '../due/due.store.ts'
 import type { Claim, Reply } from '../http/idempotency.store.ts'
 import type { Customer, HostedPage } from '../provider.ts'
 
 export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'
-
-type RegistrationRow = Selectable<Database['card_registration']>
 
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
@@ -16,35 +23,29 @@ export type WantedRegistration = {
   customer: Customer | null
   expiresAt: Date
   providerKey: string
-  attempts: number
 }
 
-function toWanted(row: RegistrationRow): WantedRegistration {
-  return {
-    id: row.id,
-    accountId: row.account_id,
-    currency: row.currency,
-    customer: row.customer,
-    expiresAt: row.expires_at,
-    providerKey: row.provider_key,
-    attempts: row.attempts
-  }
+/** Registrations that have neither page nor end. */
+const registrations: Queue<Omit<WantedRegistration, 'expiresAt'> & { expires_at: Date }> = {
+  table: 'card_registration',
+  key: ['id'],
+  read: sql`id, account_id as "accountId", currency, customer, expires_at,
+    provider_key as "providerKey" from claimed`
 }
 
 /**
- * Writes key and intent in one statement, its lease held for `leaseS` seconds; the page lives for
- * `lifeS`. Undefined where the key is taken.
+ * Writes key and intent in one statement; the caller holds `lease` for `leaseS` seconds, and the
+ * page lives for `lifeS`. Answers when it ends; undefined where the key is taken.
  */
 export async function insertRegistration(
   db: Db,
-  intent: Pick<WantedRegistration, 'id' | 'accountId' | 'currency' | 'customer' | 'providerKey'> & {
-    returnUrl: string
-  },
+  intent: Omit<WantedRegistration, 'expiresAt'> & { returnUrl: string },
   { clientId, key, fingerprint }: Claim,
-  { lifeS, leaseS }: { lifeS: number; leaseS: number }
-): Promise<WantedRegistration | undefined> {
+  { lifeS, leaseS, lease }: { lifeS: number; leaseS: number; lease: Lease }
+): Promise<Date | undefined> {
   const { id, accountId, currency, returnUrl, customer, providerKey } = intent
-  const { rows } = await sql<RegistrationRow>`
+  const leaseEnd = sql`now() + make_interval(secs => ${leaseS})`
+  const { rows } = await sql<{ expires_at: Date }>`
     with claimed as (
       insert into idempotency_key (client_id, key, fingerprint, resource_id)
       values (${clientId}, ${key}, ${fingerprint}, ${id})
@@ -52,43 +53,35 @@ export async function insertRegistration(
       returning client_id, key, resource_id
     )
     insert into card_registration (id, client_id, idempotency_key, account_id, currency, return_url,
-      customer, provider_key, expires_at, leased_until)
+      customer, provider_key, expires_at, attempts, lease, leased_until, next_attempt_at)
     select resource_id, client_id, key, ${accountId}::integer, ${currency}, ${returnUrl},
       ${customer && JSON.stringify(customer)}::jsonb, ${providerKey},
       -- Whole milliseconds, as the provider and the caller are told.
       date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS}),
-      now() + make_interval(secs => ${leaseS})
+      1, ${lease.id}::uuid, ${leaseEnd}, ${leaseEnd}
     from claimed
-    returning *`.execute(db)
-  return rows[0] && toWanted(rows[0])
+    returning expires_at`.execute(db)
+  return rows[0]?.expires_at
 }
 
 /** Takes the registration, if it has neither page nor end and nobody is at it. */
-export async function leaseRegistration(
+export async function claimRegistration(
   db: Db,
   id: string,
   leaseS: number
-): Promise<WantedRegistration | undefined> {
-  const row = await db
-    .updateTable('card_registration')
-    .set({ leased_until: sql`now() + make_interval(secs => ${leaseS})` })
-    .where('id', '=', id)
-    .where('provider_session', 'is', null)
-    .where('status', '<>', 'failed')
-    .where('leased_until', '<=', sql<Date>`now()`)
-    .returningAll()
-    .executeTakeFirst()
-  return row && toWanted(row)
+): Promise<Claimed<WantedRegistration> | undefined> {
+  const row = await claimIdle(db, registrations, [id], leaseS)
+  return row && { ...row, expiresAt: row.expires_at }
 }
 
-/** Ends the lease; the page is to be asked for under `key` the next time. */
-export async function postponeRegistrationPage(db: Db, id: string, key: string): Promise<void> {
-  await db
-    .updateTable('card_registration')
-    .set((e) => ({ leased_until: sql`now()`, provider_key: key, attempts: e('attempts', '+', 1) }))
-    .where('id', '=', id)
-    .where('provider_session', 'is', null)
-    .execute()
+/** The page is to be asked for again, under `key`. */
+export async function postponeRegistrationPage(
+  db: Db,
+  registration: Held,
+  key: string,
+  delayS: number
+): Promise<void> {
+  await postpone(db, registrations, registration, delayS, sql`provider_key = ${key}`)
 }
 
 /** Writes the page and the answer; false where another caller was first. */
@@ -98,15 +91,11 @@ export async function recordRegistrationPage(
   { session, url }: HostedPage,
   reply: Reply
 ): Promise<boolean> {
-  return await recordAnswer(
-    db,
-    id,
-    reply,
-    sql`provider_session = ${session}, checkout_url = ${url}`
-  )
+  const changes = sql`provider_session = ${session}, checkout_url = ${url}`
+  return await recordAnswer(db, id, reply, changes)
 }
 
-/** The provider refused to open the page: false where another caller was first. */
+/** The provider refused to open the page; false where another caller was first. */
 export async function recordRegistrationRejected(
   db: Db,
   id: string,
@@ -123,7 +112,7 @@ async function recordAnswer(
 ): Promise<boolean> {
   const { rows } = await sql`
     with answered as (
-      update card_registration set ${changes}
+      update card_registration set ${changes}, next_attempt_at = null, ${noLease}
       where id = ${id} and status <> 'failed' and provider_session is null
       returning client_id, idempotency_key
     )

@@ -3,8 +3,9 @@
  * for what it was asked first, under the same key, and for a day at most; then a person must find
  * out.
  */
+
+import { moneyRetryForMs } from '../due/delays.ts'
 import type { Reply } from '../http/idempotency.store.ts'
-import { moneyRetryForMs } from '../jobs.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import type { Answer, CardPaymentResult, ProviderEvent } from '../provider.ts'
 import {

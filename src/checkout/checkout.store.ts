@@ -4,13 +4,86 @@
  */
 import { type RawBuilder, sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
+import { moneyRetryForMs } from '../due/delays.ts'
+import {
+  type Claimed,
+  type ClaimOptions,
+  claimDue,
+  type Held,
+  isHeld,
+  noLease,
+  type Queue
+} from '../due/due.store.ts'
 import type { Claim, Reply } from '../http/idempotency.store.ts'
-import { moneyRetryForMs } from '../jobs.ts'
 import type { Money } from '../money.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
 import type { HostedPage } from '../provider.ts'
 import { pageGraceS, reportedPaidWaitS } from './schedule.ts'
+
+/** A payment about which the provider is asked, or was. */
+export type AskedPayment = {
+  payment: Payment
+  /** The provider's name of the card that pays. */
+  cardToken: string | null
+  /** Since the provider was asked first, ms by the database's clock. */
+  triedForMs: number
+}
+
+type AskedRow = StoredPayment & Omit<AskedPayment, 'payment'>
+
+const toAsked = (row: AskedRow): AskedPayment => ({
+  payment: toPayment(row),
+  cardToken: row.cardToken,
+  triedForMs: row.triedForMs
+})
+
+const msSince = (time: RawBuilder<unknown>) =>
+  sql`(extract(epoch from now() - ${time}) * 1000)::double precision`
+const secondsUntil = (time: RawBuilder<unknown>) =>
+  sql`extract(epoch from ${time} - now())::double precision`
+
+/**
+ * Creates that are not answered yet, by their keys; but for those whose page is not worth asking
+ * for any more.
+ */
+export const creates: Queue<AskedRow> = {
+  table: 'idempotency_key',
+  key: ['client_id', 'key'],
+  where: sql`exists (select from payment where id = resource_id and (status <> 'pending'
+    or provider_session is not null or method = 'registeredCard' or expires_at > now()))`,
+  read: sql`p.* from claimed join (
+      select ${paymentColumnList}, card_token as "cardToken",
+        ${msSince(sql`created_at`)} as "triedForMs"
+      from payment
+    ) p on p.id = resource_id`
+}
+
+export type DueCreate = AskedPayment & Held & { attempts: number }
+
+/** Takes payments whose create is not answered: its process died, or the outcome is not known. */
+export async function claimCreates(db: Db, options: ClaimOptions): Promise<DueCreate[]> {
+  const rows = await claimDue(db, creates, options)
+  return rows.map((row) => ({ ...toAsked(row), lease: row.lease, attempts: row.attempts }))
+}
+
+/** Takes the payment of one key, if it is due. */
+export async function claimCreate(
+  db: Db,
+  { clientId, key }: Claim,
+  leaseS: number
+): Promise<DueCreate | undefined> {
+  const only = sql`client_id = ${clientId} and key = ${key}`
+  const [due] = await claimCreates(db, { limit: 1, leaseS, only })
+  return due
+}
+
+/** Sets the answer to the create of each payment of `from`, where it has none yet. */
+const replied = (from: string, status: RawBuilder<unknown>, body: RawBuilder<unknown>) => sql`
+  update idempotency_key k set reply_status = ${status}, reply_body = ${body},
+    next_attempt_at = null, ${noLease}
+  from ${sql.table(from)} p where k.client_id = p.client_id and k.key = p.idempotency_key
+    and k.reply_status is null`
 
 const recordPageStatement = statement<{ id: string }>(`
   with page as (
@@ -18,22 +91,22 @@ const recordPageStatement = statement<{ id: string }>(`
       reply_status smallint, reply_body text)
   ), opened as (
     update payment p set provider_session = session, checkout_url = url,
-      next_attempt_at = greatest(p.next_attempt_at, expires_at + make_interval(secs => ends_after_s))
+      next_attempt_at = greatest(next_attempt_at,
+        expires_at + make_interval(secs => ends_after_s))
     from page where p.id = page.id and status = 'pending' and provider_session is null
     returning p.id, client_id, idempotency_key
   ), replied as (
-    update idempotency_key k
-    set reply_status = page.reply_status, reply_body = page.reply_body, next_attempt_at = null
-    from opened, page
-    where k.client_id = opened.client_id and k.key = opened.idempotency_key
+    update idempotency_key k set reply_status = page.reply_status, reply_body = page.reply_body,
+      next_attempt_at = null, lease = null, leased_until = null
+    from opened p, page where k.client_id = p.client_id and k.key = p.idempotency_key
       and k.reply_status is null
   )
   select id from opened`)
 
 /**
- * Writes the page, and the answer to the create, in one statement. `endsAfterS`: how long
- * after its page's end the payment ends without an outcome, where that was not written before.
- * False where another caller was first, or the payment has ended.
+ * Writes the page, and the answer to the create, in one statement. `endsAfterS`: how long after its
+ * page's end the payment ends without an outcome, where that was not written before. False where
+ * another caller was first, or the payment has ended.
  */
 export async function recordPage(
   db: Db,
@@ -49,99 +122,38 @@ export async function recordPage(
 }
 
 /** Leaves the page due in `delayS`, under `key`: whether it was opened is not known. */
-export async function postponePage(db: Db, id: string, key: string, delayS: number): Promise<void> {
-  await sql`
-    with asked as (
-      update payment set provider_key = ${key}
-      where id = ${id} and status = 'pending' and provider_session is null
-      returning client_id, idempotency_key
-    )
-    update idempotency_key k set attempts = attempts + 1,
-      next_attempt_at = now() + make_interval(secs => ${delayS})
-    from asked where k.client_id = asked.client_id and k.key = asked.idempotency_key
-      and reply_status is null`.execute(db)
-}
-
-/** A payment whose provider is to be asked, or was. */
-export type AskedPayment = {
-  payment: Payment
-  /** The provider's name of the card that pays. */
-  cardToken: string | null
-  /** Since the provider was asked first, ms by the database's clock. */
-  triedForMs: number
-}
-
-export type DueCreate = AskedPayment & { attempts: number }
-
-type DueCreateRow = StoredPayment & Omit<DueCreate, 'payment'>
-
-/** The payments of the claimed keys; but for those whose page is not worth asking for any more. */
-async function claimCreates(db: Db, claimed: RawBuilder<unknown>): Promise<DueCreate[]> {
-  const { rows } = await sql<DueCreateRow>`
-    with claimed as (${claimed} returning resource_id, attempts)
-    select ${paymentColumnList}, claimed.attempts, card_token as "cardToken",
-      (extract(epoch from now() - payment.created_at) * 1000)::double precision as "triedForMs"
-    from claimed join payment on id = resource_id
-    where status <> 'pending' or provider_session is not null or method = 'registeredCard'
-      or expires_at > now()`.execute(db)
-  return rows.map((row) => {
-    const { attempts, cardToken, triedForMs } = row
-    return { payment: toPayment(row), attempts, cardToken, triedForMs }
-  })
-}
-
-/**
- * Takes payments whose create is not answered yet, for `leaseS` seconds: those of a process that
- * died, and those that the provider left unknown.
- */
-export async function claimDueCreates(db: Db, leaseS: number, limit: number): Promise<DueCreate[]> {
-  return await claimCreates(
-    db,
-    sql`update idempotency_key k set next_attempt_at = now() + make_interval(secs => ${leaseS})
-      from (
-        select client_id, key from idempotency_key where next_attempt_at <= now()
-        order by next_attempt_at limit ${limit} for no key update skip locked
-      ) due where k.client_id = due.client_id and k.key = due.key`
-  )
-}
-
-/** Takes the payment of one key, if it is due. */
-export async function claimDueCreate(
+export async function postponePage(
   db: Db,
-  leaseS: number,
-  { clientId, key }: Claim
-): Promise<DueCreate | undefined> {
-  const [due] = await claimCreates(
-    db,
-    sql`update idempotency_key set next_attempt_at = now() + make_interval(secs => ${leaseS})
-      where client_id = ${clientId} and key = ${key} and next_attempt_at <= now()`
-  )
-  return due
+  create: Held,
+  key: string,
+  delayS: number
+): Promise<void> {
+  await sql`
+    with postponed as (
+      update idempotency_key set next_attempt_at = now() + make_interval(secs => ${delayS}),
+        ${noLease}
+      where ${isHeld(creates, create)}
+      returning resource_id
+    )
+    update payment set provider_key = ${key} from postponed
+    where id = resource_id and status = 'pending' and provider_session is null`.execute(db)
 }
 
 /**
- * Payments whose page ended without an outcome, or never opened; locked until the end of `tx`. A
- * link is asked about, and a card payment whose customer came back is not ended by time.
+ * Payments whose page ended without an outcome, or never opened. A link is asked about, and a card
+ * payment whose customer came back is not ended by time.
  */
-export async function claimEndedPages(tx: Tx, limit: number): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select id from payment
-    where next_attempt_at <= now() and status = 'pending' and (method = 'hostedPage'
-      or method = 'registeredCard' and provider_session is not null and redirect_result is null)
-    order by next_attempt_at limit ${limit} for no key update skip locked`.execute(tx)
-  return rows.map(({ id }) => id)
+export const endedPages: Queue<{ paymentId: string }> = {
+  table: 'payment',
+  key: ['id'],
+  where: sql`method = 'hostedPage' or method = 'registeredCard' and provider_session is not null
+    and redirect_result is null`,
+  read: sql`id as "paymentId" from claimed`
 }
 
 /** Nothing more is asked about a pending payment: what became of it is for a person to find out. */
 export async function stopLooking(tx: Tx, id: string): Promise<void> {
-  await sql`update payment set next_attempt_at = null where id = ${id}`.execute(tx)
-}
-
-/** Looks after a pending payment again in `delayS`. */
-export async function postponeLook(db: Db, id: string, delayS: number): Promise<void> {
-  await sql`
-    update payment set next_attempt_at = now() + make_interval(secs => ${delayS})
-    where id = ${id} and status = 'pending'`.execute(db)
+  await sql`update payment set next_attempt_at = null, ${noLease} where id = ${id}`.execute(tx)
 }
 
 /**
@@ -149,15 +161,12 @@ export async function postponeLook(db: Db, id: string, delayS: number): Promise<
  * decides what becomes of them.
  */
 const notBeingCancelled = sql`not exists (
-  select from operation m where m.payment_id = payment.id and m.kind = 'cancellation'
-    and m.status = 'requested')`
+  select from operation o where o.payment_id = payment.id and o.kind = 'cancellation'
+    and o.status = 'requested')`
 const neverToBeCancelled = sql`not exists (
-  select from operation m where m.payment_id = payment.id and m.kind = 'cancellation')`
+  select from operation o where o.payment_id = payment.id and o.kind = 'cancellation')`
 
-/** Until the page or link ends, seconds; negative after it. */
-const endsInS = sql`extract(epoch from expires_at - now())::double precision`
-
-export type DueLink = {
+export type Link = {
   id: string
   /** The link at the provider; null where none was made. */
   session: string | null
@@ -167,34 +176,26 @@ export type DueLink = {
   endsInS: number
 }
 
-/** Takes links that are due to be looked after, for `leaseS` seconds. */
-export async function claimDueLinks(db: Db, leaseS: number, limit: number): Promise<DueLink[]> {
-  const { rows } = await sql<DueLink>`
-    with claimed as (
-      update payment set next_attempt_at = now() + make_interval(secs => ${leaseS})
-      where id in (
-        select id from payment
-        where next_attempt_at <= now() and status = 'pending' and method = 'paymentLink'
-          and ${notBeingCancelled}
-        order by next_attempt_at limit ${limit} for no key update skip locked
-      ) returning id, provider_session, reported_paid_at, expires_at
-    )
-    select id, provider_session as session, reported_paid_at is not null as "isReportedPaid",
-      ${endsInS} as "endsInS" from claimed`.execute(db)
-  return rows
+/** Links that are to be asked about. */
+export const links: Queue<Link> = {
+  table: 'payment',
+  key: ['id'],
+  where: sql`method = 'paymentLink' and ${notBeingCancelled}`,
+  read: sql`id, provider_session as session, reported_paid_at is not null as "isReportedPaid",
+    ${secondsUntil(sql`expires_at`)} as "endsInS" from claimed`
 }
 
 /** The provider reports the link as paid: the notification has so long to say by what money. */
 export async function recordReportedPaid(db: Db, id: string): Promise<void> {
   await sql`
     update payment set reported_paid_at = now(),
-      next_attempt_at = now() + make_interval(secs => ${reportedPaidWaitS})
+      next_attempt_at = now() + make_interval(secs => ${reportedPaidWaitS}), ${noLease}
     where id = ${id} and status = 'pending' and reported_paid_at is null`.execute(db)
 }
 
 /**
- * Whether nobody has asked to cancel the payment. Whatever came of that, the card is not charged
- * any more: where the provider has not seen the payment, asking again would make it.
+ * Whether nobody has asked to cancel the payment. Whatever came of that, the card pays no more:
+ * where the provider has not seen the payment, asking again would make it.
  */
 export async function isStillWanted(db: Db, id: string): Promise<boolean> {
   const { rows } = await sql`
@@ -223,47 +224,38 @@ export async function postponeCardPayment(
       : sql`now() + make_interval(secs => ${delayS})`
   const { rows } = await sql`
     with waiting as (
-      update payment set next_attempt_at = ${next}
+      update payment set next_attempt_at = ${next}, ${noLease}
       where id = ${id} and status = 'pending'
         and (provider_session is null or redirect_result is not null)
       returning id, client_id, idempotency_key
-    ), replied as (
-      update idempotency_key k
-      set reply_status = ${reply.status}, reply_body = ${reply.body}, next_attempt_at = null
-      from waiting where k.client_id = waiting.client_id and k.key = waiting.idempotency_key
-        and reply_status is null
-    )
+    ), replied as (${replied('waiting', sql`${reply.status}`, sql`${reply.body}`)})
     select id from waiting`.execute(db)
   return rows.length === 1
 }
 
-export type DueCardPayment = AskedPayment & {
-  /** What the customer brought back from 3-D Secure; null where the payment itself is unknown. */
-  redirectResult: string | null
+type CardPaymentRow = AskedRow & { redirectResult: string | null }
+
+/** Card payments whose outcome is to be asked for. */
+export const cardPayments: Queue<CardPaymentRow> = {
+  table: 'payment',
+  key: ['id'],
+  where: sql`method = 'registeredCard' and (provider_session is null or redirect_result is not null)
+    and ${notBeingCancelled}`,
+  read: sql`${paymentColumnList}, card_token as "cardToken", redirect_result as "redirectResult",
+    ${msSince(askedAt)} as "triedForMs" from claimed`
 }
 
-/** Takes card payments whose outcome is due to be asked for, for `leaseS` seconds. */
-export async function claimDueCardPayments(
-  db: Db,
-  leaseS: number,
-  limit: number
-): Promise<DueCardPayment[]> {
-  const { rows } = await sql<StoredPayment & Omit<DueCardPayment, 'payment'>>`
-    with claimed as (
-      update payment set next_attempt_at = now() + make_interval(secs => ${leaseS})
-      where id in (
-        select id from payment
-        where next_attempt_at <= now() and status = 'pending' and method = 'registeredCard'
-          and (provider_session is null or redirect_result is not null) and ${notBeingCancelled}
-        order by next_attempt_at limit ${limit} for no key update skip locked
-      ) returning payment.*
-    )
-    select ${paymentColumnList}, card_token as "cardToken", redirect_result as "redirectResult",
-      (extract(epoch from now() - ${askedAt}) * 1000)::double precision as "triedForMs"
-    from claimed`.execute(db)
+/**
+ * `redirectResult`: what the customer brought back from 3-D Secure; null where the outcome of the
+ * payment itself is not known.
+ */
+export type DueCardPayment = Claimed<AskedPayment & { redirectResult: string | null }>
+
+export async function claimCardPayments(db: Db, options: ClaimOptions): Promise<DueCardPayment[]> {
+  const rows = await claimDue(db, cardPayments, options)
   return rows.map((row) => {
-    const { cardToken, redirectResult, triedForMs } = row
-    return { payment: toPayment(row), cardToken, redirectResult, triedForMs }
+    const { redirectResult, lease, attempts } = row
+    return { ...toAsked(row), redirectResult, lease, attempts }
   })
 }
 
@@ -293,7 +285,7 @@ export async function recordReturn(
 export async function awaitReturn(db: Db, id: string, key: string, nextKey: string): Promise<void> {
   await sql`
     update payment set redirect_result = null, returned_at = null, provider_key = ${nextKey},
-      next_attempt_at = expires_at + make_interval(secs => ${pageGraceS})
+      next_attempt_at = expires_at + make_interval(secs => ${pageGraceS}), ${noLease}
     where id = ${id} and status = 'pending' and provider_key = ${key}`.execute(db)
 }
 
@@ -311,50 +303,30 @@ export async function keepPageResult(
     on conflict (payment_id) do update set session_result = excluded.session_result`.execute(db)
 }
 
-export type DuePageResult = {
+export type PageReturn = {
   paymentId: string
   session: string
   sessionResult: string
   amount: Money
   isPending: boolean
-  attempts: number
   /** Until the payment ends. */
   endsInS: number
 }
 
-/** Takes results of pages that are due to be asked about, for `leaseS` seconds. */
-export async function claimDuePageResults(
-  db: Db,
-  leaseS: number,
-  limit: number
-): Promise<DuePageResult[]> {
-  const { rows } = await sql<DuePageResult>`
-    with claimed as (
-      update page_return set next_attempt_at = now() + make_interval(secs => ${leaseS}), attempts = attempts + 1
-      where payment_id in (
-        select payment_id from page_return where next_attempt_at <= now()
-        order by next_attempt_at limit ${limit} for no key update skip locked
-      ) returning payment_id, session_result, attempts
-    )
-    select id as "paymentId", provider_session as session, session_result as "sessionResult",
-      jsonb_build_object('currency', currency, 'value', amount) as amount,
-      status = 'pending' as "isPending", attempts,
-      extract(epoch from next_attempt_at - now())::double precision as "endsInS"
-    from claimed join payment on id = payment_id`.execute(db)
-  return rows
-}
-
-/** Asks about it again in `delayS`. */
-export async function postponePageResult(db: Db, paymentId: string, delayS: number): Promise<void> {
-  await sql`
-    update page_return set next_attempt_at = now() + make_interval(secs => ${delayS})
-    where payment_id = ${paymentId}`.execute(db)
+/** What browsers brought back from pages and the provider is to be asked about. */
+export const pageReturns: Queue<PageReturn> = {
+  table: 'page_return',
+  key: ['payment_id'],
+  read: sql`p.id as "paymentId", provider_session as session, session_result as "sessionResult",
+    jsonb_build_object('currency', currency, 'value', amount) as amount,
+    status = 'pending' as "isPending", ${secondsUntil(sql`p.next_attempt_at`)} as "endsInS"
+    from claimed join payment p on p.id = payment_id`
 }
 
 export type UnansweredReturn = { paymentId: string; returnedAt: Date; attempts: number }
 
 /** Removes what browsers brought back to these payments, which have ended or end in `tx`. */
-export async function removePageResults(
+export async function removePageReturns(
   db: Db | Tx,
   paymentIds: readonly string[]
 ): Promise<UnansweredReturn[]> {
@@ -368,7 +340,7 @@ export type Reservation = { paymentId: string; authorisationReference: string; a
 
 /** Reservations that nobody captured or released for `ageS` seconds, not shown yet. */
 export async function findForgottenReservations(
-  tx: Tx,
+  db: Db,
   ageS: number,
   limit: number
 ): Promise<Reservation[]> {
@@ -379,6 +351,6 @@ export async function findForgottenReservations(
     where p.status = 'authorised' and a.created_at < now() - make_interval(secs => ${ageS})
       and not exists (select from discrepancy d
         where d.kind = 'outcome_unknown' and d.fact = p.authorisation_reference)
-    order by p.id limit ${limit}`.execute(tx)
+    order by p.id limit ${limit}`.execute(db)
   return rows
 }

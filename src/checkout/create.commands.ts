@@ -1,10 +1,11 @@
 import { findCharges } from '../accounts/account.store.ts'
 import { findCard } from '../cards/card.store.ts'
+import { newLease } from '../due/due.store.ts'
 import { callOnce } from '../http/idempotency.commands.ts'
 import type { Reply } from '../http/idempotency.store.ts'
 import { Problem } from '../problem.ts'
 import { payByCard } from './card-payment.commands.ts'
-import { claimDueCreate, type DueCreate } from './checkout.store.ts'
+import { claimCreate, type DueCreate } from './checkout.store.ts'
 import {
   type CreateRequest,
   type Fault,
@@ -47,11 +48,12 @@ async function beginCreate(deps: CheckoutDeps, request: CreateRequest) {
   const intent = toIntent(request, card, now)
   const { leaseS, duplicateWindowS } = deps
   const { claim, allowDuplicate } = request
-  const options = { leaseS, duplicateWindowS, allowDuplicate }
+  const lease = newLease(claim.clientId, claim.key)
+  const options = { lease, leaseS, duplicateWindowS, allowDuplicate }
   const result = await insertIntent(deps.db, intent, claim, options)
   if (result.outcome !== 'created') return toProblem(request, result)
   const { payment } = result
-  const due = { payment, cardToken: intent.cardToken, attempts: 0, triedForMs: 0 }
+  const due = { payment, cardToken: intent.cardToken, triedForMs: 0, lease, attempts: 1 }
   return { ...(await finishCreate(deps, due, request)), resourceId: payment.id }
 }
 
@@ -88,7 +90,7 @@ async function resumeCreate(
   request: CreateRequest,
   paymentId: string
 ): Promise<Reply> {
-  const due = await claimDueCreate(deps.db, deps.leaseS, request.claim)
+  const due = await claimCreate(deps.db, request.claim, deps.leaseS)
   if (due !== undefined) return await finishCreate(deps, due, request)
   const answer = await findAnswer(deps, paymentId)
   if (answer !== undefined) return answer

@@ -1,6 +1,7 @@
 /** Payments as they are first written down, and which of them look like one that is there. */
 import { type Kysely, sql } from 'kysely'
 import { type Database, type Db, statement, type Tx } from '../database/database.ts'
+import type { Lease } from '../due/due.store.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
 import {
@@ -50,7 +51,7 @@ const insertIntentStatement = statement<{
       return_url text, reference text, description text, metadata jsonb, customer jsonb,
       operator jsonb, allocations jsonb, registered_card_id text, card jsonb, card_token text,
       provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
-      ends_after_s float8, lease_s float8, window_s float8, allow_duplicate boolean,
+      ends_after_s float8, lease uuid, lease_s float8, window_s float8, allow_duplicate boolean,
       oldest_id text)
   ), known as (
     select account.currency, account.status,
@@ -80,8 +81,10 @@ const insertIntentStatement = statement<{
     where excluded.expected_id is null or excluded.expected_id = latest_payment.payment_id
     returning payment_id
   ), claimed as (
-    insert into idempotency_key (client_id, key, fingerprint, resource_id, next_attempt_at)
-    select client_id, idempotency_key, fingerprint, id, now() + make_interval(secs => lease_s)
+    insert into idempotency_key (client_id, key, fingerprint, resource_id, attempts, lease,
+      leased_until, next_attempt_at)
+    select client_id, idempotency_key, fingerprint, id, 1, lease,
+      now() + make_interval(secs => lease_s), now() + make_interval(secs => lease_s)
     from accepted where window_s = 0 or exists (select from latest)
     on conflict (client_id, key) do nothing
     returning resource_id
@@ -103,8 +106,9 @@ const insertIntentStatement = statement<{
 
 /** How it is written, beside what it is. */
 export type IntentOptions = {
-  /** For how many seconds the caller finishes it alone. */
+  /** For how many seconds the caller finishes it alone, which holds this lease. */
   leaseS: number
+  lease: Lease
   /** For how many seconds a payment of the same account and amount is a duplicate; 0 for never. */
   duplicateWindowS: number
   allowDuplicate: boolean
@@ -180,6 +184,7 @@ function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions): 
     life_s: intent.lifeS,
     first_look_s: intent.firstLookS,
     ends_after_s: intent.endsAfterS,
+    lease: options.lease.id,
     lease_s: options.leaseS,
     window_s: options.duplicateWindowS,
     allow_duplicate: options.allowDuplicate,

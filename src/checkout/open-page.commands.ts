@@ -1,6 +1,7 @@
 /** Opening a page at the provider: what is asked for, and what the answer means. */
+
+import { delayAfter, providerRetryS } from '../due/delays.ts'
 import type { Reply } from '../http/idempotency.store.ts'
-import { delayAfter, providerRetryS } from '../jobs.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Answer, HostedPage, Trace } from '../provider.ts'
@@ -16,7 +17,7 @@ import { pageGraceS } from './schedule.ts'
 
 /** A page that was asked for, and how what came of it is written down, with the answer. */
 export type Opening = {
-  /** The idempotency key under which it was asked for, and how often before. */
+  /** The idempotency key under which it was asked for, and how often, this time included. */
   key: string
   attempts: number
   recordPage: (page: HostedPage) => Promise<Reply>
@@ -32,7 +33,7 @@ export async function recordOpening(opening: Opening, answer: Answer<HostedPage>
   if (answer.outcome === 'done') return await opening.recordPage(answer.value)
   if (answer.outcome === 'rejected') return await opening.recordRejection(answer.reason)
   const { key, attempts, unavailable } = opening
-  const delayS = delayAfter(providerRetryS, attempts)
+  const delayS = delayAfter(providerRetryS, attempts - 1)
   await opening.postpone(answer.retry === 'new_key' ? nextProviderKey(key) : key, delayS)
   const { detail, ...details } = unavailable
   throw new Problem('provider_unavailable', detail, {
@@ -43,11 +44,8 @@ export async function recordOpening(opening: Opening, answer: Answer<HostedPage>
 }
 
 /** Opens the page, or the link, of a payment. The caller has its lease. */
-export async function openPage(
-  deps: CheckoutDeps,
-  { payment, attempts }: DueCreate,
-  caller: Caller
-): Promise<Reply> {
+export async function openPage(deps: CheckoutDeps, due: DueCreate, caller: Caller): Promise<Reply> {
+  const { payment, attempts } = due
   const { id: paymentId } = payment
   const key = payment.providerKey ?? ''
   const opening: Opening = {
@@ -55,7 +53,7 @@ export async function openPage(
     attempts,
     recordPage: (page) => recordPaymentPage(deps, payment, page),
     recordRejection: (reason) => recordRejection(deps, payment, reason, caller),
-    postpone: (nextKey, delayS) => postponePage(deps.db, paymentId, nextKey, delayS),
+    postpone: (nextKey, delayS) => postponePage(deps.db, due, nextKey, delayS),
     unavailable: {
       detail: `Payment ${paymentId} is kept; its card page is still being made.`,
       paymentId

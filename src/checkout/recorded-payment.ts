@@ -31,6 +31,7 @@ export function applyRecord(
     movePayment(aggregate, 'refused', {}, context)
     return
   }
+  payment.amountAuthorised = payment.amount.value
   payment.amountCaptured = payment.amount.value
   const cause = { type: 'payment', id: payment.id } as const
   post(aggregate, 'recordedPayment', payment.id, payment.amount, cause)

@@ -1,14 +1,15 @@
 /** Registering a card is opening a page that asks for no money. */
 import { findAccount } from '../accounts/account.store.ts'
 import {
+  claimRegistration,
   insertRegistration,
-  leaseRegistration,
   postponeRegistrationPage,
   recordRegistrationPage,
   recordRegistrationRejected,
   type WantedRegistration
 } from '../cards/registration.store.ts'
 import { type Client, mayReturnTo } from '../clients/client.ts'
+import { type Claimed, newLease } from '../due/due.store.ts'
 import { callOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey, type Reply } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
@@ -61,9 +62,11 @@ async function beginRegistration(deps: CheckoutDeps, request: RegisterRequest) {
   const id = newId('reg')
   const { currency } = account
   const key = providerKey(id, 'registration')
+  const lease = newLease(id)
   const intent = { id, accountId, currency, returnUrl, customer, providerKey: key }
-  const wanted = await insertRegistration(db, intent, claim, { lifeS, leaseS })
-  if (wanted === undefined) return inFlight()
+  const expiresAt = await insertRegistration(db, intent, claim, { lifeS, leaseS, lease })
+  if (expiresAt === undefined) return inFlight()
+  const wanted = { ...intent, expiresAt, lease, attempts: 1 }
   return { ...(await openRegistrationPage(deps, wanted, request)), resourceId: id }
 }
 
@@ -73,7 +76,7 @@ async function resumeRegistration(
   request: RegisterRequest,
   id: string
 ): Promise<Reply> {
-  const wanted = await leaseRegistration(deps.db, id, deps.leaseS)
+  const wanted = await claimRegistration(deps.db, id, deps.leaseS)
   if (wanted !== undefined) return await openRegistrationPage(deps, wanted, request)
   return await getAnswer(deps, request)
 }
@@ -81,7 +84,7 @@ async function resumeRegistration(
 /** Asks the provider for the page and writes down what came of it. The caller has the lease. */
 async function openRegistrationPage(
   deps: CheckoutDeps,
-  wanted: WantedRegistration,
+  wanted: Claimed<WantedRegistration>,
   request: RegisterRequest
 ): Promise<Reply> {
   const { db, publicUrl, provider } = deps
@@ -100,7 +103,7 @@ async function openRegistrationPage(
       const reply = toProblemReply(new Problem('provider_rejected', reason), request.place)
       return await answerWith(reply, await recordRegistrationRejected(db, id, reply))
     },
-    postpone: (nextKey) => postponeRegistrationPage(db, id, nextKey),
+    postpone: (nextKey, delayS) => postponeRegistrationPage(db, wanted, nextKey, delayS),
     unavailable: { detail: `The page of ${id} is still to be made.` }
   }
   const page = {

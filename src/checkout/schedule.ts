@@ -2,7 +2,7 @@
  * When a payment whose outcome is not known is looked after next. Pure; all in seconds from now, by
  * the database's clock.
  */
-import { delayAfter } from '../jobs.ts'
+import { delayAfter } from '../due/delays.ts'
 import { pageGraceMs } from '../payments/payment.ts'
 
 /** How long after its page's end a payment ends: its last attempt may be on its way. */

@@ -245,7 +245,7 @@ t.test('a registration is made once under its key', async (t) => {
     const inAMinute = new Date(Date.now() + 60_000)
     const [row] = await db
       .updateTable('card_registration')
-      .set({ leased_until: inAMinute })
+      .set({ lease: crypto.randomUUID(), leased_until: inAMinute })
       .where('idempotency_key', '=', 'key-5')
       .returning('id')
       .execute()

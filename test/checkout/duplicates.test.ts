@@ -309,6 +309,9 @@ t.test('below the API', async (t) => {
   const { db, call } = await testService(t)
   const accountId = Number(newAccountId())
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+  for (const id of ['cli_1', 'cli_2']) {
+    await db.insertInto('client').values({ id, name: id, scopes: [] }).execute()
+  }
   const insert = (options?: Partial<IntentOptions>, value = 900) => {
     const amount = { currency: 'GBP', value }
     return insertPayment(

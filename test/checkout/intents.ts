@@ -1,6 +1,7 @@
 /** Payments as a create writes them down, for tests below the API. */
 import { type IntentOptions, insertIntent } from '../../src/checkout/intent.store.ts'
 import type { Db } from '../../src/database/database.ts'
+import { newLease } from '../../src/due/due.store.ts'
 import type { Payment } from '../../src/payments/payment.ts'
 
 /** Writes the payment down under a key of its own; no other is its duplicate unless it says so. */
@@ -17,7 +18,8 @@ export async function insertPayment(db: Db, payment: Payment, options?: Partial<
     endsAfterS: isCard ? null : 900
   }
   const claim = { clientId, key, fingerprint: Buffer.alloc(32) }
-  const usual = { leaseS: 60, duplicateWindowS: 0, allowDuplicate: true }
+  const lease = newLease(clientId, key)
+  const usual = { leaseS: 60, lease, duplicateWindowS: 0, allowDuplicate: true }
   return await insertIntent(db, intent, claim, { ...usual, ...options })
 }
 
