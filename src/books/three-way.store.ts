@@ -29,7 +29,8 @@ const threeWayStatement = statement<SummedUp>(`
         else t.cause_id end as record,
       -- Whose settlement it forestalls, where it comes first.
       case when t.posting = 'captureFailed' and p.capture = 'manual' then t.cause_id
-        when t.posting in ('captureFailed', 'reversal') then coalesce(m.authorisation_reference, t.fact)
+        when t.posting in ('captureFailed', 'reversal')
+          then coalesce(m.authorisation_reference, t.fact)
         end as undone
     from paid
     join ledger_transfer t on t.payment_id = paid.payment_id

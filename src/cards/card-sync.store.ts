@@ -19,7 +19,8 @@ export async function requestCardSync(tx: Tx, accountIds: readonly number[]): Pr
   await sql`
     insert into card_sync (account_id, next_attempt_at)
     select id, now() from account where id = any(${accountIds}::integer[]) order by id
-    on conflict (account_id) do update set next_attempt_at = now(), attempts = 0, looks = 0, lease = null, leased_until = null
+    on conflict (account_id) do update set next_attempt_at = now(), attempts = 0, looks = 0,
+      lease = null, leased_until = null
   `.execute(tx)
 }
 

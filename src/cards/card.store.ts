@@ -125,7 +125,8 @@ export async function claimDueRemovals(
 /** Leaves the removal due in `delayS`: Adyen did not say that it was done. */
 export async function postponeRemoval(db: Db, cardId: string, delayS: number): Promise<void> {
   await sql`
-    update card set attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => ${delayS})
+    update card set attempts = attempts + 1,
+      next_attempt_at = now() + make_interval(secs => ${delayS})
     where id = ${cardId} and next_attempt_at is not null`.execute(db)
 }
 

@@ -24,8 +24,8 @@ type OfAccount<T> = T & { accountId: number }
 /**
  * Writes the postings, in the transaction of the facts that caused them, as if one after the other:
  * what they bring is matched to what is owed, what they take is taken back. A fact that was posted
- * already violates `ledger_transfer_fact_once`. The charge of a `charge` posting is there already, and is
- * its cause.
+ * already violates `ledger_transfer_fact_once`. The charge of a `charge` posting is there already,
+ * and is its cause.
  */
 export async function post(tx: Tx, all: readonly Posting[]): Promise<void> {
   if (all.length === 0) return

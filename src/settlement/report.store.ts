@@ -113,7 +113,8 @@ export async function finishContent(
 async function endWithout(tx: Db | Tx, which: RawBuilder<unknown>): Promise<void> {
   await sql`
     with ended as (
-      update settlement_report set status = 'done', next_attempt_at = null, lease = null, leased_until = null, fault = null,
+      update settlement_report set status = 'done', next_attempt_at = null, lease = null,
+        leased_until = null, fault = null,
         finished_at = now()
       where origin = 'provider' and ${which} returning id
     )
@@ -161,7 +162,8 @@ export async function claimDueReport(
 ): Promise<DueReport | undefined> {
   const { rows } = await sql<DueReport>`
     update settlement_report set next_attempt_at = now() + make_interval(secs => ${leaseS}),
-      attempts = attempts + 1, lease = gen_random_uuid(), leased_until = now() + make_interval(secs => ${leaseS}), status = 'processing'
+      attempts = attempts + 1, lease = gen_random_uuid(),
+        leased_until = now() + make_interval(secs => ${leaseS}), status = 'processing'
     where id in (
       select id from settlement_report
       where next_attempt_at <= now() and (content_hash is not null) = ${hasContent}
@@ -220,7 +222,8 @@ export async function postponeReport(
 /** A person must upload it: the provider does not give it to us. */
 export async function awaitUpload(db: Db, { id, lease }: Held, fault: string): Promise<void> {
   await sql`
-    update settlement_report set status = 'awaitingUpload', fault = ${fault}, next_attempt_at = null,
+    update settlement_report set status = 'awaitingUpload', fault = ${fault},
+      next_attempt_at = null,
       lease = null, leased_until = null
     where id = ${id} and lease = ${lease}`.execute(db)
 }
@@ -246,7 +249,8 @@ export async function endReport(
     await endWithout(db, sql`status = 'awaitingUpload' and file_name = ${fileName}`)
   }
   await sql`
-    update settlement_report set status = ${fault === null ? 'done' : 'refused'}, next_attempt_at = null,
+    update settlement_report set status = ${fault === null ? 'done' : 'refused'},
+      next_attempt_at = null,
       lease = null, leased_until = null, fault = ${fault}, finished_at = now()
       ${fault === null ? sql`` : sql`, lines = 0`}
     where id = ${id} and lease = ${lease}`.execute(db)

@@ -99,7 +99,8 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
         array_remove(array[e.secret, case when e.old_secret_until > now() then e.old_secret end],
           null) as secrets,
         (select count(*) from webhook_delivery h
-          where h.endpoint_id = e.id and h.lease is not null and h.next_attempt_at > now()) as under_way
+          where h.endpoint_id = e.id and h.lease is not null
+            and h.next_attempt_at > now()) as under_way
       from webhook_endpoint e join client c on c.id = e.client_id and c.revoked_at is null
       cross join lateral (
         select from webhook_delivery d
@@ -119,7 +120,8 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
           where earlier.endpoint_id = d.endpoint_id and earlier.payment_id = d.payment_id
             and earlier.sequence < d.sequence and earlier.next_attempt_at is not null
             and earlier.term = d.term
-            and (earlier.attempts = 0 or (earlier.lease is not null and earlier.next_attempt_at > now())
+            and (earlier.attempts = 0
+              or (earlier.lease is not null and earlier.next_attempt_at > now())
               or earlier.started_at > now() - make_interval(secs => ${webhookInOrderForS}))
           limit 1
         ) is null
@@ -134,7 +136,8 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
       ) as due
       where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
     )
-    update webhook_delivery d set lease = gen_random_uuid(), leased_until = now() + make_interval(secs => ${webhookLeaseS}), attempts = attempts + 1,
+    update webhook_delivery d set lease = gen_random_uuid(),
+      leased_until = now() + make_interval(secs => ${webhookLeaseS}), attempts = attempts + 1,
       attempts_made = attempts_made + 1,
       next_attempt_at = now() + make_interval(secs => ${webhookLeaseS})
     from chosen where d.id = chosen.delivery_id
@@ -176,7 +179,8 @@ const waitsForIt = sql.raw(
 export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailing: boolean }> {
   const { rows } = await sql<{ wasFailing: boolean }>`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set status = 'delivered', delivered_at = now(), next_attempt_at = null,
+      update webhook_delivery set status = 'delivered', delivered_at = now(),
+        next_attempt_at = null,
         lease = null, leased_until = null
       where id = ${tried.id} returning endpoint_id, payment_id, sequence
     ), freed as (
@@ -213,7 +217,8 @@ export async function recordFailed(db: Db, tried: Tried, nextInS: number | null)
  */
 export async function settleStopped(db: Db, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    update webhook_delivery set status = 'failed', next_attempt_at = null, lease = null, leased_until = null
+    update webhook_delivery set status = 'failed', next_attempt_at = null, lease = null,
+      leased_until = null
     where id = any(array(
       select own.id from webhook_endpoint e cross join lateral (
         select d.id from webhook_delivery d
@@ -241,8 +246,8 @@ export async function forgetStopped(db: Db): Promise<void> {
 
 /** What a new beginning of a delivery sets, beside the term of its endpoint. */
 const beginAnew = sql.raw(
-  "status = 'pending', next_attempt_at = now(), lease = null, leased_until = null, started_at = now(), attempts = 0, " +
-    'delivered_at = null'
+  "status = 'pending', next_attempt_at = now(), lease = null, leased_until = null, " +
+    'started_at = now(), attempts = 0, delivered_at = null'
 )
 const isUnderWay = sql.raw(
   'webhook_delivery.lease is not null and webhook_delivery.next_attempt_at > now()'

@@ -445,7 +445,8 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
   t.test('after a day it is asked no more, and a person must find out', async (t) => {
     await faults({ api: { hangAfterWork: true }, webhooks: { drop: true } })
     const { body } = await charge()
-    await sql`update payment set created_at = now() - interval '24 hours 1 second', next_attempt_at = now()
+    await sql`update payment set created_at = now() - interval '24 hours 1 second',
+      next_attempt_at = now()
       where id = ${body.id}`.execute(db)
     const giveUpAt = Date.now() + 5_000
     while ((await openDiscrepancies(service, body.id)).length === 0 && Date.now() < giveUpAt) {
@@ -559,7 +560,8 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
     })
     t.equal(hours, 24, 'it is noticed when nobody tells of it')
     t.same(await keysOf(service, id), sent)
-    await sql`update payment set created_at = now() - interval '24 hours 1 second', next_attempt_at = now()
+    await sql`update payment set created_at = now() - interval '24 hours 1 second',
+      next_attempt_at = now()
       where id = ${id}`.execute(db)
     await untilFound(async () => (await openDiscrepancies(service, id))[0])
     t.same(await openDiscrepancies(service, id), ['outcome_unknown'])
@@ -576,7 +578,8 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
       values ('can_3', 'cancellation', ${id}, 'GBP', 700, 'requested')`.execute(db)
     await faults({ api: { resetBeforeHeaders: false } })
     const sent = await keysOf(service, id)
-    await sql`update idempotency_key set reply_status = null, reply_body = null, next_attempt_at = now()
+    await sql`update idempotency_key set reply_status = null, reply_body = null,
+      next_attempt_at = now()
       where resource_id = ${id}`.execute(db)
     const reply = await untilFound(async () => {
       const { rows } = await sql<{ body: string }>`

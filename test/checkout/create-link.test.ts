@@ -44,14 +44,12 @@ async function dueIn({ db }: TestService, id: string, from: 'created_at' | 'expi
 
 /** Looks after the payment now; answers when it has been. */
 async function lookAfter({ db }: TestService, id: string) {
-  await sql`update payment set next_attempt_at = now() - interval '1 second' where id = ${id}`.execute(
-    db
-  )
+  await sql`update payment set next_attempt_at = now() - interval '1 second'
+    where id = ${id}`.execute(db)
   for (;;) {
     const { rows } = await sql`select id from payment
-      where id = ${id} and (next_attempt_at is null or next_attempt_at > now() + interval '30 seconds')`.execute(
-      db
-    )
+      where id = ${id} and (next_attempt_at is null
+        or next_attempt_at > now() + interval '30 seconds')`.execute(db)
     if (rows.length > 0) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -108,9 +108,8 @@ t.test('what the browser brought back is asked about again', async (t) => {
       pauses.map((one) => (one > 200 ? 300 : one > 50 ? 60 : 15)),
       [15, 60, 300]
     )
-    await sql`update payment set next_attempt_at = now() + interval '90 seconds' where id = ${id}`.execute(
-      db
-    )
+    await sql`update payment set next_attempt_at = now() + interval '90 seconds'
+      where id = ${id}`.execute(db)
     await askAgain(service, id)
     const [{ next_attempt_at: last }] = await returnsOf(service, id)
     t.ok(last - Date.now() < 31_000 && last - Date.now() > 20_000)

@@ -17,9 +17,8 @@ t.test('an endpoint that does not answer delays no other', async (t) => {
   await eventually(quickOne.events, (found) => found.length === 30, 5)
   t.ok(Date.now() - begun < 5_000)
   const { rows } = await sql<{ n: number }>`
-    select count(*) as n from webhook_delivery where lease is not null group by endpoint_id`.execute(
-    service.db
-  )
+    select count(*) as n from webhook_delivery
+      where lease is not null group by endpoint_id`.execute(service.db)
   t.same(
     rows.map(({ n }) => n),
     [10, 10, 10],
