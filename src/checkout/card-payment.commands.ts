@@ -25,7 +25,7 @@ import {
 } from './outcome.commands.ts'
 import { nextCardPaymentLookS } from './schedule.ts'
 
-/** Charges the card, or asks what came of it, and writes that down. */
+/** Asks for the money, or again what came of asking, and writes that down. */
 export async function payByCard(
   deps: CheckoutDeps,
   asked: AskedPayment,
@@ -119,7 +119,7 @@ function toEvent(answer: Answer<CardPaymentResult>, payment: Payment): ProviderE
 }
 
 /**
- * It is not known yet whether the card was charged: the payment waits, and the answer says so. The
+ * It is not known yet whether the card has paid: the payment waits, and the answer says so. The
  * outcome will be `reported` by the provider, or is `asked` for again.
  */
 async function leavePending(

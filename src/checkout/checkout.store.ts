@@ -260,7 +260,7 @@ export async function claimCardPayments(db: Db, options: ClaimOptions): Promise<
 }
 
 /**
- * Writes down what the customer brought back, before the provider is told under `key`; the caller
+ * Writes down what the customer brought back, before it is sent under `key`; the caller
  * does that within `leaseS` seconds. False where they are not awaited, or not any more, or have
  * been here before.
  */

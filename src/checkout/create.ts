@@ -174,7 +174,7 @@ export type PayingCard = { token: string; face: Omit<CardFace, 'registeredCardId
 const operations = {
   hostedPage: 'session',
   paymentLink: 'link',
-  registeredCard: 'charge'
+  registeredCard: 'payment'
 } as const satisfies Record<CreateMethod, ProviderOperation>
 
 /** `card`: the registered card that is to pay. */

@@ -17,9 +17,13 @@ import type { EarlierPayment } from './recorded-payment.ts'
 /** What an earlier payment is that may well be the same: it has paid, or it may still. */
 const isLive = "status in ('pending', 'authorised', 'captured')"
 
+/** The columns of a payment that a create fills as it asks. */
+const asked = `id, client_id, idempotency_key, account_id, currency, amount, channel, method,
+      capture, save_card, return_url, reference, description, metadata, customer, operator,
+      allocations, registered_card_id, card, card_token, provider_key`
+
 /** What every new payment begins with; `created` has its id. */
-const firstEvent = `
-  event as (
+const firstEvent = `event as (
     insert into payment_event (payment_id, sequence, type, data)
     select id, 1, 'payment.created', '{}' from created
   ), outbox as (
@@ -89,12 +93,8 @@ const insertIntentStatement = statement<{
     on conflict (client_id, key) do nothing
     returning resource_id
   ), created as (
-    insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
-      method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      allocations, registered_card_id, card, card_token, provider_key, status, expires_at, next_attempt_at)
-    select id, client_id, idempotency_key, account_id, currency, amount, channel,
-      method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      allocations, registered_card_id, card, card_token, provider_key, 'pending', ends_at,
+    insert into payment (${asked}, status, expires_at, next_attempt_at)
+    select ${asked}, 'pending', ends_at,
       least(now() + make_interval(secs => first_look_s),
         ends_at + make_interval(secs => ends_after_s))
     from accepted join claimed on resource_id = id

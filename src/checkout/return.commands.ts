@@ -61,8 +61,8 @@ async function applyReturn(
 }
 
 /**
- * The card is charged only once the provider has it, so that it is written down first: where the
- * call comes to nothing, the background work makes it again.
+ * The card pays only once the provider has what the customer brought, so that it is written down
+ * first: where the call comes to nothing, the background work makes it again.
  */
 async function applyCardReturn(
   deps: CheckoutDeps,

@@ -2,7 +2,6 @@
  * When a payment whose outcome is not known is looked after next. Pure; all in seconds from now, by
  * the database's clock.
  */
-import { delayAfter } from '../due/delays.ts'
 import { pageGraceMs } from '../payments/payment.ts'
 
 /** How long after its page's end a payment ends: its last attempt may be on its way. */
@@ -33,13 +32,14 @@ export function isOver(endsInS: number): boolean {
 }
 
 /** Asking again what became of a page whose customer came back, until the page ends. */
-const returnAskS = [5, 15, 60, 300, 900, 3_600] as const
+const returnAskS = [5, 15, 60, 300, 900]
+const returnAskMaxS = 3_600
 /** The last time is so long before the payment ends. */
 const returnLastAskS = 60
 
 /** The pause after the n-th time; `endsInS`: until the payment ends. */
 export function nextReturnAskS(attempts: number, endsInS: number): number {
-  const next = delayAfter(returnAskS, attempts)
+  const next = returnAskS[attempts] ?? returnAskMaxS
   const last = endsInS - returnLastAskS
   return last > 0 ? Math.min(next, last) : next
 }

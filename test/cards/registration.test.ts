@@ -254,6 +254,7 @@ t.test('a registration is made once under its key', async (t) => {
     await db
       .updateTable('card_registration')
       .set({ leased_until: new Date(0) })
+      .where('lease', 'is not', null)
       .execute()
     const late = await register(accountId, {}, 'key-5')
     t.match(late, { status: 201, body: { id: row?.id } })
