@@ -40,16 +40,20 @@ const firstEvent = `event as (
  * and never read.
  */
 const insertIntentStatement = statement<{
-  currency: string | null
-  status: 'open' | 'closed' | null
-  created_at: Date | null
-  expires_at: Date | null
+  account_currency: string | null
+  account_status: 'open' | 'closed' | null
+  is_known: boolean
   earlier_id: string | null
   earlier_client: string | null
-  is_known: boolean
+  created_at: Date | null
+  expires_at: Date | null
 }>(`
   with intent as (
-    select * from jsonb_to_record($1) as x(
+    select x.*, greatest(x.expires_at, now() + make_interval(secs => life_s)) as ends_at,
+      account.currency as account_currency, account.status as account_status,
+      k.key is not null as is_known, coalesce(last.payment_id, '') as last_id,
+      earlier.id as earlier_id, earlier.client_id as earlier_client
+    from jsonb_to_record($1) as x(
       id text, client_id text, idempotency_key text, fingerprint bytea, account_id integer,
       currency text, amount bigint, channel text, method text, capture text, save_card text,
       return_url text, reference text, description text, metadata jsonb, customer jsonb,
@@ -57,28 +61,24 @@ const insertIntentStatement = statement<{
       provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
       ends_after_s float8, lease uuid, lease_s float8, window_s float8, allow_duplicate boolean,
       oldest_id text)
-  ), known as (
-    select account.currency, account.status,
-      greatest(intent.expires_at, now() + make_interval(secs => life_s)) as ends_at
-    from intent join account on account.id = account_id
-  ), taken as (
-    select from intent join idempotency_key k on k.client_id = intent.client_id
-      and k.key = intent.idempotency_key
-  ), earlier as (
-    select p.id, p.client_id from intent join payment p using (account_id, amount)
-    where window_s > 0 and not allow_duplicate and p.id > oldest_id
-      and p.created_at > now() - make_interval(secs => window_s) and p.${isLive}
-    order by p.id desc limit 1
+    left join account on account.id = x.account_id
+    left join idempotency_key k on k.client_id = x.client_id and k.key = x.idempotency_key
+    left join latest_payment last on last.account_id = x.account_id and last.amount = x.amount
+    left join lateral (
+      select p.id, p.client_id from payment p
+      where window_s > 0 and not allow_duplicate and p.account_id = x.account_id
+        and p.amount = x.amount and p.id > oldest_id
+        and p.created_at > now() - make_interval(secs => window_s) and p.${isLive}
+      order by p.id desc limit 1
+    ) earlier on true
   ), accepted as (
-    select intent.*, ends_at from intent join known using (currency)
-    where known.status = 'open' and not exists (select from taken)
-      and not exists (select from earlier)
+    select * from intent
+    where account_currency = currency and account_status = 'open' and not is_known
+      and earlier_id is null
   ), latest as (
     insert into latest_payment (account_id, amount, payment_id, created_at, expected_id)
-    select account_id, amount, id, now(), case when not allow_duplicate then coalesce(seen, '') end
-    from accepted left join (
-      select account_id, amount, payment_id as seen from latest_payment
-    ) as last using (account_id, amount)
+    select account_id, amount, id, now(), case when not allow_duplicate then last_id end
+    from accepted
     where window_s > 0
     on conflict (account_id, amount) do update set payment_id = excluded.payment_id,
       created_at = excluded.created_at, expected_id = excluded.expected_id
@@ -100,9 +100,9 @@ const insertIntentStatement = statement<{
     from accepted join claimed on resource_id = id
     returning id, created_at, expires_at
   ), ${firstEvent}
-  select known.currency, known.status, created_at, created.expires_at, earlier.id as earlier_id,
-    earlier.client_id as earlier_client, exists (select from taken) as is_known
-  from intent left join known on true left join created on true left join earlier on true`)
+  select account_currency, account_status, is_known, earlier_id, earlier_client,
+    created_at, created.expires_at
+  from intent left join created using (id)`)
 
 /** How it is written, beside what it is. */
 export type IntentOptions = {
@@ -148,8 +148,10 @@ async function writeIntent(
       payment: { ...payment, createdAt, updatedAt: createdAt, expiresAt }
     }
   }
-  if (row?.currency !== intent.amount.currency || row.status !== 'open') {
-    return { outcome: 'account', currency: row?.currency ?? null, status: row?.status ?? null }
+  if (row === undefined) throw new Error('the intent was not answered')
+  const { account_currency: currency, account_status: status } = row
+  if (currency !== intent.amount.currency || status !== 'open') {
+    return { outcome: 'account', currency, status }
   }
   const { earlier_id: id, earlier_client: clientId, is_known: isKnown } = row
   if (id !== null && clientId !== null) return { outcome: 'duplicate', earlier: { id, clientId } }
