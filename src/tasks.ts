@@ -1,7 +1,8 @@
 /** All background work of an instance: what runs, and how often. */
-import type { Logger } from 'pino'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
-import { type DownloadDeps, fetchReports } from './adyen/report-download.jobs.ts'
+import { fetchReport } from './adyen/report.transport.ts'
+import { fetchReports } from './adyen/report-download.jobs.ts'
+import { readReportFile } from './adyen/report-file.reader.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import {
@@ -13,7 +14,6 @@ import {
   showForgottenReservations
 } from './checkout/checkout.jobs.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
-import type { CheckoutDeps } from './checkout/outcome.commands.ts'
 import type { Db } from './database/database.ts'
 import { countOpenItems } from './due/open-items.store.ts'
 import type { Task } from './due/worker.ts'
@@ -29,7 +29,8 @@ import {
 } from './jobs.ts'
 import type { Metrics } from './metrics.ts'
 import { sendOperations } from './operations/operation.jobs.ts'
-import { type ReportJobDeps, readReports, tellMissing } from './settlement/report.jobs.ts'
+import type { Context } from './service-context.ts'
+import { readReports, tellMissing } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
 import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
@@ -37,33 +38,26 @@ import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/deliv
 /** What follows all else that was done. */
 export const announcing = 'announce'
 export const delivering = 'deliver_webhooks'
-export const readingReports = 'read_reports'
 
 /** The background work, and how often each rests. */
-export function tasksOf(
-  payments: CheckoutDeps,
-  webhooks: { dispatcher: Dispatcher; wake: () => void },
-  metrics: Metrics,
-  log: Logger
-): Task[] {
-  const { db, provider } = payments
+export function tasksOf(context: Context, dispatcher: Dispatcher): Task[] {
+  const { db, metrics, log, wake } = context
   const onNotificationFault = (notificationId: string, error: unknown) => {
     metrics.notificationFaults.inc()
     log.error({ err: error, notificationId }, 'a notification could not be applied')
   }
-  const onPaymentFault = (paymentId: string | undefined, error: unknown) =>
-    log.error({ err: error, paymentId }, 'background work on a payment failed')
-  const jobs = { ...payments, onFault: onPaymentFault }
+  const onPaymentFault = (about: object, error: unknown) =>
+    log.error({ err: error, ...about }, 'background work on a payment failed')
+  const jobs = { ...context, onFault: onPaymentFault }
   const onCardFault = (accountId: number, error: unknown) =>
     log.error({ err: error, accountId }, "background work on an account's cards failed")
-  const cardJobs = { ...payments, onFault: onCardFault }
+  const cardJobs = { ...context, onFault: onCardFault }
   const notifications = {
-    db,
-    providerName: provider.name,
+    ...context,
     onFault: onNotificationFault,
-    wakeSync: payments.wakeSync
+    wakeSync: () => wake('sync_cards')
   }
-  const announced = { db, wakeDelivery: webhooks.wake }
+  const announced = { db, wakeDelivery: () => wake(delivering) }
   return [
     {
       name: 'apply_notifications',
@@ -71,7 +65,7 @@ export function tasksOf(
       batchSize: notificationBatchSize
     },
     { name: announcing, run: () => announce(announced), batchSize: announceBatchSize },
-    { name: delivering, run: webhooks.dispatcher.run, batchSize: webhookAtOnce.instance },
+    { name: delivering, run: dispatcher.run, batchSize: webhookAtOnce.instance },
     { name: 'finish_creates', run: () => finishCreates(jobs) },
     { name: 'end_pages', run: () => endPages(jobs) },
     { name: 'poll_links', run: () => pollLinks(jobs) },
@@ -89,23 +83,26 @@ export function tasksOf(
     { name: 'purge_keys', run: () => purgeKeys(db), everyMs: purgeEveryMs },
     {
       name: 'purge_latest_payments',
-      run: () => purgeLatestPayments(db, payments.duplicateWindowS),
+      run: () => purgeLatestPayments(db, context.duplicateWindowS),
       everyMs: purgeEveryMs
     },
     { name: 'settle_webhooks', run: () => settleWebhooks(db), everyMs: settleEveryMs },
     { name: 'purge_webhooks', run: () => purgeWebhooks(db), everyMs: purgeEveryMs },
-    { name: 'count_open_items', run: () => count(db, metrics), everyMs: countEveryMs }
+    { name: 'count_open_items', run: () => count(db, metrics), everyMs: countEveryMs },
+    ...reportTasksOf(context)
   ]
 }
 
-/** What settlement reports need beside the rest of the work. */
-export type ReportTaskDeps = Omit<ReportJobDeps, 'onFault' | 'onProgress'> &
-  Omit<DownloadDeps, 'onFault'>
-
 /** Fetching settlement reports, reading them, and finding what they lack. */
-export function reportTasksOf(deps: ReportTaskDeps, log: Logger): Task[] {
+function reportTasksOf(context: Context): Task[] {
+  const { adyen, log } = context
+  const { apiKey, reportUser: name, reportPassword: password } = adyen
+  const user = name === undefined || password === undefined ? undefined : { name, password }
   const jobs = {
-    ...deps,
+    ...context,
+    ...{ environment: adyen.environment, checkoutUrl: adyen.checkoutUrl },
+    fetchReport: (address: string) => fetchReport(address, { apiKey, user }),
+    readReport: readReportFile,
     onFault: (reportId: string, error: unknown) =>
       log.error({ err: error, reportId }, 'background work on a settlement report failed'),
     onProgress: (reportId: string, progress: object) =>
@@ -113,9 +110,9 @@ export function reportTasksOf(deps: ReportTaskDeps, log: Logger): Task[] {
   }
   return [
     { name: 'fetch_reports', run: () => fetchReports(jobs), everyMs: fetchEveryMs },
-    { name: readingReports, run: () => readReports(jobs) },
+    { name: 'read_reports', run: () => readReports(jobs) },
     { name: 'find_missing', run: () => tellMissing(jobs), everyMs: missingEveryMs },
-    { name: 'purge_uploads', run: () => purgeUploads(deps.db), everyMs: purgeEveryMs }
+    { name: 'purge_uploads', run: () => purgeUploads(context.db), everyMs: purgeEveryMs }
   ]
 }
 

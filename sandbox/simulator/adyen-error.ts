@@ -30,6 +30,11 @@ export function unauthorised(): Answer {
   return early(401, '000', 'HTTP Status Response - Unauthorized', 'security')
 }
 
+/** The key is known, but may no longer do this. */
+export function forbidden(): Answer {
+  return early(403, '010', 'Not allowed', 'security')
+}
+
 export function notFound(): Answer {
   return early(404, '000', 'HTTP Status Response - Not Found', 'validation')
 }

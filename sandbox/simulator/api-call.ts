@@ -3,8 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, adyenError } from './adyen-error.ts'
 import type { Context } from './context.ts'
 import type { FaultSettings, FaultTable } from './faults.ts'
+import { newPspReference } from './identifiers.ts'
 
 const LONGEST_KEY = 64
+const FOREIGN = 'https://pages.example/pay'
 const HTML =
   '<html><head><title>500</title></head><body><h1>Internal Server Error</h1></body></html>'
 
@@ -41,9 +43,14 @@ export async function answerCall(
   if (hang !== null) await pause(hang.ms)
   if (key !== undefined) reply.header('idempotency-key', key)
   if (answer.transient) reply.header('transient-error', 'true')
+  const pspReference = referenceIn(answer)
+  if (pspReference !== undefined) reply.header('pspreference', pspReference)
   reply.code(answer.status)
   if (fault('emptyBody') !== null || answer.body === undefined) return reply.send()
-  const text = JSON.stringify(answer.body)
+  const foreign = hasAddress(answer.body) ? fault('foreignUrl') : null
+  const text = JSON.stringify(
+    foreign === null ? answer.body : withAddress(answer.body as WithAddress, foreign)
+  )
   const isCutShort = answer.status < 300 && fault('truncate200') !== null
   return reply.type('application/json').send(isCutShort ? text.slice(0, text.length / 2) : text)
 }
@@ -84,6 +91,23 @@ async function answerOnce(
   } finally {
     keysInFlight.delete(key)
   }
+}
+
+/** The header repeats the body's; what succeeds without one in its body has one all the same. */
+function referenceIn({ status, body }: Answer): string | undefined {
+  const { pspReference } = (body ?? {}) as { pspReference?: string }
+  return pspReference ?? (status < 300 ? newPspReference() : undefined)
+}
+
+type WithAddress = { url?: string; action?: { url?: string } }
+
+function hasAddress(body: unknown): boolean {
+  const { url, action } = (body ?? {}) as WithAddress
+  return url !== undefined || action?.url !== undefined
+}
+
+function withAddress({ action, ...body }: WithAddress, { url = FOREIGN }: FaultSettings): object {
+  return action === undefined ? { ...body, url } : { ...body, action: { ...action, url } }
 }
 
 function refusalOf(

@@ -1,8 +1,8 @@
 import type { Context } from './context.ts'
-import { send } from './delivery.ts'
-import { newAuthCode, newPspReference } from './identifiers.ts'
-import { aboutAutomaticCapture } from './modification-events.ts'
-import { authorisation, signed } from './notifications.ts'
+import { newAuthCode, newPspReference, referenceOf } from './identifiers.ts'
+import { automaticCapture, rejectionOfAutomaticCapture } from './modification-events.ts'
+import { authorisation } from './notifications.ts'
+import { notify } from './notify.ts'
 import type { Attempt, Card, Payment, Purchase } from './state.ts'
 import { captureFails, type Outcome, outcomeFor, refundFails } from './test-data.ts'
 
@@ -10,10 +10,16 @@ const HOUR = 3_600_000
 
 /** From a capture or refund to the news that the scheme rejected it, in milliseconds. */
 export const SCHEME_REJECTS_AFTER_MS = 100
+/** From an authorisation to the CAPTURE of an automatic capture, where that is sent. */
+const CAPTURED_AFTER_MS = 50
 
-export function attemptWith(card: Card, outcome: Outcome = outcomeFor(card.holderName)): Attempt {
+export function attemptWith(
+  context: Context,
+  card: Card,
+  outcome: Outcome = outcomeFor(card.holderName)
+): Attempt {
   return {
-    pspReference: newPspReference(),
+    pspReference: referenceOf(context),
     at: new Date().toISOString(),
     ...outcome,
     authCode: newAuthCode(),
@@ -49,7 +55,7 @@ export function announceSuccess(
   announce(context, purchase, attempt, true, pauseOf(falseThenTrue))
   if (trueThenFalse !== null) announce(context, purchase, attempt, false, pauseOf(trueThenFalse))
   if (second === null) return null
-  const again = { ...attemptWith(attempt.card), storedCardId: attempt.storedCardId }
+  const again = { ...attemptWith(context, attempt.card), storedCardId: attempt.storedCardId }
   recordPayment(context, purchase, again)
   announce(context, purchase, again, true, pauseOf(second))
   return again
@@ -68,8 +74,8 @@ export function recordPayment(context: Context, purchase: Purchase, attempt: Att
     amount: purchase.amount,
     brand: attempt.card.brand,
     capturedAt: purchase.isCapturedManually ? null : capturedAt,
+    captureReference: newPspReference(),
     captureFailedAt: null,
-    captureFailedReference: null,
     captureFails: captureFails(holderName),
     refundFails: refundFails(holderName),
     expiredAt: null,
@@ -77,13 +83,16 @@ export function recordPayment(context: Context, purchase: Purchase, attempt: Att
     disputed: [],
     modifications: []
   }
-  const failsSoon = payment.captureFails && payment.capturedAt !== null && delay === 0
-  if (failsSoon) {
+  const isCapturedAtOnce = payment.capturedAt !== null && delay === 0
+  if (isCapturedAtOnce && context.automaticCaptureNotifications) {
+    const afterMs = courier.delayMs + CAPTURED_AFTER_MS
+    notify(context, automaticCapture(context, payment), { afterMs })
+  }
+  if (isCapturedAtOnce && payment.captureFails) {
     const afterMs = courier.delayMs + SCHEME_REJECTS_AFTER_MS
     payment.captureFailedAt = new Date(Date.now() + afterMs).toISOString()
-    payment.captureFailedReference = newPspReference()
-    const item = aboutAutomaticCapture(context, payment, payment.captureFailedReference)
-    send(courier, [signed(item, context.hmacKey)], { afterMs })
+    const item = rejectionOfAutomaticCapture(context, payment, payment.captureReference)
+    notify(context, item, { afterMs })
   }
   state.payments.put(payment)
 }
@@ -95,10 +104,10 @@ function announce(
   success: boolean,
   laterMs = 0
 ): void {
-  const { courier, faults, hmacKey, additionalData } = context
+  const { courier, faults, additionalData } = context
   const wait = faults.take('page', 'authorisationAfterMs')?.ms ?? courier.delayMs
   const item = authorisation(purchase, attempt, success, additionalData)
-  send(courier, [signed(item, hmacKey)], { afterMs: wait + laterMs })
+  notify(context, item, { afterMs: wait + laterMs })
 }
 
 /** Long enough, by default, for the first of the two to arrive first. */

@@ -1,13 +1,13 @@
 import { type Answer, adyenError } from './adyen-error.ts'
 import { SCHEME_REJECTS_AFTER_MS } from './authorise.ts'
 import type { Context } from './context.ts'
-import { send } from './delivery.ts'
-import { newPspReference } from './identifiers.ts'
+import { newPspReference, referenceOf } from './identifiers.ts'
+import { isSettled } from './journal.ts'
 import { type Books, booksOf, modificationsOf } from './modification-books.ts'
 import { nothingToCancel, outcomeOf, rejection } from './modification-events.ts'
 import { type ModificationRequest, refuseModification } from './modification-request.ts'
 import type { Amount } from './money.ts'
-import { signed } from './notifications.ts'
+import { notify } from './notify.ts'
 import type { Body } from './request-checks.ts'
 import type { Modification, ModificationKind, Payment } from './state.ts'
 
@@ -15,8 +15,8 @@ const TOO_MUCH = 'Insufficient balance on payment'
 const NOT_CAPTURED = "Transaction hasn't been captured, refund not possible"
 
 /**
- * POST /payments/{psp}/captures, cancels, refunds and reversals: the answer only says that the
- * request was received; the outcome comes as a webhook.
+ * POST /payments/{psp}/amountUpdates, captures, cancels, refunds and reversals: the answer only
+ * says that the request was received; the outcome comes as a webhook.
  * https://docs.adyen.com/api-explorer/Checkout/72/post/payments/_paymentPspReference_/captures
  */
 export function modifyPayment(
@@ -58,8 +58,16 @@ export function cancelByReference(context: Context, body: Body): Answer {
 
 /** The answer repeats the request, but for what is only for Adyen. */
 function received(body: Body, references: object): Answer {
-  const { applicationInfo: _, enhancedSchemeData: __, ...echo } = body
+  const { adjustAuthType, applicationInfo, enhancedSchemeData, mpiData, ...echo } = body
   return { status: 201, body: { ...echo, ...references, status: 'received' } }
+}
+
+/** What a modification is to be; all but the first two only by hand. */
+export type Change = Pick<ModificationRequest, 'amount' | 'reference'> & {
+  /** A cancel or reversal undoes captures that are not settled yet. */
+  undoCapture?: boolean
+  /** It fails for this reason, whatever is possible. */
+  refusal?: string
 }
 
 /** Changes a payment, or finds that it cannot be changed, and says so by webhook. */
@@ -67,16 +75,20 @@ export function modify(
   context: Context,
   kind: ModificationKind,
   payment: Payment,
-  { amount, reference }: Pick<ModificationRequest, 'amount' | 'reference'>
+  change: Change
 ): Modification {
-  const { courier, hmacKey, multiplePartialCaptures, state } = context
-  const books = booksOf(payment, modificationsOf(context, payment), multiplePartialCaptures)
-  const { reason, ...plan } = planOf(kind, payment, books, amount)
+  const { courier, state } = context
+  const { refusal, reference, undoCapture = false } = change
+  const books = booksNow(context, payment)
+  const { reason: usual, ...plan } = undoCapture
+    ? planUndoing(context, kind, payment, books)
+    : planOf(kind, payment, books, change.amount)
+  const reason = refusal ?? usual
   const success = reason === ''
   const afterMs = courier.delayMs + SCHEME_REJECTS_AFTER_MS
   const failsLater = success && isRejectedLater(payment, kind, plan.action)
   const modification: Modification = {
-    id: newPspReference(),
+    id: referenceOf(context),
     createdAt: new Date().toISOString(),
     kind,
     paymentPspReference: payment.id,
@@ -87,17 +99,16 @@ export function modify(
     failedAt: failsLater ? new Date(Date.now() + afterMs).toISOString() : null
   }
   state.modifications.put(modification)
+  if (success && undoCapture) endCaptures(context, payment)
   // An automatic capture that is still to come is called off; one that is past is the balance.
-  const isCallOff = success && books.captured === 0
+  const isCallOff = success && kind !== 'amountUpdate' && (books.captured === 0 || undoCapture)
   state.payments.put({
     ...payment,
     capturedAt: isCallOff ? null : payment.capturedAt,
     modifications: [...payment.modifications, modification.id]
   })
-  send(courier, [signed(outcomeOf(context, payment, modification), hmacKey)])
-  if (failsLater) {
-    send(courier, [signed(rejection(context, payment, modification), hmacKey)], { afterMs })
-  }
+  notify(context, outcomeOf(context, payment, modification))
+  if (failsLater) notify(context, rejection(context, payment, modification), { afterMs })
   return modification
 }
 
@@ -106,13 +117,13 @@ type Plan = Pick<Modification, 'action' | 'amount' | 'reason'>
 /** What a request amounts to, and why it cannot be; an empty reason says that it can. */
 function planOf(
   kind: ModificationKind,
-  { amount: { currency, value: whole } }: Payment,
+  { amount: { currency } }: Payment,
   books: Books,
   asked: Amount | undefined
 ): Plan {
-  const { captured, capturable, refundable, refunded } = books
+  const { authorised, captured, capturable, refundable, refunded } = books
   const isGone = books.cancelled || books.expired
-  const amount = asked ?? { currency, value: whole }
+  const amount = asked ?? { currency, value: authorised }
   if (kind === 'capture') {
     const fits = amount.value <= capturable
     return { action: null, amount, reason: fits ? '' : TOO_MUCH }
@@ -134,6 +145,29 @@ function planOf(
   return { action: null, amount, reason }
 }
 
+/** A cancel or reversal of what is captured, as if it were not. */
+function planUndoing(
+  context: Context,
+  kind: ModificationKind,
+  payment: Payment,
+  books: Books
+): Plan {
+  const plan = planOf(kind, payment, { ...books, captured: 0 }, undefined)
+  if (isSettled(context, payment)) return { ...plan, reason: 'Transaction already settled' }
+  return books.refunded > 0 ? { ...plan, reason: TOO_MUCH } : plan
+}
+
+function endCaptures(context: Context, payment: Payment): void {
+  const failedAt = new Date().toISOString()
+  for (const one of modificationsOf(context, payment)) {
+    if (one.kind === 'capture') context.state.modifications.put({ ...one, failedAt })
+  }
+}
+
+function booksNow(context: Context, payment: Payment): Books {
+  return booksOf(payment, modificationsOf(context, payment), context.multiplePartialCaptures)
+}
+
 function goneReason({ cancelled, expired }: Books): string {
   if (cancelled) return 'Transaction already cancelled'
   return expired ? 'Transaction has expired' : ''
@@ -152,7 +186,7 @@ function isRejectedLater(
 function newestOf(context: Context, reference: string): Payment | undefined {
   const payments = context.state.payments.all().filter((one) => one.reference === reference)
   const open = payments.filter((one) => {
-    const books = booksOf(one, modificationsOf(context, one), false)
+    const books = booksNow(context, one)
     return books.captured === 0 && goneReason(books) === ''
   })
   return open.at(-1) ?? payments.at(-1)
@@ -163,7 +197,6 @@ function cancelNothing(
   paymentReference: string,
   { reference }: ModificationRequest
 ): Modification {
-  const { courier, hmacKey, state } = context
   const modification: Modification = {
     id: newPspReference(),
     createdAt: new Date().toISOString(),
@@ -176,7 +209,7 @@ function cancelNothing(
     action: null,
     failedAt: null
   }
-  state.modifications.put(modification)
-  send(courier, [signed(nothingToCancel(context, modification, paymentReference), hmacKey)])
+  context.state.modifications.put(modification)
+  notify(context, nothingToCancel(context, modification, paymentReference))
   return modification
 }

@@ -69,7 +69,7 @@ function authorise(
   storedCardId: string | null,
   outcome: Outcome | undefined
 ): Answer {
-  const attempt = { ...attemptWith(card, outcome), storedCardId }
+  const attempt = { ...attemptWith(context, card, outcome), storedCardId }
   if (isAccepted(attempt)) {
     recordPayment(context, purchase, attempt)
     announceSuccess(context, purchase, attempt)

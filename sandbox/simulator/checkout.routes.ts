@@ -1,5 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Answer, adyenError, notFound, unauthorised, unreadable } from './adyen-error.ts'
+import {
+  type Answer,
+  adyenError,
+  forbidden,
+  notFound,
+  unauthorised,
+  unreadable
+} from './adyen-error.ts'
 import { answerCall } from './api-call.ts'
 import { createLink, getLink, updateLink } from './checkout-links.ts'
 import { cancelByReference, modifyPayment } from './checkout-modifications.ts'
@@ -29,7 +36,10 @@ export function checkoutRoutes(context: Context) {
   return async (app: FastifyInstance): Promise<void> => {
     logRequests(app, context)
     app.addHook('onRequest', async (request, reply) => {
-      const isKnown = request.headers['x-api-key'] === context.apiKey
+      const where = `${request.method} ${request.url}`
+      const revoked = context.faults.take('api', 'revokedKey', where)
+      if (revoked?.status === 403) return give(reply, forbidden())
+      const isKnown = revoked === null && request.headers['x-api-key'] === context.apiKey
       return isKnown ? undefined : give(reply, unauthorised())
     })
     app.setNotFoundHandler((_request, reply) => give(reply, notFound()))
@@ -76,6 +86,7 @@ function linkRoutes(app: FastifyInstance, context: Context): void {
 }
 
 const MODIFICATIONS = {
+  amountUpdates: 'amountUpdate',
   cancels: 'cancel',
   captures: 'capture',
   refunds: 'refund',

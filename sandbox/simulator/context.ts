@@ -26,6 +26,8 @@ export type Context = {
   tokenHmacKey: string | null
   /** Whether a partial capture leaves the remainder to further ones. */
   multiplePartialCaptures: boolean
+  /** Whether automatic captures without delay are notified. */
+  automaticCaptureNotifications: boolean
   /** Who may download reports, as `user:password`; the API key may where there is none. */
   reportUser: string | null
   state: State

@@ -2,22 +2,22 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { modify } from './checkout-modifications.ts'
 import type { Context } from './context.ts'
 import { describe } from './control-views.ts'
-import { send } from './delivery.ts'
 import { DISPUTE_EVENTS, type Dispute, disputeEvent } from './dispute-events.ts'
 import { newPspReference } from './identifiers.ts'
 import { booksOf, modificationsOf } from './modification-books.ts'
-import { aboutAutomaticCapture, laterEvent, rejection } from './modification-events.ts'
+import { type Event, laterEvent } from './modification-events.ts'
 import type { Amount } from './money.ts'
-import { type NotificationItem, signed } from './notifications.ts'
+import type { NotificationItem } from './notifications.ts'
+import { notify } from './notify.ts'
+import {
+  failCapture,
+  failRefund,
+  type Refusal,
+  recapture,
+  reverseRefund
+} from './scheme-rejections.ts'
 import type { Modification, ModificationKind, Payment } from './state.ts'
 
-type ControlRequest = {
-  amount?: Amount
-  kind?: ModificationKind
-  modificationPspReference?: string
-  newReference?: boolean
-}
-type Refusal = { error: string; status?: 400 | 409 }
 type Work<Input> = (
   context: Context,
   payment: Payment,
@@ -31,7 +31,8 @@ export function controlPaymentRoutes(app: FastifyInstance, context: Context): vo
   app.get('/modifications', () => state.modifications.all())
 
   on(app, context, 'dispute', dispute)
-  on(app, context, 'modify', modifyElsewhere)
+  on(app, context, 'event', anyEvent)
+  on(app, context, 'modify', modifyByHand)
   on(app, context, 'capture-failed', failCapture)
   on(app, context, 'recapture', recapture)
   on(app, context, 'refund-failed', failRefund)
@@ -48,7 +49,7 @@ function on<Input>(app: FastifyInstance, context: Context, name: string, work: W
     const result = work(context, payment, (request.body ?? {}) as Input)
     if ('error' in result) return reply.code(result.status ?? 409).send({ error: result.error })
     if ('id' in result) return reply.send(result)
-    return reply.send(describe(send(context.courier, [signed(result, context.hmacKey)])))
+    return reply.send(describe(notify(context, result)))
   })
 }
 
@@ -65,122 +66,72 @@ function dispute(context: Context, payment: Payment, input: Dispute): Notificati
   const usual = payment.disputePspReference ?? newPspReference()
   const pspReference = input.disputePspReference ?? usual
   const { eventCode, amount = payment.amount } = input
-  const news = { eventCode, pspReference, amount, at: new Date().toISOString() }
+  const stage = { eventCode, pspReference, amount, at: new Date().toISOString() }
   context.state.payments.put({
     ...payment,
-    disputed: [...payment.disputed, news],
+    disputed: [...payment.disputed, stage],
     ...(input.disputePspReference === undefined && { disputePspReference: usual })
   })
   return disputeEvent(context, payment, input, pspReference)
 }
 
-function modifyElsewhere(
+/** Any event code, also one that is not known: it changes nothing here. */
+function anyEvent(
   context: Context,
   payment: Payment,
-  { kind, amount }: ControlRequest
-): Modification | Refusal {
-  const kinds = ['cancel', 'capture', 'refund', 'reversal']
+  event: Partial<Event>
+): NotificationItem | Refusal {
+  const { eventCode, pspReference = newPspReference() } = event
+  if (!eventCode) return { error: 'eventCode is missing', status: 400 }
+  return laterEvent(context, payment, { ...event, eventCode, pspReference })
+}
+
+type ByHand = {
+  kind?: ModificationKind
+  amount?: Amount
+  /** `customer-area` by default, which is not the merchant's; null is the payment's own. */
+  reference?: string | null
+  /** False: it fails, for this reason. */
+  success?: boolean
+  reason?: string
+  /** A cancel or reversal undoes captures that no settlement report has had. */
+  undoCapture?: boolean
+}
+
+/** In the Customer Area, by a person. */
+function modifyByHand(context: Context, payment: Payment, input: ByHand): Modification | Refusal {
+  const { kind, amount, reference = 'customer-area', success = true, undoCapture = false } = input
+  const kinds = ['amountUpdate', 'cancel', 'capture', 'refund', 'reversal']
   if (kind === undefined || !kinds.includes(kind)) {
     return { error: `Unknown kind '${kind}': ${kinds.join(', ')}`, status: 400 }
   }
-  return modify(context, kind, payment, amount === undefined ? {} : { amount })
-}
-
-/** The scheme rejects a capture: the one named, the last one, or the automatic one. */
-function failCapture(
-  context: Context,
-  payment: Payment,
-  { modificationPspReference }: ControlRequest
-): NotificationItem | Refusal {
-  const capture = pick(context, payment, ['capture'], false, modificationPspReference)
-  if (capture !== undefined) {
-    end(context, capture)
-    return rejection(context, payment, capture)
+  if (kind === 'amountUpdate' && amount === undefined) {
+    return { error: 'amount is missing', status: 400 }
   }
-  const { captured } = booksOf(payment, [], false)
-  if (captured === 0) return { error: 'There is no such capture' }
-  const captureFailedReference = newPspReference()
-  const captureFailedAt = new Date().toISOString()
-  context.state.payments.put({ ...payment, captureFailedAt, captureFailedReference })
-  return aboutAutomaticCapture(context, payment, captureFailedReference)
-}
-
-/**
- * Adyen captures again by itself after a technical failure:
- * https://docs.adyen.com/online-payments/capture/failure-reasons
- */
-function recapture(
-  context: Context,
-  payment: Payment,
-  { modificationPspReference, newReference = false }: ControlRequest
-): NotificationItem | Refusal {
-  const { modifications, payments } = context.state
-  const capture = pick(context, payment, ['capture'], true, modificationPspReference)
-  const id = capture?.id ?? payment.captureFailedReference
-  if (id === null) return { error: 'No capture has failed' }
-  if (capture !== undefined) modifications.put({ ...capture, failedAt: null })
-  else payments.put({ ...payment, captureFailedAt: null, captureFailedReference: null })
-  return laterEvent(context, payment, {
-    eventCode: 'CAPTURE',
-    pspReference: newReference ? newPspReference() : id,
-    reason: 'Transaction Recaptured',
-    amount: capture?.amount ?? payment.amount,
-    merchantReference: capture?.reference ?? null
-  })
-}
-
-function failRefund(
-  context: Context,
-  payment: Payment,
-  { modificationPspReference }: ControlRequest
-): NotificationItem | Refusal {
-  const refund = pick(context, payment, ['refund', 'reversal'], false, modificationPspReference)
-  if (refund === undefined) return { error: 'There is no such refund' }
-  end(context, refund)
-  return rejection(context, payment, refund)
-}
-
-/** The refunded money came back to the merchant. */
-function reverseRefund(
-  context: Context,
-  payment: Payment,
-  { modificationPspReference }: ControlRequest
-): NotificationItem | Refusal {
-  const refund = pick(context, payment, ['refund', 'reversal'], false, modificationPspReference)
-  if (refund === undefined) return { error: 'There is no such refund' }
-  end(context, refund)
-  return laterEvent(context, payment, {
-    eventCode: 'REFUNDED_REVERSED',
-    pspReference: refund.id,
-    amount: refund.amount,
-    merchantReference: refund.reference
+  if (undoCapture && kind !== 'cancel' && kind !== 'reversal') {
+    return { error: 'Only a cancel or reversal can undo a capture', status: 400 }
+  }
+  return modify(context, kind, payment, {
+    undoCapture,
+    ...(amount === undefined ? {} : { amount }),
+    ...(reference === null ? {} : { reference }),
+    ...(success ? {} : { refusal: input.reason ?? 'Refused' })
   })
 }
 
 /** What was left uncaptured has lapsed; Adyen's example has no originalReference. */
-function expire(context: Context, payment: Payment): NotificationItem | Refusal {
-  const { captured, cancelled } = booksOf(payment, modificationsOf(context, payment), true)
-  if (cancelled || captured === payment.amount.value) return { error: 'Nothing is left to expire' }
-  const expiredAt = new Date().toISOString()
-  context.state.payments.put({ ...payment, expiredAt, capturedAt: null })
-  const pspReference = payment.id
-  return laterEvent(context, payment, { eventCode: 'EXPIRE', pspReference, withoutOriginal: true })
-}
-
-/** The successful modification named, or else the last one, that has failed since or has not. */
-function pick(
+function expire(
   context: Context,
   payment: Payment,
-  kinds: ModificationKind[],
-  hasFailed: boolean,
-  id: string | undefined
-): Modification | undefined {
-  return modificationsOf(context, payment)
-    .filter(({ kind, action, success }) => success && kinds.includes(kind) && action !== 'cancel')
-    .filter(({ failedAt }) => (failedAt !== null) === hasFailed)
-    .findLast((one) => id === undefined || one.id === id)
-}
-
-function end({ state }: Context, modification: Modification): void {
-  state.modifications.put({ ...modification, failedAt: new Date().toISOString() })
+  { withOriginal = false }: { withOriginal?: boolean }
+): NotificationItem | Refusal {
+  const books = booksOf(payment, modificationsOf(context, payment), true)
+  if (books.capturable === 0) return { error: 'Nothing is left to expire' }
+  const expiredAt = new Date().toISOString()
+  context.state.payments.put({ ...payment, expiredAt, capturedAt: null })
+  return laterEvent(context, payment, {
+    eventCode: 'EXPIRE',
+    pspReference: withOriginal ? newPspReference() : payment.id,
+    withoutOriginal: !withOriginal
+  })
 }

@@ -2,10 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { accountingReport } from './accounting.ts'
 import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
-import { send } from './delivery.ts'
 import { newPspReference } from './identifiers.ts'
 import type { Amount } from './money.ts'
-import { signed } from './notifications.ts'
+import { notify } from './notify.ts'
 import { type ReportFaults, settlementReport } from './settlement-details.ts'
 import type { Payment, Report } from './state.ts'
 
@@ -14,6 +13,8 @@ type NewReport = {
   faults?: ReportFaults
   /** False: no webhook tells of it. */
   announce?: boolean
+  /** Instead of the usual name: names of filtered reports hold colons. */
+  fileName?: string
   /** The address that the webhook gives, if it is to be another. */
   url?: string
 }
@@ -23,10 +24,11 @@ type Seed = { pspReference?: string; reference: string; amount: Amount }
 export function controlReportRoutes(app: FastifyInstance, context: Context): void {
   const { state } = context
   app.post<{ Body: NewReport | undefined }>('/reports', (request) => {
-    const { kind, faults, announce = true, url } = request.body ?? {}
+    const { kind, faults, announce = true, fileName: id, url } = request.body ?? {}
     const isAccounting = kind === 'paymentAccounting'
-    const report = isAccounting ? accountingReport(context) : settlementReport(context, faults)
-    if (announce) tellOf(context, report, url)
+    const usual = isAccounting ? accountingReport(context) : settlementReport(context, faults)
+    const report = id === undefined ? usual : rename(context, usual, id)
+    if (announce) announceReport(context, report, url)
     const { id: fileName, batch, csv } = report
     return { fileName, batch, lines: csv.split('\n').length - 2, url: addressOf(context, report) }
   })
@@ -43,10 +45,17 @@ function toPayment({ pspReference = newPspReference(), reference, amount }: Seed
   const at = new Date().toISOString()
   return {
     ...{ id: pspReference, createdAt: at, reference, amount, brand: 'visa', capturedAt: at },
-    ...{ captureFailedAt: null, captureFailedReference: null, captureFails: false },
+    ...{ captureReference: newPspReference(), captureFailedAt: null, captureFails: false },
     ...{ refundFails: false, expiredAt: null, disputePspReference: null },
     ...{ disputed: [], modifications: [] }
   }
+}
+
+function rename({ state }: Context, report: Report, id: string): Report {
+  const renamed = { ...report, id }
+  state.reports.remove(report.id)
+  state.reports.put(renamed)
+  return renamed
 }
 
 function addressOf({ origin, merchantAccount }: Context, { id }: Report): string {
@@ -54,7 +63,7 @@ function addressOf({ origin, merchantAccount }: Context, { id }: Report): string
 }
 
 /** Adyen's example: the file name is the pspReference, and the reason its address. */
-function tellOf(context: Context, report: Report, url = addressOf(context, report)): void {
+function announceReport(context: Context, report: Report, url = addressOf(context, report)): void {
   const item = {
     eventCode: 'REPORT_AVAILABLE',
     success: 'true',
@@ -65,5 +74,5 @@ function tellOf(context: Context, report: Report, url = addressOf(context, repor
     amount: { currency: 'EUR', value: 0 },
     reason: url
   }
-  send(context.courier, [signed(item, context.hmacKey)])
+  notify(context, item)
 }

@@ -1,25 +1,18 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { statusOf } from './checkouts.ts'
-import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
 import { controlCardRoutes } from './control-cards.routes.ts'
 import { controlPaymentRoutes } from './control-payments.routes.ts'
 import { controlReportRoutes } from './control-reports.routes.ts'
 import { describe } from './control-views.ts'
-import { flush, forgetAll, redeliver, releaseHeld, send } from './delivery.ts'
-import { unsigned } from './forgery.ts'
+import { controlWebhookRoutes } from './control-webhooks.routes.ts'
+import { forgetAll, releaseHeld } from './delivery.ts'
 import { newPspReference } from './identifiers.ts'
-import { type NotificationItem, offerClosed, signed, wrongKey } from './notifications.ts'
+import { offerClosed } from './notifications.ts'
+import { notify } from './notify.ts'
 import { type QuickPay, quickPay } from './quick-pay.ts'
 import { endSession } from './sessions.ts'
 
-type Item = Partial<NotificationItem>
-type NewWebhook = {
-  items: Item[]
-  live?: boolean | string
-  sign?: boolean | 'wrong' | 'missing'
-  key?: string
-}
 type WithSession = { Params: { id: string } }
 
 const LOOPBACK = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
@@ -35,11 +28,20 @@ export function controlRoutes(context: Context) {
     controlPaymentRoutes(app, context)
     controlCardRoutes(app, context)
     controlReportRoutes(app, context)
+    controlWebhookRoutes(app, context)
     app.get('/requests', () => requests)
     app.get('/sessions', () =>
       state.sessions.all().map((session) => ({ ...session, status: statusOf(session) }))
     )
-    app.get('/webhooks', () => state.webhooks.all().map(describe))
+    app.get('/settings', () => settingsOf(context))
+    app.put<{ Body: Partial<Settings> }>('/settings', ({ body }, reply) => {
+      const wrong = Object.entries(body).find(
+        ([name, value]) => !(name in settingsOf(context)) || typeof value !== 'boolean'
+      )
+      if (wrong !== undefined) return reply.code(400).send({ error: `Not so: ${wrong[0]}` })
+      Object.assign(context, body)
+      return settingsOf(context)
+    })
     app.get('/faults', () => faults.table())
     app.put('/faults', (request, reply) => {
       const wrong = faults.merge(request.body)
@@ -47,15 +49,6 @@ export function controlRoutes(context: Context) {
       if (faults.table().webhooks.reorder === null) releaseHeld(courier)
       return faults.table()
     })
-
-    app.post<{ Body: NewWebhook }>('/webhooks', (request, reply) => {
-      const { items, live = false } = request.body
-      const ready = items.map((item) => seal(context, item, request.body))
-      const webhook = send(courier, ready, { afterMs: 0, live: String(live) })
-      return reply.code(202).send(describe(webhook))
-    })
-    app.post('/redeliver', async () => (await redeliver(courier)).map(describe))
-    app.post('/flush', async () => (await flush(courier)).map(describe))
 
     app.post<WithSession & { Body: QuickPay | undefined }>(
       '/sessions/:id/pay',
@@ -69,8 +62,7 @@ export function controlRoutes(context: Context) {
       const session = state.sessions.get(request.params.id)
       if (session === undefined) return unknownSession(reply)
       if (session.status === 'active') endSession(context, session, 'expired')
-      const item = offerClosed(session, newPspReference())
-      return describe(send(courier, [signed(item, context.hmacKey)]))
+      return describe(notify(context, offerClosed(session, newPspReference())))
     })
 
     app.delete('/state', (_request, reply) => {
@@ -83,15 +75,15 @@ export function controlRoutes(context: Context) {
   }
 }
 
-/** Gives an item the fields that nobody cares about, and the signature asked for. */
-function seal(context: Context, item: Item, { sign = true, key }: NewWebhook): Item {
-  const full = {
-    eventDate: adyenTime(new Date()),
-    merchantAccountCode: context.merchantAccount,
-    ...item
-  }
-  if (sign === 'wrong') return signed(full, wrongKey())
-  return sign === true ? signed(full, key ?? context.hmacKey) : unsigned(full)
+type Settings = Pick<
+  Context,
+  'additionalData' | 'automaticCaptureNotifications' | 'multiplePartialCaptures'
+>
+
+/** What the merchant account has switched on, until the simulator ends. */
+function settingsOf(context: Context): Settings {
+  const { additionalData, automaticCaptureNotifications, multiplePartialCaptures } = context
+  return { additionalData, automaticCaptureNotifications, multiplePartialCaptures }
 }
 
 function unknownSession(reply: FastifyReply): FastifyReply {

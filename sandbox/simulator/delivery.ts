@@ -50,7 +50,7 @@ export function createCourier(setup: Setup): Courier {
   return { ...setup, ...idle }
 }
 
-type Timing = { afterMs?: number; live?: string }
+export type Timing = { afterMs?: number; live?: string }
 
 /** Queues one POST with these items, signed or not, as they are. */
 export function send(
@@ -127,11 +127,20 @@ export async function flush(courier: Courier): Promise<Webhook[]> {
   return await tryAll(courier, undelivered(courier))
 }
 
-/** Sends every genuine webhook once more, the delivered ones too. */
-export async function redeliver(courier: Courier): Promise<Webhook[]> {
+/**
+ * Sends genuine webhooks once more, the delivered ones too: all, or those that `rewrite` answers
+ * another text for, which is sent once with the signature as it was.
+ */
+export async function redeliver(
+  courier: Courier,
+  rewrite?: (letter: Letter) => Letter | null
+): Promise<Webhook[]> {
   const webhooks = courier.state.webhooks.all()
   const sent = webhooks.filter(({ kind, status }) => kind === 'genuine' && status !== 'dropped')
-  return await tryAll(courier, sent)
+  if (rewrite === undefined) return await tryAll(courier, sent)
+  const letters = sent.map(rewrite).filter((letter) => letter !== null)
+  const copies = letters.map((letter) => update(courier, newWebhook('duplicate', letter, 0), {}))
+  return await tryAll(courier, copies)
 }
 
 /** Forgets all that waits, without sending it. */

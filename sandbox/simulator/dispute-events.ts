@@ -29,6 +29,7 @@ const STATUS_OF: Record<string, string | null> = {
   REQUEST_FOR_INFORMATION: null,
   NOTIFICATION_OF_CHARGEBACK: 'Unresponded',
   INFORMATION_SUPPLIED: 'Pending',
+  DISPUTE_OPENED_WITH_CHARGEBACK: 'Unresponded',
   CHARGEBACK: null,
   CHARGEBACK_REVERSED: null,
   SECOND_CHARGEBACK: null,
@@ -48,6 +49,7 @@ const STATUS_OF: Record<string, string | null> = {
 
 export const DISPUTE_EVENTS = Object.keys(STATUS_OF)
 
+const DEFENDABLE = ['CHARGEBACK', 'DISPUTE_OPENED_WITH_CHARGEBACK', 'NOTIFICATION_OF_CHARGEBACK']
 const DAY = 24 * 3_600_000
 const DEFENCE_DAYS = 18
 const REASON = 'Other Fraud-Card Absent Environment'
@@ -59,7 +61,9 @@ export function disputeEvent(
   dispute: Dispute,
   pspReference: string
 ): NotificationItem {
-  const { amount, eventCode, reason = REASON } = dispute
+  const { amount, eventCode } = dispute
+  const isFraudReport = eventCode === 'NOTIFICATION_OF_FRAUD'
+  const { reason = isFraudReport ? 'Fraudulent Use of Account Number' : REASON } = dispute
   return laterEvent(context, payment, {
     eventCode,
     pspReference,
@@ -98,7 +102,7 @@ function disputeData(payment: Payment, dispute: Dispute): Record<string, string>
 /** Only while there is something to defend. */
 function defenceOf({ eventCode, defensePeriodEndsAt }: Dispute): Record<string, string> {
   const usual = adyenTime(new Date(Date.now() + DEFENCE_DAYS * DAY))
-  const isOpen = ['CHARGEBACK', 'NOTIFICATION_OF_CHARGEBACK'].includes(eventCode)
+  const isOpen = DEFENDABLE.includes(eventCode)
   if (!isOpen && defensePeriodEndsAt === undefined) return {}
   return { defendable: 'true', defensePeriodEndsAt: defensePeriodEndsAt ?? usual }
 }

@@ -2,6 +2,10 @@
 export type FaultSettings = {
   /** How often the fault strikes before it switches itself off; without it, always. */
   times?: number
+  /** For how many milliseconds from now it strikes, as an outage does; without it, always. */
+  forMs?: number
+  /** When `forMs` is over, in milliseconds since 1970. */
+  until?: number
   /** Only calls whose `METHOD /path?query` contains this text; with `$` last, ends with it. */
   path?: string
   /** Only notifications of this event code. */
@@ -21,6 +25,13 @@ export type FaultSettings = {
   order?: 'reverse' | 'shuffle'
   /** What a forger does: by default both `signature` and `amount`. */
   alter?: ('signature' | 'amount' | 'success')[]
+  /** The address that is answered instead of the right one. */
+  url?: string
+  /** Members of an item that are replaced before it is signed, and those that are left out. */
+  set?: Record<string, unknown>
+  omit?: string[]
+  /** Amounts are text. */
+  asText?: boolean
 }
 
 /** All switches, and the parameter that is meant when only a number is given. */
@@ -32,9 +43,13 @@ const SWITCHES = {
     status5xx: 'status',
     /** Answers `status` (422), stored under the key. */
     status4xx: 'status',
+    /** The API key is not accepted: answers `status` (401, or 403); never stored. */
+    revokedKey: 'status',
+    /** Answers `url` (of a stranger) as the address of the page, or of the issuer's question. */
+    foreignUrl: 'times',
     /** Answers 500 with a page of HTML, as a gateway would; never stored. */
     html500: 'times',
-    /** Does the work and never answers, or answers after `ms`. */
+    /** Does the work and never answers, or answers after `ms`; with `path` one endpoint hangs. */
     hangAfterWork: 'ms',
     /** Does the work and answers half of the JSON text. */
     truncate200: 'times',
@@ -52,6 +67,8 @@ const SWITCHES = {
     duplicate: 'copies',
     /** Holds back until there are `hold` (2), then sends them in reverse or in `order`. */
     reorder: 'hold',
+    /** Changes an item before it is signed: `set`, `omit` and `asText`. */
+    reshape: 'times',
     /** Sends forged ones along with each genuine one, see `alter`. */
     forge: 'times',
     /** Sends an unsigned copy along with each genuine one. */
@@ -65,7 +82,9 @@ const SWITCHES = {
     /** AUTHORISATION true, then false `ms` later, with one pspReference. */
     trueThenFalse: 'ms',
     /** Sends AUTHORISATION `ms` after the payment. */
-    authorisationAfterMs: 'ms'
+    authorisationAfterMs: 'ms',
+    /** Payments and modifications get pspReferences that look like card numbers. */
+    cardLikeReference: 'times'
   }
 } as const
 
@@ -90,6 +109,10 @@ export function createFaults(): Faults {
       const switches: Record<string, FaultSettings | null> = table[group]
       const settings = switches[name] ?? null
       if (settings === null) return null
+      if (settings.until !== undefined && Date.now() >= settings.until) {
+        switches[name] = null
+        return null
+      }
       if (settings.path !== undefined && !isAt(settings.path, where)) return null
       if (settings.eventCode !== undefined && settings.eventCode !== where) return null
       if (settings.times !== undefined) {
@@ -145,5 +168,6 @@ function readSettings(value: unknown, numberMeans: keyof FaultSettings): FaultSe
   if (typeof value === 'number') return { [numberMeans]: value }
   if (typeof value !== 'object') return {}
   const settings = { ...value } as FaultSettings
+  if (settings.forMs !== undefined) settings.until = Date.now() + settings.forMs
   return settings.times !== undefined && settings.times <= 0 ? null : settings
 }

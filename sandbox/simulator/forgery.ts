@@ -4,6 +4,8 @@ import type { Webhook } from './state.ts'
 import { tokenSignature } from './token-signature.ts'
 
 type Item = Partial<NotificationItem>
+/** Token webhooks have no items. */
+type Envelope = { live: string; notificationItems?: { NotificationRequestItem: Item }[] }
 /** What one POST to the endpoint carries. */
 export type Letter = Pick<Webhook, 'body' | 'eventCodes' | 'headers'>
 export type Companion = { kind: Webhook['kind']; letter: Letter }
@@ -56,6 +58,37 @@ function take(eventCode: string, faults: Faults, versions: Versions): Companions
     target.push({ kind: 'duplicate', letter: versions.genuine })
   }
   return { together, inTurn }
+}
+
+/** Which items are sent again, and what is then different in them. */
+export type Rewording = { eventCode?: string; pspReference?: string; set?: Item }
+
+/** Of an item, what its signature does not cover. */
+const UNSIGNED_MEMBERS = ['additionalData', 'eventDate', 'operations', 'paymentMethod', 'reason']
+
+export function refuseRewording({ set = {} }: Rewording): string | null {
+  const signed = Object.keys(set).filter((name) => !UNSIGNED_MEMBERS.includes(name))
+  return signed.length === 0 ? null : `Signed, or unknown: ${signed.join(', ')}`
+}
+
+/** The same signed text with other unsigned members; null for what was not asked for. */
+export function reworded(
+  { body, eventCodes, headers }: Letter,
+  { eventCode, pspReference, set }: Rewording
+): Letter | null {
+  const { live, notificationItems = [] } = JSON.parse(body) as Envelope
+  const items = notificationItems.map(({ NotificationRequestItem: item }) => item)
+  const isMeant = items.some(
+    (item) =>
+      (eventCode ?? item.eventCode) === item.eventCode &&
+      (pspReference ?? item.pspReference) === item.pspReference
+  )
+  if (!isMeant) return null
+  const others = items.map((item) => {
+    const additionalData = { ...item.additionalData, ...set?.additionalData }
+    return { ...item, ...set, additionalData }
+  })
+  return { eventCodes, headers, body: envelope(others, live) }
 }
 
 /** A forger has no key: it signs with another, or keeps the signature and changes what it signs. */

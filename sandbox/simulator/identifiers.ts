@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { passesLuhn } from './cards.ts'
+import type { Faults } from './faults.ts'
 
 /** 32 signs, so that one random byte gives one sign without bias; no I, O, 0, 1. */
 const SIGNS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
@@ -10,6 +12,19 @@ function randomText(length: number): string {
 /** Adyen's pspReference: 16 upper-case letters and digits. */
 export function newPspReference(): string {
   return randomText(16)
+}
+
+/** Of a payment or modification; the fault `cardLikeReference` decides what it looks like. */
+export function referenceOf({ faults }: { faults: Faults }): string {
+  const isCardLike = faults.take('page', 'cardLikeReference') !== null
+  return isCardLike ? newCardLikeReference() : newPspReference()
+}
+
+/** 16 digits that no pattern can tell from the number of a Visa card. */
+function newCardLikeReference(): string {
+  const start = `4${Array.from(randomBytes(14), (byte) => byte % 10).join('')}`
+  const all = Array.from({ length: 10 }, (_, digit) => `${start}${digit}`)
+  return all.find(passesLuhn) ?? start
 }
 
 export function newSessionId(): string {

@@ -1,5 +1,5 @@
 import type { Context } from './context.ts'
-import { modificationsOf } from './modification-books.ts'
+import { booksOf, isCapturedAutomatically, isPast, modificationsOf } from './modification-books.ts'
 import type { Amount } from './money.ts'
 import type { Modification, Payment } from './state.ts'
 
@@ -17,8 +17,12 @@ export type Entry = {
   at: string
 }
 
+/** The chargeback itself, where no CHARGEBACK comes with it. */
+const OPENED_WITH_CHARGEBACK = 'DISPUTE_OPENED_WITH_CHARGEBACK'
+
 const DISPUTES: Record<string, [type: string, sign: 1 | -1]> = {
   CHARGEBACK: ['Chargeback', -1],
+  [OPENED_WITH_CHARGEBACK]: ['Chargeback', -1],
   CHARGEBACK_REVERSED: ['ChargebackReversed', 1],
   SECOND_CHARGEBACK: ['SecondChargeback', -1]
 }
@@ -34,12 +38,18 @@ export function entriesOf(context: Context, payment: Payment): Entry[] {
     pspReference: id,
     merchantReference: reference
   })
-  const { capturedAt, captureFailedAt } = payment
-  const isCaptured = capturedAt !== null && isPast(capturedAt) && !isPast(captureFailedAt)
-  const automatic = { id: captureOf(payment), reference: '', amount: payment.amount }
+  const modifications = modificationsOf(context, payment)
+  const { currency } = payment.amount
+  const { authorised } = booksOf(payment, modifications, false)
+  const automatic = {
+    id: payment.captureReference,
+    reference: '',
+    amount: { currency, value: authorised },
+    at: payment.capturedAt ?? payment.createdAt
+  }
   return [
-    ...(isCaptured ? [entry('Settled', 1, { ...automatic, at: capturedAt })] : []),
-    ...modificationsOf(context, payment).flatMap((one) => {
+    ...(isCapturedAutomatically(payment) ? [entry('Settled', 1, automatic)] : []),
+    ...modifications.flatMap((one) => {
       const asTold = { ...one, reference: one.reference ?? '', at: one.createdAt }
       if (!one.success) return []
       if (one.kind === 'capture') return hasFailed(one) ? [] : [entry('Settled', 1, asTold)]
@@ -52,21 +62,26 @@ export function entriesOf(context: Context, payment: Payment): Entry[] {
     }),
     ...payment.disputed.flatMap(({ eventCode, pspReference, amount, at }) => {
       const [type, sign] = DISPUTES[eventCode] ?? []
+      if (eventCode === OPENED_WITH_CHARGEBACK && hasChargeback(payment, pspReference)) return []
       if (type === undefined || sign === undefined) return []
       return [entry(type, sign, { id: pspReference, reference: '', amount, at })]
     })
   ]
 }
 
-/** An automatic capture has a reference that no webhook ever told; the same in every report. */
-function captureOf({ id }: Payment): string {
-  return `${[...id].reverse().join('')}`
+/** A settlement report has had a capture of the payment, so it can no longer be undone. */
+export function isSettled(context: Context, payment: Payment): boolean {
+  return entriesOf(context, payment).some(
+    ({ key, type }) => type === 'Settled' && context.state.bookings.get(key) !== undefined
+  )
+}
+
+function hasChargeback({ disputed }: Payment, reference: string): boolean {
+  return disputed.some(
+    ({ eventCode, pspReference }) => eventCode === 'CHARGEBACK' && pspReference === reference
+  )
 }
 
 function hasFailed({ failedAt }: Modification): boolean {
   return isPast(failedAt)
-}
-
-function isPast(time: string | null): boolean {
-  return time !== null && Date.parse(time) <= Date.now()
 }

@@ -2,6 +2,7 @@ import type { Modification, Payment, State } from './state.ts'
 
 /** Where a payment stands, in minor units. */
 export type Books = {
+  /** What is reserved, or was when it was captured: adjustments change it. */
   authorised: number
   captured: number
   refunded: number
@@ -29,22 +30,20 @@ export function booksOf(
   modifications: Modification[],
   areCapturesMultiple: boolean
 ): Books {
-  const authorised = payment.amount.value
   const valid = modifications.filter(({ success, failedAt }) => success && !isPast(failedAt))
   const sum = (belongs: (one: Modification) => boolean) =>
     valid.filter(belongs).reduce((total, { amount }) => total + amount.value, 0)
 
+  const adjustment = valid.findLast(({ kind }) => kind === 'amountUpdate')
+  const authorised = (adjustment ?? payment).amount.value
   const expired = isPast(payment.expiredAt)
-  const isAutomatic = isPast(payment.capturedAt) && !isPast(payment.captureFailedAt)
-  const captured = isAutomatic ? authorised : sum(({ kind }) => kind === 'capture')
-  const isOldReversal = payment.reversed === true
-  const refunded =
-    isOldReversal && isAutomatic ? captured : sum((one) => one.kind === 'refund' || isRefund(one))
-  const cancelled =
-    (isOldReversal && !isAutomatic) ||
-    valid.some(
-      ({ kind, action }) => ['cancel', 'technicalCancel'].includes(kind) || action === 'cancel'
-    )
+  const captured = isCapturedAutomatically(payment)
+    ? authorised
+    : sum(({ kind }) => kind === 'capture')
+  const refunded = sum(({ kind, action }) => kind === 'refund' || action === 'refund')
+  const cancelled = valid.some(
+    ({ kind, action }) => ['cancel', 'technicalCancel'].includes(kind) || action === 'cancel'
+  )
   const isOpen = !cancelled && !expired && (captured === 0 || areCapturesMultiple)
   return {
     authorised,
@@ -57,10 +56,10 @@ export function booksOf(
   }
 }
 
-function isRefund({ action }: Modification): boolean {
-  return action === 'refund'
+export function isCapturedAutomatically({ capturedAt, captureFailedAt }: Payment): boolean {
+  return isPast(capturedAt) && !isPast(captureFailedAt)
 }
 
-function isPast(time: string | null): boolean {
+export function isPast(time: string | null): boolean {
   return time !== null && Date.parse(time) <= Date.now()
 }

@@ -1,10 +1,12 @@
 import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
+import { booksOf, modificationsOf } from './modification-books.ts'
 import type { Amount } from './money.ts'
 import type { NotificationItem } from './notifications.ts'
 import type { Modification, ModificationKind, Payment } from './state.ts'
 
 const EVENT_CODES: Record<ModificationKind, string> = {
+  amountUpdate: 'AUTHORISATION_ADJUSTMENT',
   cancel: 'CANCELLATION',
   capture: 'CAPTURE',
   refund: 'REFUND',
@@ -12,7 +14,7 @@ const EVENT_CODES: Record<ModificationKind, string> = {
   technicalCancel: 'TECHNICAL_CANCEL'
 }
 
-type Event = {
+export type Event = {
   eventCode: string
   pspReference: string
   success?: boolean
@@ -98,15 +100,24 @@ export function rejection(
   })
 }
 
-/** An automatic capture has no CAPTURE, so its failure comes under a reference never seen. */
-export function aboutAutomaticCapture(
+/** Sent only if the account has it: by default Adyen says nothing of automatic captures. */
+export function automaticCapture(context: Context, payment: Payment): NotificationItem {
+  return laterEvent(context, payment, {
+    eventCode: 'CAPTURE',
+    pspReference: payment.captureReference
+  })
+}
+
+export function rejectionOfAutomaticCapture(
   context: Context,
   payment: Payment,
   pspReference: string
 ): NotificationItem {
+  const { authorised } = booksOf(payment, modificationsOf(context, payment), false)
   return laterEvent(context, payment, {
     eventCode: 'CAPTURE_FAILED',
     pspReference,
-    reason: 'Capture Failed'
+    reason: 'Capture Failed',
+    amount: { currency: payment.amount.currency, value: authorised }
   })
 }

@@ -24,6 +24,15 @@ type Form = { structure: string; fields: Fields; needs: ('amount' | 'paymentRefe
 
 /** The bodies of Checkout API v72: any other field is refused. */
 const FORMS: Record<ModificationKind, Form> = {
+  amountUpdate: {
+    structure: 'PaymentAmountUpdateRequest',
+    fields: fieldsOf({
+      string: 'adjustAuthType adjustAuthorisationData industryUsage merchantAccount reference',
+      object: 'amount applicationInfo mpiData',
+      array: 'lineItems splits'
+    }),
+    needs: ['amount']
+  },
   cancel: {
     structure: 'PaymentCancelRequest',
     fields: fieldsOf({ string: 'merchantAccount reference', object: 'applicationInfo' }),

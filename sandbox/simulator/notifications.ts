@@ -150,6 +150,25 @@ export function tokenData(purchase: Purchase, attempt: Attempt): Record<string, 
   }
 }
 
+/** What the Customer Area sends to see whether the endpoint answers: it is about nothing. */
+export function testPing(
+  merchantAccountCode: string,
+  eventCode = 'AUTHORISATION'
+): NotificationItem {
+  return {
+    eventCode,
+    success: 'true',
+    eventDate: adyenTime(new Date()),
+    merchantAccountCode,
+    pspReference: `test_${eventCode}_1`,
+    merchantReference: '8313842560770001',
+    amount: { currency: 'EUR', value: 10_100 },
+    paymentMethod: 'visa',
+    operations: ['CANCEL', 'CAPTURE', 'REFUND'],
+    reason: '1234:7777:12/2012'
+  }
+}
+
 /** The page was abandoned; `success` says only that it happened. */
 export function offerClosed(session: Session, pspReference: string): NotificationItem {
   return {

@@ -64,7 +64,7 @@ export function settle(
   outcome?: Outcome
 ): PayOutcome {
   if (statusOf(checkout) !== 'active') return { outcome: 'ended' }
-  const attempt = attemptWith(choice.card, outcome)
+  const attempt = attemptWith(context, choice.card, outcome)
   checkout.attempts.push(attempt)
   if (isAccepted(attempt)) {
     accept(context, checkout, attempt, choice)

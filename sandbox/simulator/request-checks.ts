@@ -13,6 +13,7 @@ export type Fields = ReadonlyMap<string, Kind>
 
 /** Codes and texts are those of https://docs.adyen.com/development-resources/error-codes. */
 const VALUES_OF: Record<string, string[]> = {
+  adjustAuthType: ['cardholderInitiatedTransaction', 'merchantInitiatedTransaction'],
   channel: ['iOS', 'Android', 'Web'],
   entityType: ['NaturalPerson', 'CompanyName'],
   industryUsage: ['delayedCharge', 'installment', 'noShow'],

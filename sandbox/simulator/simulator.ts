@@ -34,6 +34,8 @@ export type SimulatorOptions = {
   tokenHmacKey?: string
   /** Whether a partial capture leaves the remainder to further ones; by default it is cancelled. */
   multiplePartialCaptures?: boolean
+  /** Whether automatic captures without delay are notified; by default they are not. */
+  automaticCaptureNotifications?: boolean
   /** Who may download reports, as `user:password`; without one the API key may. */
   reportUser?: string
 }
@@ -48,6 +50,7 @@ export type Simulator = {
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { apiKey, merchantAccount, hmacKey, host = '127.0.0.1', additionalData = true } = options
   const { tokenHmacKey = null, multiplePartialCaptures = false } = options
+  const { automaticCaptureNotifications = false } = options
   for (const key of [hmacKey, tokenHmacKey ?? hmacKey]) {
     if (!/^[0-9a-fA-F]{64}$/.test(key)) throw new Error('The HMAC key must be 64 hex digits')
   }
@@ -69,6 +72,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     additionalData,
     tokenHmacKey,
     multiplePartialCaptures,
+    automaticCaptureNotifications,
     reportUser: options.reportUser ?? null,
     state,
     faults,

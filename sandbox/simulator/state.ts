@@ -127,9 +127,10 @@ export type Payment = {
   brand: Brand
   /** When it is captured without being asked to; null with manual capture, or when called off. */
   capturedAt: string | null
-  /** When the scheme rejects the automatic capture, and under which reference. */
+  /** The pspReference of the automatic capture. */
+  captureReference: string
+  /** When the scheme rejects the automatic capture. */
   captureFailedAt: string | null
-  captureFailedReference: string | null
   captureFails: boolean
   refundFails: boolean
   expiredAt: string | null
@@ -138,11 +139,15 @@ export type Payment = {
   disputed: { eventCode: string; pspReference: string; amount: Amount; at: string }[]
   /** Their pspReferences, oldest first. */
   modifications: string[]
-  /** Only in a journal of before modifications were kept. */
-  reversed?: boolean
 }
 
-export type ModificationKind = 'cancel' | 'capture' | 'refund' | 'reversal' | 'technicalCancel'
+export type ModificationKind =
+  | 'amountUpdate'
+  | 'cancel'
+  | 'capture'
+  | 'refund'
+  | 'reversal'
+  | 'technicalCancel'
 
 /** A request to change a payment, under a pspReference of its own, and what came of it. */
 export type Modification = {
@@ -236,21 +241,6 @@ const TABLES = [
 ]
 const KEPT_MS = 30 * 24 * 3_600_000
 
-/** What records of an older journal lack. */
-const DEFAULTS: Partial<Record<string, object>> = {
-  payments: {
-    captureFailedAt: null,
-    captureFailedReference: null,
-    captureFails: false,
-    refundFails: false,
-    expiredAt: null,
-    disputePspReference: null,
-    disputed: [],
-    modifications: []
-  },
-  webhooks: { headers: {} }
-}
-
 /**
  * Everything that outlives a restart, in memory, and in a journal of one JSON line for each change
  * when a folder is given. A line is handed to the operating system before the call returns, so it
@@ -335,7 +325,7 @@ function load(maps: Record<string, Map<string, { id: string }>>, line: string): 
   try {
     const { table, record, id } = JSON.parse(line)
     if (record === undefined) maps[table]?.delete(id)
-    else maps[table]?.set(record.id, { ...structuredClone(DEFAULTS[table]), ...record })
+    else maps[table]?.set(record.id, record)
   } catch {}
 }
 

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
-import type { Db } from '../database/database.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { type Entry, listEntries } from '../ledger/ledger.store.ts'
+import type { Context } from '../service-context.ts'
 import { changeCharge, createCharge, getAccount, putAccount } from './account.commands.ts'
 import {
   AccountParams,
@@ -25,7 +25,10 @@ import {
 import { type Account, type Charge, findBalance, listCharges } from './account.store.ts'
 import { toAccountNumber } from './account-number.ts'
 
-export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, { db }) => {
+export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (
+  app,
+  { db }
+) => {
   app.put(
     '/v1/accounts/:accountId',
     {
@@ -157,16 +160,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
     },
     async (request, reply) => {
       const account = await getAccount(db, request.params.accountId)
-      const { limit, cursor } = request.query
-      const found = await listCharges(db, account.id, {
-        status: request.query.status as 'open' | 'paid' | undefined,
-        before: readCursor(cursor, 1)?.[0] ?? null,
-        limit: limit + 1
-      })
+      const { status } = request.query
+      const find = (before: string | null, limit: number) =>
+        listCharges(db, account.id, { status, before, limit })
       const toView = (charge: Charge) => toChargeView(charge, account.currency)
-      const page = toPage(found, limit, toView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 
@@ -187,15 +185,14 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request, reply) => {
-      const account = await getAccount(db, request.params.accountId)
-      const { limit, cursor } = request.query
-      const [transferId, direction] = readCursor(cursor, 2) ?? []
-      const after = transferId && direction ? { transferId, direction } : null
+      const { id } = await getAccount(db, request.params.accountId)
       const clientId = visibleTo(clientOf(request))
-      const found = await listEntries(db, account.id, clientId, after, limit + 1)
-      const page = toPage(found, limit, toEntryView, (entry) => [entry.transferId, entry.direction])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const find = (after: string | null, limit: number) => {
+        const [transferId = '', direction = ''] = after?.split('.') ?? []
+        const position = after === null ? null : { transferId, direction }
+        return listEntries(db, id, clientId, position, limit)
+      }
+      return await sendPage(request, reply, find, toEntryView, byEntry)
     }
   )
 
@@ -217,6 +214,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, 
   }
 }
 
+const byEntry = {
+  positionOf: ({ transferId, direction }: Entry) => `${transferId}.${direction}`,
+  pattern: /^\w{1,80}\.\w{1,10}$/
+}
+
 function toChargeView(charge: Charge, currency: string): ChargeView {
   return {
     id: charge.id,
@@ -232,7 +234,7 @@ function toChargeView(charge: Charge, currency: string): ChargeView {
 
 function toEntryView(entry: Entry): EntryView {
   return {
-    id: `${entry.transferId}.${entry.direction}`,
+    id: byEntry.positionOf(entry),
     createdAt: entry.createdAt.toISOString(),
     account: entry.account,
     amount: { currency: entry.currency, value: entry.amount },

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Db } from '../database/database.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
+import type { Context } from '../service-context.ts'
 import { getAccount } from './account.commands.ts'
 import { AccountParams } from './account.schema.ts'
 import { toAccountNumber } from './account-number.ts'
@@ -15,7 +15,10 @@ import {
 } from './adjustment.schema.ts'
 import { type Adjustment, type Direction, listAdjustments } from './adjustment.store.ts'
 
-export const adjustmentRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (app, { db }) => {
+export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (
+  app,
+  { db }
+) => {
   app.post(
     '/v1/accounts/:accountId/adjustments',
     {
@@ -77,13 +80,10 @@ export const adjustmentRoutes: FastifyPluginAsyncTypebox<{ db: Db }> = async (ap
     },
     async (request, reply) => {
       const { id, currency } = await getAccount(db, request.params.accountId)
-      const { limit, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const found = await listAdjustments(db, id, { before, limit: limit + 1 })
+      const find = (before: string | null, limit: number) =>
+        listAdjustments(db, id, { before, limit })
       const toView = (one: Adjustment) => toAdjustmentView(one, currency)
-      const page = toPage(found, limit, toView, (one) => [one.id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 }

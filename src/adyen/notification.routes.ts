@@ -1,14 +1,14 @@
 import { createHash, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { answerOnce } from '../http/idempotency.commands.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import type { Reply } from '../http/idempotency.store.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import {
   ListNotificationsQuery,
   NotificationPage,
@@ -36,38 +36,24 @@ declare module 'fastify' {
   }
 }
 
-export type NotificationRoutesDeps = {
-  db: Db
-  merchantAccount: string
-  live: boolean
-  /** Current keys, of 32 bytes each. */
-  hmacKeys: readonly Buffer[]
-  /** Those of the token webhooks; without any, none is genuine. */
-  tokenHmacKeys: readonly Buffer[]
-  basicAuth: { user: string; password: string } | undefined
-  /** Told that something is due. */
-  wake: () => void
-  onReceived: (outcome: 'accepted' | 'refused', items: number) => void
-}
-
 /** Adyen's items are small; one request holds one of them, or a few. */
 const bodySizeMaxBytes = 1024 * 1024
 
 /** Where Adyen sends its notifications. */
 export const notificationPath = '/webhooks/adyen'
 
-export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDeps> = async (
-  app,
-  deps
-) => {
-  const { db } = deps
+export const notificationRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'adyen' | 'wake' | 'metrics'>
+> = async (app, deps) => {
+  const { db, adyen, metrics, wake } = deps
+  const isLive = adyen.environment === 'LIVE'
   const inbox = createInbox(db)
-  const keys = deps.hmacKeys.map((key) => createSecretKey(key))
-  const tokenKeys = deps.tokenHmacKeys.map((key) => createSecretKey(key))
+  const keys = adyen.hmacKeys.map((key) => createSecretKey(key))
+  const tokenKeys = adyen.tokenHmacKeys.map((key) => createSecretKey(key))
 
   /** Adyen keeps what is refused for 30 days, so that nothing genuine is lost by refusing. */
   function refuse(request: FastifyRequest, items: number): Problem {
-    deps.onReceived('refused', items)
+    metrics.notifications.inc({ outcome: 'refused' }, items)
     request.log.warn({ items }, 'a notification is not signed by our keys')
     return new Problem('unauthenticated', 'An item is not signed with a current HMAC key.')
   }
@@ -80,7 +66,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
     const { live: said } = request.body as { live?: unknown }
     const live = said === true || said === 'true'
     const isForeign = (item: NotificationItem) =>
-      live !== deps.live || item.merchantAccountCode !== deps.merchantAccount
+      live !== isLive || item.merchantAccountCode !== adyen.merchantAccount
     await inbox.store(items, live, isForeign)
     return items.length
   }
@@ -88,8 +74,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
   async function storeToken(request: FastifyRequest, token: TokenNotification): Promise<number> {
     const text = request.signedText
     if (!isSignedBody(text, request.headers.hmacsignature, tokenKeys)) throw refuse(request, 1)
-    const { isLive, merchantAccount } = token
-    const isForeign = isLive !== deps.live || merchantAccount !== deps.merchantAccount
+    const isForeign = token.isLive !== isLive || token.merchantAccount !== adyen.merchantAccount
     await inbox.storeToken(token, text, isForeign)
     return 1
   }
@@ -98,15 +83,15 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
     notificationPath,
     { bodyLimit: bodySizeMaxBytes, schema: { hide: true }, config: { signedBody: true } },
     async (request, reply) => {
-      if (!isAllowed(request.headers.authorization, deps.basicAuth)) {
-        deps.onReceived('refused', 1)
+      if (!isAllowed(request.headers.authorization, adyen)) {
+        metrics.notifications.inc({ outcome: 'refused' })
         request.log.warn('a notification came with a wrong user or password')
         throw new Problem('unauthenticated', 'Wrong user or password.')
       }
       const token = readTokenNotification(request.body)
       const stored = await (token ? storeToken(request, token) : storeItems(request))
-      deps.onReceived('accepted', stored)
-      deps.wake()
+      metrics.notifications.inc({ outcome: 'accepted' }, stored)
+      wake('apply_notifications')
       return reply.code(202).type('text/plain').send('[accepted]')
     }
   )
@@ -125,13 +110,10 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, status, eventCode, reference, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const filter = { status, eventCode, reference, before, limit: limit + 1 }
-      const found = await listNotifications(db, filter)
-      const page = toPage(found, limit, toView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const { status, eventCode, reference } = request.query
+      const find = (before: string | null, limit: number) =>
+        listNotifications(db, { status, eventCode, reference, before, limit })
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 
@@ -143,7 +125,6 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
         summary: 'Try a notification again',
         description: 'For one that waits or is parked: it is due at once, its tries counted anew.',
         tags: ['Reconciliation'],
-        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
         params: NotificationParams,
         response: {
           202: ref(NotificationSchema)
@@ -151,18 +132,14 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
       },
       config: {
         scope: 'reconciliation:write',
-        problems: [
-          'notification_not_found',
-          'notification_not_retryable',
-          'idempotency_key_missing',
-          'idempotency_key_reused'
-        ]
+        idempotent: true,
+        problems: ['notification_not_found', 'notification_not_retryable']
       }
     },
     async (request, reply) => {
       const { id } = request.params
       const answer = await answerOnce(db, claimOf(request), id, (tx) => retryNotification(tx, id))
-      deps.wake()
+      wake('apply_notifications')
       return sendSaved(reply, answer)
     }
   )
@@ -171,11 +148,11 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRoutesDep
 /** Compared by their hashes, so that neither length nor content shows in the time it takes. */
 function isAllowed(
   header: string | undefined,
-  expected: { user: string; password: string } | undefined
+  { webhookUser: user, webhookPassword: password }: Context['adyen']
 ): boolean {
-  if (expected === undefined) return true
+  if (user === undefined || password === undefined) return true
   const hash = (text: string) => createHash('sha256').update(text).digest()
-  const text = `${expected.user}:${expected.password}`
+  const text = `${user}:${password}`
   const given = Buffer.from((header ?? '').replace(/^Basic +/i, ''), 'base64').toString('utf8')
   return timingSafeEqual(hash(given), hash(text))
 }

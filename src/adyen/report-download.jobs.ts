@@ -1,6 +1,7 @@
 import { isUnavailable } from '../database/database.ts'
 import { delayAfter, reportLeaseS, reportRetryS, reportTriesMax } from '../jobs.ts'
-import { type ReportDeps, storeContent } from '../settlement/report.commands.ts'
+import type { Context } from '../service-context.ts'
+import { storeContent } from '../settlement/report.commands.ts'
 import {
   awaitUpload,
   claimDueReport,
@@ -14,11 +15,10 @@ import type { ReportAnswer } from './report.transport.ts'
 import { knownNames, toReportAddress } from './report-address.ts'
 import { findToldReports, saveToldReport } from './report-download.store.ts'
 
-export type DownloadDeps = ReportDeps & {
+export type DownloadDeps = Pick<Context, 'db' | 'wake' | 'merchantAccount' | 'isStopping'> & {
   environment: 'TEST' | 'LIVE'
   checkoutUrl: string | undefined
   fetchReport: (address: string) => Promise<ReportAnswer>
-  isStopping: () => boolean
   onFault: (reportId: string, error: unknown) => void
 }
 
@@ -57,7 +57,7 @@ async function fetchOne(deps: DownloadDeps, due: DueReport): Promise<void> {
     if (!(await saveProgress(tx, due, {}, reportLeaseS))) throw interrupted()
     await finishContent(tx, due.id, content)
   })
-  wake()
+  wake('read_reports')
 }
 
 /** Says from time to time that it is still coming. */

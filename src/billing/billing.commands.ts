@@ -4,6 +4,7 @@ import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { readClock } from '../lifecycle/aggregate.store.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import { findFile, insertFile, lockDetails, lockUnfiled } from './billing.store.ts'
 import {
   type BillingFile,
@@ -15,11 +16,11 @@ import {
   toUpload,
   within
 } from './billing.ts'
-import { acknowledgeAll, type PostingDeps } from './posting.commands.ts'
+import { acknowledgeAll } from './posting.commands.ts'
 
 /** Makes a file of the open postings that are in none: as many as it holds, oldest first. */
 export async function makeFile(
-  { db }: PostingDeps,
+  { db }: Pick<Context, 'db'>,
   claim: Claim,
   asked: Pick<BillingFile, 'currency' | 'transactionType'>
 ): Promise<OnceAnswer> {
@@ -40,7 +41,7 @@ export async function makeFile(
 
 /** The billing system has posted the file: all of it that it has not rejected. */
 export async function acknowledgeFile(
-  { db, providerName }: PostingDeps,
+  { db, providerName }: Pick<Context, 'db' | 'providerName'>,
   claim: Claim,
   id: string
 ): Promise<OnceAnswer> {
@@ -58,7 +59,7 @@ export async function acknowledgeFile(
  * fit says that this is about another file.
  */
 export async function rejectDetails(
-  { db, providerName }: PostingDeps,
+  { db, providerName }: Pick<Context, 'db' | 'providerName'>,
   claim: Claim,
   fileName: string,
   rejections: readonly Rejection[]

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
-import type { ProblemCode } from '../problems.ts'
+import type { Context } from '../service-context.ts'
 import { acknowledgeFile, makeFile, rejectDetails } from './billing.commands.ts'
 import {
   AcknowledgeFile,
@@ -16,15 +16,13 @@ import {
   type RejectedDetailBody,
   UploadSchema
 } from './billing.schema.ts'
-import { findContent, findFile, listFiles } from './billing.store.ts'
+import { type CountedFile, findContent, findFile, listFiles } from './billing.store.ts'
 import { type Rejection, type TransactionType, toFileView } from './billing.ts'
-import type { PostingDeps } from './posting.commands.ts'
-import { KeyHeader } from './posting.schema.ts'
-
-const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
 /** Files for a billing system that reads no feed, and what it sends back. */
-export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, deps) => {
+export const billingRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'providerName'>
+> = async (app, deps) => {
   app.post(
     '/v1/billing-files',
     {
@@ -36,11 +34,10 @@ export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
           'and one direction, oldest first, at most 5,000. Each posting is in one file only. ' +
           'What is more is for the next file: make files until one holds fewer.',
         tags: ['Postings'],
-        headers: KeyHeader,
         body: MakeFile,
         response: { 201: ref(BillingFileSchema) }
       },
-      config: { scope: 'reconciliation:write', problems: keyProblems }
+      config: { scope: 'reconciliation:write', idempotent: true, problems: [] }
     },
     async (request, reply) => {
       const { currency, transactionType } = request.body
@@ -62,14 +59,14 @@ export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
         summary: 'Say that the billing system has posted a file',
         description: 'All of its postings that are still open are posted; what it rejected stays.',
         tags: ['Postings'],
-        headers: KeyHeader,
         params: FileParams,
         body: AcknowledgeFile,
         response: { 200: ref(BillingFileSchema) }
       },
       config: {
         scope: 'reconciliation:write',
-        problems: ['billing_file_not_found', ...keyProblems]
+        idempotent: true,
+        problems: ['billing_file_not_found']
       }
     },
     async (request, reply) =>
@@ -86,13 +83,13 @@ export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
           'Each detail rejects the posting of that place in the file, as an acknowledgement with ' +
           '`rejected` would. All of them are taken or none. A large file may come in parts.',
         tags: ['Postings'],
-        headers: KeyHeader,
         body: RejectDetails,
         response: { 200: ref(BillingFileSchema) }
       },
       config: {
         scope: 'reconciliation:write',
-        problems: ['billing_rejections_unmatched', ...keyProblems]
+        idempotent: true,
+        problems: ['billing_rejections_unmatched']
       }
     },
     async (request, reply) => {
@@ -105,10 +102,10 @@ export const billingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
     }
   )
 
-  await app.register(readRoutes, deps)
+  await readRoutes(app, deps)
 }
 
-const readRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, { db }) => {
+const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, { db }) => {
   app.get(
     '/v1/billing-files',
     {
@@ -123,17 +120,10 @@ const readRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, { db }) =
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const found = await listFiles(db, { before, limit: limit + 1 })
-      const page = toPage(
-        found,
-        limit,
-        ({ file, counts }) => toFileView(file, counts),
-        ({ file }) => [file.id]
-      )
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const find = (before: string | null, limit: number) => listFiles(db, { before, limit })
+      const toView = ({ file, counts }: CountedFile) => toFileView(file, counts)
+      const positionOf = ({ file }: CountedFile) => file.id
+      return await sendPage(request, reply, find, toView, { ...byId, positionOf })
     }
   )
 

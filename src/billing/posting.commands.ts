@@ -1,4 +1,4 @@
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { saveResolved } from '../discrepancies/discrepancy.store.ts'
 import { recordResolved } from '../discrepancies/discrepancy.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
@@ -7,6 +7,7 @@ import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import { findOpenRejections, lockPostings, saveAcknowledgements } from './posting.store.ts'
 import {
   type Acknowledgement,
@@ -16,13 +17,11 @@ import {
   toPostingView
 } from './posting.ts'
 
-export type PostingDeps = { db: Db; providerName: string }
-
 export type Acknowledged = { posting: BillingPosting; said: Acknowledgement }
 
 /** What the billing system made of a posting: said again, it changes nothing. */
 export async function acknowledgePosting(
-  { db, providerName }: PostingDeps,
+  { db, providerName }: Pick<Context, 'db' | 'providerName'>,
   claim: Claim,
   id: string,
   said: Acknowledgement

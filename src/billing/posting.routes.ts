@@ -1,21 +1,23 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toCursor } from '../http/cursor.ts'
+import { readAfter, toGrowingPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
-import { acknowledgePosting, type PostingDeps } from './posting.commands.ts'
+import type { Context } from '../service-context.ts'
+import { acknowledgePosting } from './posting.commands.ts'
 import {
   AcknowledgePosting,
-  KeyHeader,
   PostingPage,
   PostingParams,
   PostingQuery,
   PostingSchema
 } from './posting.schema.ts'
 import { findPosting, listPostings } from './posting.store.ts'
-import { type PostingOutcome, type PostingStatus, toPostingView } from './posting.ts'
+import { type PostingOutcome, toPostingView } from './posting.ts'
 
-export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app, deps) => {
+export const postingRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'providerName'>
+> = async (app, deps) => {
   const { db } = deps
 
   app.get(
@@ -34,12 +36,9 @@ export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request) => {
-      const { status, after: cursor, limit = 20 } = request.query
-      const after = Number(readCursor(cursor, 1, /^\d{1,15}$/, 'after')?.[0] ?? 0)
-      const filter = { status: status as PostingStatus | undefined, after, limit }
-      const found = await listPostings(db, filter)
-      const last = found.at(-1)?.position ?? after
-      return { data: found.map(toPostingView), nextCursor: toCursor(String(last)) } as never
+      const { status, limit = 20 } = request.query
+      const after = readAfter(request.query.after)
+      return toGrowingPage(await listPostings(db, { status, after, limit }), after, toPostingView)
     }
   )
 
@@ -58,7 +57,7 @@ export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
     async (request) => {
       const found = await findPosting(db, request.params.id)
       if (found === undefined) throw new Problem('posting_not_found', 'No posting has this id.')
-      return toPostingView(found) as never
+      return toPostingView(found)
     }
   )
 
@@ -73,19 +72,14 @@ export const postingRoutes: FastifyPluginAsyncTypebox<PostingDeps> = async (app,
           '`billing_rejected` of the payment; what was rejected may be posted after all. What is ' +
           'posted stays so.',
         tags: ['Postings'],
-        headers: KeyHeader,
         params: PostingParams,
         body: AcknowledgePosting,
         response: { 200: ref(PostingSchema) }
       },
       config: {
         scope: 'reconciliation:write',
-        problems: [
-          'posting_not_found',
-          'posting_acknowledged',
-          'idempotency_key_missing',
-          'idempotency_key_reused'
-        ]
+        idempotent: true,
+        problems: ['posting_not_found', 'posting_acknowledged']
       }
     },
     async (request, reply) => {

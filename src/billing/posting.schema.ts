@@ -91,7 +91,6 @@ export const PostingQuery = Type.Object(
 )
 
 export const PostingParams = Type.Object({ id: Type.String() })
-export const KeyHeader = Type.Object({ 'idempotency-key': Type.Optional(Type.String()) })
 
 export const AcknowledgePosting = Type.Object(
   {

@@ -1,18 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Db } from '../database/database.ts'
 import { ref } from '../http/common.schema.ts'
+import type { Context } from '../service-context.ts'
 import { SummaryQuery, SummarySchema } from './summary.schema.ts'
 import { countDiscrepancies, sumPayouts, sumPostings, sumSettled } from './summary.store.ts'
 import { toSummary } from './summary.ts'
 
-export type SummaryDeps = { db: Db; merchantAccount: string }
-
 const dayMs = 24 * 60 * 60_000
 
-export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryDeps> = async (
-  app,
-  { db, merchantAccount }
-) => {
+export const summaryRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'merchantAccount'>
+> = async (app, { db, merchantAccount }) => {
   app.get(
     '/v1/reconciliation/summary',
     {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Db } from '../database/database.ts'
 import { ref } from '../http/common.schema.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import { ThreeWayQuery, ThreeWaySchema } from './three-way.schema.ts'
 import { sumUp } from './three-way.store.ts'
 import { balance } from './three-way.ts'
@@ -9,10 +9,9 @@ import { balance } from './three-way.ts'
 const dayMs = 24 * 60 * 60_000
 const longestDays = 31
 
-export const threeWayRoutes: FastifyPluginAsyncTypebox<{
-  db: Db
-  merchantAccount: string
-}> = async (app, { db, merchantAccount }) => {
+export const threeWayRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'merchantAccount'>
+> = async (app, { db, merchantAccount }) => {
   app.get(
     '/v1/reconciliation/three-way',
     {

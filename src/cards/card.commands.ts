@@ -1,22 +1,14 @@
-import type { Db } from '../database/database.ts'
 import { delayAfter, providerRetryS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
-import type { Provider } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { type DueRemoval, postponeRemoval, recordRemoved, removeCard } from './card.store.ts'
-
-export type CardDeps = {
-  db: Db
-  provider: Provider
-  /** For how long one has a call to the provider to itself: its deadline and a margin. */
-  leaseS: number
-}
 
 /**
  * Removes a card: here at once, then at the provider. What keeps that from being done is told to
  * `onFault` and changes nothing: the background does it later.
  */
 export async function deleteCard(
-  deps: CardDeps,
+  deps: Context,
   accountId: number,
   cardId: string,
   onFault: (error: unknown) => void
@@ -30,7 +22,7 @@ export async function deleteCard(
 
 /** Asks the provider to remove the card. The caller has its lease. */
 export async function forgetCard(
-  { db, provider }: Pick<CardDeps, 'db' | 'provider'>,
+  { db, provider }: Pick<Context, 'db' | 'provider'>,
   removal: DueRemoval
 ): Promise<void> {
   const { id, accountId, token, tries } = removal

@@ -1,13 +1,14 @@
 import { isUnavailable } from '../database/database.ts'
 import { delayAfter, lookAgainS, providerRetryS } from '../jobs.ts'
-import { type CardDeps, forgetCard } from './card.commands.ts'
+import type { Context } from '../service-context.ts'
+import { forgetCard } from './card.commands.ts'
 import { claimDueRemovals } from './card.store.ts'
 import { applyCardList, claimDueSyncs, type DueSync, postponeSync } from './card-sync.store.ts'
 
 /** Calls at once: few, since payments come first. */
 const batchSize = 20
 
-export type CardJobDeps = Pick<CardDeps, 'db' | 'provider' | 'leaseS'> & {
+export type CardJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & {
   onFault: (accountId: number, error: unknown) => void
 }
 

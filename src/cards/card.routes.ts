@@ -2,12 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { findAccount } from '../accounts/account.store.ts'
 import { ref } from '../http/common.schema.ts'
 import { Problem } from '../problem.ts'
-import { type CardDeps, deleteCard } from './card.commands.ts'
+import type { Context } from '../service-context.ts'
+import { deleteCard } from './card.commands.ts'
 import { CardList, CardParams, CardsParams } from './card.schema.ts'
 import { listCards } from './card.store.ts'
 import { toCardView } from './card-view.ts'
 
-export const cardRoutes: FastifyPluginAsyncTypebox<CardDeps> = async (app, deps) => {
+export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   const { db } = deps
 
   app.get(

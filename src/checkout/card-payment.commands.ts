@@ -8,6 +8,7 @@ import { moneyRetryForMs } from '../due/delays.ts'
 import type { Reply } from '../http/idempotency.store.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import type { Answer, CardPaymentResult, ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import {
   type AskedPayment,
   awaitReturn,
@@ -17,7 +18,6 @@ import {
 import { recordPaymentPage, returnUrlOf } from './open-page.commands.ts'
 import {
   type Caller,
-  type CheckoutDeps,
   readAnswer,
   recordOutcome,
   recordRejection,
@@ -27,7 +27,7 @@ import { nextCardPaymentLookS } from './schedule.ts'
 
 /** Asks for the money, or again what came of asking, and writes that down. */
 export async function payByCard(
-  deps: CheckoutDeps,
+  deps: Context,
   asked: AskedPayment,
   caller: Caller
 ): Promise<Reply> {
@@ -65,7 +65,7 @@ export async function payByCard(
  * it; within `deadlineMs`.
  */
 export async function sendReturn(
-  deps: CheckoutDeps,
+  deps: Context,
   asked: AskedPayment,
   result: string,
   deadlineMs: number
@@ -83,12 +83,12 @@ export async function sendReturn(
 }
 
 /** The provider never said what became of it, and must not be asked any more. */
-export async function giveUp(deps: CheckoutDeps, paymentId: string): Promise<Reply> {
+export async function giveUp(deps: Context, paymentId: string): Promise<Reply> {
   return await recordOutcome(deps, paymentId, { type: 'cardPaymentUnknown' }, { isFinal: true })
 }
 
 async function recordAnswer(
-  deps: CheckoutDeps,
+  deps: Context,
   asked: AskedPayment,
   answer: Answer<CardPaymentResult>
 ): Promise<Reply> {
@@ -123,7 +123,7 @@ function toEvent(answer: Answer<CardPaymentResult>, payment: Payment): ProviderE
  * outcome will be `reported` by the provider, or is `asked` for again.
  */
 async function leavePending(
-  deps: CheckoutDeps,
+  deps: Context,
   { payment, triedForMs }: AskedPayment,
   next: 'reported' | 'asked'
 ): Promise<Reply> {

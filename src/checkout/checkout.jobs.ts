@@ -1,9 +1,10 @@
 import type { Tx } from '../database/database.ts'
 import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
-import { claimDue, type Held, lockDue, postpone, setAside } from '../due/due.store.ts'
-import { runBatch, runEach } from '../due/run-each.ts'
+import { claimDue, type Held, type Locked, lockDue, postpone, setAside } from '../due/due.store.ts'
+import { type OnFault, runBatch, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
+import type { Context } from '../service-context.ts'
 import { giveUp, payByCard, sendReturn } from './card-payment.commands.ts'
 import {
   cardPayments,
@@ -22,17 +23,17 @@ import {
   removePageReturns
 } from './checkout.store.ts'
 import { finishCreate } from './create.commands.ts'
-import { type CheckoutDeps, recordOutcome, saveAnswer, toReply } from './outcome.commands.ts'
+import { recordOutcome, saveAnswer, toReply } from './outcome.commands.ts'
 import { recordPageResult } from './return.commands.ts'
 import { isOver, nextLinkLookS, nextReturnAskS, reservationMaxS } from './schedule.ts'
 
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
 
-export type JobDeps = CheckoutDeps & {
-  /** The payment is undefined where one of several is at fault. */
-  onFault: (paymentId: string | undefined, error: unknown) => void
-}
+/** A page that could not be ended so often is shown to a person, and tried again for all that. */
+const shownAfterAttempts = 6
+
+export type JobDeps = Context & { onFault: OnFault }
 
 const claimOptions = ({ leaseS }: JobDeps) => ({ limit: batchSize, leaseS })
 
@@ -42,28 +43,39 @@ export async function finishCreates(deps: JobDeps): Promise<number> {
   return await runEach(
     due,
     (create) => finishCreate(deps, create, callerOf(deps, create.payment.id)),
-    { ...deps, queue: creates, onFault: ({ payment }, error) => deps.onFault(payment.id, error) }
+    {
+      ...deps,
+      queue: creates,
+      onFault: ({ payment }, error) => deps.onFault({ paymentId: payment.id }, error)
+    }
   )
 }
 
 /** Ends payments whose page ended without an outcome, or never opened. One round. */
 export async function endPages(deps: JobDeps): Promise<number> {
-  return await runBatch(deps.db, {
+  const { db, providerName } = deps
+  return await runBatch<EndedPage>(db, {
     size: batchSize,
-    take: (tx, limit) => lockDue(tx, endedPages, limit),
-    work: (tx, rows) =>
-      endByTime(
-        deps,
-        tx,
-        rows.map(({ paymentId }) => paymentId)
-      ),
-    setAside: (tx, row) => setAside(tx, endedPages, row, delayAfter(providerRetryS, row.attempts)),
-    onFault: (row, error) => deps.onFault(row?.paymentId, error)
+    take: (tx, limit, only) => lockDue(tx, endedPages, limit, only),
+    work: (tx, pages) => endByTime(deps, tx, pages),
+    setAside: (tx, page) =>
+      setAside(tx, endedPages, page, delayAfter(providerRetryS, page.attempts)),
+    show: async (tx, { paymentId, attempts: before }) => {
+      const attempts = before + 1
+      if (attempts < shownAfterAttempts) return
+      const details = { attempts, cause: 'The payment could not be ended: see the log.' }
+      const finding = { paymentId, fact: paymentId, details }
+      await openDiscrepancies(tx, providerName, 'outcome_unknown', [finding])
+    },
+    onFault: (page, error) => deps.onFault({ paymentId: page?.paymentId }, error)
   })
 }
 
-async function endByTime(deps: JobDeps, tx: Tx, ids: readonly string[]): Promise<void> {
-  const { name } = deps.provider
+type EndedPage = Locked<{ paymentId: string }>
+
+async function endByTime(deps: JobDeps, tx: Tx, pages: readonly EndedPage[]): Promise<void> {
+  const { providerName: name } = deps
+  const ids = pages.map(({ paymentId }) => paymentId)
   const event = { type: 'pageClosed', by: 'time' } as const
   const events = ids.map((paymentId) => ({ paymentId, event }))
   const { aggregates } = await applyEvents(tx, name, events)
@@ -88,7 +100,7 @@ export async function askForPageResults(deps: JobDeps): Promise<number> {
   return await runEach(due, (one) => askForPageResult(deps, one), {
     ...deps,
     queue: pageReturns,
-    onFault: ({ paymentId }, error) => deps.onFault(paymentId, error)
+    onFault: ({ paymentId }, error) => deps.onFault({ paymentId }, error)
   })
 }
 
@@ -107,32 +119,21 @@ async function askForPageResult(
 
 /**
  * Shows reservations that were neither captured nor released for longer than the provider keeps
- * them: it was to report that they expired. One round; one that can't be shown stops no other.
+ * them: it was to report that they expired. One round.
  */
 export async function showForgottenReservations(deps: JobDeps): Promise<number> {
-  const found = await findForgottenReservations(deps.db, reservationMaxS, batchSize)
-  let shown = 0
-  for (const reservation of found) {
-    try {
-      await showForgotten(deps, reservation)
-      shown += 1
-    } catch (error) {
-      deps.onFault(reservation.paymentId, error)
-    }
-  }
-  return shown
-}
-
-async function showForgotten(
-  { db, provider }: JobDeps,
-  { paymentId, authorisationReference: fact, authorisedAt }: Reservation
-): Promise<void> {
-  const details = { authorisation: fact, authorisedAt: authorisedAt.toISOString() }
-  await db
-    .transaction()
-    .execute((tx) =>
-      openDiscrepancies(tx, provider.name, 'outcome_unknown', [{ paymentId, fact, details }])
-    )
+  return await runBatch<Reservation>(deps.db, {
+    size: batchSize,
+    take: (tx, limit, only) => findForgottenReservations(tx, reservationMaxS, limit, only),
+    work: async (tx, found) => {
+      const findings = found.map(({ paymentId, authorisationReference: fact, authorisedAt }) => {
+        const details = { authorisation: fact, authorisedAt: authorisedAt.toISOString() }
+        return { paymentId, fact, details }
+      })
+      await openDiscrepancies(tx, deps.providerName, 'outcome_unknown', findings)
+    },
+    onFault: (found, error) => deps.onFault({ paymentId: found?.paymentId }, error)
+  })
 }
 
 /** Asks what became of payment links. One round. */
@@ -141,7 +142,7 @@ export async function pollLinks(deps: JobDeps): Promise<number> {
   return await runEach(due, (link) => pollLink(deps, link), {
     ...deps,
     queue: links,
-    onFault: ({ id }, error) => deps.onFault(id, error)
+    onFault: ({ id }, error) => deps.onFault({ paymentId: id }, error)
   })
 }
 
@@ -171,7 +172,7 @@ export async function askForCardPayments(deps: JobDeps): Promise<number> {
   return await runEach(due, (one) => askForCardPayment(deps, one), {
     ...deps,
     queue: cardPayments,
-    onFault: ({ payment }, error) => deps.onFault(payment.id, error)
+    onFault: ({ payment }, error) => deps.onFault({ paymentId: payment.id }, error)
   })
 }
 

@@ -340,9 +340,10 @@ export type Reservation = { paymentId: string; authorisationReference: string; a
 
 /** Reservations that nobody captured or released for `ageS` seconds, not shown yet. */
 export async function findForgottenReservations(
-  db: Db,
+  db: Db | Tx,
   ageS: number,
-  limit: number
+  limit: number,
+  only?: Reservation
 ): Promise<Reservation[]> {
   const { rows } = await sql<Reservation>`
     select p.id as "paymentId", p.authorisation_reference as "authorisationReference",
@@ -351,6 +352,7 @@ export async function findForgottenReservations(
     where p.status = 'authorised' and a.created_at < now() - make_interval(secs => ${ageS})
       and not exists (select from discrepancy d
         where d.kind = 'outcome_unknown' and d.fact = p.authorisation_reference)
+      ${only === undefined ? sql`` : sql`and p.id = ${only.paymentId}`}
     order by p.id limit ${limit}`.execute(db)
   return rows
 }

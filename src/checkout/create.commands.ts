@@ -4,6 +4,7 @@ import { newLease } from '../due/due.store.ts'
 import { callOnce } from '../http/idempotency.commands.ts'
 import type { Reply } from '../http/idempotency.store.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import { payByCard } from './card-payment.commands.ts'
 import { claimCreate, type DueCreate } from './checkout.store.ts'
 import {
@@ -17,7 +18,7 @@ import {
 } from './create.ts'
 import { insertIntent } from './intent.store.ts'
 import { openPage } from './open-page.commands.ts'
-import { type Caller, type CheckoutDeps, findAnswer, readAnswer } from './outcome.commands.ts'
+import { type Caller, findAnswer, readAnswer } from './outcome.commands.ts'
 
 export type CreateAnswer = Reply & { paymentId: string; replayed: boolean }
 
@@ -27,10 +28,7 @@ export type CreateAnswer = Reply & { paymentId: string; replayed: boolean }
  * between leaves a payment that is due, which the next call under the key or the background work
  * finishes.
  */
-export async function createPayment(
-  deps: CheckoutDeps,
-  request: CreateRequest
-): Promise<CreateAnswer> {
+export async function createPayment(deps: Context, request: CreateRequest): Promise<CreateAnswer> {
   const { resourceId: paymentId, ...answer } = await callOnce(
     deps.db,
     request.claim,
@@ -40,7 +38,7 @@ export async function createPayment(
   return { ...answer, paymentId }
 }
 
-async function beginCreate(deps: CheckoutDeps, request: CreateRequest) {
+async function beginCreate(deps: Context, request: CreateRequest) {
   const now = new Date()
   const { faults, card } = await checkRequest(deps, request, now)
   const refusal = toRefusal(faults)
@@ -59,7 +57,7 @@ async function beginCreate(deps: CheckoutDeps, request: CreateRequest) {
 
 /** What the schema can't say of a request; only what it names is looked up. */
 async function checkRequest(
-  { db, provider, paymentMaxValue, sandbox }: CheckoutDeps,
+  { db, provider, paymentMaxValue, sandbox }: Context,
   request: CreateRequest,
   now: Date
 ): Promise<{ faults: Fault[]; card: PayingCard | undefined }> {
@@ -86,7 +84,7 @@ async function checkRequest(
 
 /** Whoever was at it may be gone: where its lease has ended, this call finishes the work. */
 async function resumeCreate(
-  deps: CheckoutDeps,
+  deps: Context,
   request: CreateRequest,
   paymentId: string
 ): Promise<Reply> {
@@ -104,11 +102,7 @@ async function resumeCreate(
  * Asks the provider and writes down what came of it. The caller has the payment's lease. Throws
  * `provider_unavailable` where it is not known whether a page was made; the payment is due again.
  */
-export async function finishCreate(
-  deps: CheckoutDeps,
-  due: DueCreate,
-  caller: Caller
-): Promise<Reply> {
+export async function finishCreate(deps: Context, due: DueCreate, caller: Caller): Promise<Reply> {
   const { payment } = due
   // A notification was faster than the answer to the call that it is about.
   if (payment.status !== 'pending' || payment.providerSession !== null) {

@@ -5,14 +5,9 @@ import type { Reply } from '../http/idempotency.store.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Answer, HostedPage, Trace } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { type DueCreate, postponePage, recordPage } from './checkout.store.ts'
-import {
-  type Caller,
-  type CheckoutDeps,
-  readAnswer,
-  recordRejection,
-  toReply
-} from './outcome.commands.ts'
+import { type Caller, readAnswer, recordRejection, toReply } from './outcome.commands.ts'
 import { pageGraceS } from './schedule.ts'
 
 /** A page that was asked for, and how what came of it is written down, with the answer. */
@@ -44,7 +39,7 @@ export async function recordOpening(opening: Opening, answer: Answer<HostedPage>
 }
 
 /** Opens the page, or the link, of a payment. The caller has its lease. */
-export async function openPage(deps: CheckoutDeps, due: DueCreate, caller: Caller): Promise<Reply> {
+export async function openPage(deps: Context, due: DueCreate, caller: Caller): Promise<Reply> {
   const { payment, attempts } = due
   const { id: paymentId } = payment
   const key = payment.providerKey ?? ''
@@ -64,7 +59,7 @@ export async function openPage(deps: CheckoutDeps, due: DueCreate, caller: Calle
 
 /** The customer has somewhere to go; without an outcome a card payment ends with its page. */
 export async function recordPaymentPage(
-  deps: CheckoutDeps,
+  deps: Context,
   payment: Payment,
   page: HostedPage
 ): Promise<Reply> {
@@ -77,7 +72,7 @@ export async function recordPaymentPage(
 }
 
 async function askForPage(
-  { provider, publicUrl, moto }: CheckoutDeps,
+  { provider, publicUrl, moto }: Context,
   payment: Payment,
   key: string,
   trace: Trace | undefined

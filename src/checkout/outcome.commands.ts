@@ -1,38 +1,20 @@
 /** The answer to a create: it is saved together with what it reports. */
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { findPayment } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
 import { Problem, type ProblemPlace, toProblemDocument } from '../problem.ts'
-import type { Provider, ProviderEvent, Trace } from '../provider.ts'
+import type { ProviderEvent, Trace } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { stopLooking } from './checkout.store.ts'
-
-export type CheckoutDeps = {
-  db: Db
-  provider: Provider
-  /** Without a slash at the end. */
-  publicUrl: string
-  /** The operator's own limit in minor units, whatever the currency. */
-  paymentMaxValue: number
-  /** For how many seconds a payment of the same account and amount is a duplicate; 0 for never. */
-  duplicateWindowS: number
-  /** Whether an agent's page is for a card that is told on the phone. */
-  moto: boolean
-  /** Whether browsers may also return to http on loopback. */
-  sandbox: boolean
-  /** For how long one caller has a payment to itself: the provider's deadline and a margin. */
-  leaseS: number
-  /** Called when the cards of an account are to be asked for. */
-  wakeSync: () => void
-}
 
 /** Where a request is answered, and what it belongs to. */
 export type Caller = { place: ProblemPlace; trace: Trace | undefined }
 
 /** The payment as it is, as an answer. */
-export function toReply({ provider }: Pick<CheckoutDeps, 'provider'>, payment: Payment): Reply {
+export function toReply({ provider }: Pick<Context, 'provider'>, payment: Payment): Reply {
   return { status: 201, body: JSON.stringify(toPaymentView(payment, provider.name)) }
 }
 
@@ -45,7 +27,7 @@ export function toProblemReply(problem: Problem, place: ProblemPlace): Reply {
  * `isFinal`: nothing more is to be asked about the payment.
  */
 export async function recordOutcome(
-  deps: CheckoutDeps,
+  deps: Context,
   paymentId: string,
   event: ProviderEvent,
   { isFinal = false } = {}
@@ -61,7 +43,7 @@ export async function recordOutcome(
 
 /** A definite no: the payment has failed, and the answer says so for ever. */
 export async function recordRejection(
-  deps: CheckoutDeps,
+  deps: Context,
   payment: Payment,
   reason: string,
   { place }: Caller
@@ -79,7 +61,7 @@ export async function recordRejection(
 }
 
 /** Another caller was first, or the payment has ended meanwhile: that is the answer. */
-export async function readAnswer(deps: CheckoutDeps, paymentId: string): Promise<Reply> {
+export async function readAnswer(deps: Context, paymentId: string): Promise<Reply> {
   const reply = await findAnswer(deps, paymentId)
   if (reply === undefined) throw new Error(`payment ${paymentId} has neither page nor end`)
   return reply
@@ -89,10 +71,7 @@ export async function readAnswer(deps: CheckoutDeps, paymentId: string): Promise
  * The answer of a payment that has its page, or has ended before it had one, which saves it;
  * undefined while it is still being made.
  */
-export async function findAnswer(
-  deps: CheckoutDeps,
-  paymentId: string
-): Promise<Reply | undefined> {
+export async function findAnswer(deps: Context, paymentId: string): Promise<Reply | undefined> {
   return await deps.db.transaction().execute(async (tx) => {
     const payment = await findPayment(tx, paymentId)
     if (payment === undefined) return undefined

@@ -1,11 +1,12 @@
 import { findAccount } from '../accounts/account.store.ts'
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import type { PaymentAggregate } from '../lifecycle/model.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import type { Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import {
   findEarlierPayment,
   findRecord,
@@ -19,8 +20,6 @@ import {
   findDifference,
   type RecordedOutcome
 } from './recorded-payment.ts'
-
-export type RecordDeps = { db: Db; providerName: string; duplicateWindowS: number }
 
 export type RecordRequest = Omit<NewRecord, 'id'> & {
   reported: RecordedOutcome
@@ -36,7 +35,7 @@ const clockSkewMs = 5 * 60_000
  * same content again answers with the same payment, other content is `recorded_payment_conflict`.
  */
 export async function recordPayment(
-  deps: RecordDeps,
+  deps: Pick<Context, 'db' | 'providerName' | 'duplicateWindowS'>,
   request: RecordRequest
 ): Promise<{ payment: Payment; created: boolean }> {
   checkRequest(request)
@@ -60,7 +59,7 @@ export async function recordPayment(
 async function findDuplicate(
   tx: Tx,
   payment: Payment,
-  { duplicateWindowS }: RecordDeps
+  { duplicateWindowS }: Pick<Context, 'duplicateWindowS'>
 ): Promise<EarlierPayment | undefined> {
   if (duplicateWindowS === 0) return undefined
   await waitForOthers(tx, payment)

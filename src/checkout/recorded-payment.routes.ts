@@ -7,11 +7,12 @@ import { PaymentSchema } from '../payments/payment.schema.ts'
 import type { Channel, Payment } from '../payments/payment.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
 import type { CardFace, Failure } from '../provider.ts'
-import { type RecordDeps, type RecordRequest, recordPayment } from './recorded-payment.commands.ts'
+import type { Context } from '../service-context.ts'
+import { type RecordRequest, recordPayment } from './recorded-payment.commands.ts'
 import { RecordPayment, type RecordPaymentBody } from './recorded-payment.schema.ts'
 import type { RecordedOutcome } from './recorded-payment.ts'
 
-export const recordedPaymentRoutes: FastifyPluginAsyncTypebox<RecordDeps> = async (app, deps) => {
+export const recordedPaymentRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   app.post(
     '/v1/recorded-payments',
     {

@@ -16,8 +16,9 @@ import { newId } from '../id.ts'
 import { providerKey } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Customer, HostedPage } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { type Opening, recordOpening, returnUrlOf } from './open-page.commands.ts'
-import { type Caller, type CheckoutDeps, toProblemReply } from './outcome.commands.ts'
+import { type Caller, toProblemReply } from './outcome.commands.ts'
 
 /** How long the customer has. */
 const lifeS = 60 * 60
@@ -34,10 +35,7 @@ export type RegisterRequest = Caller & {
  * Opens a page where a customer registers a card. Nothing is lost with a registration that was
  * interrupted, so that only the next call under its key goes on with it.
  */
-export async function registerCard(
-  deps: CheckoutDeps,
-  request: RegisterRequest
-): Promise<OnceAnswer> {
+export async function registerCard(deps: Context, request: RegisterRequest): Promise<OnceAnswer> {
   return await callOnce(
     deps.db,
     request.claim,
@@ -46,7 +44,7 @@ export async function registerCard(
   )
 }
 
-async function beginRegistration(deps: CheckoutDeps, request: RegisterRequest) {
+async function beginRegistration(deps: Context, request: RegisterRequest) {
   const { db, sandbox, leaseS } = deps
   const { client, accountId, returnUrl, customer, claim } = request
   const account = await findAccount(db, accountId)
@@ -72,7 +70,7 @@ async function beginRegistration(deps: CheckoutDeps, request: RegisterRequest) {
 
 /** Whoever was at it may be gone: where its lease has ended, this call goes on. */
 async function resumeRegistration(
-  deps: CheckoutDeps,
+  deps: Context,
   request: RegisterRequest,
   id: string
 ): Promise<Reply> {
@@ -83,7 +81,7 @@ async function resumeRegistration(
 
 /** Asks the provider for the page and writes down what came of it. The caller has the lease. */
 async function openRegistrationPage(
-  deps: CheckoutDeps,
+  deps: Context,
   wanted: Claimed<WantedRegistration>,
   request: RegisterRequest
 ): Promise<Reply> {
@@ -124,7 +122,7 @@ function toReply({ id, expiresAt }: WantedRegistration, { url }: HostedPage): Re
 }
 
 /** The saved answer; throws where there is none yet. */
-async function getAnswer({ db }: CheckoutDeps, { claim }: RegisterRequest): Promise<Reply> {
+async function getAnswer({ db }: Context, { claim }: RegisterRequest): Promise<Reply> {
   const reply = (await findKey(db, claim.clientId, claim.key))?.reply
   if (reply) return reply
   throw inFlight()

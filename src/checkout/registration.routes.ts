@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { toAccountNumber } from '../accounts/account-number.ts'
 import { CardsParams, RegisterCard, RegistrationSchema } from '../cards/card.schema.ts'
 import { clientOf } from '../http/auth.plugin.ts'
@@ -7,10 +6,10 @@ import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
-import type { CheckoutDeps } from './outcome.commands.ts'
+import type { Context } from '../service-context.ts'
 import { registerCard } from './registration.commands.ts'
 
-export const registrationRoutes: FastifyPluginAsyncTypebox<CheckoutDeps> = async (app, deps) => {
+export const registrationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   const { publicUrl } = deps
 
   app.post(
@@ -23,21 +22,15 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<CheckoutDeps> = async
           'Opens a page of the provider where the customer registers a card and pays nothing: ' +
           'send them to `checkout.url`. The card is then among those of the account.',
         tags: ['Cards'],
-        headers: Type.Object({
-          'idempotency-key': Type.Optional(
-            Type.String({ description: '1 to 255 visible ASCII characters' })
-          )
-        }),
         params: CardsParams,
         body: RegisterCard,
         response: { 201: ref(RegistrationSchema) }
       },
       config: {
         scope: 'cards:write',
+        idempotent: true,
         problems: [
-          'idempotency_key_missing',
           'idempotency_key_in_flight',
-          'idempotency_key_reused',
           'account_not_known',
           'account_closed',
           'return_url_refused',

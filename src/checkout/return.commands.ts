@@ -7,9 +7,9 @@ import { findPayment } from '../payments/payment.store.ts'
 import { type Payment, providerKey } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { PageResult, ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import { sendReturn } from './card-payment.commands.ts'
 import { keepPageResult, recordReturn } from './checkout.store.ts'
-import type { CheckoutDeps } from './outcome.commands.ts'
 import { nextReturnAskS } from './schedule.ts'
 
 /** The browser waits: after this it is sent on, whatever the provider does. */
@@ -32,7 +32,7 @@ export type ReturnResult = {
  * come, and what the page brought is kept to ask again.
  */
 export async function returnFromPage(
-  deps: CheckoutDeps,
+  deps: Context,
   paymentId: string,
   result: ReturnResult,
   onFault: (error: unknown) => void
@@ -47,7 +47,7 @@ export async function returnFromPage(
 }
 
 async function applyReturn(
-  deps: CheckoutDeps,
+  deps: Context,
   payment: Payment,
   { sessionResult, redirectResult }: ReturnResult
 ): Promise<void> {
@@ -65,7 +65,7 @@ async function applyReturn(
  * first: where the call comes to nothing, the background work makes it again.
  */
 async function applyCardReturn(
-  deps: CheckoutDeps,
+  deps: Context,
   payment: Payment,
   redirectResult: string
 ): Promise<void> {
@@ -85,7 +85,7 @@ function detailsKey({ id, providerKey: key }: Payment): string {
 
 /** Asks at once; where that comes to nothing, the background asks again. */
 async function applyPageReturn(
-  deps: CheckoutDeps,
+  deps: Context,
   payment: Payment,
   session: string,
   result: string
@@ -106,7 +106,7 @@ async function applyPageReturn(
  * did not answer, or reports money that only the notification can explain.
  */
 export async function recordPageResult(
-  { db, provider }: CheckoutDeps,
+  { db, provider }: Context,
   { id: paymentId, amount }: Pick<Payment, 'id' | 'amount'>,
   session: string,
   result: string,
@@ -145,7 +145,7 @@ function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
  * address.
  */
 export async function returnFromRegistration(
-  { db, wakeSync }: CheckoutDeps,
+  { db, wake }: Pick<Context, 'db' | 'wake'>,
   id: string,
   onFault: (error: unknown) => void
 ): Promise<string> {
@@ -158,7 +158,7 @@ export async function returnFromRegistration(
       const accountId = await recordRegistrationReturn(tx, id)
       if (accountId !== undefined) await requestCardSync(tx, [accountId])
     })
-    wakeSync()
+    wake('sync_cards')
   } catch (error) {
     onFault(error)
   }

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { RegistrationParams } from '../cards/card.schema.ts'
 import { PaymentParams } from '../payments/payment.schema.ts'
-import type { CheckoutDeps } from './outcome.commands.ts'
+import type { Context } from '../service-context.ts'
 import { returnFromPage, returnFromRegistration } from './return.commands.ts'
 
 /** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
-export const returnRoutes: FastifyPluginAsyncTypebox<CheckoutDeps> = async (app, deps) => {
+export const returnRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   app.get(
     '/return/:id',
     { schema: { hide: true, params: PaymentParams } },

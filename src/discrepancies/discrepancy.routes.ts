@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import {
   DiscrepancyPage,
   DiscrepancySchema,
@@ -13,9 +13,9 @@ import {
 } from './discrepancy.schema.ts'
 import { findDiscrepancy, listDiscrepancies } from './discrepancy.store.ts'
 import { toDiscrepancyView } from './discrepancy.ts'
-import { type ResolutionDeps, resolveDiscrepancy } from './resolution.commands.ts'
+import { resolveDiscrepancy } from './resolution.commands.ts'
 
-export const discrepancyRoutes: FastifyPluginAsyncTypebox<ResolutionDeps> = async (app, deps) => {
+export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   const { db } = deps
 
   app.get(
@@ -32,16 +32,17 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<ResolutionDeps> = asyn
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, kind, status, paymentId, createdFrom, createdTo, cursor } = request.query
-      const found = await listDiscrepancies(db, {
-        ...{ kind, status, paymentId, limit: limit + 1 },
+      const { kind, status, paymentId, createdFrom, createdTo } = request.query
+      const filter = {
+        kind,
+        status,
+        paymentId,
         createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
-        createdTo: createdTo === undefined ? undefined : new Date(createdTo),
-        before: readCursor(cursor, 1)?.[0] ?? null
-      })
-      const page = toPage(found, limit, toDiscrepancyView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+        createdTo: createdTo === undefined ? undefined : new Date(createdTo)
+      }
+      const find = (before: string | null, limit: number) =>
+        listDiscrepancies(db, { ...filter, before, limit })
+      return await sendPage(request, reply, find, toDiscrepancyView, byId)
     }
   )
 
@@ -78,16 +79,14 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<ResolutionDeps> = asyn
           'Once, by one of its `resolutions`. What it moves is a ledger entry or an event of the ' +
           'payment; what was found stays as it is.',
         tags: ['Settlement'],
-        headers: Type.Object({ 'idempotency-key': Type.Optional(Type.String()) }),
         params: OfDiscrepancy,
         body: ResolveDiscrepancy,
         response: { 200: ref(DiscrepancySchema) }
       },
       config: {
         scope: 'reconciliation:write',
+        idempotent: true,
         problems: [
-          'idempotency_key_missing',
-          'idempotency_key_reused',
           'discrepancy_not_found',
           'discrepancy_resolved',
           'resolution_not_allowed',

@@ -1,10 +1,11 @@
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import type { PaymentAggregate } from '../lifecycle/model.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import {
   findDiscrepancy,
   lockDiscrepancy,
@@ -20,15 +21,6 @@ import {
   toDiscrepancyView
 } from './discrepancy.ts'
 
-export type ResolutionDeps = {
-  db: Db
-  providerName: string
-  /** Refunds above it need an approval, minor units of whatever currency; null for none. */
-  refundApprovalAbove: number | null
-  /** Told that something is to be asked of the provider. */
-  wake: () => void
-}
-
 export type Deciding = Decision & { resolution: AskedResolution; operator: { id: string } }
 
 /**
@@ -36,7 +28,7 @@ export type Deciding = Decision & { resolution: AskedResolution; operator: { id:
  * `discrepancy_resolved`, `resolution_not_allowed`, and what a refund may be refused for.
  */
 export async function resolveDiscrepancy(
-  deps: ResolutionDeps,
+  deps: Pick<Context, 'db' | 'providerName' | 'refundApprovalAbove' | 'wake'>,
   claim: Claim,
   id: string,
   decision: Deciding
@@ -58,7 +50,7 @@ export async function resolveDiscrepancy(
     const resolved = { ...found, status: 'resolved', decision, resolvedAt } as const
     return { status: 200, body: JSON.stringify(toDiscrepancyView(resolved)) }
   })
-  deps.wake()
+  deps.wake('send_operations')
   return answer
 }
 

@@ -101,24 +101,27 @@ async function claim<Row>(
       update ${table} set ${lease} ${queue.set === undefined ? sql`` : sql`, ${queue.set}`}
       from due where ${sql.join(isSame, sql` and `)} returning ${table}.*
     )
-    select json_build_object('id', claimed.lease, 'key', json_build_array(${keyOf(queue, 'claimed')}))
-      as lease, claimed.attempts, ${queue.read}`.execute(db)
+    select json_build_object('id', claimed.lease,
+        'key', json_build_array(${keyOf(queue, 'claimed')})) as lease,
+      claimed.attempts, ${queue.read}`.execute(db)
   return rows
 }
 
 /**
  * Locks rows that are due until the end of `tx`, oldest first: for work that is one transaction,
- * which needs no lease. Whatever it does to them is undone with it.
+ * which needs no lease. `only`: this one, where it is still due.
  */
 export async function lockDue<Row>(
   tx: Tx,
   queue: Queue<Row>,
-  limit: number
+  limit: number,
+  only?: { key: Key }
 ): Promise<Locked<Row>[]> {
   const at = sql.ref(queue.at ?? 'next_attempt_at')
   const { rows } = await sql<Locked<Row>>`
     with claimed as (
       select * from ${sql.table(queue.table)} where ${at} <= now() ${and(queue.where)}
+        ${and(only && isRow(queue, only.key))}
       order by ${at}, ${keyOf(queue)} limit ${limit} for no key update skip locked
     )
     select json_build_array(${keyOf(queue, 'claimed')}) as key, claimed.attempts, ${queue.read}

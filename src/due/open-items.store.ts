@@ -10,6 +10,7 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
     union all select 'modifications_due', count(*) from operation where next_attempt_at is not null
     union all select 'notifications_due', count(*) from notification
       where next_attempt_at is not null
+    union all select 'notifications_waiting', count(*) from notification where status = 'waiting'
     union all select 'notifications_parked', count(*) from notification where status = 'parked'
     union all select 'page_returns_unanswered', count(*) from page_return
     -- A billing system that never says what it posted leaves all of them open.

@@ -1,9 +1,9 @@
 /** The background work: each task is a loop of rounds, safe on any number of instances. */
 import { setTimeout } from 'node:timers/promises'
-import { pollEveryMs } from './delays.ts'
+import { pollEveryMs } from '../jobs.ts'
 
-export type Task<Name extends string = string> = {
-  name: Name
+export type Task = {
+  name: string
   /** One round; answers how much it did. Another follows at once while there is more. */
   run: () => Promise<number>
   /** How long it rests when nothing is due and nobody wakes it, ms. */
@@ -15,18 +15,14 @@ export type Task<Name extends string = string> = {
   batchSize?: number
 }
 
-/** Keeps the name's own type, so that a list of tasks knows all of its names. */
-export const defineTask = <const Name extends string>(task: Task<Name>): Task<Name> => task
-
-export type WorkerEvents<Name extends string> = {
-  onDone: (task: Name, count: number) => void
-  onFault: (task: Name, error: unknown) => void
+export type WorkerEvents = {
+  onDone: (task: string, count: number) => void
+  onFault: (task: string, error: unknown) => void
 }
 
-/** `Name`: those of its tasks, so that nobody wakes one that is not there. */
-export type Worker<Name extends string> = {
+export type Worker = {
   /** Something may be due for the task of this name, or for any. */
-  wake(task?: Name): void
+  wake(task?: string): void
   /** Lets the rounds under way end, and begins no other. */
   stop(): Promise<void>
 }
@@ -37,10 +33,7 @@ const gatherMs = 10
 /** After a fault, so that a broken database is not asked without end. */
 const restAfterFaultMs = 1_000
 
-export function startWorker<Name extends string>(
-  tasks: readonly Task<Name>[],
-  events: WorkerEvents<Name>
-): Worker<Name> {
+export function startWorker(tasks: readonly Task[], events: WorkerEvents): Worker {
   const loops = tasks.map((task) => startLoop(task, events))
   return {
     wake(task) {
@@ -52,7 +45,7 @@ export function startWorker<Name extends string>(
   }
 }
 
-function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<Name>) {
+function startLoop(task: Task, events: WorkerEvents) {
   const { name, run, everyMs = pollEveryMs, batchSize = 0 } = task
   let stopping = false
   let woken = false

@@ -1,38 +1,42 @@
-/** Rings for everybody who listens at that moment. */
-export type Bell = ReturnType<typeof createFeedSignal>
+export type FeedSignal = ReturnType<typeof createFeedSignal>
 
+/** Wakes the callers on this instance who wait for the next events of the feed. */
 export function createFeedSignal() {
-  const listeners = new Set<(ring: number | undefined) => void>()
-  let rings = 0
+  const waiting = new Set<(announcement: number | undefined) => void>()
+  let announcements = 0
   let closed = false
 
-  function tell(ring: number | undefined): void {
-    for (const hear of listeners) hear(ring)
+  function wakeAll(announcement: number | undefined): void {
+    for (const wake of waiting) wake(announcement)
   }
 
   return {
-    ring(): void {
-      rings += 1
-      tell(rings)
+    /** Events were announced, here or by another instance. */
+    announced(): void {
+      announcements += 1
+      wakeAll(announcements)
     },
     /** Nobody waits any longer. */
     close(): void {
       closed = true
-      tell(undefined)
+      wakeAll(undefined)
     },
-    /** The how many-th ring is the next within `ms` and before `signal`; undefined for none. */
+    /**
+     * The number of the next announcement, which all who are woken by it share; undefined where
+     * none comes within `ms` and before `signal`.
+     */
     async next(ms: number, signal: AbortSignal): Promise<number | undefined> {
       if (closed || signal.aborted) return undefined
       return await new Promise<number | undefined>((resolve) => {
-        const hear = (ring: number | undefined) => {
+        const wake = (announcement: number | undefined) => {
           clearTimeout(timer)
-          listeners.delete(hear)
+          waiting.delete(wake)
           signal.removeEventListener('abort', giveUp)
-          resolve(ring)
+          resolve(announcement)
         }
-        const giveUp = () => hear(undefined)
+        const giveUp = () => wake(undefined)
         const timer = setTimeout(giveUp, ms)
-        listeners.add(hear)
+        waiting.add(wake)
         signal.addEventListener('abort', giveUp)
       })
     }

@@ -1,26 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
-import type { Db } from '../database/database.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { readCursor, toCursor } from '../http/cursor.ts'
+import { readAfter, toGrowingPage } from '../http/cursor.ts'
 import { readWait } from '../http/prefer.ts'
+import type { Context } from '../service-context.ts'
 import { FeedPage, FeedQuery, PreferHeader } from './feed.schema.ts'
 import { type FeedEvent, listFeed } from './feed.store.ts'
 import { toFeedView } from './feed-view.ts'
 
-export type FeedDeps = {
-  db: Db
-  providerName: string
-  /**
-   * When events were announced after this call, within `ms` and before `signal`: the how many-th
-   * time it was; undefined where none were.
-   */
-  untilAnnounced: (ms: number, signal: AbortSignal) => Promise<number | undefined>
-}
-
-export const feedRoutes: FastifyPluginAsyncTypebox<FeedDeps> = async (app, deps) => {
-  const { db, providerName } = deps
+export const feedRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'providerName' | 'feedSignal'>
+> = async (app, deps) => {
+  const { db, providerName, feedSignal } = deps
   const reads = new Map<string, Promise<FeedEvent[]>>()
 
   app.get(
@@ -40,22 +32,17 @@ export const feedRoutes: FastifyPluginAsyncTypebox<FeedDeps> = async (app, deps)
       config: { scope: 'payments:read', problems: [] }
     },
     async (request, reply) => {
-      const { after: cursor, limit = 20 } = request.query
-      const after = Number(readCursor(cursor, 1, /^\d{1,15}$/, 'after')?.[0] ?? 0)
+      const { limit = 20 } = request.query
+      const after = readAfter(request.query.after)
       const filter = { clientId: visibleTo(clientOf(request)), after, limit }
       const waitS = readWait(request.headers.prefer)
       if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
-      const found = await readOrWait(deps, request, filter, waitS ?? 0)
-      const last = found.at(-1)?.position ?? after
-      return {
-        data: found.map((event) => toFeedView(event, providerName)),
-        nextCursor: toCursor(String(last))
-      }
+      const found = await readOrWait(request, filter, waitS ?? 0)
+      return toGrowingPage(found, after, (event) => toFeedView(event, providerName))
     }
   )
 
   async function readOrWait(
-    { untilAnnounced }: FeedDeps,
     request: FastifyRequest,
     filter: Filter,
     waitS: number
@@ -65,19 +52,19 @@ export const feedRoutes: FastifyPluginAsyncTypebox<FeedDeps> = async (app, deps)
     let read = listFeed
     for (;;) {
       const left = until - performance.now()
-      // Listening comes before reading: what is announced in between is heard.
-      const heard = left > 0 ? untilAnnounced(left, signal) : undefined
+      // Waiting begins before reading, so that nothing announced in between is missed.
+      const next = left > 0 ? feedSignal.next(left, signal) : undefined
       const found = await read(db, filter)
-      if (found.length > 0 || heard === undefined) return found
-      const ring = await heard
-      if (ring === undefined) return found
-      read = (_, again) => readTogether(ring, again)
+      if (found.length > 0 || next === undefined) return found
+      const announcement = await next
+      if (announcement === undefined) return found
+      read = (_, again) => readTogether(announcement, again)
     }
   }
 
-  /** Callers who were woken by the same ring and ask for the same are answered by one read. */
-  function readTogether(ring: number, filter: Filter): Promise<FeedEvent[]> {
-    const key = JSON.stringify([ring, filter])
+  /** Callers who ask for the same after the same announcement are answered by one read. */
+  function readTogether(announcement: number, filter: Filter): Promise<FeedEvent[]> {
+    const key = JSON.stringify([announcement, filter])
     const known = reads.get(key)
     if (known !== undefined) return known
     const read = listFeed(db, filter).finally(() => reads.delete(key))

@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
-import { nullable, Timestamp } from '../http/common.schema.ts'
+import { Type } from 'typebox'
+import { nullable, ref, Timestamp } from '../http/common.schema.ts'
 import { EventSchema } from '../payments/payment.schema.ts'
 
 const [example] = (EventSchema as { examples?: unknown[] }).examples ?? []
@@ -25,7 +25,7 @@ export const FeedEventSchema = Type.Object(
 
 export const FeedPage = Type.Object(
   {
-    data: Type.Array(Type.Unsafe<Static<typeof FeedEventSchema>>({ $ref: 'FeedEvent#' })),
+    data: Type.Array(ref(FeedEventSchema)),
     nextCursor: Type.String({
       description: 'Never null: at the end it is the position to ask again from, as `after`'
     })

@@ -2,11 +2,28 @@ import { type Static, type TInteger, type TSchema, type TUnsafe, Type } from 'ty
 import { currencies } from '../money.ts'
 import { problems } from '../problems.ts'
 
+type NamedSchema = TSchema & { $id: string }
+const isNamed = (schema: object): schema is NamedSchema => '$id' in schema
+
+/** Those that something refers to, by name. */
+const named = new Map<string, NamedSchema>()
+
 /** A reference to a schema that the OpenAPI document names; its type is the schema's own. */
 export function ref<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
-  const id = (schema as { $id?: string }).$id
-  if (id === undefined) throw new Error('only a schema with $id can be referred to')
-  return Type.Unsafe<Static<T>>({ $ref: `${id}#` })
+  if (!isNamed(schema)) throw new Error('only a schema with $id can be referred to')
+  named.set(schema.$id, schema)
+  return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` })
+}
+
+/** Every schema with $id that `schema` is, holds or refers to; each after those that it names. */
+export function namedIn(schema: unknown, found = new Set<NamedSchema>()): Set<NamedSchema> {
+  if (typeof schema !== 'object' || schema === null) return found
+  const { $ref } = schema as { $ref?: string }
+  const own = $ref === undefined ? schema : named.get($ref.replace(/#$/, ''))
+  if (own === undefined || found.has(own as NamedSchema)) return found
+  for (const part of Object.values(own)) namedIn(part, found)
+  if (isNamed(own)) found.add(own)
+  return found
 }
 
 /**

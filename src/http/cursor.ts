@@ -1,53 +1,73 @@
-/** Opaque positions in lists: what a page ended with, so that the next begins after it. */
+/** Lists in pages, by opaque positions: what a page ended with, and the next begins after. */
 import { Problem } from '../problem.ts'
 
-export function toCursor(...position: string[]): string {
-  return Buffer.from(JSON.stringify(position)).toString('base64url')
+export function toCursor(position: string): string {
+  return Buffer.from(JSON.stringify([position])).toString('base64url')
 }
 
-/**
- * The `length` parts of a position, each of which is like `part`; null for the first page. `name`
- * is the parameter that it was sent as.
- */
+/** The position, which is like `pattern`; null for the first page. `name`: what it was sent as. */
 export function readCursor(
   cursor: string | undefined,
-  length: number,
-  part = /^[\x20-\x7e]{1,80}$/,
+  pattern: RegExp,
   name: 'cursor' | 'after' = 'cursor'
-): string[] | null {
+): string | null {
   if (cursor === undefined) return null
   try {
-    const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
-    const isPosition =
-      Array.isArray(position) &&
-      position.length === length &&
-      position.every((one) => typeof one === 'string' && part.test(one))
-    if (isPosition) return position
+    const read: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
+    const [position] = Array.isArray(read) && read.length === 1 ? read : []
+    if (typeof position === 'string' && pattern.test(position)) return position
   } catch {
-    // Told below.
+    // Refused below.
   }
   throw new Problem('request_invalid', 'This cursor was not answered by this service.', {
     errors: [{ pointer: `/${name}`, detail: 'is not a nextCursor of this list' }]
   })
 }
 
-/** A page of at most `limit` of the `found`, of which one more was asked for than is shown. */
-export function toPage<T, V>(
-  found: readonly T[],
-  limit: number,
-  toView: (item: T) => V,
-  positionOf: (item: T) => string[]
-): { data: V[]; nextCursor: string | null } {
-  const shown = found.slice(0, limit)
-  const last = shown.at(-1)
-  const more = found.length > limit && last !== undefined
-  return { data: shown.map(toView), nextCursor: more ? toCursor(...positionOf(last)) : null }
+type ListRequest = { url: string; query: { limit: number; cursor?: string | undefined } }
+type ListReply = { header(name: string, value: string): unknown }
+type Order<T> = { positionOf: (item: T) => string; pattern: RegExp }
+export type Page<V> = { data: V[]; nextCursor: string | null }
+
+export const byId: Order<{ id: string }> = {
+  positionOf: ({ id }) => id,
+  pattern: /^[\x20-\x7e]{1,80}$/
 }
 
-/** RFC 8288: the same list from `nextCursor` on. */
-export function toNextLink(url: string, nextCursor: string): string {
-  const [path, query = ''] = url.split('?', 2)
-  const parameters = new URLSearchParams(query)
-  parameters.set('cursor', nextCursor)
-  return `<${path}?${parameters}>; rel="next"`
+/** A page of what `find` reads after a position, with a link to the next one (RFC 8288). */
+export async function sendPage<T, V>(
+  { url, query: { limit, cursor } }: ListRequest,
+  reply: ListReply,
+  find: (after: string | null, limit: number) => Promise<readonly T[]>,
+  toView: (item: T) => V,
+  { positionOf, pattern }: Order<NoInfer<T>>
+): Promise<Page<V>> {
+  // One more than is shown says whether there is another page.
+  const found = await find(readCursor(cursor, pattern), limit + 1)
+  const shown = found.slice(0, limit)
+  const last = shown.at(-1)
+  const hasMore = found.length > limit && last !== undefined
+  const nextCursor = hasMore ? toCursor(positionOf(last)) : null
+  if (nextCursor !== null) {
+    const [path, query = ''] = url.split('?', 2)
+    const parameters = new URLSearchParams(query)
+    parameters.set('cursor', nextCursor)
+    reply.header('link', `<${path}?${parameters}>; rel="next"`)
+  }
+  return { data: shown.map(toView), nextCursor }
+}
+
+/** The position that a list which only grows is asked for from; 0 for its beginning. */
+export function readAfter(after: string | undefined): number {
+  return Number(readCursor(after, /^\d{1,15}$/, 'after') ?? 0)
+}
+
+/** What such a list has after a position; at its end, that is where to ask again from. */
+export function toGrowingPage<T extends { position: number }, V>(
+  found: readonly T[],
+  after: number,
+  toView: (item: T) => V
+): { data: V[]; nextCursor: string } {
+  const last = found.at(-1)?.position ?? after
+  return { data: found.map(toView), nextCursor: toCursor(String(last)) }
 }

@@ -1,13 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-
-export type HealthDeps = {
-  /** Why the service is not ready; undefined where it is. */
-  findFault: () => Promise<string | undefined>
-}
+import type { Context } from '../service-context.ts'
 
 /** Live: the process answers. Ready: it can do its work; a load balancer asks this one. */
-export const healthRoutes: FastifyPluginAsyncTypebox<HealthDeps> = async (app, { findFault }) => {
+export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'isStopping'>> = async (
+  app,
+  context
+) => {
   const Live = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Ready = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Unavailable = Type.Object(
@@ -44,9 +43,20 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthDeps> = async (app, {
       config: { quiet: true }
     },
     async (_, reply) => {
-      const fault = await findFault()
+      const fault = await findFault(context)
       if (fault === undefined) return { status: 'ok' } as const
       return reply.code(503).send({ status: 'unavailable', fault })
     }
   )
+}
+
+/** Why the service is not ready; undefined where it is. */
+async function findFault({ db, isStopping }: Pick<Context, 'db' | 'isStopping'>) {
+  if (isStopping()) return 'stopping'
+  try {
+    await db.selectNoFrom((e) => e.lit(1).as('one')).execute()
+    return undefined
+  } catch {
+    return 'the database does not answer'
+  }
 }

@@ -90,17 +90,21 @@ export async function addOpenApi(
 
 /** What the configuration of a route says of it, said in its schema. */
 function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySchema {
-  const { problems, scope, etag } = route.config ?? {}
+  const { problems, scope, etag, idempotent } = route.config ?? {}
   const headers = structuredClone(schema.headers ?? { type: 'object', properties: {} }) as Headers
   const response = describe(schema.response as Record<string, object>)
   if (etag) {
     headers.properties['if-none-match'] = { type: 'string', description: 'The last ETag' }
     response[304] = { type: 'null', description: 'Not changed since that ETag' }
   }
-  // No schema asks for the key, so that its lack has a code of its own; the document does.
-  if (problems?.includes('idempotency_key_missing')) headers.required = ['idempotency-key']
+  // Not a matter of validation, so that its lack has a code of its own.
+  if (idempotent) {
+    headers.properties['idempotency-key'] = { type: 'string', description: keyDescription }
+    headers.required = ['idempotency-key']
+  }
   const hasBody = route.method !== 'GET'
-  const refused = problems && toProblemReplies(problems, { hasScope: scope !== undefined, hasBody })
+  const own = [...(idempotent ? keyProblems : []), ...(problems ?? [])]
+  const refused = problems && toProblemReplies(own, { hasScope: scope !== undefined, hasBody })
   const needed = scope === undefined ? '' : `\n\nScope: \`${scope}\`.`
   return {
     ...schema,
@@ -109,6 +113,9 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
     response: { ...response, ...refused }
   }
 }
+
+const keyDescription = '1 to 255 visible ASCII characters'
+const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
 type Headers = { properties: Record<string, object>; required?: string[] }
 

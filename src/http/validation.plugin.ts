@@ -3,8 +3,9 @@ import addFormats from 'ajv-formats'
 import type { FastifyInstance } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
 import { type FieldFault, Problem } from '../problem.ts'
+import { namedIn, ProblemSchema } from './common.schema.ts'
 
-type Compile = { schema: unknown; httpPart?: string }
+type Compile = { schema: unknown; httpPart?: string | undefined }
 
 /**
  * Bodies are taken at their word: nothing is coerced, dropped or defaulted, and all faults are told
@@ -25,6 +26,22 @@ export function buildValidator(shared: Record<string, unknown>) {
     const { $id, ...own } = schema as { $id?: string }
     return (httpPart === 'body' ? body : rest).compile(own)
   }
+}
+
+/**
+ * Checks what routes take. What they name by $id becomes known with them, to the validator and to
+ * the document.
+ */
+export function addValidation(app: FastifyInstance): void {
+  let compile: ReturnType<typeof buildValidator> | undefined
+  app.setValidatorCompiler((part) => {
+    compile ??= buildValidator(app.getSchemas())
+    return compile(part)
+  })
+  app.addSchema(ProblemSchema)
+  app.addHook('onRoute', ({ schema }) => {
+    for (const one of namedIn(schema)) if (app.getSchema(one.$id) === undefined) app.addSchema(one)
+  })
 }
 
 const rfc3339 = addFormats.default.get('date-time') as { validate: (text: string) => boolean }

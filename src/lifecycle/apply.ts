@@ -4,7 +4,13 @@
  * page result, answer to a card payment, link poll and settlement report.
  */
 import type { ProviderEvent } from '../provider.ts'
-import { keepDiscrepancy, movePayment, openDiscrepancy, operationsOf } from './aggregate.ts'
+import {
+  isTaken,
+  keepDiscrepancy,
+  movePayment,
+  openDiscrepancy,
+  operationsOf
+} from './aggregate.ts'
 import {
   onAmountAdjusted,
   onAttemptRefused,
@@ -12,6 +18,7 @@ import {
   onExpired,
   onFraudReported
 } from './authorisations.ts'
+import { onTaken, onTakenFailed } from './automatic-captures.ts'
 import { onCancellationRefused, onCancelled, onLinkExpired } from './cancellations.ts'
 import { onCaptured, onCaptureFailed, onCaptureRefused } from './captures.ts'
 import { onDisputed } from './disputes.ts'
@@ -48,11 +55,15 @@ function effectOf(
     case 'fraudReported':
       return onFraudReported(aggregate, event, context)
     case 'captured':
-      return onCaptured(aggregate, event, context)
+      return isTaken(aggregate.payment)
+        ? onTaken(aggregate, event, context)
+        : onCaptured(aggregate, event, context)
     case 'captureRefused':
       return onCaptureRefused(aggregate, event, context)
     case 'captureFailed':
-      return onCaptureFailed(aggregate, event, context)
+      return isTaken(aggregate.payment)
+        ? onTakenFailed(aggregate, event, context)
+        : onCaptureFailed(aggregate, event, context)
     case 'cancelled':
       return (
         onHeldReversed(aggregate, event.authorisationReference, event.by, context) ??
@@ -160,7 +171,7 @@ function onRejected(
   return 'applied'
 }
 
-/** The provider answered a request of ours with a definite no: nothing happened and nothing will. */
+/** The provider answered our request with a definite no: nothing happened and nothing will. */
 function onOperationRejected(
   aggregate: PaymentAggregate,
   { id, reason }: EventOf<'operationRejected'>,

@@ -13,7 +13,7 @@ import {
   operationsOf
 } from './aggregate.ts'
 import { addAuthorisation, release } from './authorisations.ts'
-import { failCapture, takenCaptureOf } from './captures.ts'
+import { failTaken } from './automatic-captures.ts'
 import type {
   Authorisation,
   Effect,
@@ -107,8 +107,7 @@ export function cancelOwn(
   if (!addToAuthorisation(aggregate, own, { what: 'cancelled', reference })) return
   if (isTaken(aggregate.payment) && aggregate.payment.authorisationReference === own.reference) {
     const reason = `It was cancelled before it was taken (${reference}).`
-    const capture = takenCaptureOf(aggregate, own, context)
-    failCapture(aggregate, capture, own, { reference, reason }, context)
+    failTaken(aggregate, own, { reference, reason }, context)
   }
   const asked = findCancellation(aggregate, by)
   const given = { authorisationReference: own.reference, amount: own.amount }
@@ -126,6 +125,7 @@ export function onCancellationRefused(
   const { by, reason } = event
   const cancellation = findCancellation(aggregate, by)
   if (cancellation === undefined) return 'ignored'
+  if (cancellation.status === 'succeeded') return 'applied'
   const { status, method } = aggregate.payment
   // The provider has nothing to cancel of a card payment, or money that it has not reported yet:
   // the card is not charged again, and money that is reported later goes back.
@@ -188,7 +188,7 @@ function cancelUnseen(
       addAuthorisation(aggregate, { authorisationReference, amount })
     gone.outcome = 'authorised'
     gone.disposition = 'released'
-    aggregate.touched.add(gone)
+    addToAuthorisation(aggregate, gone, { what: 'cancelled', reference: by.providerReference })
   }
   succeed(aggregate, cancellation, by.providerReference, context)
   if (payment.status === 'pending') cancelPayment(aggregate, context)
@@ -212,8 +212,8 @@ function cancelPayment(aggregate: PaymentAggregate, context: LifecycleContext): 
 }
 
 /**
- * The cancellation that is reported. A payment has one at a time, and cancelling twice is cancelling
- * once, so one that waits for its outcome has it, whoever else may have asked.
+ * The cancellation that is reported. A payment has one at a time, and cancelling twice is
+ * cancelling once, so one that waits for its outcome has it, whoever else may have asked.
  */
 function findCancellation(
   aggregate: PaymentAggregate,

@@ -4,19 +4,13 @@
  * (docs.adyen.com/online-payments/capture). A capture may fail days after it was accepted and be
  * taken again, and the reports may come in any order.
  */
-import type { NamedAllocation } from '../ledger/ledger.ts'
-import { fitsCmpDecimals, type Money } from '../money.ts'
-import type { Payment } from '../payments/payment.ts'
+import { allocationsLeft } from '../ledger/ledger.ts'
+import type { Money } from '../money.ts'
+import { mayMove } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
-import {
-  addToAuthorisation,
-  findOwn,
-  isTaken,
-  movePayment,
-  operationsOf,
-  post
-} from './aggregate.ts'
+import { findOwn, isTaken, movePayment, operationsOf, post } from './aggregate.ts'
+import { type CanExpress, checkCurrency, checkRepresentable } from './amounts.ts'
 import { isLapsed, largestAuthorised, reservedNow } from './authorisations.ts'
 import type {
   Authorisation,
@@ -37,6 +31,8 @@ import {
   isUnderWay,
   recognise,
   recordOperation,
+  standingOf,
+  timesFailed,
   timesSucceeded
 } from './operation.ts'
 
@@ -47,12 +43,6 @@ export type CaptureAsked = {
   several: boolean
   canExpress?: CanExpress
 }
-
-/**
- * Whether the provider can express an amount. It is not asked about all that is left: the provider
- * took the whole, and reported each part that was taken of it.
- */
-export type CanExpress = (amount: Money) => boolean
 
 /**
  * Asks for reserved money: `payment_not_capturable`, `amount_not_representable`,
@@ -106,22 +96,6 @@ function whyNotCapturable(
   return captures.length > 0 ? 'it has a capture already' : `it is ${status}`
 }
 
-export function checkCurrency(payment: Payment, { currency }: Money): void {
-  const own = payment.amount.currency
-  if (currency === own) return
-  throw new Problem('currency_mismatch', `Payment ${payment.id} is in ${own}, not ${currency}.`, {
-    errors: [{ pointer: '/amount/currency', detail: `It must be ${own}.` }]
-  })
-}
-
-/** A part of a payment may have decimals that the whole has not. */
-export function checkRepresentable(amount: Money, canExpress: CanExpress | undefined): void {
-  if (canExpress === undefined || (fitsCmpDecimals(amount) && canExpress(amount))) return
-  const detail = 'It has decimals that are not supported.'
-  const errors = [{ pointer: '/amount/value', detail }]
-  throw new Problem('amount_not_representable', detail, { errors })
-}
-
 export function onCaptured(
   aggregate: PaymentAggregate,
   event: EventOf<'captured'>,
@@ -131,15 +105,10 @@ export function onCaptured(
   if (typeof own === 'string') return own
   const { amount, by, again } = event
   if (amount.currency !== aggregate.payment.amount.currency) return 'contradictory'
-  const report: Report = {
-    outcome: 'succeeded',
-    reference: by.providerReference,
-    ...(again && { again })
-  }
-  if (isTaken(aggregate.payment)) return onTakenAgain(aggregate, own, event, report, context)
+  const report = successOf(by, again)
   const known = findCapture(aggregate, own, by)
   if (known === undefined) {
-    // No more is taken than was reserved: an adjustment, or a failure of another capture, is missing.
+    // No more is taken than was reserved: an adjustment, or a failure of another one, is missing.
     const taken = aggregate.payment.amountCaptured + amount.value
     if (taken > largestAuthorised(own)) return 'deferred'
     takeOverFailure(aggregate, own, by, context)
@@ -150,9 +119,16 @@ export function onCaptured(
   }
   const capture = known ?? addCapture(aggregate, own, amount, by, context)
   recognise(aggregate, capture, by)
-  const before = addReport(aggregate, capture, report)
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  reportCapture(aggregate, capture, own, report, context)
   return 'applied'
+}
+
+/** The report of a capture that went well. */
+export function successOf(
+  { providerReference: reference }: RequestReference,
+  again: boolean
+): Report {
+  return { outcome: 'succeeded', reference, ...(again && { again }) }
 }
 
 /** Whether a capture that is known would take more than was reserved, if it stood now. */
@@ -164,32 +140,8 @@ function wouldExceed(
 ): boolean {
   if (known.status === 'succeeded') return false
   const isMore = payment.amountCaptured + known.amount.value > largestAuthorised(own)
-  const failures = known.reported.filter(({ outcome }) => outcome === 'failed').length
-  return isMore && timesSucceeded({ ...known, reported: [...known.reported, report] }) > failures
-}
-
-/**
- * An automatic capture: its authorisation said so already, and a plain CAPTURE of it only gives the
- * capture a name. After it has failed, one that is worded as taken again takes it again.
- */
-function onTakenAgain(
-  aggregate: PaymentAggregate,
-  own: Authorisation,
-  { amount, by, again }: EventOf<'captured'>,
-  report: Report,
-  context: LifecycleContext
-): Effect {
-  if (amount.value !== own.amount.value) return 'contradictory'
-  const [capture] = capturesOf(aggregate, own.reference)
-  if (capture === undefined) {
-    const reference = by.providerReference
-    addToAuthorisation(aggregate, own, { what: 'captured', reference, again })
-    return 'applied'
-  }
-  recognise(aggregate, capture, by)
-  const before = addReport(aggregate, capture, report)
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
-  return 'applied'
+  const reported = [...known.reported, report]
+  return isMore && standingOf({ ...known, reported }) === 'succeeded'
 }
 
 export function onCaptureRefused(
@@ -216,26 +168,18 @@ export function onCaptureFailed(
   const own = findOwn(aggregate, event.authorisationReference)
   if (typeof own === 'string') return own
   const { by, reason } = event
-  const known = findFailed(aggregate, own, event)
-  if (known === undefined && !isTaken(aggregate.payment)) return 'deferred'
-  const capture = known ?? addTakenCapture(aggregate, own, context)
+  const capture = findFailed(aggregate, own, event)
+  if (capture === undefined) return 'deferred'
   recognise(aggregate, capture, by)
-  failCapture(aggregate, capture, own, { reference: by.providerReference, reason }, context)
+  const failed = { outcome: 'failed', reference: by.providerReference, reason } as const
+  reportCapture(aggregate, capture, own, failed, context)
   return 'applied'
 }
 
-export function failCapture(
-  aggregate: PaymentAggregate,
-  capture: Operation,
-  own: Authorisation,
-  failure: { reference: string; reason: string },
-  context: LifecycleContext
-): void {
-  const before = addReport(aggregate, capture, { outcome: 'failed', ...failure })
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
-}
-
-/** A person has seen at the provider that a capture was taken again: undefined where it was not lost. */
+/**
+ * A person has seen at the provider that a capture was taken again. Undefined where it did not
+ * fail, or its money would be more than was reserved.
+ */
 export function confirmRecapture(
   aggregate: PaymentAggregate,
   captureId: string,
@@ -247,8 +191,7 @@ export function confirmRecapture(
   const { value } = capture.amount
   if (aggregate.payment.amountCaptured + value > largestAuthorised(own)) return undefined
   const reference = `confirmed ${capture.reported.length}`
-  const before = addReport(aggregate, capture, { outcome: 'succeeded', reference })
-  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  reportCapture(aggregate, capture, own, { outcome: 'succeeded', reference }, context)
   return capture
 }
 
@@ -270,46 +213,7 @@ export function amountEverTaken(aggregate: PaymentAggregate): number {
     .reduce((sum, { amount }) => sum + amount.value, 0)
 }
 
-/** What an automatic capture took, as a capture that can fail. */
-function addTakenCapture(
-  aggregate: PaymentAggregate,
-  own: Authorisation,
-  context: LifecycleContext
-): Operation {
-  const { reference: authorisationReference, amount, reported } = own
-  const named = reported.filter((one) => one.what === 'captured')
-  return addOperation(
-    aggregate,
-    {
-      kind: 'capture',
-      authorisationReference,
-      amount,
-      origin: 'provider',
-      status: 'succeeded',
-      alsoReportedAs: named.map(({ reference }) => reference),
-      reported: [
-        { outcome: 'succeeded', reference: authorisationReference },
-        ...named.map(({ reference, again }) => ({
-          outcome: 'succeeded' as const,
-          reference,
-          ...(again && { again })
-        }))
-      ]
-    },
-    context
-  )
-}
-
-/** The automatic capture of `own` as an operation, which is there once it is to fail. */
-export function takenCaptureOf(
-  aggregate: PaymentAggregate,
-  own: Authorisation,
-  context: LifecycleContext
-): Operation {
-  return capturesOf(aggregate, own.reference)[0] ?? addTakenCapture(aggregate, own, context)
-}
-
-/** By its own references, and not by one under which only a failure of another kind was reported. */
+/** By its own references, and not by one under which only a failure was reported. */
 function findCapture(
   aggregate: PaymentAggregate,
   own: Authorisation,
@@ -365,7 +269,6 @@ function findFailed(
   { amount, by }: EventOf<'captureFailed'>
 ): Operation | undefined {
   const captures = capturesOf(aggregate, own.reference)
-  if (isTaken(aggregate.payment)) return captures[0]
   const sameAmount = captures.filter((one) => one.amount.value === amount.value)
   return (
     captures.find((one) => isSame(one, by)) ??
@@ -389,6 +292,19 @@ function addCapture(
   return addProvidersOperation(aggregate, given, by, context)
 }
 
+/** Adds a report to a capture and moves what has changed by it. */
+export function reportCapture(
+  aggregate: PaymentAggregate,
+  capture: Operation,
+  own: Authorisation,
+  report: Report,
+  context: LifecycleContext
+): void {
+  const before = addReport(aggregate, capture, report)
+  if (before !== undefined) moveCaptured(aggregate, capture, before, own, context)
+  failIfLost(aggregate, capture, context)
+}
+
 /** The status of a capture has changed from `before`: what it brings comes, or goes. */
 function moveCaptured(
   aggregate: PaymentAggregate,
@@ -399,7 +315,8 @@ function moveCaptured(
 ): void {
   const { payment } = aggregate
   const { id, amount } = capture
-  const fact = `${id}.${capture.reported.length}`
+  // Each change is recorded as an event, so that the count of those tells its postings apart.
+  const fact = `${id}.${payment.eventCount}`
   const cause = { type: 'capture', id } as const
   if (capture.status === 'succeeded') {
     own.disposition = 'kept'
@@ -416,18 +333,19 @@ function moveCaptured(
   recordOperation(aggregate, capture, context)
   if (capture.status === 'succeeded' && payment.status !== 'captured') {
     movePayment(aggregate, 'captured', { authorisation: own.reference }, context)
-  } else if (payment.status === 'captured' && payment.amountCaptured === 0) {
-    payment.failure = capture.failure
-    movePayment(aggregate, 'captureFailed', { capture: id }, context)
   }
 }
 
-/** What of the named allocations was not paid by the first `paid` minor units. */
-function allocationsLeft(named: readonly NamedAllocation[], paid: number): NamedAllocation[] {
-  let skip = paid
-  return named.flatMap(({ chargeId, amount }) => {
-    const passed = Math.min(skip, amount)
-    skip -= passed
-    return passed < amount ? [{ chargeId, amount: amount - passed }] : []
-  })
+/** A payment has failed once what was captured of it came to nothing, and nothing else is left. */
+function failIfLost(
+  aggregate: PaymentAggregate,
+  capture: Operation,
+  context: LifecycleContext
+): void {
+  const { payment } = aggregate
+  const isLost = timesFailed(capture) > 0 && timesSucceeded(capture) > 0
+  if (!isLost || payment.amountCaptured > 0 || !mayMove(payment.status, 'captureFailed')) return
+  payment.failure = capture.failure
+  payment.cancelledBy = null
+  movePayment(aggregate, 'captureFailed', { capture: capture.id }, context)
 }

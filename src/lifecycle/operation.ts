@@ -126,7 +126,7 @@ export function timesSucceeded({ kind, reported, authorisationReference }: Opera
   return Math.max(plain.size, isImplied ? 1 : 0) + again.size
 }
 
-function timesFailed({ reported }: Operation): number {
+export function timesFailed({ reported }: Operation): number {
   return new Set(
     reported.filter(({ outcome }) => outcome === 'failed').map(({ reference }) => reference)
   ).size
@@ -149,9 +149,10 @@ export function standingOf(operation: Operation): 'succeeded' | 'failed' | undef
 export function isDoubtful(operation: Operation): boolean {
   const { kind, status, reported } = operation
   if (kind !== 'capture' || status !== 'failed') return false
-  return reported.some(
+  const successes = reported.filter(({ outcome }) => outcome === 'succeeded')
+  return successes.some(
     ({ again, reference }) =>
-      again && reported.some((one) => one.reference === reference && !one.again)
+      again && successes.some((one) => one.reference === reference && !one.again)
   )
 }
 

@@ -8,8 +8,9 @@ import { amountRefundable, type Operator, type Payment } from '../payments/payme
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
 import { findAuthorisation, findOwn, isTaken, operationsOf, post } from './aggregate.ts'
+import { type CanExpress, checkCurrency, checkRepresentable } from './amounts.ts'
 import { cancelOwn } from './cancellations.ts'
-import { amountEverTaken, type CanExpress, checkCurrency, checkRepresentable } from './captures.ts'
+import { amountEverTaken } from './captures.ts'
 import { blocksRefunds } from './disputes.ts'
 import type {
   Authorisation,

@@ -1,10 +1,10 @@
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { requestCancellation } from '../lifecycle/cancellations.ts'
-import { type CanExpress, requestCapture } from '../lifecycle/captures.ts'
+import { requestCapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
 import { findRefund, isRecordedTwice } from '../lifecycle/operation.store.ts'
 import { toOperationView } from '../lifecycle/operation.ts'
@@ -17,18 +17,7 @@ import {
 import type { Money } from '../money.ts'
 import type { Operator } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
-
-export type OperationDeps = {
-  db: Db
-  providerName: string
-  canExpress: CanExpress
-  /** Whether several partial captures are switched on for the merchant account at Adyen. */
-  multiplePartialCaptures: boolean
-  /** Refunds above it need an approval, minor units of whatever currency; null for none. */
-  refundApprovalAbove: number | null
-  /** Told that something is to be asked of the provider. */
-  wake: () => void
-}
+import type { Context } from '../service-context.ts'
 
 /** Who asks, under which key; `visibleTo` is the client whose payments alone it sees, or null. */
 export type Asking = { claim: Claim; visibleTo: string | null }
@@ -38,7 +27,7 @@ export type Asking = { claim: Claim; visibleTo: string | null }
  * work asks the provider at once. So there is no answer that a crash could lose.
  */
 async function change(
-  deps: OperationDeps,
+  deps: Context,
   { claim, visibleTo }: Asking,
   paymentId: string,
   status: 200 | 202,
@@ -51,7 +40,7 @@ async function change(
       await saveAggregates(tx, [aggregate], deps.providerName)
       return { status, body: JSON.stringify(toOperationView(operation, aggregate.payment)) }
     })
-    deps.wake()
+    deps.wake('send_operations')
     return answer
   } catch (error) {
     if (!isRecordedTwice(error)) throw error
@@ -73,19 +62,19 @@ async function lockAggregate(
 
 /** `amount`: null for all that is left. */
 export async function capturePayment(
-  deps: OperationDeps,
+  deps: Context,
   asking: Asking,
   paymentId: string,
   amount: Money | null
 ): Promise<OnceAnswer> {
-  const { multiplePartialCaptures: several, canExpress } = deps
+  const { multiplePartialCaptures: several, provider } = deps
   return await change(deps, asking, paymentId, 202, (aggregate, context) =>
-    requestCapture(aggregate, { amount, several, canExpress }, context)
+    requestCapture(aggregate, { amount, several, canExpress: provider.canExpress }, context)
   )
 }
 
 export async function cancelPayment(
-  deps: OperationDeps,
+  deps: Context,
   asking: Asking,
   paymentId: string,
   reason: string | null
@@ -96,14 +85,19 @@ export async function cancelPayment(
 }
 
 export async function refundPayment(
-  deps: OperationDeps,
+  deps: Context,
   asking: Asking,
   paymentId: string,
   asked: RefundAsked
 ): Promise<OnceAnswer> {
-  const { refundApprovalAbove, canExpress } = deps
+  const { refundApprovalAbove, provider } = deps
   return await change(deps, asking, paymentId, 202, (aggregate, context) =>
-    requestRefund(aggregate, { ...asked, canExpress }, refundApprovalAbove, context)
+    requestRefund(
+      aggregate,
+      { ...asked, canExpress: provider.canExpress },
+      refundApprovalAbove,
+      context
+    )
   )
 }
 
@@ -111,7 +105,7 @@ const decisions = { approval: approveRefund, rejection: rejectRefund }
 
 /** `operator` approves or rejects the refund. */
 export async function decideOnRefund(
-  deps: OperationDeps,
+  deps: Context,
   asking: Asking,
   refundId: string,
   decision: keyof typeof decisions,

@@ -23,7 +23,7 @@ export async function sendOperations(deps: JobDeps): Promise<number> {
         await sendModification(deps, operation)
       } catch (error) {
         if (isUnavailable(error)) return
-        deps.onFault(operation.paymentId, error)
+        deps.onFault({ paymentId: operation.paymentId }, error)
       }
     })
   )

@@ -4,7 +4,7 @@ import type { TSchema } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { listDisputes } from '../lifecycle/dispute.store.ts'
 import { toDisputeView } from '../lifecycle/disputes.ts'
@@ -14,13 +14,12 @@ import type { RefundAsked } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
 import { Problem } from '../problem.ts'
-import type { ProblemCode } from '../problems.ts'
+import type { Context } from '../service-context.ts'
 import {
   type Asking,
   cancelPayment,
   capturePayment,
   decideOnRefund,
-  type OperationDeps,
   refundPayment
 } from './operation.commands.ts'
 import {
@@ -33,17 +32,13 @@ import {
   type CreateRefundBody,
   DecideOnRefund,
   DisputePage,
-  KeyHeader,
   ListOfPayment,
   OfPayment,
   RefundPage,
   RefundSchema
 } from './operation.schema.ts'
 
-/** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
-const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
-
-export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (app, deps) => {
+export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
   app.post(
     '/v1/payments/:id/captures',
     {
@@ -54,7 +49,6 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
           'Takes money that an authorisation reserved. One capture a payment: of a partial one ' +
           'the rest is released. Its outcome comes as an event of the payment.',
         tags: ['Payments'],
-        headers: KeyHeader,
         params: OfPayment,
         body: CreateCapture,
         response: { 202: ref(CaptureSchema) }
@@ -62,8 +56,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
       preValidation: withBody,
       config: {
         scope: 'payments:write',
+        idempotent: true,
         problems: [
-          ...keyProblems,
           'payment_not_found',
           'payment_not_capturable',
           'capture_exceeds_authorised',
@@ -91,7 +85,6 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
           'Before its capture. A page ends here at once, a link is closed, a reservation is ' +
           'released at the payment provider. Money that comes all the same is sent back.',
         tags: ['Payments'],
-        headers: KeyHeader,
         params: OfPayment,
         body: CreateCancellation,
         response: { 202: ref(CancellationSchema) }
@@ -99,7 +92,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
       preValidation: withBody,
       config: {
         scope: 'payments:write',
-        problems: [...keyProblems, 'payment_not_found', 'payment_not_cancellable']
+        idempotent: true,
+        problems: ['payment_not_found', 'payment_not_cancellable']
       }
     },
     async (request, reply) => {
@@ -121,15 +115,14 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
           'All or part of what was captured. It reserves its amount at once; the account moves ' +
           'when it succeeds. Above the operator’s limit it waits for an approval.',
         tags: ['Refunds'],
-        headers: KeyHeader,
         params: OfPayment,
         body: CreateRefund,
         response: { 202: ref(RefundSchema) }
       },
       config: {
         scope: 'refunds:write',
+        idempotent: true,
         problems: [
-          ...keyProblems,
           'payment_not_found',
           'payment_not_refundable',
           'payment_disputed',
@@ -160,15 +153,14 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
           summary: isApproval ? 'Approve a refund' : 'Reject a refund',
           description: 'By another operator than the one who asked for it; both are kept.',
           tags: ['Refunds'],
-          headers: KeyHeader,
           params: OfPayment,
           body: DecideOnRefund,
           response: { 200: ref(RefundSchema) }
         },
         config: {
           scope: 'refunds:approve',
+          idempotent: true,
           problems: [
-            ...keyProblems,
             'refund_not_found',
             'refund_not_awaiting_approval',
             'approver_is_requester',
@@ -187,11 +179,11 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (
     )
   }
 
-  await app.register(listRoutes, deps)
+  await listRoutes(app, deps)
 }
 
 /** What was asked about a payment, and what its disputes have come to. */
-const listRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (app, { db }) => {
+const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
   app.get(
     '/v1/refunds/:id',
     {
@@ -227,23 +219,26 @@ const listRoutes: FastifyPluginAsyncTypebox<OperationDeps> = async (app, { db })
         config: { scope: 'payments:read', problems: ['payment_not_found'] }
       },
       async (request, reply) => {
-        const { limit, cursor } = request.query
         const { id } = await getPayment(request, request.params.id)
-        const before = readCursor(cursor, 1)?.[0] ?? null
-        const found =
-          kind === 'dispute'
-            ? (await listDisputes(db, id, before, limit + 1)).map((one) => toDisputeView(one, id))
-            : (await listOperations(db, id, kind, before, limit + 1)).map((one) =>
-                toOperationView(one, { id })
-              )
-        const all = toPage(
-          found as Array<{ id: string }>,
-          limit,
-          (one) => one,
-          (one) => [one.id]
-        )
-        if (all.nextCursor !== null) reply.header('link', toNextLink(request.url, all.nextCursor))
-        return all as never
+        if (kind === 'dispute') {
+          const find = (before: string | null, limit: number) => listDisputes(db, id, before, limit)
+          return (await sendPage(
+            request,
+            reply,
+            find,
+            (one) => toDisputeView(one, id),
+            byId
+          )) as never
+        }
+        const find = (before: string | null, limit: number) =>
+          listOperations(db, id, kind, before, limit)
+        return (await sendPage(
+          request,
+          reply,
+          find,
+          (one) => toOperationView(one, { id }),
+          byId
+        )) as never
       }
     )
   }

@@ -193,8 +193,3 @@ export const DecideOnRefund = Type.Object(
 
 export const OfPayment = Type.Object({ id: Type.String({ maxLength: 100 }) })
 export const ListOfPayment = Type.Object({ ...ListQuery }, { additionalProperties: false })
-export const KeyHeader = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({ description: '1 to 255 visible ASCII characters' })
-  )
-})

@@ -2,14 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
-import type { Db } from '../database/database.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ListQuery, ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { matchesETag } from '../http/etag.plugin.ts'
 import { readWait } from '../http/prefer.ts'
 import { Problem } from '../problem.ts'
-import type { Provider } from '../provider.ts'
+import type { Context } from '../service-context.ts'
 import {
   EventPage,
   ListPaymentsQuery,
@@ -20,18 +19,13 @@ import {
 } from './payment.schema.ts'
 import { findPayment, listEvents, listPayments } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
-import { toETag, toEventView, toPaymentView } from './payment-view.ts'
-import type { Waiters } from './waiters.commands.ts'
+import { type StoredEvent, toETag, toEventView, toPaymentView } from './payment-view.ts'
 
-export type PaymentRoutesDeps = {
-  db: Db
-  provider: Pick<Provider, 'name'>
-  waiters: Pick<Waiters, 'wait'>
-}
-
-export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async (app, deps) => {
-  const { db, provider } = deps
-  const toView = (payment: Payment) => toPaymentView(payment, provider.name)
+export const paymentRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'providerName' | 'waiters'>
+> = async (app, deps) => {
+  const { db, providerName } = deps
+  const toView = (payment: Payment) => toPaymentView(payment, providerName)
 
   app.get(
     '/v1/payments/:id',
@@ -75,8 +69,8 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async
       config: { scope: 'payments:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, accountId, status, channel, reference, createdFrom, createdTo } = request.query
-      const found = await listPayments(db, {
+      const { accountId, status, channel, reference, createdFrom, createdTo } = request.query
+      const filter = {
         clientId: visibleTo(clientOf(request)),
         accountId: accountId === undefined ? undefined : Number(accountId),
         status,
@@ -84,13 +78,11 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async
         reference,
         createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
         createdTo: createdTo === undefined ? undefined : new Date(createdTo),
-        metadata: metadataFilter(request.query),
-        before: readCursor(request.query.cursor, 1)?.[0] ?? null,
-        limit: limit + 1
-      })
-      const page = toPage(found, limit, toView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+        metadata: metadataFilter(request.query)
+      }
+      const find = (before: string | null, limit: number) =>
+        listPayments(db, { ...filter, before, limit })
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 
@@ -110,14 +102,9 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async
     },
     async (request, reply) => {
       const payment = await getPayment(request, request.params.id)
-      const { limit, cursor } = request.query
-      const after = Number(readCursor(cursor, 1, /^\d{1,9}$/)?.[0] ?? 0)
-      const found = await listEvents(db, payment.id, after, limit + 1)
-      const page = toPage(found, limit, toEventView(payment, provider.name), (event) => [
-        String(event.sequence)
-      ])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const find = (after: string | null, limit: number) =>
+        listEvents(db, payment.id, Number(after ?? 0), limit)
+      return await sendPage(request, reply, find, toEventView(payment, providerName), bySequence)
     }
   )
 
@@ -140,6 +127,11 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<PaymentRoutesDeps> = async
     if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
     return payment
   }
+}
+
+const bySequence = {
+  positionOf: ({ sequence }: StoredEvent) => String(sequence),
+  pattern: /^\d{1,9}$/
 }
 
 function metadataFilter(query: Record<string, unknown>): Record<string, string> {

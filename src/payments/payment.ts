@@ -33,8 +33,8 @@ export const moves = {
   cancelled: { from: ['pending', 'authorised'], to: 'cancelled' },
   expired: { from: ['pending', 'authorised'], to: 'expired' },
   failed: { from: ['pending'], to: 'failed' },
-  // Only when nothing captured is left.
-  captureFailed: { from: ['captured'], to: 'failed' }
+  // Only when nothing captured is left; that it had been captured may be reported later.
+  captureFailed: { from: ['captured', 'authorised', 'expired', 'cancelled'], to: 'failed' }
 } as const satisfies Record<string, { from: readonly PaymentStatus[]; to: PaymentStatus }>
 export type PaymentMove = keyof typeof moves
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Db } from '../database/database.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import {
   beginUpload,
   discard,
@@ -9,12 +10,6 @@ import {
   type ListedReport,
   savePiece
 } from './report.store.ts'
-
-export type ReportDeps = {
-  db: Db
-  /** Told that a report is to be read. */
-  wake: () => void
-}
 
 const pieceSize = 1024 * 1024
 /** Some 4 million lines. */
@@ -25,7 +20,7 @@ export const contentSizeMax = 1024 * 1024 * 1024
  * and it is read in the background. `isNew` is false where the same content was taken before.
  */
 export async function receiveReport(
-  { db, wake }: ReportDeps,
+  { db, wake }: Pick<Context, 'db' | 'wake'>,
   content: AsyncIterable<Uint8Array>,
   fileName: string | null
 ): Promise<{ report: ListedReport; isNew: boolean }> {
@@ -33,7 +28,7 @@ export async function receiveReport(
   try {
     const whole = await storeContent(db, id, content)
     const kept = await db.transaction().execute((tx) => finishContent(tx, id, whole))
-    wake()
+    wake('read_reports')
     return { report: (await findReport(db, kept)) as ListedReport, isNew: kept === id }
   } catch (error) {
     await discard(db, id).catch(() => {})

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { buildValidator } from '../http/validation.plugin.ts'
 import { Problem } from '../problem.ts'
-import { type ReportDeps, receiveReport } from './report.commands.ts'
+import type { Context } from '../service-context.ts'
+import { receiveReport } from './report.commands.ts'
 import {
   ListReportsQuery,
   OfReport,
@@ -16,40 +17,12 @@ import {
 } from './report.schema.ts'
 import { findReport, type ListedReport, listReports } from './report.store.ts'
 
-export const reportRoutes: FastifyPluginAsyncTypebox<ReportDeps> = async (app, deps) => {
+export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
+  app,
+  deps
+) => {
   const { db } = deps
-  const compile = buildValidator({})
-  // The file stays in the connection until it is read there; it is not a body to be looked into.
-  app.addContentTypeParser('text/csv', (_request, _payload, done) => done(null, undefined))
-
-  app.post<{ Querystring: { fileName?: string } }>(
-    '/v1/settlement-reports',
-    {
-      schema: {
-        operationId: 'uploadSettlementReport',
-        summary: 'Upload a settlement report',
-        description:
-          'Taken as a stream and read in the background. The report is its own key, so no ' +
-          'Idempotency-Key is needed: the same content again answers 200 with the first one, and ' +
-          'the same batch in another file changes nothing. One that is cut off is refused whole.',
-        tags: ['Settlement'],
-        querystring: UploadQuery,
-        body: ReportFile,
-        response: { 200: ref(ReportSchema), 202: ref(ReportSchema) }
-      },
-      validatorCompiler: (part) =>
-        part.httpPart === 'body' ? () => true : (compile(part as never) as never),
-      config: { scope: 'reconciliation:write', problems: [], longBody: true }
-    },
-    async (request, reply) => {
-      const { report, isNew } = await receiveReport(
-        deps,
-        contentOf(request),
-        request.query.fileName ?? null
-      )
-      return reply.code(isNew ? 202 : 200).send(toView(report))
-    }
-  )
+  await app.register(uploadRoute, deps)
 
   app.get(
     '/v1/settlement-reports',
@@ -65,12 +38,10 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportDeps> = async (app, d
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, status, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const found = await listReports(db, { status, before, limit: limit + 1 })
-      const page = toPage(found, limit, toView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const { status } = request.query
+      const find = (before: string | null, limit: number) =>
+        listReports(db, { status, before, limit })
+      return await sendPage(request, reply, find, toView, byId)
     }
   )
 
@@ -93,6 +64,41 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportDeps> = async (app, d
         throw new Problem('report_not_found', 'No settlement report has this id.')
       }
       return toView(found)
+    }
+  )
+}
+
+/** By itself, since no other route takes what is not JSON. */
+const uploadRoute: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (app, deps) => {
+  const compile = buildValidator({})
+  // The file stays in the connection until it is read there; it is not a body to be looked into.
+  app.addContentTypeParser('text/csv', (_request, _payload, done) => done(null, undefined))
+
+  app.post<{ Querystring: { fileName?: string } }>(
+    '/v1/settlement-reports',
+    {
+      schema: {
+        operationId: 'uploadSettlementReport',
+        summary: 'Upload a settlement report',
+        description:
+          'Taken as a stream and read in the background. The report is its own key, so no ' +
+          'Idempotency-Key is needed: the same content again answers 200 with the first one, and ' +
+          'the same batch in another file changes nothing. One that is cut off is refused whole.',
+        tags: ['Settlement'],
+        querystring: UploadQuery,
+        body: ReportFile,
+        response: { 200: ref(ReportSchema), 202: ref(ReportSchema) }
+      },
+      validatorCompiler: (part) => (part.httpPart === 'body' ? () => true : compile(part)),
+      config: { scope: 'reconciliation:write', problems: [], longBody: true }
+    },
+    async (request, reply) => {
+      const { report, isNew } = await receiveReport(
+        deps,
+        contentOf(request),
+        request.query.fileName ?? null
+      )
+      return reply.code(isNew ? 202 : 200).send(toView(report))
     }
   )
 }

@@ -3,17 +3,16 @@ import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import { findDelivery, listAttempts } from './delivery.store.ts'
-import { retryDelivery, type WebhookDeps } from './webhook.commands.ts'
-import {
-  DeliverySchema,
-  DeliveryWithAttemptsSchema,
-  WebhookKeyHeader,
-  WebhookParams
-} from './webhook.schema.ts'
+import { retryDelivery } from './webhook.commands.ts'
+import { DeliverySchema, DeliveryWithAttemptsSchema, WebhookParams } from './webhook.schema.ts'
 import { toAttemptView, toDeliveryView } from './webhook.ts'
 
-export const deliveryRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+export const deliveryRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
+  app,
+  deps
+) => {
   const { db } = deps
 
   app.get(
@@ -46,18 +45,13 @@ export const deliveryRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app
           'It is due at once, its days of retries counted anew; also one that was delivered. One ' +
           'that is under way is left to its attempt.',
         tags: ['Webhooks'],
-        headers: WebhookKeyHeader,
         params: WebhookParams,
         response: { 202: ref(DeliverySchema) }
       },
       config: {
         scope: 'webhooks:write',
-        problems: [
-          'idempotency_key_missing',
-          'idempotency_key_reused',
-          'delivery_not_found',
-          'webhook_endpoint_disabled'
-        ]
+        idempotent: true,
+        problems: ['delivery_not_found', 'webhook_endpoint_disabled']
       }
     },
     async (request, reply) => {

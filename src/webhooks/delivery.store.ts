@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from '../jobs.ts'
@@ -136,7 +137,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
       ) as due
       where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
     )
-    update webhook_delivery d set lease = gen_random_uuid(),
+    update webhook_delivery d set lease = ${randomUUID()},
       leased_until = now() + make_interval(secs => ${webhookLeaseS}), attempts = attempts + 1,
       attempts_made = attempts_made + 1,
       next_attempt_at = now() + make_interval(secs => ${webhookLeaseS})

@@ -5,6 +5,7 @@ import { type Claim, findKey } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { webhookOldSecretS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
+import type { Context } from '../service-context.ts'
 import {
   findDelivery,
   insertTest,
@@ -25,7 +26,6 @@ import {
   stopDeliveries
 } from './webhook.store.ts'
 import {
-  type CheckUrl,
   type DisabledReason,
   disabledType,
   type EndpointStatus,
@@ -36,13 +36,6 @@ import {
   type WebhookEndpoint
 } from './webhook.ts'
 import { newSecret } from './webhook-signature.ts'
-
-export type WebhookDeps = {
-  db: Db
-  checkUrl: CheckUrl
-  /** Told that something is to be delivered. */
-  wake: () => void
-}
 
 /** As many events as one request replays: a statement of a second or so. */
 export const replayMax = 10_000
@@ -56,7 +49,7 @@ export type EndpointAsked = { url: string; events: string[]; description: string
  * again under the key, and nobody else. A rotation makes what was saved worthless.
  */
 export async function createEndpoint(
-  { db, checkUrl }: WebhookDeps,
+  { db, checkUrl }: Pick<Context, 'db' | 'checkUrl'>,
   claim: Claim,
   asked: EndpointAsked
 ): Promise<OnceAnswer> {
@@ -86,7 +79,7 @@ export type EndpointChange = {
 
 /** What is not told stays. Disabled, it is owed nothing; enabled, it begins anew. */
 export async function changeEndpoint(
-  { db, checkUrl }: WebhookDeps,
+  { db, checkUrl }: Pick<Context, 'db' | 'checkUrl'>,
   clientId: string,
   id: string,
   change: EndpointChange
@@ -120,7 +113,7 @@ export async function removeEndpoint(db: Db, clientId: string, id: string): Prom
 }
 
 export async function rotateEndpointSecret(
-  { db }: WebhookDeps,
+  { db }: Pick<Context, 'db'>,
   claim: Claim,
   id: string
 ): Promise<OnceAnswer> {
@@ -134,7 +127,7 @@ export async function rotateEndpointSecret(
 
 /** An event of no meaning, tried once. */
 export async function testEndpoint(
-  { db, wake }: WebhookDeps,
+  { db, wake }: Pick<Context, 'db' | 'wake'>,
   claim: Claim,
   id: string
 ): Promise<OnceAnswer> {
@@ -143,12 +136,12 @@ export async function testEndpoint(
     const delivery = await insertTest(tx, id, { id: newId('evt'), type: testType })
     return { status: 202, body: JSON.stringify(toDeliveryView(delivery)) }
   })
-  wake()
+  wake('deliver_webhooks')
   return answer
 }
 
 export async function replayToEndpoint(
-  { db, wake }: WebhookDeps,
+  { db, wake }: Pick<Context, 'db' | 'wake'>,
   claim: Claim,
   id: string,
   { range, visibleTo }: { range: Range; visibleTo: string | null }
@@ -163,12 +156,12 @@ export async function replayToEndpoint(
     const count = await replayEvents(tx, replayed)
     return { status: 202, body: JSON.stringify({ count }) }
   })
-  wake()
+  wake('deliver_webhooks')
   return answer
 }
 
 export async function retryDelivery(
-  { db, wake }: WebhookDeps,
+  { db, wake }: Pick<Context, 'db' | 'wake'>,
   claim: Claim,
   id: string
 ): Promise<OnceAnswer> {
@@ -182,7 +175,7 @@ export async function retryDelivery(
     const delivery = await findDelivery(tx, id, clientId)
     return { status: 202, body: JSON.stringify(toDeliveryView(delivery ?? known)) }
   })
-  wake()
+  wake('deliver_webhooks')
   return answer
 }
 
@@ -241,7 +234,7 @@ function refuseMixedEvents(events: readonly string[]): void {
   })
 }
 
-async function refuseUrl(checkUrl: CheckUrl, url: string): Promise<void> {
+async function refuseUrl(checkUrl: Context['checkUrl'], url: string): Promise<void> {
   const fault = await checkUrl(url)
   if (fault === null) return
   throw new Problem('webhook_url_refused', fault, { errors: [{ pointer: '/url', detail: fault }] })

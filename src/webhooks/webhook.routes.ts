@@ -2,10 +2,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
-import { readCursor, toNextLink, toPage } from '../http/cursor.ts'
+import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
+import type { Context } from '../service-context.ts'
 import { listDeliveries } from './delivery.store.ts'
 import {
   changeEndpoint,
@@ -13,8 +14,7 @@ import {
   removeEndpoint,
   replayToEndpoint,
   rotateEndpointSecret,
-  testEndpoint,
-  type WebhookDeps
+  testEndpoint
 } from './webhook.commands.ts'
 import {
   ChangeWebhookEndpoint,
@@ -27,7 +27,6 @@ import {
   ReplayedSchema,
   WebhookEndpointPage,
   WebhookEndpointSchema,
-  WebhookKeyHeader,
   WebhookListQuery,
   WebhookParams,
   WebhookSecretSchema
@@ -36,12 +35,12 @@ import { findEndpoint, listEndpoints } from './webhook.store.ts'
 import { toDeliveryView, toEndpointView, type WebhookEndpoint } from './webhook.ts'
 
 const tags = ['Webhooks']
-/** None is ever in flight: its claim and its answer are one transaction, which the next awaits. */
-const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 const unknown: ProblemCode = 'webhook_endpoint_not_found'
 
 /** Endpoints are their client's own, third party or not: to others they do not exist. */
-export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
+export const webhookRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'checkUrl' | 'wake'>
+> = async (app, deps) => {
   const { db } = deps
 
   app.post(
@@ -58,13 +57,13 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app,
           'yet is taken; one that leads to a private or special address is refused, now and at ' +
           'every attempt.',
         tags,
-        headers: WebhookKeyHeader,
         body: CreateWebhookEndpoint,
         response: { 201: ref(NewWebhookEndpointSchema) }
       },
       config: {
         scope: 'webhooks:write',
-        problems: [...keyProblems, 'webhook_url_refused', 'webhook_endpoint_limit']
+        idempotent: true,
+        problems: ['webhook_url_refused', 'webhook_endpoint_limit']
       }
     },
     async (request, reply) => {
@@ -89,12 +88,9 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app,
       config: { scope: 'webhooks:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit, cursor } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const found = await listEndpoints(db, clientOf(request).id, before, limit + 1)
-      const page = toPage(found, limit, toEndpointView, ({ id }) => [id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const find = (before: string | null, limit: number) =>
+        listEndpoints(db, clientOf(request).id, before, limit)
+      return await sendPage(request, reply, find, toEndpointView, byId)
     }
   )
 
@@ -178,22 +174,23 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app,
       config: { scope: 'webhooks:read', problems: [unknown] }
     },
     async (request, reply) => {
-      const { limit, cursor, status } = request.query
-      const before = readCursor(cursor, 1)?.[0] ?? null
-      const { id } = await getEndpoint(request.params.id, clientOf(request).id)
-      const found = await listDeliveries(db, id, { status, before, limit: limit + 1 })
-      const page = toPage(found, limit, toDeliveryView, (one) => [one.id])
-      if (page.nextCursor !== null) reply.header('link', toNextLink(request.url, page.nextCursor))
-      return page
+      const { status } = request.query
+      const find = async (before: string | null, limit: number) => {
+        const { id } = await getEndpoint(request.params.id, clientOf(request).id)
+        return await listDeliveries(db, id, { status, before, limit })
+      }
+      return await sendPage(request, reply, find, toDeliveryView, byId)
     }
   )
 
-  await app.register(webhookActionRoutes, deps)
+  await webhookActionRoutes(app, deps)
 }
 
 /** What is asked of an endpoint. */
-const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, deps) => {
-  const asked = { tags, headers: WebhookKeyHeader, params: WebhookParams }
+const webhookActionRoutes: FastifyPluginAsyncTypebox<
+  Pick<Context, 'db' | 'checkUrl' | 'wake'>
+> = async (app, deps) => {
+  const asked = { tags, params: WebhookParams }
 
   app.post(
     '/v1/webhook-endpoints/:id/secret-rotation',
@@ -207,7 +204,7 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, 
         ...asked,
         response: { 200: ref(WebhookSecretSchema) }
       },
-      config: { scope: 'webhooks:write', problems: [...keyProblems, unknown] }
+      config: { scope: 'webhooks:write', idempotent: true, problems: [unknown] }
     },
     async (request, reply) => {
       const { id } = request.params
@@ -229,7 +226,8 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, 
       },
       config: {
         scope: 'webhooks:write',
-        problems: [...keyProblems, unknown, 'webhook_endpoint_disabled']
+        idempotent: true,
+        problems: [unknown, 'webhook_endpoint_disabled']
       }
     },
     async (request, reply) => {
@@ -254,7 +252,8 @@ const webhookActionRoutes: FastifyPluginAsyncTypebox<WebhookDeps> = async (app, 
       },
       config: {
         scope: 'webhooks:write',
-        problems: [...keyProblems, unknown, 'webhook_endpoint_disabled']
+        idempotent: true,
+        problems: [unknown, 'webhook_endpoint_disabled']
       }
     },
     async (request, reply) => {

@@ -175,8 +175,3 @@ export const DeliveryListQuery = Type.Object(
   { status: Type.Optional(Type.Enum([...deliveryStatuses])), ...ListQuery },
   { additionalProperties: false }
 )
-export const WebhookKeyHeader = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({ description: '1 to 255 visible ASCII characters' })
-  )
-})

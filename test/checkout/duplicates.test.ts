@@ -8,6 +8,7 @@ import {
 import { newId } from '../../src/id.ts'
 import { newPayment } from '../lifecycle/aggregates.ts'
 import { registerCard } from '../registered-card.ts'
+import { insertClients } from '../test-database.ts'
 import {
   type Answer,
   newAccountId,
@@ -307,11 +308,9 @@ t.test('0 switches the guard off, and nothing is written for it', async (t) => {
 
 t.test('below the API', async (t) => {
   const { db, call } = await testService(t)
+  await insertClients(db, 'cli_1', 'cli_2')
   const accountId = Number(newAccountId())
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
-  for (const id of ['cli_1', 'cli_2']) {
-    await db.insertInto('client').values({ id, name: id, scopes: [] }).execute()
-  }
   const insert = (options?: Partial<IntentOptions>, value = 900) => {
     const amount = { currency: 'GBP', value }
     return insertPayment(

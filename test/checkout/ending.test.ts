@@ -4,13 +4,14 @@ import { endPages } from '../../src/checkout/checkout.jobs.ts'
 import { newId } from '../../src/id.ts'
 import type { Provider } from '../../src/provider.ts'
 import { newPayment } from '../lifecycle/aggregates.ts'
-import { testDatabase } from '../test-database.ts'
+import { testContext } from '../test-context.ts'
+import { insertClients, testDatabase } from '../test-database.ts'
 import { addPayment } from './intents.ts'
 
 const { db } = await testDatabase(t)
 const accountId = 20_000_001
 const { clientId } = newPayment({})
-await db.insertInto('client').values({ id: clientId, name: 'ivr', scopes: [] }).execute()
+await insertClients(db, clientId)
 await db
   .insertInto('account')
   .values({ id: accountId, currency: 'GBP', name: null, status: 'open' })
@@ -40,19 +41,10 @@ t.test('D7: a page that cannot be ended does not stop the end of the others', as
   await sql`create trigger refuse_end before update on payment for each row
     when (new.id = ${sql.lit(bad)} and new.status = 'expired')
     execute function refuse_end()`.execute(db)
-  const faults: Array<string | undefined> = []
-  const provider = { name: 'adyen' } as Provider
+  const faults: unknown[] = []
   const deps = {
-    db,
-    provider,
-    publicUrl: '',
-    paymentMaxValue: 1,
-    duplicateWindowS: 0,
-    moto: false,
-    sandbox: true,
-    leaseS: 1,
-    wakeSync: () => {},
-    onFault: (id: string | undefined) => void faults.push(id)
+    ...testContext(db, { provider: { name: 'adyen' } as Provider, providerName: 'adyen' }),
+    onFault: ({ paymentId }: { paymentId?: unknown }) => void faults.push(paymentId)
   }
   await endPages(deps)
   for (const id of others) t.match(await statusOf(id), { status: 'expired' })

@@ -79,9 +79,8 @@ t.test('what is not known still, and a database that is away, are no faults', as
 t.test('a row whose lease went elsewhere is left as it is', async (t) => {
   await addDue(1)
   const { faults } = await runClaimed(async () => {
-    await sql`update card_sync set lease = null, leased_until = null, next_attempt_at = now()`.execute(
-      db
-    )
+    const set = sql`lease = null, leased_until = null, next_attempt_at = now()`
+    await sql`update card_sync set ${set}`.execute(db)
     throw new Error('bad')
   })
   t.equal(faults.length, 1)
@@ -116,7 +115,7 @@ function batchOf(bad: readonly number[], given: Partial<Batch<Locked<Sync>>> = {
   const faults: Array<number | undefined> = []
   const batch: Batch<Locked<Sync>> = {
     size: 4,
-    take: (tx, limit) => lockDue(tx, queue, limit),
+    take: (tx, limit, only) => lockDue(tx, queue, limit, only),
     work: (tx, rows) => raise(tx, rows, bad),
     setAside: (tx, row) => setAside(tx, queue, row, 30),
     onFault: (row) => faults.push(row?.accountId),
@@ -207,6 +206,59 @@ t.test('errors that say nothing of a row end the round, in a batch and alone', a
   t.same(faults, [undefined, 1])
   t.match(await rowsNow(), [{ attempts: 1 }, { attempts: 0 }])
 })
+
+t.test('a row that cannot even be set aside does not stop the others', async (t) => {
+  await addDue(1, 2, 3)
+  const refused = new Error('no update of this row')
+  const { batch, faults } = batchOf([1], {
+    setAside: () => Promise.reject(refused)
+  })
+  t.equal(await runBatch(db, batch), 2)
+  t.same(faults, [undefined, 1, 1], 'both faults are told')
+  t.match(await rowsNow(), [{ looks: 0, attempts: 0 }, { looks: 1 }, { looks: 1 }])
+  t.equal(await runBatch(db, batch), 0, 'and then the work rests, as nothing is done')
+})
+
+t.test('a row that failed alone is shown to a person once it is set aside', async (t) => {
+  await addDue(1, 2)
+  const shown: Array<[number, number]> = []
+  const { batch, faults } = batchOf([1, 2], {
+    show: async (tx, { accountId }) => {
+      const { rows } = await sql<{ attempts: number }>`
+        select attempts from card_sync where account_id = ${accountId}`.execute(tx)
+      shown.push([accountId, rows[0]?.attempts ?? -1])
+      if (accountId === 1) throw new Error('nobody can be shown it')
+    }
+  })
+  t.equal(await runBatch(db, batch), 1)
+  t.same(shown, [
+    [1, 1],
+    [2, 1]
+  ])
+  t.same(faults, [undefined, 1, 1, 2])
+  t.match(await rowsNow(), [{ attempts: 1 }, { attempts: 1 }], 'whatever came of that')
+})
+
+t.test(
+  'of a batch that failed, what somebody else has done meanwhile is passed over',
+  async (t) => {
+    await addDue(1, 2)
+    const { batch } = batchOf([], {
+      take: async (tx, limit, only) => {
+        if (only?.accountId === 1) {
+          await sql`update card_sync set next_attempt_at = null where account_id = 1`.execute(db)
+        }
+        return await lockDue(tx, queue, limit, only)
+      },
+      work: async (tx, rows) => {
+        if (rows.length > 1) throw new Error('bad batch')
+        await raise(tx, rows, [])
+      }
+    })
+    t.equal(await runBatch(db, batch), 1)
+    t.match(await rowsNow(), [{ looks: 0, inS: null }, { looks: 1 }])
+  }
+)
 
 t.test('where nothing can be taken the round fails as a whole', async (t) => {
   const fault = new Error('no lock')

@@ -69,7 +69,7 @@ t.test('a reversal', async (t) => {
       const aggregate = reversing()
       t.same(apply(aggregate, refuse(aggregate)), ['applied'])
       const after = structuredClone(aggregate)
-      t.not(apply(aggregate, refuse(aggregate))[0], 'early')
+      t.not(apply(aggregate, refuse(aggregate))[0], 'deferred')
       t.same(aggregate, after, 'told again, it changes nothing')
       t.match(reversalsOf(aggregate), [
         {
@@ -94,7 +94,7 @@ t.test('a reversal', async (t) => {
       const aggregate = reversing()
       t.same(apply(aggregate, reversed(second)), ['applied'])
       const after = structuredClone(aggregate)
-      t.not(apply(aggregate, refuse(aggregate))[0], 'early')
+      t.not(apply(aggregate, refuse(aggregate))[0], 'deferred')
       t.same(aggregate, after)
     }
   })
@@ -300,7 +300,7 @@ t.test('a reversal', async (t) => {
       const aggregate = aggregateOf('captured')
       apply(aggregate, ...before)
       const seen = aggregate.events.length
-      t.same(apply(aggregate, ...outcomes), ['early', 'ignored', 'early'])
+      t.same(apply(aggregate, ...outcomes), ['deferred', 'ignored', 'deferred'])
       t.equal(aggregate.events.length, seen)
       t.same(apply(aggregate, paidBy(second), reversed(second), refundFailedOf(second)), [
         'applied',
@@ -386,7 +386,7 @@ t.test('money that differs and was given back by hand', async (t) => {
     const before = structuredClone(aggregate)
     t.same(apply(aggregate, reversalRefused(second), refundFailedOf(second)), [
       'ignored',
-      'unsupported'
+      'contradictory'
     ])
     t.same(aggregate, before)
   })

@@ -15,6 +15,7 @@ import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
 import { addPayment as insertNewPayment } from '../checkout/intents.ts'
 import { findMoneyFaults } from '../invariants.ts'
+import { testContext } from '../test-context.ts'
 import { testDatabase } from '../test-database.ts'
 import {
   byHand,
@@ -559,10 +560,9 @@ t.test('what the page says when the browser comes back', async (t) => {
     const id = await addPayment({ accountId: await addAccount() })
     const provider = { name: 'adyen', findPageResult: async () => result } as unknown as Provider
     const faults: unknown[] = []
-    const limits = { paymentMaxValue: 1, duplicateWindowS: 0, moto: false, wakeSync: () => {} }
-    const deps = { db, provider, publicUrl: '', sandbox: true, leaseS: 1, ...limits }
+    const context = testContext(db, { provider })
     const given = { sessionResult: 'result' }
-    const url = await returnFromPage(deps, id, given, (fault) => faults.push(fault))
+    const url = await returnFromPage(context, id, given, (fault) => faults.push(fault))
     t.equal(url, `https://selfcare.example/paid?paymentId=${id}`)
     t.match(await read(id), { status }, JSON.stringify(result))
     t.same(faults, [])
@@ -719,7 +719,7 @@ async function settle(events: EventOfPayment[]): Promise<void> {
     const effects = await apply(due)
     due = due.filter(
       ({ event }, place) =>
-        effects[place] === 'early' ||
+        effects[place] === 'deferred' ||
         (effects[place] === 'ignored' && event.type === 'reversalRefused')
     )
   }
@@ -745,7 +745,7 @@ t.test('whatever comes, in any order and batches: the money is right at every st
         const events = eventsOf(world, step)
         const effects = await apply(events)
         await mustHold(accountIds, 'after a batch')
-        if (effects.includes('early') || effects.includes('ignored')) {
+        if (effects.includes('deferred') || effects.includes('ignored')) {
           await settle(events)
           await mustHold(accountIds, 'settled')
         }

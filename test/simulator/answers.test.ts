@@ -23,6 +23,10 @@ t.test('answers are valid against the OpenAPI file of Adyen', { skip }, async (t
   const amount = { currency: 'GBP', value: 100 }
   const echoed = { merchantAccount, reference: 'm-1', applicationInfo: {} }
   const paths = `/v72/payments/${await authorise()}`
+  check(
+    await call('POST', `${paths}/amountUpdates`, { ...echoed, amount }),
+    'PaymentAmountUpdateResponse'
+  )
   check(await call('POST', `${paths}/captures`, { ...echoed, amount }), 'PaymentCaptureResponse')
   check(await call('POST', `${paths}/refunds`, { ...echoed, amount }), 'PaymentRefundResponse')
   check(await call('POST', `${paths}/cancels`, echoed), 'PaymentCancelResponse')

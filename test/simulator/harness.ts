@@ -63,6 +63,32 @@ export async function startPair(t: Test, options: Partial<SimulatorOptions> = {}
   return { endpoint, simulator, ...clientOf(simulator.url) }
 }
 
+/** In pence. */
+export const pounds = (value: number) => ({ currency: 'GBP', value })
+
+/** A pair with shorthands for the calls on one payment. */
+export async function startShop(t: Test, options: object = {}) {
+  const pair = await startPair(t, options)
+  const post = (psp: string, what: string, body: object = {}, headers = {}) =>
+    pair.call(
+      'POST',
+      `/v72/payments/${psp}/${what}`,
+      { merchantAccount: MERCHANT, ...body },
+      headers
+    )
+  const control = (psp: string, what: string, body: object = {}) =>
+    pair.call('POST', `/_simulator/payments/${psp}/${what}`, body)
+  const outcome = async (modification: { body: { pspReference: string } }, eventCode: string) => {
+    const { pspReference } = modification.body
+    return await eventOf(pair.endpoint, eventCode, (item) => item.pspReference === pspReference)
+  }
+  const booksOf = async (psp: string) => {
+    const { body } = await pair.call('GET', '/_simulator/payments')
+    return body.find(({ id }: { id: string }) => id === psp)
+  }
+  return { ...pair, post, control, outcome, booksOf }
+}
+
 /** A session that saves the shopper's card and takes nothing. */
 export const STORING = {
   reference: 'save_0001',

@@ -1,26 +1,7 @@
-import t, { type Test } from 'tap'
-import { eventOf, MERCHANT, sleep, startPair, until } from './harness.ts'
+import t from 'tap'
+import { MERCHANT, pounds, startShop, until } from './harness.ts'
 
 const merchantAccount = MERCHANT
-const pounds = (value: number) => ({ currency: 'GBP', value })
-
-/** A pair with shorthands for the calls on one payment. */
-async function startShop(t: Test, options: object = {}) {
-  const pair = await startPair(t, options)
-  const post = (psp: string, what: string, body: object = {}, headers = {}) =>
-    pair.call('POST', `/v72/payments/${psp}/${what}`, { merchantAccount, ...body }, headers)
-  const control = (psp: string, what: string, body: object = {}) =>
-    pair.call('POST', `/_simulator/payments/${psp}/${what}`, body)
-  const outcome = async (modification: { body: { pspReference: string } }, eventCode: string) => {
-    const { pspReference } = modification.body
-    return await eventOf(pair.endpoint, eventCode, (item) => item.pspReference === pspReference)
-  }
-  const booksOf = async (psp: string) => {
-    const { body } = await pair.call('GET', '/_simulator/payments')
-    return body.find(({ id }: { id: string }) => id === psp)
-  }
-  return { ...pair, post, control, outcome, booksOf }
-}
 
 t.test('a capture is received, and its outcome comes later', async (t) => {
   const { authorise, post, outcome, booksOf, call } = await startShop(t)
@@ -98,53 +79,6 @@ t.test('a delayed automatic capture can be done earlier, and is not done twice',
   t.match(await booksOf(psp), { captured: 0, capturable: 2500 })
   await post(psp, 'captures', { amount: pounds(1000) })
   t.match(await booksOf(psp), { captured: 1000, capturedAt: null })
-})
-
-t.test('"capture failed" lets a capture fail after its success', async (t) => {
-  const pair = await startShop(t, { webhookDelayMs: 500 })
-  const { authorise, post, outcome, booksOf, control, endpoint } = pair
-  const psp = await authorise({}, { holderName: 'Capture Failed' })
-  const answer = await post(psp, 'captures', { amount: pounds(2000), reference: 'cap-1' })
-  t.match(await booksOf(psp), { captured: 2000 })
-  t.match(await outcome(answer, 'CAPTURE'), { success: 'true' })
-  t.match(await outcome(answer, 'CAPTURE_FAILED'), {
-    success: 'true',
-    reason: 'Capture Failed',
-    originalReference: psp,
-    merchantReference: 'cap-1',
-    amount: pounds(2000)
-  })
-  t.match(await booksOf(psp), { captured: 0 })
-
-  const again = await control(psp, 'recapture')
-  t.equal(again.status, 200)
-  const isRecapture = ({ reason }: { reason: string }) => reason === 'Transaction Recaptured'
-  t.match(await eventOf(endpoint, 'CAPTURE', isRecapture), {
-    success: 'true',
-    pspReference: answer.body.pspReference,
-    originalReference: psp,
-    merchantReference: 'cap-1',
-    amount: pounds(2000)
-  })
-  t.match(await booksOf(psp), { captured: 2000 })
-  t.equal((await control(psp, 'recapture')).status, 409, 'nothing else has failed')
-})
-
-t.test('an automatic capture fails under a reference of its own', async (t) => {
-  const { authorise, booksOf, control, endpoint } = await startShop(t)
-  const psp = await authorise({ additionalData: {} }, { holderName: 'capture failed' })
-  const failed = await eventOf(endpoint, 'CAPTURE_FAILED')
-  t.match(failed, { success: 'true', originalReference: psp, merchantReference: 'pay_0001' })
-  t.match(failed.pspReference, /^[A-Z0-9]{16}$/)
-  t.not(failed.pspReference, psp)
-  t.match(await booksOf(psp), { captured: 0 })
-  t.notOk(endpoint.received.some(({ item }) => item.eventCode === 'CAPTURE'))
-
-  await control(psp, 'recapture', { newReference: true })
-  const recaptured = await eventOf(endpoint, 'CAPTURE')
-  t.match(recaptured, { originalReference: psp, reason: 'Transaction Recaptured' })
-  t.notOk([psp, failed.pspReference].includes(recaptured.pspReference))
-  t.match(await booksOf(psp), { captured: 2500 })
 })
 
 t.test('a payment is cancelled once, and only before it is captured', async (t) => {
@@ -237,23 +171,6 @@ t.test('refunds stay within what was captured', async (t) => {
   t.match(await booksOf(psp), { captured: 2000, refunded: 2000, refundable: 0 })
 })
 
-t.test('"refund failed" lets a refund fail after its success', async (t) => {
-  const { authorise, post, outcome, booksOf } = await startShop(t, { webhookDelayMs: 500 })
-  const psp = await authorise({ additionalData: {} }, { holderName: 'refund failed' })
-  const answer = await post(psp, 'refunds', { amount: pounds(2500), reference: 'ref-1' })
-  t.match(await booksOf(psp), { refundable: 0 })
-  t.match(await outcome(answer, 'REFUND'), { success: 'true' })
-  t.match(await outcome(answer, 'REFUND_FAILED'), {
-    success: 'true',
-    originalReference: psp,
-    merchantReference: 'ref-1',
-    amount: pounds(2500)
-  })
-  t.match(await booksOf(psp), { refundable: 2500 }, 'the money can be refunded again')
-  const again = await post(psp, 'refunds', { amount: pounds(2500) })
-  t.match(await outcome(again, 'REFUND'), { success: 'true' })
-})
-
 t.test('a reversal counts the captures and refunds before it', async (t) => {
   const { authorise, post, outcome, booksOf } = await startShop(t)
   const partly = await authorise()
@@ -308,118 +225,4 @@ t.test('under one idempotency key there is one capture', async (t) => {
   t.strictSame(again.body, first.body)
   t.equal(again.headers.get('idempotency-key'), 'capture-1')
   t.equal((await call('GET', '/_simulator/modifications')).body.length, 1)
-})
-
-t.test('somebody can modify a payment in the Customer Area', async (t) => {
-  const { authorise, control, endpoint, booksOf } = await startShop(t)
-  const psp = await authorise()
-  const capture = await control(psp, 'modify', { kind: 'capture', amount: pounds(2000) })
-  t.match(capture.body, { kind: 'capture', success: true, reference: null })
-  t.match(await eventOf(endpoint, 'CAPTURE'), {
-    success: 'true',
-    pspReference: capture.body.id,
-    originalReference: psp,
-    merchantReference: 'pay_0001',
-    amount: pounds(2000)
-  })
-  await control(psp, 'modify', { kind: 'refund', amount: pounds(500) })
-  t.match(await eventOf(endpoint, 'REFUND'), { success: 'true', amount: pounds(500) })
-  t.match(await booksOf(psp), { captured: 2000, refunded: 500 })
-  t.match((await control(psp, 'modify', { kind: 'cancel' })).body, { success: false })
-  t.equal((await control(psp, 'modify', { kind: 'chargeback' })).status, 400)
-  t.equal((await control('UNKNOWN000000000', 'modify', { kind: 'cancel' })).status, 404)
-})
-
-t.test('schemes can reject captures and refunds, and send refunds back', async (t) => {
-  const { authorise, post, control, endpoint, booksOf } = await startShop(t)
-  const psp = await authorise()
-  t.equal((await control(psp, 'capture-failed')).status, 409)
-  const capture = (await post(psp, 'captures', { amount: pounds(2500) })).body.pspReference
-  const refunds: string[] = []
-  for (const value of [100, 200]) {
-    const { body } = await post(psp, 'refunds', { amount: pounds(value) })
-    refunds.push(body.pspReference)
-  }
-  await control(psp, 'refund-failed', { modificationPspReference: refunds[0] })
-  t.match(await eventOf(endpoint, 'REFUND_FAILED'), {
-    success: 'true',
-    pspReference: refunds[0],
-    originalReference: psp,
-    amount: pounds(100)
-  })
-  await control(psp, 'refund-reversed', { modificationPspReference: refunds[1] })
-  t.match(await eventOf(endpoint, 'REFUNDED_REVERSED'), {
-    success: 'true',
-    pspReference: refunds[1],
-    originalReference: psp,
-    amount: pounds(200)
-  })
-  t.match(await booksOf(psp), { captured: 2500, refunded: 0 })
-  t.equal((await control(psp, 'refund-failed')).status, 409, 'both are back already')
-  await control(psp, 'capture-failed')
-  t.match(await eventOf(endpoint, 'CAPTURE_FAILED'), { pspReference: capture })
-  t.match(await booksOf(psp), { captured: 0 })
-
-  const automatic = await authorise({ additionalData: {} })
-  await control(automatic, 'capture-failed')
-  const has = (item: { originalReference: string }) => item.originalReference === automatic
-  t.match(await eventOf(endpoint, 'CAPTURE_FAILED', has), { amount: pounds(2500) })
-  t.match(await booksOf(automatic), { captured: 0 })
-})
-
-t.test('an authorisation that nobody captures expires', async (t) => {
-  const { authorise, control, endpoint, booksOf } = await startShop(t)
-  const psp = await authorise()
-  await control(psp, 'expire')
-  const expired = await eventOf(endpoint, 'EXPIRE')
-  t.match(expired, { success: 'true', pspReference: psp, amount: pounds(2500) })
-  t.notOk('originalReference' in expired)
-  t.match(await booksOf(psp), { expired: true, capturable: 0 })
-  const captured = await authorise({ additionalData: {} })
-  t.equal((await control(captured, 'expire')).status, 409)
-})
-
-t.test('disputes are told on request, all under one reference', async (t) => {
-  const { authorise, control, endpoint } = await startShop(t)
-  const psp = await authorise({ additionalData: {} })
-  const withOriginal = ['NOTIFICATION_OF_CHARGEBACK', 'CHARGEBACK', 'ISSUER_COMMENTS']
-  const without = ['CHARGEBACK_REVERSED', 'SECOND_CHARGEBACK', 'PREARBITRATION_WON']
-  for (const eventCode of [...withOriginal, ...without]) {
-    t.equal((await control(psp, 'dispute', { eventCode })).status, 200, eventCode)
-  }
-  await until(() => endpoint.received.length === 7)
-  const items = endpoint.received
-    .map(({ item }) => item)
-    .filter(({ eventCode }) => eventCode !== 'AUTHORISATION')
-  t.equal(new Set(items.map(({ pspReference }) => pspReference)).size, 1)
-  t.not(items[0].pspReference, psp)
-  for (const item of items) {
-    const isWith = withOriginal.includes(item.eventCode)
-    t.equal(item.originalReference, isWith ? psp : undefined, item.eventCode)
-    t.match(item, { success: 'true', merchantReference: 'pay_0001', amount: pounds(2500) })
-  }
-})
-
-t.test('a dispute can have its own amount, date, status, reason and reference', async (t) => {
-  const { authorise, control, endpoint } = await startShop(t)
-  const psp = await authorise()
-  const defensePeriodEndsAt = '2027-01-01T00:00:00+01:00'
-  await control(psp, 'dispute', {
-    eventCode: 'CHARGEBACK',
-    amount: pounds(100),
-    defensePeriodEndsAt,
-    disputeStatus: 'Responded',
-    disputePspReference: 'DISPUTE000000001',
-    reason: '10.4 Fraud'
-  })
-  t.match(await eventOf(endpoint, 'CHARGEBACK'), {
-    pspReference: 'DISPUTE000000001',
-    amount: pounds(100),
-    reason: '10.4 Fraud',
-    additionalData: { defensePeriodEndsAt, disputeStatus: 'Responded', grossValue: '100' }
-  })
-  t.equal((await control(psp, 'dispute', { eventCode: 'CAPTURE' })).status, 400)
-  await until(() => endpoint.received.length === 2)
-  await sleep(20)
-  t.equal(endpoint.received.length, 2)
 })

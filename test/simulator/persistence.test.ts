@@ -150,41 +150,34 @@ t.test('links, challenges, books and token webhooks outlive SIGKILL', async (t) 
   }
 })
 
-t.test('a journal of an older simulator is read', async (t) => {
-  const createdAt = new Date().toISOString()
-  const amount = { currency: 'GBP', value: 2500 }
-  const base = { createdAt, reference: 'old', amount, brand: 'visa', refundFails: false }
-  const payments = [
-    { id: 'CAPTURED00000000', ...base, capturedAt: createdAt, reversed: false },
-    { id: 'REFUNDED00000000', ...base, capturedAt: createdAt, reversed: true },
-    { id: 'OPEN000000000000', ...base, capturedAt: null, reversed: false },
-    { id: 'CANCELLED0000000', ...base, capturedAt: null, reversed: true }
-  ]
-  const webhook = {
-    ...{ id: 'w1', createdAt, kind: 'genuine', eventCodes: ['AUTHORISATION'], attempts: [] },
-    ...{ body: '{"notificationItems":[{}]}', status: 'waiting', dueAt: createdAt }
-  }
-  const lines = [
-    ...payments.map((record) => ({ table: 'payments', record })),
-    { table: 'webhooks', record: webhook }
-  ]
-  const journal = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
-  const dir = t.testdir({ 'journal.jsonl': journal })
-  const { call, endpoint } = await startPair(t, { dir })
-  await until(() => endpoint.received.length === 1)
-  t.match((await call('GET', '/_simulator/payments')).body, [
-    { captured: 2500, refundable: 2500, modifications: [] },
-    { captured: 2500, refunded: 2500, refundable: 0 },
-    { captured: 0, capturable: 2500, cancelled: false },
-    { captured: 0, capturable: 0, cancelled: true }
+t.test('what was done by hand outlives SIGKILL', async (t) => {
+  const dir = t.testdir()
+  const endpoint = await startEndpoint(t)
+  const first = await startProcess(t, dir, endpoint.url)
+  const byHand = (psp: string, what: string, body: object) =>
+    first.call('POST', `/_simulator/payments/${psp}/${what}`, body)
+  const adjusted = await first.authorise()
+  const amount = { currency: 'GBP', value: 4000 }
+  await byHand(adjusted, 'modify', { kind: 'amountUpdate', amount })
+  const undone = await first.authorise({ additionalData: {} })
+  await byHand(undone, 'modify', { kind: 'cancel', undoCapture: true })
+  const failed = await first.authorise({ additionalData: {} })
+  await byHand(failed, 'capture-failed', {})
+  const again = await first.authorise()
+  await byHand(again, 'modify', { kind: 'capture' })
+  await byHand(again, 'capture-failed', {})
+  await byHand(again, 'recapture', { newReference: true })
+  const before = (await first.call('GET', '/_simulator/payments')).body
+  t.match(before, [
+    { authorised: 4000, capturable: 4000 },
+    { captured: 0, cancelled: true },
+    { captured: 0, captureReference: /^[A-Z0-9]{16}$/ },
+    { captured: 2500 }
   ])
-  const body = { merchantAccount: MERCHANT }
-  for (const { id } of payments) await call('POST', `/v72/payments/${id}/reversals`, body)
-  const modifications = (await call('GET', '/_simulator/modifications')).body
-  t.same(
-    modifications.map(({ success }: { success: boolean }) => success),
-    [true, false, true, false]
-  )
+  first.child.kill('SIGKILL')
+  await ended(first.child)
+  const second = await startProcess(t, dir, endpoint.url)
+  t.strictSame((await second.call('GET', '/_simulator/payments')).body, before)
 })
 
 t.test('a journal that was cut short is read up to there', async (t) => {

@@ -60,7 +60,7 @@ async function addEvents(db: Db, count: number) {
 }
 
 const change = (db: Db, id: string, status: 'enabled' | 'disabled') =>
-  changeEndpoint({ db, wake() {}, checkUrl: async () => null }, client, id, { status })
+  changeEndpoint({ db, checkUrl: async () => null }, client, id, { status })
 
 async function countShown(db: Db, id: string) {
   const counts: Record<string, number> = {}

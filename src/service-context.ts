@@ -1,0 +1,49 @@
+/** What an instance is made of: built once by the service; routes and tasks pick what they need. */
+import type { Logger } from 'pino'
+import type { AdyenConfig, CommonConfig } from './config.ts'
+import type { Db } from './database/database.ts'
+import type { FeedSignal } from './feed/feed-signal.ts'
+import type { ClientCache } from './http/auth.plugin.ts'
+import type { Metrics } from './metrics.ts'
+import type { Waiters } from './payments/waiters.commands.ts'
+import type { Provider } from './provider.ts'
+import type { CheckUrl } from './webhooks/webhook.ts'
+
+type ConfigValues = Pick<
+  CommonConfig,
+  'paymentMaxValue' | 'duplicateWindowS' | 'refundApprovalAbove' | 'settlementMissingDays'
+> &
+  Pick<AdyenConfig, 'merchantAccount' | 'moto' | 'multiplePartialCaptures'>
+
+/** Tasks that are woken when there is work for them, besides looking for it themselves. */
+export type WokenTask =
+  | 'announce'
+  | 'apply_notifications'
+  | 'deliver_webhooks'
+  | 'read_reports'
+  | 'send_operations'
+  | 'sync_cards'
+
+export type Context = ConfigValues & {
+  db: Db
+  provider: Provider
+  /** The provider's name, which payments are shown with. */
+  providerName: string
+  /** Where this service is reached, without a slash at the end. */
+  publicUrl: string
+  /** Whether browsers may also return to http on loopback. */
+  sandbox: boolean
+  /** For how long one has a call to the provider to itself, s: its deadline and a margin. */
+  leaseS: number
+  /** For `adyen/` alone. */
+  adyen: AdyenConfig
+  wake: (task: WokenTask) => void
+  /** Whether the instance is about to end: nothing long is begun. */
+  isStopping: () => boolean
+  clients: ClientCache
+  waiters: Waiters
+  feedSignal: FeedSignal
+  checkUrl: CheckUrl
+  metrics: Metrics
+  log: Logger
+}
