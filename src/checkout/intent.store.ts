@@ -5,7 +5,7 @@ import type { Lease } from '../due/due.store.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
 import {
-  clockSkewMs,
+  idClockSkewMs,
   paymentColumnList,
   type StoredPayment,
   toPayment
@@ -196,7 +196,7 @@ function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions): 
 
 /** Ids carry the time, so that the newest of an account are found by their key. */
 function oldestId(windowS: number): string {
-  return smallestIdAt('pay', new Date(Date.now() - windowS * 1000 - clockSkewMs))
+  return smallestIdAt('pay', new Date(Date.now() - windowS * 1000 - idClockSkewMs))
 }
 
 export type NewRecord = Pick<

@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { toAccountNumber } from '../accounts/account-number.ts'
 import { CardsParams, RegisterCard, RegistrationSchema } from '../cards/card.schema.ts'
 import { clientOf } from '../http/auth.plugin.ts'
@@ -6,10 +5,10 @@ import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { registerCard } from './registration.commands.ts'
 
-export const registrationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const registrationRoutes: Routes = async (app, deps) => {
   const { publicUrl } = deps
 
   app.post(

@@ -239,7 +239,9 @@ export function toDiscrepancyView(found: StoredDiscrepancy) {
     ageSeconds: found.ageS,
     resolutions: status === 'open' ? [...resolutions] : [],
     resolution: decision && {
-      ...decision,
+      resolution: decision.resolution,
+      reason: decision.reason,
+      operator: decision.operator && { id: decision.operator.id },
       at: found.resolvedAt?.toISOString() ?? ''
     },
     createdAt: found.createdAt.toISOString()
