@@ -28,8 +28,6 @@ export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   sandbox: boolean
   /** Whether webhooks may go to this machine; in the sandbox they may. */
   webhooksAllowLoopback?: boolean
-  /** Pauses between the tries of a webhook, s, where they are not the usual ones: for tests. */
-  webhookRetryS?: readonly number[]
   /** How long it says that it is not ready, and still accepts, before it closes; ms. */
   drainMs?: number
   /** Undefined: no metrics are served. */
@@ -135,7 +133,7 @@ export function createContext(
   }
 }
 
-/** Hears what this instance and others have changed, and wakes whoever waits for it here. */
+/** Listens for what any instance has changed, and wakes those who wait for it on this one. */
 async function subscribe(
   databaseUrl: string,
   { clients, waiters, feedSignal }: Context,
@@ -149,7 +147,7 @@ async function subscribe(
     }
   }
   return await listen(databaseUrl, channels, () => {
-    // Anything may have been said while nobody listened.
+    // Changes may have been missed while the connection was down.
     clients.drop()
     waiters.changedAny()
     feedSignal.announced()
@@ -171,8 +169,7 @@ function createDeliveries(options: ServiceOptions, context: Context) {
     onEndpointDisabled: (webhookEndpointId) =>
       log.warn({ webhookEndpointId }, 'a webhook endpoint was disabled'),
     onFault: (deliveryId, error) =>
-      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded'),
-    retryS: options.webhookRetryS
+      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded')
   })
   return {
     dispatcher,

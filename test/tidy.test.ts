@@ -17,7 +17,8 @@ const packages: Readonly<Record<string, RegExp>> = {
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
   reader: /^(csv-parse|node:stream)$/,
-  transport: /^(@adyen\/api-library\b.*|node:(https?|dns\/promises|net)|ipaddr\.js)$/,
+  transport:
+    /^(@adyen\/api-library\b.*|undici|node:(dns|timers)\/promises|node:stream|ipaddr\.js)$/,
   wiring: /./,
   sandbox: /^(node:.+|kysely|pino)$/,
   simulator: /^(node:.+|fastify)$/

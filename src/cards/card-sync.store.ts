@@ -8,7 +8,7 @@ import { recordOtherEvents } from '../events/event.store.ts'
 import { newId } from '../id.ts'
 import type { StoredCard } from '../provider.ts'
 import { type CardRow, cardColumns, toCard } from './card.store.ts'
-import { toCardEvent } from './card-view.ts'
+import { toCardEvent } from './card.ts'
 
 /**
  * Makes it due to ask for the cards of these accounts; of those that are not known, nothing. A list
@@ -51,7 +51,7 @@ export async function postponeSync(db: Db, sync: DueSync, delayS: number): Promi
 }
 
 /** How many cards a list changed here, of each kind. */
-export type SyncResult = Record<Change, number>
+type SyncResult = Record<Change, number>
 type Change = 'added' | 'updated' | 'removed'
 
 const shownColumns = sql.raw(cardColumns.map((name) => `card.${name}`).join(', '))

@@ -2,20 +2,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
-import type { CardFace } from '../provider.ts'
-import { toCardEvent } from './card-view.ts'
-
-/** What is seen of a card; the year has four digits. */
-export type RegisteredFace = Omit<CardFace, 'registeredCardId'>
-
-/** A card that can be charged. `token` is the provider's name of it, and never leaves us. */
-export type Card = {
-  id: string
-  accountId: number
-  token: string
-  face: RegisteredFace
-  createdAt: Date
-}
+import { type Card, toCardEvent } from './card.ts'
 
 export const cardColumns = [
   'id',

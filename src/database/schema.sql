@@ -64,7 +64,9 @@ create table allocation (
     references debit(transfer_id),
   constraint allocation_transfer_id_fkey foreign key (transfer_id) references credit(transfer_id)
 );
+create index allocation_account on allocation (account_id, id) where charge_id is not null;
 create index allocation_charge on allocation (charge_id);
+create index allocation_transfer on allocation (transfer_id);
 create trigger allocation_append_only before delete or update on allocation
   for each row execute function refuse_change();
 create trigger allocation_no_truncate before truncate on allocation

@@ -23,11 +23,11 @@ export type Failed = {
  * The pause before the next try; null where there is none any more. The last one comes at the very
  * end of the days that a delivery is tried for, whenever its turn would be.
  */
-export function nextTryInS(failed: Failed, retryS: readonly number[] = webhookRetryS) {
+export function nextTryInS(failed: Failed): number | null {
   const leftS = webhookRetryForS - failed.ageS
   if (leftS <= 0) return null
   const jitter = 1 + webhookJitter * (2 * failed.random - 1)
-  const pauseS = delayAfter(retryS, failed.tries - 1) * jitter
+  const pauseS = delayAfter(webhookRetryS, failed.tries - 1) * jitter
   const asked = readRetryAfter(failed.retryAfter, failed.now) ?? 0
   // An endpoint may ask for more time, never for less: it could be asked without end.
   return Math.min(Math.max(pauseS, asked), leftS)

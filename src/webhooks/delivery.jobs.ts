@@ -7,7 +7,6 @@ import {
   webhookKeptForDays,
   webhookLateS,
   webhookRetryForS,
-  webhookRetryS,
   webhookStopMs
 } from '../jobs.ts'
 import {
@@ -38,8 +37,6 @@ export type DispatcherDeps = {
   onOutcome: (outcome: DeliveryOutcome) => void
   onEndpointDisabled: (endpointId: string) => void
   onFault: (deliveryId: string, error: unknown) => void
-  /** Pauses between tries, s; the last one for ever. */
-  retryS?: readonly number[] | undefined
 }
 
 export type Dispatcher = {
@@ -125,11 +122,11 @@ async function readBodies(
 }
 
 /** A fault of ours: it is tried again, and says nothing of the endpoint. */
-async function recordUnshown({ db, retryS, onOutcome }: DispatcherDeps, due: DueDelivery) {
+async function recordUnshown({ db, onOutcome }: DispatcherDeps, due: DueDelivery) {
   const now = new Date()
   const made = { startedAt: now, durationMs: 0, httpStatus: null, response: null }
   const attempt = { ...made, number: due.attempt, error: 'The event could not be shown.' }
-  const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() }, retryS)
+  const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() })
   await recordFailed(db, { id: due.id, attempt }, nextInS)
   if (nextInS === null) onOutcome('given_up')
 }
@@ -183,11 +180,11 @@ async function recordFailure(
   tried: Parameters<typeof recordFailed>[1],
   sent: Sent
 ): Promise<void> {
-  const { db, retryS = webhookRetryS } = deps
+  const { db } = deps
   // A test answers a question of this moment.
   const isTest = due.position === null
   const failed = { ...due, retryAfter: sent.retryAfter, now: new Date(), random: Math.random() }
-  const nextInS = isTest ? null : nextTryInS(failed, retryS)
+  const nextInS = isTest ? null : nextTryInS(failed)
   await recordFailed(db, tried, nextInS)
   deps.onOutcome(sent.httpStatus === null ? 'unanswered' : 'answered_badly')
   if (nextInS === null) deps.onOutcome('given_up')

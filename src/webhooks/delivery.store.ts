@@ -2,22 +2,19 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from '../jobs.ts'
-import type { Attempt, Delivery, DeliveryStatus } from './webhook.ts'
+import type { Attempt } from './webhook.ts'
 
 /** The id that an event of the feed `f` has in public, as `toFeedView` shows it. */
-const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
+export const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
 
 /**
- * What an endpoint `e` of a client `c` is told of: what it asked for, of what the client sees, as
- * GET /v1/events has it.
+ * What is delivered to an endpoint `e` of a client `c`: what it asked for, of what the client sees,
+ * as GET /v1/events has it.
  */
-const wants = sql.raw(
+export const wants = sql.raw(
   "'payments:read' = any(c.scopes) and ('*' = any(e.events) or f.type = any(e.events)) " +
     'and (not c.third_party or f.client_id = c.id)'
 )
-
-/** Of a delivery `d` and its endpoint `e`: pending when the endpoint was disabled, so it failed. */
-const isStopped = sql.raw("(d.status = 'pending' and d.term <> e.term)")
 
 /** Those that events are made due at. */
 export async function countEnabled(tx: Tx): Promise<number> {
@@ -42,29 +39,6 @@ export async function fanOut(tx: Tx, positions: readonly number[]): Promise<numb
     order by f.position`.execute(tx)
   return Number(numAffectedRows)
 }
-
-/** A delivery of an event that is in no feed. */
-export async function insertTest(
-  tx: Tx,
-  endpointId: string,
-  event: { id: string; type: string }
-): Promise<Delivery> {
-  const { rows } = await sql<Delivery>`
-    with d as (
-      insert into webhook_delivery (endpoint_id, term, event_id, type)
-      select id, term, ${event.id}, ${event.type} from webhook_endpoint where id = ${endpointId}
-      returning *
-    )
-    select ${shown} from d join webhook_endpoint e on e.id = d.endpoint_id`.execute(tx)
-  return rows[0] as Delivery
-}
-
-/** A delivery `d` of an endpoint `e`: what was pending when that was disabled has failed. */
-const shown = sql`
-  d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d.type,
-  d.payment_id as "paymentId", case when ${isStopped} then 'failed' else d.status end as status,
-  case when not ${isStopped} then d.next_attempt_at end as "dueAt", d.delivered_at as "deliveredAt",
-  d.attempts_made as attempts, d.created_at as "createdAt"`
 
 export type DueDelivery = {
   id: string
@@ -195,7 +169,7 @@ export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailin
 
 /**
  * It was not taken: it is due again in `nextInS` seconds, or given up where that is null. Nothing
- * changes where the delivery was settled in the meantime, or is in other hands. What waits for it
+ * changes where the delivery has ended in the meantime, or is in other hands. What waits for it
  * need not be looked at before.
  */
 export async function recordFailed(db: Db, tried: Tried, nextInS: number | null): Promise<void> {
@@ -213,7 +187,7 @@ export async function recordFailed(db: Db, tried: Tried, nextInS: number | null)
 }
 
 /**
- * Settles what was pending at endpoints when they were disabled, up to `limit` at a time, and waits
+ * Fails what was pending at endpoints when they were disabled, up to `limit` at a time, and waits
  * for none that somebody else is at; answers how many.
  */
 export async function settleStopped(db: Db, limit: number): Promise<number> {
@@ -232,7 +206,7 @@ export async function settleStopped(db: Db, limit: number): Promise<number> {
 }
 
 /**
- * Looks no more at endpoints of which all is settled. A minute later than they were disabled: what
+ * Looks no more at endpoints of which all has failed. A minute later than they were disabled: what
  * did not see that yet has ended by then.
  */
 export async function forgetStopped(db: Db): Promise<void> {
@@ -245,120 +219,7 @@ export async function forgetStopped(db: Db): Promise<void> {
     ) is null`.execute(db)
 }
 
-/** What a new beginning of a delivery sets, beside the term of its endpoint. */
-const beginAnew = sql.raw(
-  "status = 'pending', next_attempt_at = now(), lease = null, leased_until = null, " +
-    'started_at = now(), attempts = 0, delivered_at = null'
-)
-const isUnderWay = sql.raw(
-  'webhook_delivery.lease is not null and webhook_delivery.next_attempt_at > now()'
-)
-
-/** Due at once, its time counted anew; one that is under way is left alone. */
-export async function restartDelivery(tx: Tx, id: string): Promise<void> {
-  await sql`
-    update webhook_delivery set ${beginAnew}, term = e.term from webhook_endpoint e
-    where webhook_delivery.id = ${id} and e.id = webhook_delivery.endpoint_id
-      and not (${isUnderWay} and webhook_delivery.term = e.term)`.execute(tx)
-}
-
-export type Range = { from: Date; to: Date }
-/** Events of a time; `clientId`: only of that client's payments, or null for everybody's. */
-export type Replayed = { endpointId: string; clientId: string | null; range: Range }
-
-/** Those that the endpoint wants; what is still to be announced is not among them. */
-const wanted = ({ endpointId, clientId, range: { from, to } }: Replayed) => {
-  // Written out, so that the events of one client are found by the index of its own.
-  const ofClient = clientId === null ? sql`` : sql`and f.client_id = ${clientId}`
-  return sql`
-    select f.*, e.term from (
-      select f.* from payment_event p
-        join event_feed f on f.payment_id = p.payment_id and f.sequence = p.sequence
-        where p.created_at >= ${from} and p.created_at < ${to} ${ofClient}
-      union all
-      select f.* from other_event o join event_feed f on f.event_id = o.id
-        where o.created_at >= ${from} and o.created_at < ${to} ${ofClient}
-    ) f
-    cross join webhook_endpoint e join client c on c.id = e.client_id
-    where e.id = ${endpointId} and ${wants}`
-}
-
-/** Whether more than `limit` events are to be replayed. */
-export async function isMoreThan(tx: Tx, replayed: Replayed, limit: number): Promise<boolean> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) from (${wanted(replayed)} limit ${limit + 1}) as found`.execute(tx)
-  return (rows[0]?.count ?? 0) > limit
-}
-
-/**
- * Makes the events of a time due at an endpoint, whatever became of them before: those that it has
- * never been told of, too. Answers how many.
- */
-export async function replayEvents(tx: Tx, replayed: Replayed): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    with wanted as (${wanted(replayed)}), due as (
-      insert into webhook_delivery
-        (endpoint_id, term, position, event_id, type, payment_id, sequence)
-      select ${replayed.endpointId}, f.term, f.position, ${eventId}, f.type, f.payment_id,
-        f.sequence
-      from wanted f order by f.position
-      on conflict (endpoint_id, position) do update set ${beginAnew}, term = excluded.term
-        where not (${isUnderWay} and webhook_delivery.term = excluded.term)
-    )
-    select count(*) from wanted`.execute(tx)
-  return rows[0]?.count ?? 0
-}
-
-/** One at an endpoint of the client, which may be deleted by now. */
-export async function findDelivery(
-  db: Db | Tx,
-  id: string,
-  clientId: string
-): Promise<Delivery | undefined> {
-  const { rows } = await sql<Delivery>`
-    select ${shown} from webhook_delivery d join webhook_endpoint e on e.id = d.endpoint_id
-    where d.id = ${id} and e.client_id = ${clientId}`.execute(db)
-  return rows[0]
-}
-
-/** Oldest first. */
-export async function listAttempts(db: Db, deliveryId: string): Promise<Attempt[]> {
-  const { rows } = await sql<Attempt>`
-    select number, started_at as "startedAt", duration_ms as "durationMs",
-      http_status as "httpStatus", error, response
-    from webhook_attempt where delivery_id = ${deliveryId} order by number`.execute(db)
-  return rows
-}
-
-export type DeliveryFilter = {
-  status: DeliveryStatus | undefined
-  before: string | null
-  limit: number
-}
-
-/** Newest first. */
-export async function listDeliveries(
-  db: Db,
-  endpointId: string,
-  { status, before, limit }: DeliveryFilter
-): Promise<Delivery[]> {
-  const ofStatus = status === undefined ? sql`` : hasStatus[status]
-  const { rows } = await sql<Delivery>`
-    select ${shown} from webhook_delivery d join webhook_endpoint e on e.id = d.endpoint_id
-    where d.endpoint_id = ${endpointId} ${ofStatus}
-      and (${before}::text is null or d.id < ${before})
-    order by d.id desc limit ${limit}`.execute(db)
-  return rows
-}
-
-/** Written out, so that the index of those that are not delivered is of use. */
-const hasStatus = {
-  pending: sql`and d.status = 'pending' and d.term = e.term`,
-  delivered: sql`and d.status = 'delivered'`,
-  failed: sql`and d.status <> 'delivered' and (d.status = 'failed' or d.term <> e.term)`
-}
-
-/** Forgets what was settled long ago, a thousand at a time; answers how many. */
+/** Forgets what ended long ago, a thousand at a time; answers how many. */
 export async function purgeDeliveries(db: Db, keptForDays: number): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from webhook_delivery where id in (

@@ -4,12 +4,9 @@ import t, { type Test } from 'tap'
 import type { Db } from '../../src/database/database.ts'
 import { announce } from '../../src/webhooks/announce.jobs.ts'
 import { createDispatcher, settleWebhooks } from '../../src/webhooks/delivery.jobs.ts'
-import {
-  claimDeliveries,
-  findDelivery,
-  listDeliveries,
-  restartDelivery
-} from '../../src/webhooks/delivery.store.ts'
+import { claimDeliveries } from '../../src/webhooks/delivery.store.ts'
+import { findDelivery, listDeliveries } from '../../src/webhooks/delivery-list.store.ts'
+import { restartDelivery } from '../../src/webhooks/replay.store.ts'
 import {
   changeEndpoint,
   createEndpoint,
@@ -18,8 +15,7 @@ import {
 } from '../../src/webhooks/webhook.commands.ts'
 import { eventually } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
-import { testService } from '../test-service.ts'
-import { deskOf, quick } from './receivers.ts'
+import { deskOf, quickService } from './receivers.ts'
 
 const wakeDelivery = () => {}
 const client = 'cli_1'
@@ -257,7 +253,7 @@ t.test('an event that cannot be shown fails alone', async (t) => {
 })
 
 t.test("a replay is not refused for the number of other clients' events", async (t) => {
-  const service = await testService(t, quick)
+  const service = await quickService(t)
   const { db, addClient } = service
   const scopes = ['webhooks:read', 'webhooks:write', 'payments:read', 'payments:write'] as const
   const key = await addClient({ scopes: [...scopes], thirdParty: true })
