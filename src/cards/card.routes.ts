@@ -3,11 +3,7 @@ import { toAccountNumber } from '../accounts/account-number.ts'
 import { nothing, ref } from '../http/common.schema.ts'
 import type { Routes } from '../service-context.ts'
 import { deleteCard } from './card.commands.ts'
-import {
-  CardList,
-  CardParams,
-  CardsParams
-} from './card.schema.ts'
+import { CardList, CardParams, CardsParams } from './card.schema.ts'
 import { listCards } from './card.store.ts'
 import { toCardView } from './card.ts'
 
