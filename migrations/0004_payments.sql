@@ -155,7 +155,11 @@ create trigger payment_event_no_truncate before truncate on payment_event
 create table latest_payment (
   account_id integer not null,
   amount bigint not null,
+  -- One whose key was taken at the same moment was never made.
   payment_id text not null,
+  -- Which payment the create saw here when it began; null where it may be any. Another create was
+  -- faster where the row that is there has another one.
+  expected_id text,
   created_at timestamptz not null,
   primary key (account_id, amount)
 ) with (fillfactor = 70);

@@ -10,6 +10,7 @@ import { threeWayRoutes } from './books/three-way.routes.ts'
 import { cardRoutes } from './cards/card.routes.ts'
 import { createRoutes } from './checkout/create.routes.ts'
 import { recordedPaymentRoutes } from './checkout/recorded-payment.routes.ts'
+import { registrationRoutes } from './checkout/registration.routes.ts'
 import { returnRoutes } from './checkout/return.routes.ts'
 import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
 import { feedRoutes } from './feed/feed.routes.ts'
@@ -42,6 +43,7 @@ const allRoutes = [
   accountRoutes,
   adjustmentRoutes,
   cardRoutes,
+  registrationRoutes,
   notificationRoutes,
   reportRoutes,
   discrepancyRoutes,

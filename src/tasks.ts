@@ -7,7 +7,7 @@ import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import {
   askForCardPayments,
-  askForPages,
+  askForPageResults,
   endPages,
   finishCreates,
   pollLinks,
@@ -65,8 +65,8 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
     task('finish_creates', (onFault) => finishCreates({ ...context, onFault })),
     task('end_pages', (onFault) => endPages({ ...context, onFault })),
     task('poll_links', (onFault) => pollLinks({ ...context, onFault })),
-    task('ask_for_charges', (onFault) => askForCardPayments({ ...context, onFault })),
-    task('ask_for_pages', (onFault) => askForPages({ ...context, onFault })),
+    task('ask_for_card_payments', (onFault) => askForCardPayments({ ...context, onFault })),
+    task('ask_for_page_results', (onFault) => askForPageResults({ ...context, onFault })),
     task(
       'show_forgotten_reservations',
       (onFault) => showForgottenReservations({ ...context, onFault }),

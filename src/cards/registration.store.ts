@@ -1,120 +1,125 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { randomUUID } from 'node:crypto'
-import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
-import type { Customer } from '../provider.ts'
+import {
+  type Claimed,
+  claimIdle,
+  type Held,
+  type Lease,
+  noLease,
+  postpone,
+  type Queue
+} from '../due/due.store.ts'
+import type { Claim, Reply } from '../http/idempotency.store.ts'
+import type { Customer, HostedPage } from '../provider.ts'
 
 export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'
 
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
   id: string
-  clientId: string
-  idempotencyKey: string
   accountId: number
   currency: string
   customer: Customer | null
   expiresAt: Date
   providerKey: string
-  tries: number
 }
 
-function toWanted(row: Selectable<Database['card_registration']>): WantedRegistration {
-  return {
-    id: row.id,
-    clientId: row.client_id,
-    idempotencyKey: row.idempotency_key,
-    accountId: row.account_id,
-    currency: row.currency,
-    customer: row.customer,
-    expiresAt: row.expires_at,
-    providerKey: row.provider_key,
-    tries: row.attempts
-  }
+/** Registrations that have neither page nor end. */
+const registrations: Queue<Omit<WantedRegistration, 'expiresAt'> & { expires_at: Date }> = {
+  table: 'card_registration',
+  key: ['id'],
+  read: sql`id, account_id as "accountId", currency, customer, expires_at,
+    provider_key as "providerKey" from claimed`
 }
 
-/** Writes the intent down, its lease held for `leaseS` seconds; the page lives for `lifeS`. */
+/**
+ * Writes key and intent in one statement; the caller holds `lease` for `leaseS` seconds, and the
+ * page lives for `lifeS`. Answers when it ends; undefined where the key is taken.
+ */
 export async function insertRegistration(
-  tx: Tx,
-  intent: Omit<WantedRegistration, 'expiresAt' | 'tries'> & { returnUrl: string },
-  { lifeS, leaseS }: { lifeS: number; leaseS: number }
-): Promise<WantedRegistration> {
-  const { customer } = intent
-  const row = await tx
-    .insertInto('card_registration')
-    .values({
-      id: intent.id,
-      client_id: intent.clientId,
-      idempotency_key: intent.idempotencyKey,
-      account_id: intent.accountId,
-      currency: intent.currency,
-      return_url: intent.returnUrl,
-      customer: customer && sql`${JSON.stringify(customer)}::jsonb`,
-      // Whole milliseconds, as the provider and the caller are told.
-      expires_at: sql`date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS})`,
-      provider_key: intent.providerKey,
-      lease: randomUUID(),
-      leased_until: sql`now() + make_interval(secs => ${leaseS})`
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
-  return toWanted(row)
+  db: Db,
+  intent: Omit<WantedRegistration, 'expiresAt'> & { returnUrl: string },
+  { clientId, key, fingerprint }: Claim,
+  { lifeS, leaseS, lease }: { lifeS: number; leaseS: number; lease: Lease }
+): Promise<Date | undefined> {
+  const { id, accountId, currency, returnUrl, customer, providerKey } = intent
+  const leaseEnd = sql`now() + make_interval(secs => ${leaseS})`
+  const { rows } = await sql<{ expires_at: Date }>`
+    with claimed as (
+      insert into idempotency_key (client_id, key, fingerprint, resource_id)
+      values (${clientId}, ${key}, ${fingerprint}, ${id})
+      on conflict (client_id, key) do nothing
+      returning client_id, key, resource_id
+    )
+    insert into card_registration (id, client_id, idempotency_key, account_id, currency, return_url,
+      customer, provider_key, expires_at, attempts, lease, leased_until, next_attempt_at)
+    select resource_id, client_id, key, ${accountId}::integer, ${currency}, ${returnUrl},
+      ${customer && JSON.stringify(customer)}::jsonb, ${providerKey},
+      -- Whole milliseconds, as the provider and the caller are told.
+      date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS}),
+      1, ${lease.id}::uuid, ${leaseEnd}, ${leaseEnd}
+    from claimed
+    returning expires_at`.execute(db)
+  return rows[0]?.expires_at
 }
 
 /** Takes the registration, if it has neither page nor end and nobody is at it. */
-export async function leaseRegistration(
+export async function claimRegistration(
   db: Db,
   id: string,
   leaseS: number
-): Promise<WantedRegistration | undefined> {
-  const row = await db
-    .updateTable('card_registration')
-    .set({ lease: randomUUID(), leased_until: sql`now() + make_interval(secs => ${leaseS})` })
-    .where('id', '=', id)
-    .where('provider_session', 'is', null)
-    .where('status', '<>', 'failed')
-    .where(sql<SqlBool>`(leased_until is null or leased_until <= now())`)
-    .returningAll()
-    .executeTakeFirst()
-  return row && toWanted(row)
+): Promise<Claimed<WantedRegistration> | undefined> {
+  const row = await claimIdle(db, registrations, [id], leaseS)
+  return row && { ...row, expiresAt: row.expires_at }
 }
 
-/** Lets go of the lease; `key` is what the page is to be asked for under the next time. */
-export async function releaseRegistration(db: Db, id: string, key: string): Promise<void> {
-  await db
-    .updateTable('card_registration')
-    .set((e) => ({
-      lease: null,
-      leased_until: null,
-      provider_key: key,
-      attempts: e('attempts', '+', 1)
-    }))
-    .where('id', '=', id)
-    .where('provider_session', 'is', null)
-    .execute()
-}
-
-export async function recordRegistrationPage(
-  tx: Tx,
-  id: string,
-  page: { session: string; url: string }
+/** The page is to be asked for again, under `key`. */
+export async function postponeRegistrationPage(
+  db: Db,
+  registration: Held,
+  key: string,
+  delayS: number
 ): Promise<void> {
-  await tx
-    .updateTable('card_registration')
-    .set({ provider_session: page.session, checkout_url: page.url })
-    .where('id', '=', id)
-    .where('provider_session', 'is', null)
-    .execute()
+  await postpone(db, registrations, registration, delayS, sql`provider_key = ${key}`)
 }
 
-/** The provider refused to open the page. */
-export async function recordRegistrationFailed(tx: Tx, id: string): Promise<void> {
-  await tx
-    .updateTable('card_registration')
-    .set({ status: 'failed', finished_at: sql`now()` })
-    .where('id', '=', id)
-    .where('status', '=', 'pending')
-    .execute()
+/** Writes the page and the answer; false where another caller was first. */
+export async function recordRegistrationPage(
+  db: Db,
+  id: string,
+  { session, url }: HostedPage,
+  reply: Reply
+): Promise<boolean> {
+  const changes = sql`provider_session = ${session}, checkout_url = ${url}`
+  return await recordAnswer(db, id, reply, changes)
+}
+
+/** The provider refused to open the page; false where another caller was first. */
+export async function recordRegistrationRejected(
+  db: Db,
+  id: string,
+  reply: Reply
+): Promise<boolean> {
+  return await recordAnswer(db, id, reply, sql`status = 'failed', finished_at = now()`)
+}
+
+async function recordAnswer(
+  db: Db,
+  id: string,
+  reply: Reply,
+  changes: RawBuilder<unknown>
+): Promise<boolean> {
+  const { rows } = await sql`
+    with answered as (
+      update card_registration set ${changes}, next_attempt_at = null, ${noLease}
+      where id = ${id} and status <> 'failed' and provider_session is null
+      returning client_id, idempotency_key
+    )
+    update idempotency_key k set reply_status = ${reply.status}, reply_body = ${reply.body}
+    from answered where k.client_id = answered.client_id and k.key = answered.idempotency_key
+    returning k.key`.execute(db)
+  return rows.length === 1
 }
 
 /**
@@ -132,8 +137,8 @@ export async function recordRegistrationOutcomes(
       select id, bool_or(completed) as completed
       from jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) as x(id text, completed boolean)
       group by id
-    ) told
-    where card_registration.id = told.id
+    ) outcome
+    where card_registration.id = outcome.id
       and (status = 'pending' or (completed and status <> 'completed'))`.execute(tx)
 }
 
@@ -148,7 +153,7 @@ export async function findReturnUrl(db: Kysely<Database>, id: string): Promise<s
 }
 
 /** The customer is back: the account, where it is the first time; undefined later. */
-export async function recordReturn(tx: Tx, id: string): Promise<number | undefined> {
+export async function recordRegistrationReturn(tx: Tx, id: string): Promise<number | undefined> {
   const row = await tx
     .updateTable('card_registration')
     .set({ returned_at: sql`now()` })

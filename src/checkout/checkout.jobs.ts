@@ -1,29 +1,31 @@
-import { isUnavailable, type Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
-import { type Locked, lockDue, setAside } from '../due/due.store.ts'
-import { type OnFault, runBatch } from '../due/run-each.ts'
+import { claimDue, type Held, type Locked, lockDue, postpone, setAside } from '../due/due.store.ts'
+import { type OnFault, runBatch, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
-import { Problem } from '../problem.ts'
-import type { ProviderEvent } from '../provider.ts'
 import type { Context } from '../service-context.ts'
-import { finishCardPayment, finishReturn, giveUp } from './card-payment.commands.ts'
-import { claimDueCardPayments, type DueCardPayment } from './card-payment.store.ts'
-import { keepReply, toReply } from './create-answer.commands.ts'
-import { finishCreate } from './create-payment.commands.ts'
-import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
-import { claimDueCreates, endedPages, stopLooking } from './page.store.ts'
+import { giveUp, payByCard, sendReturn } from './card-payment.commands.ts'
 import {
-  claimDueReturns,
-  type DueReturn,
+  cardPayments,
+  claimCardPayments,
+  claimCreates,
+  creates,
+  type DueCardPayment,
+  endedPages,
   findForgottenReservations,
-  forgetReturn,
-  postponeReturn,
+  type Link,
+  links,
+  type PageReturn,
+  pageReturns,
   type Reservation,
-  takeReturns,
-  type Unanswered
-} from './page-return.store.ts'
+  recordReportedPaid,
+  removePageReturns
+} from './checkout.store.ts'
+import { finishCreate } from './create.commands.ts'
+import { recordOutcome, saveAnswer, toReply } from './outcome.commands.ts'
 import { recordPageResult } from './return.commands.ts'
+import { isOver, nextLinkLookS, nextReturnAskS, reservationMaxS } from './schedule.ts'
 
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
@@ -31,111 +33,104 @@ const batchSize = 100
 /** A page that could not be ended so often is shown to a person, and tried again for all that. */
 const shownAfterAttempts = 6
 
-/**
- * A reservation that is neither captured nor released for so long: Adyen keeps it for 28 days
- * (docs.adyen.com/online-payments/adjust-authorisation), and has two more to say that it expired.
- */
-const reservationMaxS = 30 * 24 * 60 * 60
-
 export type JobDeps = Context & { onFault: OnFault }
-type EndedPage = Locked<{ id: string }>
+
+const claimOptions = ({ leaseS }: JobDeps) => ({ limit: batchSize, leaseS })
 
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */
 export async function finishCreates(deps: JobDeps): Promise<number> {
-  const due = await claimDueCreates(deps.db, deps.leaseS, batchSize)
-  return await forEach(
-    deps,
+  const due = await claimCreates(deps.db, claimOptions(deps))
+  return await runEach(
     due,
-    ({ payment }) => payment.id,
-    async (create) => {
-      await finishCreate(deps, create, finisherOf(deps, create.payment.id))
+    (create) => finishCreate(deps, create, callerOf(deps, create.payment.id)),
+    {
+      ...deps,
+      queue: creates,
+      onFault: ({ payment }, error) => deps.onFault({ paymentId: payment.id }, error)
     }
   )
 }
 
 /** Ends payments whose page ended without an outcome, or never opened. One round. */
-export async function endPages({ db, provider, onFault }: JobDeps): Promise<number> {
+export async function endPages(deps: JobDeps): Promise<number> {
+  const { db, providerName } = deps
   return await runBatch<EndedPage>(db, {
     size: batchSize,
     take: (tx, limit, only) => lockDue(tx, endedPages, limit, only),
-    work: async (tx, ended) => {
-      const ids = ended.map(({ id }) => id)
-      await endAll(tx, provider.name, ids)
-    },
+    work: (tx, pages) => endByTime(deps, tx, pages),
     setAside: (tx, page) =>
       setAside(tx, endedPages, page, delayAfter(providerRetryS, page.attempts)),
-    show: async (tx, { id: paymentId, attempts }) => {
-      if (attempts + 1 < shownAfterAttempts) return
-      const details = {
-        attempts: attempts + 1,
-        cause: 'The payment could not be ended: see the log.'
-      }
-      await openDiscrepancies(tx, provider.name, 'outcome_unknown', [
-        { paymentId, fact: paymentId, details }
-      ])
+    show: async (tx, { paymentId, attempts: before }) => {
+      const attempts = before + 1
+      if (attempts < shownAfterAttempts) return
+      const details = { attempts, cause: 'The payment could not be ended: see the log.' }
+      const finding = { paymentId, fact: paymentId, details }
+      await openDiscrepancies(tx, providerName, 'outcome_unknown', [finding])
     },
-    onFault: (page, error) => onFault({ paymentId: page?.id }, error)
+    onFault: (page, error) => deps.onFault({ paymentId: page?.paymentId }, error)
   })
 }
 
-async function endAll(tx: Tx, providerName: string, ids: readonly string[]): Promise<void> {
+type EndedPage = Locked<{ paymentId: string }>
+
+async function endByTime(deps: JobDeps, tx: Tx, pages: readonly EndedPage[]): Promise<void> {
+  const { providerName: name } = deps
+  const ids = pages.map(({ paymentId }) => paymentId)
   const event = { type: 'pageClosed', by: 'time' } as const
   const events = ids.map((paymentId) => ({ paymentId, event }))
-  const { aggregates } = await applyEvents(tx, providerName, events)
+  const { aggregates } = await applyEvents(tx, name, events)
   for (const { payment } of aggregates.values()) {
     // Its create was never answered: this is what a repetition gets.
     if (payment.providerSession !== null) continue
-    await keepReply(tx, payment, toReply(payment, providerName))
+    await saveAnswer(tx, payment, toReply(deps, payment))
   }
-  const unanswered = (await takeReturns(tx, ids)).map(toFinding)
-  await openDiscrepancies(tx, providerName, 'outcome_unknown', unanswered)
-}
-
-/** The customer came back with a result, and the provider never said what it was. */
-function toFinding({ paymentId, returnedAt, tries }: Unanswered) {
-  const details = { returnedAt: returnedAt.toISOString(), askedAgain: tries }
-  return { paymentId, fact: paymentId, details }
+  // The customer came back with a result, and the provider never said what it was.
+  const unanswered = await removePageReturns(tx, ids)
+  const findings = unanswered.map(({ paymentId, returnedAt, attempts }) => ({
+    paymentId,
+    fact: paymentId,
+    details: { returnedAt: returnedAt.toISOString(), askedAgain: attempts }
+  }))
+  await openDiscrepancies(tx, name, 'outcome_unknown', findings)
 }
 
 /** Asks again what became of pages whose customers came back. One round. */
-export async function askForPages(deps: JobDeps): Promise<number> {
-  const due = await claimDueReturns(deps.db, deps.leaseS, batchSize)
-  return await forEach(
-    deps,
-    due,
-    ({ paymentId }) => paymentId,
-    (one) => askForPage(deps, one)
-  )
+export async function askForPageResults(deps: JobDeps): Promise<number> {
+  const due = await claimDue(deps.db, pageReturns, claimOptions(deps))
+  return await runEach(due, (one) => askForPageResult(deps, one), {
+    ...deps,
+    queue: pageReturns,
+    onFault: ({ paymentId }, error) => deps.onFault({ paymentId }, error)
+  })
 }
 
-async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
+async function askForPageResult(
+  deps: JobDeps,
+  due: PageReturn & Held & { attempts: number }
+): Promise<void> {
   const { db, leaseS } = deps
-  const { paymentId, session, sessionResult, amount, tries } = due
+  const { paymentId: id, session, sessionResult, amount, attempts, endsInS } = due
   const isKnown =
     !due.isPending ||
-    (await recordPageResult(deps, { id: paymentId, amount }, session, sessionResult, leaseS * 1000))
-  if (isKnown) await forgetReturn(db, paymentId)
-  else await postponeReturn(db, paymentId, tries)
+    (await recordPageResult(deps, { id, amount }, session, sessionResult, leaseS * 1000))
+  if (isKnown) await removePageReturns(db, [id])
+  else await postpone(db, pageReturns, due, nextReturnAskS(attempts, endsInS))
 }
 
 /**
  * Shows reservations that were neither captured nor released for longer than the provider keeps
- * them: it was to say that they expired. One round.
+ * them: it was to report that they expired. One round.
  */
 export async function showForgottenReservations(deps: JobDeps): Promise<number> {
   return await runBatch<Reservation>(deps.db, {
     size: batchSize,
     take: (tx, limit, only) => findForgottenReservations(tx, reservationMaxS, limit, only),
     work: async (tx, found) => {
-      const findings = found.map(({ paymentId, authorisationReference, authorisedAt }) => ({
-        paymentId,
-        fact: authorisationReference,
-        details: {
-          authorisation: authorisationReference,
-          authorisedAt: authorisedAt.toISOString()
-        }
-      }))
-      await openDiscrepancies(tx, deps.provider.name, 'outcome_unknown', findings)
+      const findings = found.map(({ paymentId, authorisationReference: fact, authorisedAt }) => {
+        const details = { authorisation: fact, authorisedAt: authorisedAt.toISOString() }
+        return { paymentId, fact, details }
+      })
+      await openDiscrepancies(tx, deps.providerName, 'outcome_unknown', findings)
     },
     onFault: (found, error) => deps.onFault({ paymentId: found?.paymentId }, error)
   })
@@ -143,82 +138,52 @@ export async function showForgottenReservations(deps: JobDeps): Promise<number> 
 
 /** Asks what became of payment links. One round. */
 export async function pollLinks(deps: JobDeps): Promise<number> {
-  const due = await claimDueLinks(deps.db, deps.leaseS, batchSize)
-  return await forEach(
-    deps,
-    due,
-    ({ id }) => id,
-    (link) => pollLink(deps, link)
-  )
-}
-
-/** A link whose customer has paid is never ended by time: the money will be told, or looked for. */
-async function pollLink(deps: JobDeps, link: DueLink): Promise<void> {
-  const { db, provider } = deps
-  const { id, session } = link
-  if (link.isToldPaid) return await settleLink(deps, id, { type: 'paidWithoutReference' })
-  if (session === null) {
-    return link.isOver
-      ? await settleLink(deps, id, { type: 'linkExpired' })
-      : await postponeLink(db, id)
-  }
-  const status = await provider.findLinkStatus(session)
-  if (status === 'expired') await settleLink(deps, id, { type: 'linkExpired' })
-  else if (status === 'paid') await recordToldPaid(db, id)
-  else await postponeLink(db, id)
-}
-
-async function settleLink(deps: JobDeps, paymentId: string, event: ProviderEvent): Promise<void> {
-  const { db, provider } = deps
-  await db.transaction().execute(async (tx) => {
-    const { aggregates } = await applyEvents(tx, provider.name, [{ paymentId, event }])
-    await stopLooking(tx, paymentId)
-    for (const { payment } of aggregates.values()) {
-      await keepReply(tx, payment, toReply(payment, provider.name))
-    }
+  const due = await claimDue(deps.db, links, claimOptions(deps))
+  return await runEach(due, (link) => pollLink(deps, link), {
+    ...deps,
+    queue: links,
+    onFault: ({ id }, error) => deps.onFault({ paymentId: id }, error)
   })
 }
 
-/** Asks again what became of charges, and of what customers brought back from 3-D Secure. */
+/** A link that was paid is never ended by time: the money will be reported, or looked for. */
+async function pollLink(deps: JobDeps, link: Link & Held): Promise<void> {
+  const { db, provider } = deps
+  const { id, session, endsInS } = link
+  if (link.isReportedPaid) return await endLink(deps, id, 'paidWithoutReference')
+  if (session === null && isOver(endsInS)) return await endLink(deps, id, 'linkExpired')
+  const status = session === null ? 'unknown' : await provider.findLinkStatus(session)
+  if (status === 'expired') await endLink(deps, id, 'linkExpired')
+  else if (status === 'paid') await recordReportedPaid(db, id)
+  else await postpone(db, links, link, nextLinkLookS(endsInS))
+}
+
+async function endLink(
+  deps: JobDeps,
+  id: string,
+  type: 'paidWithoutReference' | 'linkExpired'
+): Promise<void> {
+  await recordOutcome(deps, id, { type }, { isFinal: true })
+}
+
+/** Asks again what became of card payments, and of what customers brought back from 3-D Secure. */
 export async function askForCardPayments(deps: JobDeps): Promise<number> {
-  const due = await claimDueCardPayments(deps.db, deps.leaseS, batchSize)
-  return await forEach(
-    deps,
-    due,
-    ({ payment }) => payment.id,
-    (charge) => askForCharge(deps, charge)
-  )
+  const due = await claimCardPayments(deps.db, claimOptions(deps))
+  return await runEach(due, (one) => askForCardPayment(deps, one), {
+    ...deps,
+    queue: cardPayments,
+    onFault: ({ payment }, error) => deps.onFault({ paymentId: payment.id }, error)
+  })
 }
 
-async function askForCharge(deps: JobDeps, due: DueCardPayment): Promise<void> {
+async function askForCardPayment(deps: JobDeps, due: DueCardPayment): Promise<void> {
   const { payment, redirectResult, triedForMs } = due
-  if (triedForMs > moneyRetryForMs) await giveUp(deps, payment)
-  else if (redirectResult === null) await finishCardPayment(deps, due, finisherOf(deps, payment.id))
-  else await finishReturn(deps, payment, redirectResult, deps.leaseS * 1000)
+  if (triedForMs > moneyRetryForMs) await giveUp(deps, payment.id)
+  else if (redirectResult === null) await payByCard(deps, due, callerOf(deps, payment.id))
+  else await sendReturn(deps, due, redirectResult, deps.leaseS * 1000)
 }
 
-function finisherOf({ publicUrl }: JobDeps, paymentId: string) {
+function callerOf({ publicUrl }: JobDeps, paymentId: string) {
   const place = { publicUrl, instance: '/v1/payments', requestId: paymentId }
   return { place, trace: undefined }
-}
-
-/** All at once; a fault of one is told and does not concern the others. Answers how many. */
-async function forEach<Due>(
-  deps: JobDeps,
-  due: readonly Due[],
-  idOf: (one: Due) => string,
-  work: (one: Due) => Promise<void>
-): Promise<number> {
-  await Promise.all(
-    due.map(async (one) => {
-      try {
-        await work(one)
-      } catch (error) {
-        // Still unknown is no fault, nor is a database that is away: the payment is due again.
-        if (error instanceof Problem || isUnavailable(error)) return
-        deps.onFault({ paymentId: idOf(one) }, error)
-      }
-    })
-  )
-  return due.length
 }

@@ -7,9 +7,9 @@ import { traceOf } from '../http/request.plugin.ts'
 import { PaymentSchema } from '../payments/payment.schema.ts'
 import type { Payment } from '../payments/payment.ts'
 import type { Context, Routes } from '../service-context.ts'
+import { createPayment } from './create.commands.ts'
 import { CreatePayment, type CreatePaymentBody } from './create.schema.ts'
-import { createPayment } from './create-payment.commands.ts'
-import type { CreateRequest } from './create-request.ts'
+import type { CreateRequest } from './create.ts'
 
 export const createRoutes: Routes = async (app, deps) => {
   app.post(

@@ -9,7 +9,7 @@ import {
 } from '../http/common.schema.ts'
 import { Reference } from '../payments/payment.schema.ts'
 import { channels } from '../payments/payment.ts'
-import { createMethods } from './create-request.ts'
+import { createMethods } from './create.ts'
 
 const description = text(255)
 const Metadata = Type.Unsafe<Record<string, string>>({

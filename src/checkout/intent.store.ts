@@ -1,106 +1,120 @@
 /** Payments as they are first written down, and which of them look like one that is there. */
 import { type Kysely, sql } from 'kysely'
 import { type Database, type Db, statement, type Tx } from '../database/database.ts'
+import type { Lease } from '../due/due.store.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
-import { idClockSkewMs } from '../payments/payment.store.ts'
+import {
+  idClockSkewMs,
+  paymentColumnList,
+  type StoredPayment,
+  toPayment
+} from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
-import { linkFirstPollS } from './link.store.ts'
-import type { EarlierPayment } from './recorded.ts'
+import type { IntentRefusal, PaymentIntent } from './create.ts'
+import type { EarlierPayment } from './recorded-payment.ts'
 
 /** What an earlier payment is that may well be the same: it has paid, or it may still. */
 const isLive = "status in ('pending', 'authorised', 'captured')"
 
-/**
- * `earlier` sees the payments that were committed before. Of two creates at the same moment neither
- * sees the other's: they meet in `latest_payment`, where the second waits for the first, finds a
- * row whose payment it doesn't see, and fails for its null, so that nothing of it was ever written.
- * Records leave their rows there too.
- */
-const insertIntentStatement = statement<{
-  currency: string | null
-  status: 'open' | 'closed' | null
-  created_at: Date | null
-  expires_at: Date | null
-  earlier_id: string | null
-  earlier_client: string | null
-}>(`
-  with known as (
-    select id, currency, status,
-      coalesce($18::timestamptz, now() + make_interval(secs => $19)) as ends_at
-    from account where id = $1
-  ), earlier as (
-    select id, client_id from payment
-    where $24 > 0 and not $25 and account_id = $1 and amount = $7 and id > $26
-      and created_at > now() - make_interval(secs => $24) and ${isLive}
-    order by id desc limit 1
-  ), claimed as (
-    insert into idempotency_key (client_id, key, fingerprint, resource_id, next_attempt_at)
-    select $2, $3, $4, $5, now() + make_interval(secs => $21)
-    from known where currency = $6 and status = 'open' and not exists (select from earlier)
-    on conflict (client_id, key) do nothing
-    returning resource_id
-  ), latest as (
-    insert into latest_payment (account_id, amount, payment_id, created_at)
-    select $1, $7, resource_id, now() from claimed where $24 > 0
-    on conflict (account_id, amount) do update set created_at = excluded.created_at,
-      payment_id = case
-        when $25 or latest_payment.created_at <= now() - make_interval(secs => $24)
-          or exists (
-            select from payment where id = latest_payment.payment_id and not ${isLive}
-          ) then excluded.payment_id
-      end
-  ), created as (
-    insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
-      method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      expires_at, status, provider_key, next_attempt_at, allocations, registered_card_id, card,
-      card_token)
-    select resource_id, $2, $3, $1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb,
-      $16::jsonb, $17::jsonb, ends_at, 'pending', $20,
-      case
-        when $9 = 'registeredCard' then null
-        when $9 = 'paymentLink' and now() + make_interval(secs => $23) < ends_at
-          then now() + make_interval(secs => $23)
-        else ends_at + make_interval(secs => $22)
-      end, $27::jsonb, $28, $29::jsonb, $30
-    from claimed, known
-    returning id, created_at, expires_at
-  ), event as (
+/** The columns of a payment that a create fills as it asks. */
+const asked = `id, client_id, idempotency_key, account_id, currency, amount, channel, method,
+      capture, save_card, return_url, reference, description, metadata, customer, operator,
+      allocations, registered_card_id, card, card_token, provider_key`
+
+/** What every new payment begins with; `created` has its id. */
+const firstEvent = `event as (
     insert into payment_event (payment_id, sequence, type, data)
     select id, 1, 'payment.created', '{}' from created
   ), outbox as (
     insert into event_outbox (payment_id, sequence)
     select id, 1 from created
-  )
-  select currency, status, created_at, expires_at, earlier.id as earlier_id,
-    earlier.client_id as earlier_client
-  from (values (1)) as one left join known on true left join created on true
-    left join earlier on true`)
+  )`
 
-/** What a create asks for, before the database has said when it is. */
-export type PaymentIntent = Omit<Payment, 'createdAt' | 'updatedAt' | 'expiresAt'> & {
-  /** The provider's name of the card that is charged. */
-  cardToken?: string | null
+/**
+ * `earlier` sees the payments that were committed before. Two creates at the same moment don't see
+ * each other's: both want to change the row of `latest_payment` that says which payment was the
+ * last one. The second waits for the first and then finds another payment there than it saw when it
+ * began (`expected_id`), changes nothing, and so writes nothing. Null expects nothing. A row may
+ * name a payment that was never made, where the key was taken at the same moment: it is compared
+ * and never read.
+ */
+const insertIntentStatement = statement<{
+  account_currency: string | null
+  account_status: 'open' | 'closed' | null
+  is_known: boolean
+  earlier_id: string | null
+  earlier_client: string | null
+  created_at: Date | null
+  expires_at: Date | null
+}>(`
+  with intent as (
+    select x.*, greatest(x.expires_at, now() + make_interval(secs => life_s)) as ends_at,
+      account.currency as account_currency, account.status as account_status,
+      k.key is not null as is_known, coalesce(last.payment_id, '') as last_id,
+      earlier.id as earlier_id, earlier.client_id as earlier_client
+    from jsonb_to_record($1) as x(
+      id text, client_id text, idempotency_key text, fingerprint bytea, account_id integer,
+      currency text, amount bigint, channel text, method text, capture text, save_card text,
+      return_url text, reference text, description text, metadata jsonb, customer jsonb,
+      operator jsonb, allocations jsonb, registered_card_id text, card jsonb, card_token text,
+      provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
+      ends_after_s float8, lease uuid, lease_s float8, window_s float8, allow_duplicate boolean,
+      oldest_id text)
+    left join account on account.id = x.account_id
+    left join idempotency_key k on k.client_id = x.client_id and k.key = x.idempotency_key
+    left join latest_payment last on last.account_id = x.account_id and last.amount = x.amount
+    left join lateral (
+      select p.id, p.client_id from payment p
+      where window_s > 0 and not allow_duplicate and p.account_id = x.account_id
+        and p.amount = x.amount and p.id > oldest_id
+        and p.created_at > now() - make_interval(secs => window_s) and p.${isLive}
+      order by p.id desc limit 1
+    ) earlier on true
+  ), accepted as (
+    select * from intent
+    where account_currency = currency and account_status = 'open' and not is_known
+      and earlier_id is null
+  ), latest as (
+    insert into latest_payment (account_id, amount, payment_id, created_at, expected_id)
+    select account_id, amount, id, now(), case when not allow_duplicate then last_id end
+    from accepted
+    where window_s > 0
+    on conflict (account_id, amount) do update set payment_id = excluded.payment_id,
+      created_at = excluded.created_at, expected_id = excluded.expected_id
+    where excluded.expected_id is null or excluded.expected_id = latest_payment.payment_id
+    returning payment_id
+  ), claimed as (
+    insert into idempotency_key (client_id, key, fingerprint, resource_id, attempts, lease,
+      leased_until, next_attempt_at)
+    select client_id, idempotency_key, fingerprint, id, 1, lease,
+      now() + make_interval(secs => lease_s), now() + make_interval(secs => lease_s)
+    from accepted where window_s = 0 or exists (select from latest)
+    on conflict (client_id, key) do nothing
+    returning resource_id
+  ), created as (
+    insert into payment (${asked}, status, expires_at, next_attempt_at)
+    select ${asked}, 'pending', ends_at,
+      least(now() + make_interval(secs => first_look_s),
+        ends_at + make_interval(secs => ends_after_s))
+    from accepted join claimed on resource_id = id
+    returning id, created_at, expires_at
+  ), ${firstEvent}
+  select account_currency, account_status, is_known, earlier_id, earlier_client,
+    created_at, created.expires_at
+  from intent left join created using (id)`)
+
+/** How it is written, beside what it is. */
+export type IntentOptions = {
+  /** For how many seconds the caller finishes it alone, which holds this lease. */
+  leaseS: number
+  lease: Lease
+  /** For how many seconds a payment of the same account and amount is a duplicate; 0 for never. */
+  duplicateWindowS: number
+  allowDuplicate: boolean
 }
 
-/**
- * `leaseS`: for how many seconds the caller finishes it alone. `graceS`: how long after its page's
- * end the payment ends.
- */
-export type Life = { expiresAt: Date | null; defaultS: number; leaseS: number; graceS: number }
-
-/** For how long a payment of the same account and amount is a duplicate; 0 for never. */
-export type DuplicateGuard = { windowS: number; allow: boolean }
-
-/**
- * The payment; or why there is none: the account as found, the key is taken (`exists`), or a
- * payment is there that looks the same.
- */
-export type IntentResult =
-  | { outcome: 'created'; payment: Payment }
-  | { outcome: 'account'; currency: string | null; status: 'open' | 'closed' | null }
-  | { outcome: 'duplicate'; earlier: EarlierPayment }
-  | { outcome: 'exists' }
+export type IntentResult = { outcome: 'created'; payment: Payment } | IntentRefusal
 
 /**
  * Writes key, payment, first event and due time in one statement, if the account is open and in the
@@ -110,87 +124,74 @@ export async function insertIntent(
   db: Db,
   intent: PaymentIntent,
   claim: Claim,
-  life: Life,
-  guard: DuplicateGuard = { windowS: 0, allow: true }
+  options: IntentOptions
 ): Promise<IntentResult> {
-  const { accountId, amount } = intent
-  const row = await writeIntent(db, intent, claim, life, guard)
-  if (row === 'duplicate') {
-    const sought = { accountId, amount: amount.value, windowS: guard.windowS }
-    const earlier = await findRecentDuplicate(db, sought)
-    return earlier === undefined ? { outcome: 'exists' } : { outcome: 'duplicate', earlier }
-  }
+  const values = toValues(intent, claim, options)
+  const result = await writeIntent(db, intent, values)
+  // What another create made at the same moment is committed now, and seen.
+  return result ?? (await writeIntent(db, intent, values)) ?? { outcome: 'exists' }
+}
+
+/** Undefined where another create was at the same account and amount, or at the same key. */
+async function writeIntent(
+  db: Db,
+  intent: PaymentIntent,
+  values: object
+): Promise<IntentResult | undefined> {
+  const { rows } = await db.executeQuery(insertIntentStatement(JSON.stringify(values)))
+  const [row] = rows
   if (row?.created_at && row.expires_at) {
     const { created_at: createdAt, expires_at: expiresAt } = row
-    const { cardToken: _, ...payment } = intent
+    const { cardToken: _, lifeS: _life, firstLookS: _look, endsAfterS: _end, ...payment } = intent
     return {
       outcome: 'created',
       payment: { ...payment, createdAt, updatedAt: createdAt, expiresAt }
     }
   }
-  if (row?.currency !== amount.currency || row.status !== 'open') {
-    return { outcome: 'account', currency: row?.currency ?? null, status: row?.status ?? null }
+  if (row === undefined) throw new Error('the intent was not answered')
+  const { account_currency: currency, account_status: status } = row
+  if (currency !== intent.amount.currency || status !== 'open') {
+    return { outcome: 'account', currency, status }
   }
-  const { earlier_id: id, earlier_client: clientId } = row
-  return id !== null && clientId !== null
-    ? { outcome: 'duplicate', earlier: { id, clientId } }
-    : { outcome: 'exists' }
+  const { earlier_id: id, earlier_client: clientId, is_known: isKnown } = row
+  if (id !== null && clientId !== null) return { outcome: 'duplicate', earlier: { id, clientId } }
+  return isKnown ? { outcome: 'exists' } : undefined
 }
 
-async function writeIntent(
-  db: Db,
-  intent: PaymentIntent,
-  claim: Claim,
-  life: Life,
-  guard: DuplicateGuard
-) {
-  const { currency, value } = intent.amount
-  const values = [
-    intent.accountId,
-    claim.clientId,
-    claim.key,
-    claim.fingerprint,
-    intent.id,
-    currency,
-    value,
-    intent.channel,
-    intent.method,
-    intent.capture,
-    intent.saveCard,
-    intent.returnUrl,
-    intent.reference,
-    intent.description,
-    json(intent.metadata),
-    json(intent.customer),
-    json(intent.operator),
-    life.expiresAt,
-    life.defaultS,
-    intent.providerKey,
-    life.leaseS,
-    life.graceS,
-    linkFirstPollS,
-    guard.windowS,
-    guard.allow,
-    oldestId(guard.windowS),
-    json(intent.allocations),
-    intent.registeredCardId,
-    json(intent.card),
-    intent.cardToken ?? null
-  ]
-  try {
-    return (await db.executeQuery(insertIntentStatement(...values))).rows[0]
-  } catch (error) {
-    if (isDuplicate(error)) return 'duplicate'
-    throw error
+function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions): object {
+  return {
+    id: intent.id,
+    client_id: claim.clientId,
+    idempotency_key: claim.key,
+    fingerprint: `\\x${claim.fingerprint.toString('hex')}`,
+    account_id: intent.accountId,
+    currency: intent.amount.currency,
+    amount: intent.amount.value,
+    channel: intent.channel,
+    method: intent.method,
+    capture: intent.capture,
+    save_card: intent.saveCard,
+    return_url: intent.returnUrl,
+    reference: intent.reference,
+    description: intent.description,
+    metadata: intent.metadata,
+    customer: intent.customer,
+    operator: intent.operator,
+    allocations: intent.allocations,
+    registered_card_id: intent.registeredCardId,
+    card: intent.card,
+    card_token: intent.cardToken,
+    provider_key: intent.providerKey,
+    expires_at: intent.expiresAt,
+    life_s: intent.lifeS,
+    first_look_s: intent.firstLookS,
+    ends_after_s: intent.endsAfterS,
+    lease: options.lease.id,
+    lease_s: options.leaseS,
+    window_s: options.duplicateWindowS,
+    allow_duplicate: options.allowDuplicate,
+    oldest_id: oldestId(options.duplicateWindowS)
   }
-}
-
-const json = (value: object | null) => value && JSON.stringify(value)
-
-/** PostgreSQL's not_null_violation, of the row that two creates met in. */
-function isDuplicate(error: unknown): boolean {
-  const { code, table } = error as { code?: string; table?: string }
-  return code === '23502' && table === 'latest_payment'
 }
 
 /** Ids carry the time, so that the newest of an account are found by their key. */
@@ -198,21 +199,64 @@ function oldestId(windowS: number): string {
   return smallestIdAt('pay', new Date(Date.now() - windowS * 1000 - idClockSkewMs))
 }
 
+export type NewRecord = Pick<
+  Payment,
+  | 'id'
+  | 'clientId'
+  | 'accountId'
+  | 'amount'
+  | 'channel'
+  | 'reference'
+  | 'operator'
+  | 'authorisationCode'
+> & { processor: { name: string; reference: string }; takenAt: Date }
+
 /**
- * The last payment of that account and amount (minor units) of the last `windowS` seconds that was
- * not unpaid in the end; `exceptId`: another than this one.
+ * Writes a payment that was taken elsewhere as it begins, with its first event; false where the
+ * processor's reference is recorded already.
  */
-export async function findRecentDuplicate(
+export async function insertRecord(tx: Tx, record: NewRecord): Promise<boolean> {
+  const { amount, processor, operator } = record
+  const { rows } = await sql`
+    with created as (
+      insert into payment (id, client_id, account_id, currency, amount, channel, method, capture,
+        save_card, reference, operator, expires_at, status, processor_name, processor_reference,
+        authorisation_code, taken_at)
+      values (${record.id}, ${record.clientId}, ${record.accountId}, ${amount.currency},
+        ${amount.value}, ${record.channel}, 'recorded', 'automatic', 'never', ${record.reference},
+        ${operator && JSON.stringify(operator)}::jsonb, now(), 'pending', ${processor.name},
+        ${processor.reference}, ${record.authorisationCode}, ${record.takenAt})
+      on conflict (processor_name, processor_reference) where processor_name is not null do nothing
+      returning id
+    ), ${sql.raw(firstEvent)}
+    select id from created`.execute(tx)
+  return rows.length === 1
+}
+
+export async function findRecord(
+  db: Db | Tx,
+  { name, reference }: { name: string; reference: string }
+): Promise<Payment | undefined> {
+  const { rows } = await sql<StoredPayment>`
+    select ${paymentColumnList} from payment
+    where processor_name = ${name} and processor_reference = ${reference}`.execute(db)
+  return rows[0] && toPayment(rows[0])
+}
+
+/**
+ * The last other payment of that account and amount of the last `windowS` seconds that was not
+ * unpaid in the end.
+ */
+export async function findEarlierPayment(
   db: Kysely<Database>,
-  sought: { accountId: number; amount: number; windowS: number; exceptId?: string }
+  { id, accountId, amount }: Pick<Payment, 'id' | 'accountId' | 'amount'>,
+  windowS: number
 ): Promise<EarlierPayment | undefined> {
-  const { accountId, amount, windowS, exceptId = '' } = sought
-  if (windowS === 0) return undefined
   const { rows } = await sql<EarlierPayment>`
     select id, client_id as "clientId" from payment
-    where account_id = ${accountId} and amount = ${amount} and id > ${oldestId(windowS)}
+    where account_id = ${accountId} and amount = ${amount.value} and id > ${oldestId(windowS)}
       and created_at > now() - make_interval(secs => ${windowS}) and ${sql.raw(isLive)}
-      and id <> ${exceptId}
+      and id <> ${id}
     order by id desc limit 1`.execute(db)
   return rows[0]
 }
@@ -221,18 +265,18 @@ export async function findRecentDuplicate(
  * Waits for whoever makes a payment of that account and amount now, and has them wait for the end
  * of `tx`, which makes this one. A statement after it sees what they made.
  */
-export async function meetOthers(
+export async function waitForOthers(
   tx: Tx,
-  made: { id: string; accountId: number; amount: number }
+  { id, accountId, amount }: Pick<Payment, 'id' | 'accountId' | 'amount'>
 ): Promise<void> {
   await sql`
     insert into latest_payment (account_id, amount, payment_id, created_at)
-    values (${made.accountId}, ${made.amount}, ${made.id}, now())
+    values (${accountId}, ${amount.value}, ${id}, now())
     on conflict (account_id, amount) do update
       set payment_id = excluded.payment_id, created_at = excluded.created_at`.execute(tx)
 }
 
-/** Lets go of what is too old to look like anything. */
+/** Removes what is too old to look like anything. */
 export async function purgeLatestPayments(db: Db, windowS: number): Promise<number> {
   const result = await sql`
     delete from latest_payment where ctid in (

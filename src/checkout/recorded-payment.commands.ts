@@ -7,17 +7,22 @@ import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import type { Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
-import { findRecentDuplicate, meetOthers } from './intent.store.ts'
 import {
+  findEarlierPayment,
+  findRecord,
+  insertRecord,
+  type NewRecord,
+  waitForOthers
+} from './intent.store.ts'
+import {
+  applyRecord,
   type EarlierPayment,
   findDifference,
-  type RecordedOutcome,
-  recordOutcome
-} from './recorded.ts'
-import { findRecord, insertRecord, type NewRecord } from './recorded-payment.store.ts'
+  type RecordedOutcome
+} from './recorded-payment.ts'
 
 export type RecordRequest = Omit<NewRecord, 'id'> & {
-  told: RecordedOutcome
+  reported: RecordedOutcome
   /** The client whose payments alone it sees, or null. */
   visibleTo: string | null
 }
@@ -36,15 +41,15 @@ export async function recordPayment(
   checkRequest(request)
   return await deps.db.transaction().execute(async (tx) => {
     await checkAccount(tx, request)
-    const { told, visibleTo: _, ...record } = request
+    const { reported, visibleTo: _, ...record } = request
     const id = newId('pay')
     if (!(await insertRecord(tx, { id, ...record }))) {
       return { payment: await getSame(tx, request), created: false }
     }
     const aggregate = (await lockAggregates(tx, [id])).get(id) as PaymentAggregate
     const duplicate =
-      told.outcome === 'captured' ? await findDuplicate(tx, aggregate.payment, deps) : undefined
-    recordOutcome(aggregate, told, duplicate, { now: await readClock(tx), newId })
+      reported.outcome === 'captured' ? await findDuplicate(tx, aggregate.payment, deps) : undefined
+    applyRecord(aggregate, reported, duplicate, { now: await readClock(tx), newId })
     await saveAggregates(tx, [aggregate], deps.providerName)
     return { payment: aggregate.payment, created: true }
   })
@@ -53,12 +58,12 @@ export async function recordPayment(
 /** Of two that are made at once the second waits here for the first. */
 async function findDuplicate(
   tx: Tx,
-  { id, accountId, amount: { value: amount } }: Payment,
-  { duplicateWindowS: windowS }: Pick<Context, 'duplicateWindowS'>
+  payment: Payment,
+  { duplicateWindowS }: Pick<Context, 'duplicateWindowS'>
 ): Promise<EarlierPayment | undefined> {
-  if (windowS === 0) return undefined
-  await meetOthers(tx, { id, accountId, amount })
-  return await findRecentDuplicate(tx, { accountId, amount, windowS, exceptId: id })
+  if (duplicateWindowS === 0) return undefined
+  await waitForOthers(tx, payment)
+  return await findEarlierPayment(tx, payment, duplicateWindowS)
 }
 
 function checkRequest({ amount, takenAt }: RecordRequest): void {
@@ -93,14 +98,14 @@ async function checkAccount(
 }
 
 async function getSame(tx: Tx, request: RecordRequest): Promise<Payment> {
-  const { processor, told, visibleTo } = request
+  const { processor, reported, visibleTo } = request
   const known = (await findRecord(tx, processor)) as Payment
   const detail = `${processor.name} ${processor.reference} was recorded with other content.`
   // A third party learns nothing of another client's payments.
   if (visibleTo !== null && known.clientId !== visibleTo) {
     throw new Problem('recorded_payment_conflict', 'This reference is recorded already.')
   }
-  const difference = findDifference(known, { ...request, outcome: told.outcome })
+  const difference = findDifference(known, { ...request, outcome: reported.outcome })
   if (difference === undefined) return known
   throw new Problem('recorded_payment_conflict', detail, { paymentId: known.id, difference })
 }

@@ -7,9 +7,9 @@ import type { Channel, Payment } from '../payments/payment.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
 import type { CardFace, Failure } from '../provider.ts'
 import type { Routes } from '../service-context.ts'
-import type { RecordedOutcome } from './recorded.ts'
 import { type RecordRequest, recordPayment } from './recorded-payment.commands.ts'
 import { RecordPayment, type RecordPaymentBody } from './recorded-payment.schema.ts'
+import type { RecordedOutcome } from './recorded-payment.ts'
 
 export const recordedPaymentRoutes: Routes = async (app, deps) => {
   app.post(
@@ -60,7 +60,7 @@ function toRecordRequest(request: FastifyRequest, body: RecordPaymentBody): Reco
     authorisationCode: body.authorisationCode ?? null,
     processor: body.processor,
     takenAt: new Date(body.takenAt),
-    told: toOutcome(body)
+    reported: toOutcome(body)
   }
 }
 

@@ -1,3 +1,5 @@
+import { requestCardSync } from '../cards/card-sync.store.ts'
+import { findReturnUrl, recordRegistrationReturn } from '../cards/registration.store.ts'
 import { withParameter } from '../http/return-url.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import type { Money } from '../money.ts'
@@ -6,9 +8,9 @@ import { type Payment, providerKey } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { PageResult, ProviderEvent } from '../provider.ts'
 import type { Context } from '../service-context.ts'
-import { finishReturn } from './card-payment.commands.ts'
-import { recordReturn } from './card-payment.store.ts'
-import { keepReturn } from './page-return.store.ts'
+import { sendReturn } from './card-payment.commands.ts'
+import { keepPageResult, recordReturn } from './checkout.store.ts'
+import { nextReturnAskS } from './schedule.ts'
 
 /** The browser waits: after this it is sent on, whatever the provider does. */
 const lookUpForMs = 2_000
@@ -26,8 +28,8 @@ export type ReturnResult = {
 /**
  * Where the browser goes that came back; undefined where the caller named no place. What the
  * provider says of the payment is applied on the way, if it says it in time; what stands in the URL
- * is not believed. A failure of that is told to `onFault` and changes nothing: the notification
- * will come, and what the page brought is kept to ask again.
+ * is not believed. A failure of that goes to `onFault` and changes nothing: the notification will
+ * come, and what the page brought is kept to ask again.
  */
 export async function returnFromPage(
   deps: Context,
@@ -49,51 +51,59 @@ async function applyReturn(
   payment: Payment,
   { sessionResult, redirectResult }: ReturnResult
 ): Promise<void> {
-  const { method, providerSession, authorisationReference: authorisation } = payment
-  if (providerSession === null || authorisation !== null) return
+  const { method, providerSession, authorisationReference } = payment
+  if (providerSession === null || authorisationReference !== null) return
   if (method === 'hostedPage' && sessionResult !== undefined) {
-    await applyPageResult(deps, payment, providerSession, sessionResult)
+    await applyPageReturn(deps, payment, providerSession, sessionResult)
   } else if (method === 'registeredCard' && redirectResult !== undefined) {
-    await tellReturn(deps, payment, redirectResult)
+    await applyCardReturn(deps, payment, redirectResult)
   }
 }
 
 /**
- * The card is charged only once the provider has it, so that it is written down first: where the
- * call comes to nothing, the background work makes it again.
+ * The card pays only once the provider has what the customer brought, so that it is written down
+ * first: where the call comes to nothing, the background work makes it again.
  */
-async function tellReturn(deps: Context, payment: Payment, redirectResult: string): Promise<void> {
+async function applyCardReturn(
+  deps: Context,
+  payment: Payment,
+  redirectResult: string
+): Promise<void> {
   if (!redirectResultText.test(redirectResult)) return
   const key = detailsKey(payment)
   const given = { redirectResult, key, leaseS: deps.leaseS }
   if (!(await recordReturn(deps.db, payment.id, given))) return
-  await finishReturn(deps, { ...payment, providerKey: key }, redirectResult, lookUpForMs)
+  const asked = { payment: { ...payment, providerKey: key }, cardToken: null, triedForMs: 0 }
+  await sendReturn(deps, asked, redirectResult, lookUpForMs)
 }
 
-/** The key of the charge has done its work; that of details counts on where one was not taken. */
+/** The key of the card payment has done its work; that of details counts on where one failed. */
 function detailsKey({ id, providerKey: key }: Payment): string {
   const first = providerKey(id, 'details')
   return key?.startsWith(first.slice(0, -1)) ? key : first
 }
 
 /** Asks at once; where that comes to nothing, the background asks again. */
-async function applyPageResult(
+async function applyPageReturn(
   deps: Context,
   payment: Payment,
   session: string,
   result: string
 ): Promise<void> {
-  let isSettled = false
+  let isKnown = false
   try {
-    isSettled = await recordPageResult(deps, payment, session, result, lookUpForMs)
+    isKnown = await recordPageResult(deps, payment, session, result, lookUpForMs)
   } finally {
-    if (!isSettled) await keepReturn(deps.db, payment.id, result)
+    if (!isKnown) {
+      const endsInS = Number.POSITIVE_INFINITY
+      await keepPageResult(deps.db, payment.id, result, nextReturnAskS(0, endsInS))
+    }
   }
 }
 
 /**
  * Asks what became of the page and applies it. False where that is still not known: the provider
- * did not answer, or tells of money that only the notification can explain.
+ * did not answer, or reports money that only the notification can explain.
  */
 export async function recordPageResult(
   { db, provider }: Context,
@@ -110,14 +120,14 @@ export async function recordPageResult(
   return true
 }
 
-/** Another amount is for the notification to tell: only that is signed. */
+/** Another amount is for the notification to report: only that is signed. */
 function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
   switch (found.outcome) {
     case 'paid': {
-      const { authorisationReference: authorisation, amount } = found
+      const { authorisationReference, amount } = found
       const matches = amount.value === asked.value && amount.currency === asked.currency
       return matches
-        ? { type: 'authorised', authorisationReference: authorisation, amount, card: null }
+        ? { type: 'authorised', authorisationReference, amount, card: null }
         : undefined
     }
     case 'cancelled':
@@ -127,6 +137,32 @@ function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
     default:
       return undefined
   }
+}
+
+/**
+ * Where the browser goes that came back from a page that registers a card. That it came back proves
+ * nothing, but makes it worth asking for the account's cards: once, since anybody can open this
+ * address.
+ */
+export async function returnFromRegistration(
+  { db, wake }: Pick<Context, 'db' | 'wake'>,
+  id: string,
+  onFault: (error: unknown) => void
+): Promise<string> {
+  const returnUrl = await findReturnUrl(db, id)
+  if (returnUrl === undefined) {
+    throw new Problem('registration_not_found', 'No registration has this id.')
+  }
+  try {
+    await db.transaction().execute(async (tx) => {
+      const accountId = await recordRegistrationReturn(tx, id)
+      if (accountId !== undefined) await requestCardSync(tx, [accountId])
+    })
+    wake('sync_cards')
+  } catch (error) {
+    onFault(error)
+  }
+  return withParameter(returnUrl, 'registrationId', id)
 }
 
 function after(ms: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { IdParams } from '../http/common.schema.ts'
 import type { Routes } from '../service-context.ts'
-import { returnFromPage } from './return.commands.ts'
+import { returnFromPage, returnFromRegistration } from './return.commands.ts'
 
 /** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
 export const returnRoutes: Routes = async (app, deps) => {
@@ -16,6 +16,18 @@ export const returnRoutes: Routes = async (app, deps) => {
     reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
     return reply.type('text/html; charset=utf-8').send(goodbye)
   })
+
+  // What begins otherwise is taken for a payment, above.
+  app.get(
+    '/return/:id(^reg_.*)',
+    { schema: { hide: true, params: IdParams } },
+    async (request, reply) => {
+      const target = await returnFromRegistration(deps, request.params.id, (error) =>
+        request.log.warn({ err: error }, 'a registered card is not asked for on the way back')
+      )
+      return reply.redirect(target, 303)
+    }
+  )
 }
 
 /** For a customer with no returnUrl to go to; it does not know the outcome. */

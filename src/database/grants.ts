@@ -29,7 +29,7 @@ export const privileges = {
   discrepancy: changes,
   dispute: changes,
   event_feed: appends,
-  event_outbox: queues,
+  event_outbox: everything,
   idempotency_key: everything,
   latest_payment: everything,
   ledger_transfer: appends,

@@ -388,6 +388,7 @@ create table latest_payment (
   account_id integer not null,
   amount bigint not null,
   payment_id text not null,
+  expected_id text,
   created_at timestamptz not null,
   constraint latest_payment_pkey primary key (account_id, amount)
 ) with (fillfactor=70);

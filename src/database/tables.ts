@@ -208,7 +208,13 @@ export type Database = {
     reply_body: string | null
     created_at: Generated<Date>
   }
-  latest_payment: { account_id: number; amount: number; payment_id: string; created_at: Date }
+  latest_payment: {
+    account_id: number
+    amount: number
+    payment_id: string
+    expected_id: string | null
+    created_at: Date
+  }
   ledger_transfer: {
     id: string
     account_id: number

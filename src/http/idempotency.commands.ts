@@ -1,8 +1,17 @@
 import type { Db, Tx } from '../database/database.ts'
 import { Problem } from '../problem.ts'
-import { type Claim, claimKey, findKey, type Reply, saveReply } from './idempotency.store.ts'
+import {
+  type Claim,
+  claimKey,
+  findKey,
+  type KnownKey,
+  type Reply,
+  saveReply
+} from './idempotency.store.ts'
 
 export type OnceAnswer = Reply & { replayed: boolean }
+/** `resourceId`: what the request is about. */
+export type CallAnswer = Reply & { resourceId: string }
 
 /**
  * Does `work` once for a key, in one transaction with the claim of the key and the saved answer:
@@ -27,14 +36,40 @@ export async function answerOnce(
   })
 }
 
+/**
+ * Intent, call, outcome: for work that asks somebody else, which can't be one transaction. `begin`
+ * writes the intent and its key in one statement, makes the call, and writes down what came of it
+ * with the answer; it gives back a problem where nothing was written. A repetition gets the saved
+ * answer, whatever has changed since. Where there is none yet, `resume` goes on with the resource
+ * if nobody else is at it, or throws `idempotency_key_in_flight`.
+ */
+export async function callOnce(
+  db: Db,
+  claim: Claim,
+  begin: () => Promise<CallAnswer | Problem>,
+  resume: (resourceId: string) => Promise<Reply>
+): Promise<CallAnswer & { replayed: boolean }> {
+  const begun = await begin()
+  if (!(begun instanceof Problem)) return { ...begun, replayed: false }
+  const known = await findSame(db, claim)
+  if (known === undefined) throw begun
+  const { resourceId, reply } = known
+  if (reply !== null) return { ...reply, resourceId, replayed: true }
+  return { ...(await resume(resourceId)), resourceId, replayed: false }
+}
+
 async function findAnswer(db: Db | Tx, claim: Claim): Promise<OnceAnswer | undefined> {
-  const known = await findKey(db, claim.clientId, claim.key)
+  const known = await findSame(db, claim)
   if (known === undefined) return undefined
-  if (!known.fingerprint.equals(claim.fingerprint)) {
-    throw new Problem('idempotency_key_reused', 'The first request with this key was another one.')
-  }
   if (known.reply !== null) return { ...known.reply, replayed: true }
   throw new Problem('idempotency_key_in_flight', 'The first request has not ended.', {
     retryAfterS: 1
   })
+}
+
+/** What is known of the key; throws where it was used for another request. */
+async function findSame(db: Db | Tx, claim: Claim): Promise<KnownKey | undefined> {
+  const known = await findKey(db, claim.clientId, claim.key)
+  if (known === undefined || known.fingerprint.equals(claim.fingerprint)) return known
+  throw new Problem('idempotency_key_reused', 'The first request with this key was another one.')
 }

@@ -71,7 +71,13 @@ export async function saveReply(
 ): Promise<void> {
   await tx
     .updateTable('idempotency_key')
-    .set({ reply_status: reply.status, reply_body: reply.body, next_attempt_at: null })
+    .set({
+      reply_status: reply.status,
+      reply_body: reply.body,
+      next_attempt_at: null,
+      lease: null,
+      leased_until: null
+    })
     .where('client_id', '=', clientId)
     .where('key', '=', key)
     .where('reply_status', 'is', null)

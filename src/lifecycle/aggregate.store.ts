@@ -123,7 +123,9 @@ async function updatePayments(tx: Tx, aggregates: readonly PaymentAggregate[]): 
       amount_refunded = x."amountRefunded", amount_refunding = x."amountRefunding",
       amount_charged_back = x."amountChargedBack", settlement = x.settlement,
       event_count = x."eventCount", updated_at = x."updatedAt", finished_at = x."finishedAt",
-      next_attempt_at = case when x.status = 'pending' then next_attempt_at end
+      next_attempt_at = case when x.status = 'pending' then next_attempt_at end,
+      lease = case when x.status = 'pending' then lease end,
+      leased_until = case when x.status = 'pending' then leased_until end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(
       id text, version integer, status text, "cancelledBy" text, failure jsonb, card jsonb,
       "authorisationReference" text, "amountAuthorised" bigint, "amountCaptured" bigint,

@@ -175,7 +175,7 @@ export function providerKey(id: string, operation: ProviderOperation, n = 1): st
 export type ProviderOperation =
   | 'session'
   | 'link'
-  | 'charge'
+  | 'payment'
   | 'details'
   | 'registration'
   | 'capture'

@@ -253,7 +253,8 @@ t.test('a registration is made once under its key', async (t) => {
     t.match(early, { status: 409, body: { code: 'idempotency_key_in_flight' } })
     await db
       .updateTable('card_registration')
-      .set({ lease: crypto.randomUUID(), leased_until: new Date(0) })
+      .set({ leased_until: new Date(0) })
+      .where('lease', 'is not', null)
       .execute()
     const late = await register(accountId, {}, 'key-5')
     t.match(late, { status: 201, body: { id: row?.id } })

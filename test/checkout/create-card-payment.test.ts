@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { awaitReturn } from '../../src/checkout/card-payment.store.ts'
+import { awaitReturn } from '../../src/checkout/checkout.store.ts'
 import { checkMoney } from '../invariants.ts'
 import { registerCard } from '../registered-card.ts'
 import { newAccountId, type TestService, testService } from '../test-service.ts'
@@ -9,7 +9,7 @@ async function setUp(service: TestService, changes: Record<string, unknown> = {}
   const accountId = newAccountId()
   await service.call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const registeredCardId = await registerCard(service, accountId, changes)
-  const charge = (body: Record<string, unknown> = {}, idempotencyKey = crypto.randomUUID()) =>
+  const payByCard = (body: Record<string, unknown> = {}, idempotencyKey = crypto.randomUUID()) =>
     service.call('POST', '/v1/payments', {
       body: {
         accountId,
@@ -22,7 +22,7 @@ async function setUp(service: TestService, changes: Record<string, unknown> = {}
       },
       idempotencyKey
     })
-  return { accountId, registeredCardId, charge }
+  return { accountId, registeredCardId, payByCard }
 }
 
 /** What was asked of the simulator about the payment, by its key. */
@@ -53,13 +53,13 @@ const makeDue = async ({ db }: TestService, paymentId: string) => {
   await sql`update payment set next_attempt_at = now() where id = ${paymentId}`.execute(db)
 }
 
-t.test('charging a registered card', async (t) => {
+t.test('paying with a registered card', async (t) => {
   const service = await testService(t)
   const { call, control, until, db } = service
 
-  t.test('201 captured, with the card, and one charge at Adyen', async (t) => {
-    const { accountId, registeredCardId, charge } = await setUp(service)
-    const answer = await charge({
+  t.test('201 captured, with the card, and one payment at Adyen', async (t) => {
+    const { accountId, registeredCardId, payByCard } = await setUp(service)
+    const answer = await payByCard({
       reference: 'ivr-77',
       metadata: { call: '77' },
       customer: { email: 'a@example.com' }
@@ -78,7 +78,7 @@ t.test('charging a registered card', async (t) => {
     })
     t.equal(answer.headers.get('location'), `/v1/payments/${answer.body.id}`)
     t.ok(answer.body.provider.reference)
-    t.same(await keysOf(service, answer.body.id), [`${answer.body.id}.charge.1`])
+    t.same(await keysOf(service, answer.body.id), [`${answer.body.id}.payment.1`])
     const request = await requestOf(service, answer.body.id)
     t.match(request, {
       path: '/v72/payments',
@@ -106,8 +106,8 @@ t.test('charging a registered card', async (t) => {
   })
 
   t.test('201 authorised with manual capture', async (t) => {
-    const { charge } = await setUp(service)
-    const answer = await charge({ capture: 'manual' })
+    const { payByCard } = await setUp(service)
+    const answer = await payByCard({ capture: 'manual' })
     t.match(answer, { status: 201, body: { status: 'authorised', amountCaptured: 0 } })
     const { body } = await requestOf(service, answer.body.id)
     t.match(body.additionalData, { manualCapture: 'true' })
@@ -126,23 +126,23 @@ t.test('charging a registered card', async (t) => {
     ['UNKNOWN', 'unknown', true]
   ] as const) {
     t.test(`201 refused as ${code} where Adyen says ${holderName}`, async (t) => {
-      const { charge } = await setUp(service, { holderName })
+      const { payByCard } = await setUp(service, { holderName })
       const key = crypto.randomUUID()
-      const answer = await charge({}, key)
+      const answer = await payByCard({}, key)
       t.match(answer, {
         status: 201,
         body: { status: 'refused', finished: true, failure: { code, retryable }, checkout: null }
       })
-      const again = await charge({}, key)
+      const again = await payByCard({}, key)
       t.equal(again.text, answer.text)
       t.equal(again.headers.get('idempotent-replayed'), 'true')
     })
   }
 
   t.test('201 pending where Adyen has it and will tell', async (t) => {
-    const { charge } = await setUp(service, { holderName: 'PENDING' })
+    const { payByCard } = await setUp(service, { holderName: 'PENDING' })
     await control('PUT', '/_simulator/faults', { page: { authorisationAfterMs: 300 } })
-    const answer = await charge()
+    const answer = await payByCard()
     t.match(answer, { status: 201, body: { status: 'pending', checkout: null } })
     const { rows } = await sql<{ hours: number }>`
       select extract(epoch from next_attempt_at - created_at) / 3600 as hours from payment
@@ -153,46 +153,46 @@ t.test('charging a registered card', async (t) => {
   })
 
   t.test('502 for ever where Adyen does not know the card any more', async (t) => {
-    const { charge, accountId } = await setUp(service)
+    const { payByCard, accountId } = await setUp(service)
     const { body: stored } = await control('GET', '/_simulator/storedCards')
     const { id } = stored.findLast(
       (one: { shopperReference: string }) => one.shopperReference === `account-${accountId}`
     )
     await sql`update card set token = ${`${id}X`} where token = ${id}`.execute(db)
     const key = crypto.randomUUID()
-    const answer = await charge({}, key)
+    const answer = await payByCard({}, key)
     t.match(answer, { status: 502, body: { code: 'provider_rejected' } })
     const { body } = await call('GET', `/v1/payments/${answer.body.paymentId}`)
     t.match(body, { status: 'failed', failure: { code: 'provider_rejected' } })
-    t.equal((await charge({}, key)).text, answer.text)
+    t.equal((await payByCard({}, key)).text, answer.text)
   })
 
   t.test('422 where the account has no such card, and nothing is written', async (t) => {
-    const { charge } = await setUp(service)
+    const { payByCard } = await setUp(service)
     const other = await setUp(service)
     for (const registeredCardId of ['crd_0000000000000000', other.registeredCardId]) {
-      const answer = await charge({ registeredCardId, allocations: [] })
+      const answer = await payByCard({ registeredCardId, allocations: [] })
       t.match(answer, { status: 422, body: { code: 'registered_card_not_found' } })
       t.equal(answer.body.errors[0].pointer, '/registeredCardId')
     }
   })
 
-  t.test('a removed card charges nothing more; what it paid is still answered', async (t) => {
-    const { charge, accountId, registeredCardId } = await setUp(service)
+  t.test('a removed card pays nothing more; what it paid is still answered', async (t) => {
+    const { payByCard, accountId, registeredCardId } = await setUp(service)
     const key = crypto.randomUUID()
-    const before = await charge({}, key)
+    const before = await payByCard({}, key)
     const removed = await call('DELETE', `/v1/accounts/${accountId}/cards/${registeredCardId}`)
     t.equal(removed.status, 204)
-    t.match(await charge(), { status: 422, body: { code: 'registered_card_not_found' } })
-    t.equal((await charge({}, key)).text, before.text)
+    t.match(await payByCard(), { status: 422, body: { code: 'registered_card_not_found' } })
+    t.equal((await payByCard({}, key)).text, before.text)
   })
 
   t.test('400 names what a method needs, and what it can’t have', async (t) => {
-    const { charge } = await setUp(service)
-    const missing = await charge({ registeredCardId: undefined })
+    const { payByCard } = await setUp(service)
+    const missing = await payByCard({ registeredCardId: undefined })
     t.same(missing.body.errors, [{ pointer: '/registeredCardId', detail: 'is required' }])
     for (const method of ['hostedPage', undefined]) {
-      const answer = await charge({ method, amount: { currency: 'GBP', value: 0 } })
+      const answer = await payByCard({ method, amount: { currency: 'GBP', value: 0 } })
       t.equal(answer.status, 400)
       t.same(answer.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort(), [
         '/amount/value',
@@ -220,14 +220,14 @@ t.test('3-D Secure', async (t) => {
     return body.redirect
   }
   const follow = (url: string) => fetch(url, { redirect: 'manual' })
-  const { charge } = await setUp(service, { challenge: true })
+  const { payByCard } = await setUp(service, { challenge: true })
 
   t.test('201 pending with a page; passed, it is captured when they are back', async (t) => {
     const key = crypto.randomUUID()
-    const created = await charge({ returnUrl: 'http://127.0.0.1:1/paid?basket=7' }, key)
+    const created = await payByCard({ returnUrl: 'http://127.0.0.1:1/paid?basket=7' }, key)
     t.match(created, { status: 201, body: { status: 'pending' } })
     t.match(created.body.checkout.url, `${service.simulatorUrl}/challenge/`)
-    t.equal((await paymentsAt(service, created.body.id)).length, 0, 'nothing is charged yet')
+    t.equal((await paymentsAt(service, created.body.id)).length, 0, 'nothing is paid yet')
     const back = await follow(await answer(created.body.id, 'password'))
     t.equal(back.status, 303)
     t.equal(
@@ -236,15 +236,15 @@ t.test('3-D Secure', async (t) => {
     )
     const { body } = await call('GET', `/v1/payments/${created.body.id}`)
     t.match(body, { status: 'captured', checkout: null }, 'before any notification is needed')
-    t.same(await keysOf(service, body.id), [`${body.id}.charge.1`, `${body.id}.details.1`])
+    t.same(await keysOf(service, body.id), [`${body.id}.payment.1`, `${body.id}.details.1`])
     t.equal(
-      (await charge({ returnUrl: 'http://127.0.0.1:1/paid?basket=7' }, key)).text,
+      (await payByCard({ returnUrl: 'http://127.0.0.1:1/paid?basket=7' }, key)).text,
       created.text
     )
   })
 
   t.test('failed, it is refused; nobody awaits them, and they are told so', async (t) => {
-    const created = await charge()
+    const created = await payByCard()
     const back = await follow(await answer(created.body.id, 'wrong'))
     t.equal(back.status, 200)
     t.match(back.headers.get('content-type'), 'text/html')
@@ -254,7 +254,7 @@ t.test('3-D Secure', async (t) => {
   })
 
   t.test('twice back at the same moment is told to Adyen once', async (t) => {
-    const created = await charge()
+    const created = await payByCard()
     const url = await answer(created.body.id, 'password')
     const answers = await Promise.all([follow(url), follow(url), follow(url)])
     t.same(
@@ -263,12 +263,12 @@ t.test('3-D Secure', async (t) => {
     )
     await until(created.body.id, ({ status }) => status === 'captured')
     const keys = await keysOf(service, created.body.id)
-    t.same(keys, [`${created.body.id}.charge.1`, `${created.body.id}.details.1`])
+    t.same(keys, [`${created.body.id}.payment.1`, `${created.body.id}.details.1`])
     t.equal((await paymentsAt(service, created.body.id)).length, 1)
   })
 
   t.test('the answer is lost: the browser goes on, the same key finds out', async (t) => {
-    const created = await charge()
+    const created = await payByCard()
     const url = await answer(created.body.id, 'password')
     await control('PUT', '/_simulator/faults', {
       api: { hangAfterWork: { ms: 4_000, times: 1, path: '/payments/details' } },
@@ -282,12 +282,12 @@ t.test('3-D Secure', async (t) => {
     await until(created.body.id, ({ status }) => status === 'captured')
     await control('PUT', '/_simulator/faults', { webhooks: { drop: false } })
     const keys = await keysOf(service, created.body.id)
-    t.same([...new Set(keys)], [`${created.body.id}.charge.1`, `${created.body.id}.details.1`])
+    t.same([...new Set(keys)], [`${created.body.id}.payment.1`, `${created.body.id}.details.1`])
     t.equal((await paymentsAt(service, created.body.id)).length, 1)
   })
 
   t.test('what somebody made up changes nothing, and who comes after is heard', async (t) => {
-    const created = await charge()
+    const created = await payByCard()
     const { id } = created.body
     const url = await answer(id, 'password')
     t.equal((await follow(`${service.url}/return/${id}?redirectResult=made-up`)).status, 200)
@@ -295,12 +295,12 @@ t.test('3-D Secure', async (t) => {
     t.equal(body.status, 'pending')
     await follow(url)
     await until(id, ({ status }) => status === 'captured')
-    t.same(await keysOf(service, id), [`${id}.charge.1`, `${id}.details.1`, `${id}.details.2`])
+    t.same(await keysOf(service, id), [`${id}.payment.1`, `${id}.details.1`, `${id}.details.2`])
   })
 
   t.test("what another's customer brought back pays only the other", async (t) => {
-    const one = await charge()
-    const other = await charge({ amount: { currency: 'GBP', value: 1 } })
+    const one = await payByCard()
+    const other = await payByCard({ amount: { currency: 'GBP', value: 1 } })
     const query = new URL(await answer(other.body.id, 'password')).search
     await follow(`${service.url}/return/${one.body.id}${query}`)
     await until(other.body.id, ({ status }) => status === 'captured')
@@ -309,13 +309,13 @@ t.test('3-D Secure', async (t) => {
     await follow(await answer(one.body.id, 'password'))
     await until(one.body.id, ({ status }) => status === 'captured')
     const { id } = one.body
-    t.same(await keysOf(service, id), [`${id}.charge.1`, `${id}.details.1`, `${id}.details.2`])
+    t.same(await keysOf(service, id), [`${id}.payment.1`, `${id}.details.1`, `${id}.details.2`])
     t.equal((await paymentsAt(service, id)).length, 1)
   })
 
   for (const status of [401, 403]) {
     t.test(`what they brought is told again after a ${status}, under the same key`, async (t) => {
-      const { id } = (await charge()).body
+      const { id } = (await payByCard()).body
       const url = await answer(id, 'password')
       const notAllowed = { status, transientError: true, times: 1, path: '/payments/details' }
       await control('PUT', '/_simulator/faults', { api: { status4xx: notAllowed } })
@@ -328,17 +328,17 @@ t.test('3-D Secure', async (t) => {
   }
 
   t.test('what they bring after a cancellation was asked for is not told to Adyen', async (t) => {
-    const { id } = (await charge()).body
+    const { id } = (await payByCard()).body
     await sql`insert into operation (id, kind, payment_id, currency, amount, status, failure)
       values ('can_2', 'cancellation', ${id}, 'GBP', 700, 'failed',
         '{"code":"provider_rejected","message":"x","retryable":false}')`.execute(db)
     await follow(await answer(id, 'password'))
-    t.same(await keysOf(service, id), [`${id}.charge.1`])
+    t.same(await keysOf(service, id), [`${id}.payment.1`])
     t.equal((await call('GET', `/v1/payments/${id}`)).body.status, 'pending')
   })
 
   t.test('an answer that comes late does not take away what was brought since', async (t) => {
-    const { id } = (await charge()).body
+    const { id } = (await payByCard()).body
     await sql`update payment set redirect_result = 'since', returned_at = now(),
       provider_key = ${`${id}.details.2`}, next_attempt_at = now() + interval '1 hour'
       where id = ${id}`.execute(db)
@@ -351,7 +351,7 @@ t.test('3-D Secure', async (t) => {
   })
 
   t.test('they never come back: it ends by time like a page', async (t) => {
-    const created = await charge()
+    const created = await payByCard()
     const due = await sql<{ minutes: number }>`
       select extract(epoch from next_attempt_at - expires_at) / 60 as minutes from payment
       where id = ${created.body.id}`.execute(db)
@@ -363,10 +363,10 @@ t.test('3-D Secure', async (t) => {
   await checkMoney(t, db)
 })
 
-t.test('when Adyen misbehaves with a charge', async (t) => {
+t.test('when Adyen misbehaves with a card payment', async (t) => {
   const service = await testService(t, { adyenTimeoutMs: 400, duplicateWindowS: 0 })
   const { call, control, until, db } = service
-  const { charge } = await setUp(service)
+  const { payByCard } = await setUp(service)
   const faults = (table: Record<string, unknown>) => control('PUT', '/_simulator/faults', table)
   const statusOf = async (id: string) => (await call('GET', `/v1/payments/${id}`)).body.status
 
@@ -384,9 +384,9 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
     t.test(`201 pending, then captured by the same key alone, when it ${name}`, async (t) => {
       await faults({ api: fault, webhooks: { drop: true } })
       const key = crypto.randomUUID()
-      const first = await charge({}, key)
+      const first = await payByCard({}, key)
       t.match(first, { status: 201, body: { status: 'pending', failure: null, checkout: null } })
-      const again = await charge({}, key)
+      const again = await payByCard({}, key)
       t.equal(again.text, first.text)
       t.equal(again.headers.get('idempotent-replayed'), 'true')
       const { id } = first.body
@@ -397,7 +397,7 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
         await until(id, ({ status }) => status === 'captured')
         t.equal((await paymentsAt(service, id)).length, 1)
       }
-      t.same([...new Set(await keysOf(service, id))], [`${id}.charge.1`])
+      t.same([...new Set(await keysOf(service, id))], [`${id}.payment.1`])
       await faults({ webhooks: { drop: false } })
     })
   }
@@ -409,10 +409,10 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
         api: { status5xx: { times: 1, afterWork: true } },
         webhooks: { delayMs: 1500 }
       })
-      const { body } = await charge()
+      const { body } = await payByCard()
       t.equal(body.status, 'pending')
       await until(body.id, ({ status }) => status === 'captured')
-      t.same([...new Set(await keysOf(service, body.id))], [`${body.id}.charge.1`])
+      t.same([...new Set(await keysOf(service, body.id))], [`${body.id}.payment.1`])
       await faults({ webhooks: { delayMs: false } })
     }
   )
@@ -424,27 +424,27 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
     })
     const startedAt = Date.now()
     const key = crypto.randomUUID()
-    const first = await charge({}, key)
+    const first = await payByCard({}, key)
     t.ok(Date.now() - startedAt < 1_000, 'the caller holds the line')
     t.match(first, { status: 201, body: { status: 'pending' } })
     const paid = await until(first.body.id, ({ status }) => status === 'captured')
     t.equal(paid.card.lastFour, '1111')
     t.ok(paid.card.registeredCardId)
-    t.equal((await charge({}, key)).body.id, first.body.id)
+    t.equal((await payByCard({}, key)).body.id, first.body.id)
     t.equal((await paymentsAt(service, first.body.id)).length, 1)
     await faults({ webhooks: { delayMs: false } })
   })
 
   t.test('201 with what the notification said, where it is faster than the answer', async (t) => {
     await faults({ api: { hangAfterWork: { ms: 3_000, times: 1 } } })
-    const first = await charge()
+    const first = await payByCard()
     t.match(first, { status: 201, body: { status: 'captured' } })
     t.equal((await paymentsAt(service, first.body.id)).length, 1)
   })
 
   t.test('after a day it is asked no more, and a person must find out', async (t) => {
     await faults({ api: { hangAfterWork: true }, webhooks: { drop: true } })
-    const { body } = await charge()
+    const { body } = await payByCard()
     await sql`update payment set created_at = now() - interval '24 hours 1 second',
       next_attempt_at = now()
       where id = ${body.id}`.execute(db)
@@ -464,9 +464,9 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
     await faults({ api: { hangAfterWork: false }, webhooks: { drop: false } })
   })
 
-  t.test('what somebody cancels is not charged again meanwhile', async (t) => {
+  t.test('what somebody cancels is not asked for again meanwhile', async (t) => {
     await faults({ api: { resetBeforeHeaders: true } })
-    const { body } = await charge()
+    const { body } = await payByCard()
     await sql`insert into operation (id, kind, payment_id, currency, amount, status)
       values ('can_1', 'cancellation', ${body.id}, 'GBP', 700, 'requested')`.execute(db)
     await faults({ api: { resetBeforeHeaders: false } })
@@ -478,10 +478,10 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
   })
 })
 
-t.test('a charge that is cancelled before its outcome is known', async (t) => {
+t.test('a card payment that is cancelled before its outcome is known', async (t) => {
   const service = await testService(t, { adyenTimeoutMs: 400, duplicateWindowS: 0 })
   const { call, control, until, db } = service
-  const { charge } = await setUp(service)
+  const { payByCard } = await setUp(service)
   const faults = (table: Record<string, unknown>) => control('PUT', '/_simulator/faults', table)
   const cancel = (id: string) =>
     call('POST', `/v1/payments/${id}/cancellation`, {
@@ -508,7 +508,7 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
 
   t.test('is cancelled, and never sent again, where Adyen has never seen it', async (t) => {
     await faults({ api: lost })
-    const { id } = (await charge()).body
+    const { id } = (await payByCard()).body
     t.match(await cancel(id), { status: 202, body: { status: 'requested' } })
     await faults({ api: { resetBeforeHeaders: false } })
     await until(id, ({ status }) => status === 'cancelled')
@@ -518,7 +518,7 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
 
   t.test('is cancelled where Adyen reserved the money and its word of it was lost', async (t) => {
     await faults({ api: unanswered, webhooks: { drop: { eventCode: 'AUTHORISATION' } } })
-    const { id } = (await charge({ capture: 'manual' })).body
+    const { id } = (await payByCard({ capture: 'manual' })).body
     await cancel(id)
     await until(id, ({ status }) => status === 'cancelled')
     t.same(await eventsOf(id), ['payment.created', 'cancellation.requested', ...atOnce])
@@ -529,7 +529,7 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
   t.test('is cancelled where Adyen took the money, which goes back when it is told', async (t) => {
     const late = { delayMs: { ms: 2_000, eventCode: 'AUTHORISATION' } }
     await faults({ api: unanswered, webhooks: late })
-    const { id } = (await charge()).body
+    const { id } = (await payByCard()).body
     await cancel(id)
     await until(id, ({ status }) => status === 'cancelled')
     await faults({ webhooks: { delayMs: false } })
@@ -544,7 +544,7 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
 
   t.test('is sent no more where Adyen did not take its cancellation', async (t) => {
     await faults({ api: { ...lost, status4xx: { path: '/cancels$' } } })
-    const { id } = (await charge()).body
+    const { id } = (await payByCard()).body
     await cancel(id)
     await untilFound(async () =>
       (await eventsOf(id)).find((type) => type === 'cancellation.failed')
@@ -573,7 +573,7 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
 
   t.test('is sent no more by whoever finishes its create, which is answered', async (t) => {
     await faults({ api: lost })
-    const { id } = (await charge()).body
+    const { id } = (await payByCard()).body
     await sql`insert into operation (id, kind, payment_id, currency, amount, status)
       values ('can_3', 'cancellation', ${id}, 'GBP', 700, 'requested')`.execute(db)
     await faults({ api: { resetBeforeHeaders: false } })

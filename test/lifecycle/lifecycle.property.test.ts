@@ -4,7 +4,6 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { changeCharge, createCharge } from '../../src/accounts/account.commands.ts'
 import { createAdjustment } from '../../src/accounts/adjustment.commands.ts'
-import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { recordPayment } from '../../src/checkout/recorded-payment.commands.ts'
 import { claimDue, done } from '../../src/due/due.store.ts'
 import { newId } from '../../src/id.ts'
@@ -19,6 +18,7 @@ import {
   refundPayment
 } from '../../src/operations/operation.commands.ts'
 import { Problem } from '../../src/problem.ts'
+import { addPayment as insertNewPayment } from '../checkout/intents.ts'
 import { checkMoney, findMoneyFaults } from '../invariants.ts'
 import { testContext } from '../test-context.ts'
 import { insertClients, testDatabase } from '../test-database.ts'
@@ -140,29 +140,16 @@ async function addPayment(world: World, pick: number): Promise<void> {
   const isManual = pick % 2 === 0
   const isCard = method === 'registeredCard'
   const named = world.charges.slice(0, pick % 3).map((chargeId) => ({ chargeId, amount: 900 }))
-  const {
-    createdAt: _,
-    updatedAt: __,
-    expiresAt,
-    ...intent
-  } = newPayment({
+  const payment = newPayment({
     id,
+    clientId,
     accountId,
-    idempotencyKey: id,
     method: method ?? 'hostedPage',
     capture: isManual ? 'manual' : 'automatic',
     allocations: named.length > 0 ? named : null,
     ...(isCard && { registeredCardId: cardOf(accountId), providerSession: null, checkoutUrl: null })
   })
-  const claim = { clientId, key: id, fingerprint: Buffer.alloc(32) }
-  const life = { expiresAt, defaultS: 3600, leaseS: 60, graceS: 900 }
-  const result = await insertIntent(
-    db,
-    { ...intent, cardToken: isCard ? 'TOK' : null },
-    claim,
-    life
-  )
-  if (result.outcome !== 'created') throw new Error(result.outcome)
+  await insertNewPayment(db, payment)
   if (!isCard) await sql`update payment set provider_session = 'S1' where id = ${id}`.execute(db)
   const method_ = method ?? 'hostedPage'
   model.payments.push({ id, method: method_, isManual, isClosed: false, authorisations: [] })
@@ -209,7 +196,7 @@ async function record({ accountId, recorded }: World, name: string, pick: number
     processor: { name: 'acme', reference: name },
     takenAt: new Date(),
     visibleTo: null,
-    told:
+    reported:
       pick % 4 === 0
         ? { outcome: 'refused', card: null, failure: refused }
         : { outcome: 'captured', card: null }

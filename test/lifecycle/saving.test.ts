@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { createCharge } from '../../src/accounts/account.commands.ts'
 import { findBalance } from '../../src/accounts/account.store.ts'
-import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { returnFromPage } from '../../src/checkout/return.commands.ts'
 import { claimDue, giveUp } from '../../src/due/due.store.ts'
 import { newId } from '../../src/id.ts'
@@ -15,9 +14,10 @@ import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.sto
 import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
+import { addPayment as insertNewPayment } from '../checkout/intents.ts'
 import { findMoneyFaults } from '../invariants.ts'
 import { testContext } from '../test-context.ts'
-import { testDatabase } from '../test-database.ts'
+import { insertClients, testDatabase } from '../test-database.ts'
 import {
   byHand,
   captured,
@@ -41,6 +41,7 @@ import {
 } from './aggregates.ts'
 
 const { db } = await testDatabase(t)
+await insertClients(db, newPayment().clientId)
 // Statements are planned while the tables are empty, and used when they are not.
 await sql`set enable_seqscan = off`.execute(db)
 
@@ -59,20 +60,7 @@ type Start = { accountId: number; capture?: 'automatic' | 'manual'; cancelledBy?
 /** A pending payment whose page is open; or one that the caller has cancelled. */
 async function addPayment({ accountId, capture = 'automatic', cancelledBy }: Start) {
   const id = newId('pay')
-  const {
-    createdAt: _,
-    updatedAt: __,
-    expiresAt,
-    ...intent
-  } = newPayment({ id, accountId, capture })
-  const claim = {
-    clientId: intent.clientId,
-    key: id,
-    fingerprint: Buffer.alloc(32)
-  }
-  const life = { expiresAt, defaultS: 3600, leaseS: 60, graceS: 900 }
-  const result = await insertIntent(db, { ...intent, idempotencyKey: id }, claim, life)
-  if (result.outcome !== 'created') throw new Error(result.outcome)
+  await insertNewPayment(db, newPayment({ id, accountId, capture }))
   await sql`update payment set provider_session = 'CS1' where id = ${id}`.execute(db)
   if (cancelledBy !== undefined) {
     await db.transaction().execute(async (tx) => {

@@ -1,10 +1,10 @@
 import t from 'tap'
 import {
+  applyRecord,
   type EarlierPayment,
   findDifference,
-  type RecordedOutcome,
-  recordOutcome
-} from '../../src/checkout/recorded.ts'
+  type RecordedOutcome
+} from '../../src/checkout/recorded-payment.ts'
 import {
   aggregateOf,
   apply,
@@ -26,7 +26,7 @@ const another = { id: 'pay_other', clientId: 'cli_another' }
 
 function recorded(told: RecordedOutcome, duplicate?: EarlierPayment) {
   const aggregate = newAggregate(recordedElsewhere)
-  recordOutcome(aggregate, told, duplicate, contextOf(aggregate))
+  applyRecord(aggregate, told, duplicate, contextOf(aggregate))
   return aggregate
 }
 

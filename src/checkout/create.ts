@@ -1,5 +1,5 @@
-/** What a create asks for, and what is wrong with it that no schema can say. Pure. */
-import { type Client, mayReturnTo } from '../clients/client.ts'
+/** What a create asks for, why it may be refused, and what is written down of it. Pure. */
+import { type Client, mayReturnTo, visibleTo } from '../clients/client.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import type { NamedAllocation } from '../ledger/ledger.ts'
@@ -9,13 +9,15 @@ import {
   type Channel,
   lifeMs,
   type Operator,
+  type Payment,
   type ProviderOperation,
   providerKey
 } from '../payments/payment.ts'
 import { Problem, type ProblemPlace } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
 import type { CardFace, Customer, Trace } from '../provider.ts'
-import type { PaymentIntent } from './intent.store.ts'
+import type { EarlierPayment } from './recorded-payment.ts'
+import { firstLookS, pageGraceS } from './schedule.ts'
 
 /** How a payment can be made. */
 export type CreateMethod = keyof typeof lifeMs
@@ -123,38 +125,84 @@ function allocationFaults({ amount, allocations }: CreateRequest): Fault[] {
   return faults
 }
 
+/** Why nothing was written: the account as found, the key is taken, or a payment looks the same. */
+export type IntentRefusal =
+  | { outcome: 'account'; currency: string | null; status: 'open' | 'closed' | null }
+  | { outcome: 'duplicate'; earlier: EarlierPayment }
+  | { outcome: 'exists' }
+
+export function toProblem(
+  { accountId, amount, client }: CreateRequest,
+  refusal: IntentRefusal
+): Problem {
+  if (refusal.outcome === 'exists') {
+    return new Problem('idempotency_key_in_flight', 'Try again.', { retryAfterS: 1 })
+  }
+  if (refusal.outcome === 'duplicate') {
+    const { id, clientId } = refusal.earlier
+    const seen = visibleTo(client)
+    const detail = 'An earlier payment of the account has the same amount, and is paid or pending.'
+    const isSeen = seen === null || seen === clientId
+    return new Problem('duplicate_suspected', detail, isSeen ? { paymentId: id } : {})
+  }
+  if (refusal.status === null) {
+    return new Problem('account_not_found', `No account ${accountId} is known.`)
+  }
+  if (refusal.status === 'closed') {
+    return new Problem('account_closed', `Account ${accountId} is closed.`)
+  }
+  const detail = `Account ${accountId} is kept in ${refusal.currency}, not in ${amount.currency}.`
+  return new Problem('currency_mismatch', detail)
+}
+
+/** What a create writes down before the provider is asked; the database says when that was. */
+export type PaymentIntent = Omit<Payment, 'createdAt' | 'updatedAt' | 'expiresAt'> & {
+  /** The provider's name of the card that pays. */
+  cardToken: string | null
+  /** When it ends, or after how many seconds: one of them is null. */
+  expiresAt: Date | null
+  lifeS: number | null
+  /** Seconds until it is looked after although it has not ended; null where it is not. */
+  firstLookS: number | null
+  /** Seconds after its end when it is ended; null where something else ends it. */
+  endsAfterS: number | null
+}
+
 /** The provider's name of a registered card, and its face. */
-export type ChargedCard = { token: string; face: Omit<CardFace, 'registeredCardId'> }
+export type PayingCard = { token: string; face: Omit<CardFace, 'registeredCardId'> }
 
 const operations = {
   hostedPage: 'session',
   paymentLink: 'link',
-  registeredCard: 'charge'
+  registeredCard: 'payment'
 } as const satisfies Record<CreateMethod, ProviderOperation>
 
-/** `card`: the registered card that is to be charged. */
-export function toIntent(request: CreateRequest, card: ChargedCard | undefined): PaymentIntent {
+/** `card`: the registered card that is to pay. */
+export function toIntent(
+  request: CreateRequest,
+  card: PayingCard | undefined,
+  now: Date
+): PaymentIntent {
   const id = newId('pay')
-  const { client, claim, accountId, amount, channel, method, capture, saveCard } = request
-  const { returnUrl, registeredCardId, reference, description, metadata } = request
-  const { customer, operator, allocations } = request
+  const { client, claim, method, registeredCardId, expiresAt } = request
+  const lifeMsOf = expiresAt === null ? lifeMs[method].default : expiresAt.getTime() - now.getTime()
   return {
     id,
     clientId: client.id,
     idempotencyKey: claim.key,
-    accountId,
-    amount,
-    channel,
+    accountId: request.accountId,
+    amount: request.amount,
+    channel: request.channel,
     method,
-    capture,
-    saveCard,
-    returnUrl,
-    reference,
-    description,
-    metadata,
-    customer,
-    operator,
-    allocations,
+    capture: request.capture,
+    saveCard: request.saveCard,
+    returnUrl: request.returnUrl,
+    reference: request.reference,
+    description: request.description,
+    metadata: request.metadata,
+    customer: request.customer,
+    operator: request.operator,
+    allocations: request.allocations,
     registeredCardId,
     processor: null,
     authorisationCode: null,
@@ -162,6 +210,10 @@ export function toIntent(request: CreateRequest, card: ChargedCard | undefined):
     ...beginning,
     card: card === undefined ? null : { ...card.face, registeredCardId },
     cardToken: card?.token ?? null,
-    providerKey: providerKey(id, operations[method])
+    providerKey: providerKey(id, operations[method]),
+    expiresAt,
+    lifeS: expiresAt === null ? lifeMs[method].default / 1000 : null,
+    firstLookS: firstLookS(method, lifeMsOf / 1000),
+    endsAfterS: method === 'registeredCard' ? null : pageGraceS
   }
 }

@@ -15,30 +15,32 @@ export type RecordedOutcome =
 
 /**
  * What the record says has happened already. `duplicate`: another payment of the same account and
- * amount a moment ago, which a person should look at, since nothing can be refused any more. Its id
- * is told to nobody but its own client and those who look at discrepancies.
+ * amount a moment ago, which a person should look at, since nothing can be refused any more. Only
+ * its own client and those who look at discrepancies learn its id.
  */
-export function recordOutcome(
+export function applyRecord(
   aggregate: PaymentAggregate,
-  told: RecordedOutcome,
+  reported: RecordedOutcome,
   duplicate: EarlierPayment | undefined,
   context: LifecycleContext
 ): void {
   const { payment } = aggregate
-  payment.card = told.card
-  if (told.outcome === 'refused') {
-    payment.failure = told.failure
+  payment.card = reported.card
+  if (reported.outcome === 'refused') {
+    payment.failure = reported.failure
     movePayment(aggregate, 'refused', {}, context)
     return
   }
+  payment.amountAuthorised = payment.amount.value
   payment.amountCaptured = payment.amount.value
   const cause = { type: 'payment', id: payment.id } as const
   post(aggregate, 'recordedPayment', payment.id, payment.amount, cause)
   movePayment(aggregate, 'captured', {}, context)
   if (duplicate !== undefined) {
     const details = { paymentId: payment.id, duplicateOf: duplicate.id }
-    const told = duplicate.clientId === payment.clientId ? details : { paymentId: payment.id }
-    openDiscrepancy(aggregate, 'possible_duplicate', payment.id, details, context, told)
+    const isOwn = duplicate.clientId === payment.clientId
+    const published = isOwn ? details : { paymentId: payment.id }
+    openDiscrepancy(aggregate, 'possible_duplicate', payment.id, details, context, published)
   }
 }
 

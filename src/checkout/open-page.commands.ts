@@ -1,0 +1,97 @@
+/** Opening a page at the provider: what is asked for, and what the answer means. */
+
+import { delayAfter, providerRetryS } from '../due/delays.ts'
+import type { Reply } from '../http/idempotency.store.ts'
+import { nextProviderKey, type Payment } from '../payments/payment.ts'
+import { Problem } from '../problem.ts'
+import type { Answer, HostedPage, Trace } from '../provider.ts'
+import type { Context } from '../service-context.ts'
+import { type DueCreate, postponePage, recordPage } from './checkout.store.ts'
+import { type Caller, readAnswer, recordRejection, toReply } from './outcome.commands.ts'
+import { pageGraceS } from './schedule.ts'
+
+/** A page that was asked for, and how what came of it is written down, with the answer. */
+export type Opening = {
+  /** The idempotency key under which it was asked for, and how often, this time included. */
+  key: string
+  attempts: number
+  recordPage: (page: HostedPage) => Promise<Reply>
+  recordRejection: (reason: string) => Promise<Reply>
+  /** It is not known whether the page was opened: it is asked for again under `nextKey`. */
+  postpone: (nextKey: string, delayS: number) => Promise<void>
+  /** What `provider_unavailable` says. */
+  unavailable: { detail: string; paymentId?: string }
+}
+
+/** Writes down what became of a page; throws `provider_unavailable` where that is not known. */
+export async function recordOpening(opening: Opening, answer: Answer<HostedPage>): Promise<Reply> {
+  if (answer.outcome === 'done') return await opening.recordPage(answer.value)
+  if (answer.outcome === 'rejected') return await opening.recordRejection(answer.reason)
+  const { key, attempts, unavailable } = opening
+  const delayS = delayAfter(providerRetryS, attempts - 1)
+  await opening.postpone(answer.retry === 'new_key' ? nextProviderKey(key) : key, delayS)
+  const { detail, ...details } = unavailable
+  throw new Problem('provider_unavailable', detail, {
+    ...details,
+    retryAfterS: delayS + 1,
+    cause: answer.reason
+  })
+}
+
+/** Opens the page, or the link, of a payment. The caller has its lease. */
+export async function openPage(deps: Context, due: DueCreate, caller: Caller): Promise<Reply> {
+  const { payment, attempts } = due
+  const { id: paymentId } = payment
+  const key = payment.providerKey ?? ''
+  const opening: Opening = {
+    key,
+    attempts,
+    recordPage: (page) => recordPaymentPage(deps, payment, page),
+    recordRejection: (reason) => recordRejection(deps, payment, reason, caller),
+    postpone: (nextKey, delayS) => postponePage(deps.db, due, nextKey, delayS),
+    unavailable: {
+      detail: `Payment ${paymentId} is kept; its card page is still being made.`,
+      paymentId
+    }
+  }
+  return await recordOpening(opening, await askForPage(deps, payment, key, caller.trace))
+}
+
+/** The customer has somewhere to go; without an outcome a card payment ends with its page. */
+export async function recordPaymentPage(
+  deps: Context,
+  payment: Payment,
+  page: HostedPage
+): Promise<Reply> {
+  const { id, method } = payment
+  const opened = { ...payment, providerSession: page.session, checkoutUrl: page.url }
+  const reply = toReply(deps, opened)
+  const endsAfterS = method === 'registeredCard' ? pageGraceS : null
+  const isFirst = await recordPage(deps.db, id, page, endsAfterS, reply)
+  return isFirst ? reply : await readAnswer(deps, id)
+}
+
+async function askForPage(
+  { provider, publicUrl, moto }: Context,
+  payment: Payment,
+  key: string,
+  trace: Trace | undefined
+): Promise<Answer<HostedPage>> {
+  const { id, accountId, amount, expiresAt, capture, saveCard, customer, metadata } = payment
+  const shared = { key, paymentId: id, accountId, amount, expiresAt, capture, saveCard, customer }
+  const returnUrl = returnUrlOf(publicUrl, id)
+  if (payment.method === 'paymentLink') {
+    const { description } = payment
+    // The page of a link ends with a button where there is somewhere to go, else with itself.
+    const leadsOn = payment.returnUrl === null ? null : returnUrl
+    const request = { ...shared, metadata, returnUrl: leadsOn, description }
+    return await provider.createPaymentLink(request, trace)
+  }
+  const byPhone = moto && payment.channel === 'agent'
+  return await provider.createHostedPage({ ...shared, metadata, returnUrl, byPhone }, trace)
+}
+
+/** Where the provider sends the browser: to us, and we on to the caller. */
+export function returnUrlOf(publicUrl: string, id: string): string {
+  return `${publicUrl}/return/${id}`
+}

@@ -1,0 +1,99 @@
+/** The answer to a create: it is saved together with what it reports. */
+import type { Tx } from '../database/database.ts'
+import { findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
+import { applyEvents } from '../lifecycle/apply.commands.ts'
+import { findPayment } from '../payments/payment.store.ts'
+import type { Payment } from '../payments/payment.ts'
+import { toPaymentView } from '../payments/payment-view.ts'
+import { Problem, type ProblemPlace, toProblemDocument } from '../problem.ts'
+import type { ProviderEvent, Trace } from '../provider.ts'
+import type { Context } from '../service-context.ts'
+import { stopLooking } from './checkout.store.ts'
+
+/** Where a request is answered, and what it belongs to. */
+export type Caller = { place: ProblemPlace; trace: Trace | undefined }
+
+/** The payment as it is, as an answer. */
+export function toReply({ provider }: Pick<Context, 'provider'>, payment: Payment): Reply {
+  return { status: 201, body: JSON.stringify(toPaymentView(payment, provider.name)) }
+}
+
+export function toProblemReply(problem: Problem, place: ProblemPlace): Reply {
+  return { status: problem.status, body: JSON.stringify(toProblemDocument(problem, place)) }
+}
+
+/**
+ * Applies what the provider said of a payment, and answers its create with what came of it.
+ * `isFinal`: nothing more is to be asked about the payment.
+ */
+export async function recordOutcome(
+  deps: Context,
+  paymentId: string,
+  event: ProviderEvent,
+  { isFinal = false } = {}
+): Promise<Reply> {
+  return await deps.db.transaction().execute(async (tx) => {
+    const { aggregates } = await applyEvents(tx, deps.provider.name, [{ paymentId, event }])
+    if (isFinal) await stopLooking(tx, paymentId)
+    const payment = aggregates.get(paymentId)?.payment
+    if (payment === undefined) throw new Error(`there is no payment ${paymentId}`)
+    return await saveAnswer(tx, payment, toReply(deps, payment))
+  })
+}
+
+/** A definite no: the payment has failed, and the answer says so for ever. */
+export async function recordRejection(
+  deps: Context,
+  payment: Payment,
+  reason: string,
+  { place }: Caller
+): Promise<Reply> {
+  const { id: paymentId } = payment
+  const reply = toProblemReply(new Problem('provider_rejected', reason, { paymentId }), place)
+  const isRecorded = await deps.db.transaction().execute(async (tx) => {
+    const event = { type: 'rejected', reason } as const
+    const { effects } = await applyEvents(tx, deps.provider.name, [{ paymentId, event }])
+    if (effects[0] !== 'applied') return false
+    await saveAnswer(tx, payment, reply)
+    return true
+  })
+  return isRecorded ? reply : await readAnswer(deps, paymentId)
+}
+
+/** Another caller was first, or the payment has ended meanwhile: that is the answer. */
+export async function readAnswer(deps: Context, paymentId: string): Promise<Reply> {
+  const reply = await findAnswer(deps, paymentId)
+  if (reply === undefined) throw new Error(`payment ${paymentId} has neither page nor end`)
+  return reply
+}
+
+/**
+ * The answer of a payment that has its page, or has ended before it had one, which saves it;
+ * undefined while it is still being made.
+ */
+export async function findAnswer(deps: Context, paymentId: string): Promise<Reply | undefined> {
+  return await deps.db.transaction().execute(async (tx) => {
+    const payment = await findPayment(tx, paymentId)
+    if (payment === undefined) return undefined
+    if (payment.status === 'pending' && payment.providerSession === null) {
+      return await findSaved(tx, payment)
+    }
+    return await saveAnswer(tx, payment, toReply(deps, payment))
+  })
+}
+
+/** Saves the first answer to the payment's create; gives back the one that stands. */
+export async function saveAnswer(tx: Tx, payment: Payment, reply: Reply): Promise<Reply> {
+  const { clientId, idempotencyKey } = payment
+  if (idempotencyKey !== null) await saveReply(tx, clientId, idempotencyKey, reply)
+  return (await findSaved(tx, payment)) ?? reply
+}
+
+/** Undefined also for a recorded payment, which has no key, and after the key was purged. */
+async function findSaved(
+  tx: Tx,
+  { clientId, idempotencyKey }: Payment
+): Promise<Reply | undefined> {
+  if (idempotencyKey === null) return undefined
+  return (await findKey(tx, clientId, idempotencyKey))?.reply ?? undefined
+}
