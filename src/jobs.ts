@@ -57,6 +57,10 @@ export const reportTriesMax = 8
 export const fetchEveryMs = 3_000
 /** How often captures are looked for that no report has. */
 export const missingEveryMs = 60 * 60_000
+/** How often lines that nothing explained are tried again, of payments that changed lately. */
+export const rematchEveryMs = 60_000
+/** How often it is looked whether a refund that resolved a discrepancy came to nothing. */
+export const reopenEveryMs = 60_000
 
 /** A request that moves money is never sent again after 24 h: its key may be forgotten by then. */
 export const moneyRetryForMs = 24 * 60 * 60_000

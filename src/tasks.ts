@@ -15,6 +15,7 @@ import {
 } from './checkout/checkout.jobs.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
 import type { Db } from './database/database.ts'
+import { reopenDiscrepancies } from './discrepancies/reopening.jobs.ts'
 import { countOpenItems } from './due/open-items.store.ts'
 import type { Task } from './due/worker.ts'
 import { purgeKeys } from './http/idempotency.store.ts'
@@ -23,6 +24,8 @@ import {
   fetchEveryMs,
   missingEveryMs,
   purgeEveryMs,
+  rematchEveryMs,
+  reopenEveryMs,
   reservationsEveryMs,
   settleEveryMs,
   webhookAtOnce
@@ -30,7 +33,9 @@ import {
 import type { Metrics } from './metrics.ts'
 import { sendOperations } from './operations/operation.jobs.ts'
 import type { Context } from './service-context.ts'
-import { readReports, tellMissing } from './settlement/report.jobs.ts'
+import { openMissing } from './settlement/missing.commands.ts'
+import { rematchLines } from './settlement/rematch.commands.ts'
+import { readReports } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
 import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
@@ -78,6 +83,11 @@ export function tasksOf(context: Context, dispatcher: Dispatcher): Task[] {
     },
     { name: 'send_operations', run: () => sendOperations(jobs) },
     { name: 'place_postings', run: () => placeNewPostings({ db }), batchSize: postingBatchSize },
+    {
+      name: 'reopen_discrepancies',
+      run: () => reopenDiscrepancies(context),
+      everyMs: reopenEveryMs
+    },
     { name: 'sync_cards', run: () => syncCards(cardJobs) },
     { name: 'forget_cards', run: () => forgetCards(cardJobs) },
     { name: 'purge_keys', run: () => purgeKeys(db), everyMs: purgeEveryMs },
@@ -111,7 +121,8 @@ function reportTasksOf(context: Context): Task[] {
   return [
     { name: 'fetch_reports', run: () => fetchReports(jobs), everyMs: fetchEveryMs },
     { name: 'read_reports', run: () => readReports(jobs) },
-    { name: 'find_missing', run: () => tellMissing(jobs), everyMs: missingEveryMs },
+    { name: 'find_missing', run: () => openMissing(jobs), everyMs: missingEveryMs },
+    { name: 'rematch_lines', run: () => rematchLines(jobs), everyMs: rematchEveryMs },
     { name: 'purge_uploads', run: () => purgeUploads(context.db), everyMs: purgeEveryMs }
   ]
 }

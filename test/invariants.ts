@@ -124,13 +124,16 @@ const invariants: Record<string, string> = {
     select p.id from payment p
     where (select count(*) from payment_event
         where payment_id = p.id and type = 'discrepancy.resolved')
-      <> (select count(*) from discrepancy where payment_id = p.id and status = 'resolved')`,
-  'a payment tells of each discrepancy and each reversal once, and of refused attempts': `
+      <> (select count(*) filter (where status = 'resolved')
+          + coalesce(sum(jsonb_array_length(details->'reopened')), 0)
+        from discrepancy where payment_id = p.id)`,
+  'a payment tells of each discrepancy as often as it was opened, of each reversal once, and of refused attempts': `
     select p.id from payment p
     where (select (count(*) filter (where type = 'discrepancy.opened'),
           count(*) filter (where type = 'reversal.requested'))
         from payment_event where payment_id = p.id)
-      <> ((select count(*) from discrepancy where payment_id = p.id),
+      <> ((select count(*) + coalesce(sum(jsonb_array_length(details->'reopened')), 0)
+          from discrepancy where payment_id = p.id),
         (select count(*) from modification where payment_id = p.id and kind = 'reversal'))
       or (select count(*) from payment_event where payment_id = p.id
           and type = 'payment.attemptRefused')

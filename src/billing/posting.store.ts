@@ -155,15 +155,3 @@ export async function saveAcknowledgements(
       as x(id text, status text, reason text, "acknowledgedAt" timestamptz)
     where billing_posting.id = x.id`.execute(tx)
 }
-
-/** The rejections of these postings that nobody has decided about; locked. */
-export async function findOpenRejections(
-  tx: Tx,
-  postingIds: readonly string[]
-): Promise<Array<{ id: string; paymentId: string }>> {
-  const { rows } = await sql<{ id: string; paymentId: string }>`
-    select id, payment_id as "paymentId" from discrepancy
-    where kind = 'billing_rejected' and fact = any(${postingIds}) and status = 'open'
-    order by id for update`.execute(tx)
-  return rows
-}

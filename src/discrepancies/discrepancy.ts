@@ -9,22 +9,30 @@ import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 
 /**
- * applyToAccount, sendBack, retryReversal, writtenOff: of held money. keep, refund: of money on the
- * account. acknowledged: looked into and mended elsewhere; it moves nothing here. settled: what was
- * missing has come, which nobody needs to say.
+ * What a person may decide. applyToAccount, sendBack, retryReversal, writtenOff: about money that
+ * is held. keep, refund: about money on the account. acknowledged: looked into and mended
+ * elsewhere; it moves nothing here.
  */
-export const resolutions = [
+export const askedResolutions = [
   'applyToAccount',
   'sendBack',
   'retryReversal',
   'writtenOff',
   'keep',
   'refund',
-  'acknowledged',
-  'settled'
+  'acknowledged'
 ] as const
-export type Resolution = (typeof resolutions)[number]
-export type AskedResolution = Exclude<Resolution, 'settled'>
+export type AskedResolution = (typeof askedResolutions)[number]
+
+/**
+ * What nobody has to decide. settled: what was missing has come, or was posted after all. matched:
+ * the record became known that explains a line.
+ */
+export const ownResolutions = ['settled', 'matched'] as const
+export type OwnResolution = (typeof ownResolutions)[number]
+
+export const resolutions = [...askedResolutions, ...ownResolutions] as const
+export type Resolution = AskedResolution | OwnResolution
 
 type Kind = {
   /** What we have, and what the other side says. */
@@ -65,6 +73,26 @@ export const kinds = {
   refund_and_chargeback: {
     ours: 'The payment was refunded.',
     theirs: "The card's bank took the money back as well.",
+    resolutions: toLookInto
+  },
+  refunded_beyond_captured: {
+    ours: 'More of the payment was refunded than was captured in the end.',
+    theirs: 'The payment provider took back a capture whose money had been refunded.',
+    resolutions: toLookInto
+  },
+  recapture_unconfirmed: {
+    ours: 'The capture failed.',
+    theirs: 'The payment provider seems to have captured it again, in words that it did not sign.',
+    resolutions: toLookInto
+  },
+  fraud_reported: {
+    ours: 'The payment was captured.',
+    theirs: "The card's bank reported it as fraud: a chargeback may follow.",
+    resolutions: toLookInto
+  },
+  notification_not_understood: {
+    ours: 'This service does not know what the notification means for the payment.',
+    theirs: 'The payment provider sent a notification about it.',
     resolutions: toLookInto
   },
   possible_duplicate: {
@@ -126,6 +154,8 @@ export type StoredDiscrepancy = {
   resolvedAt: Date | null
 }
 
+export type Identified = Pick<StoredDiscrepancy, 'id' | 'kind'>
+
 /** `resolution_not_allowed` where the kind does not have it. */
 export function checkResolution(kind: DiscrepancyKind, resolution: AskedResolution): void {
   const allowed: readonly AskedResolution[] = kinds[kind].resolutions
@@ -136,16 +166,20 @@ export function checkResolution(kind: DiscrepancyKind, resolution: AskedResoluti
   })
 }
 
-/** Does to the payment what was decided, and tells of it. */
+/**
+ * Does to the payment what was decided, and records that it is resolved. Answers the id of the
+ * refund that was asked for, if any.
+ */
 export function resolve(
   aggregate: PaymentAggregate,
   found: StoredDiscrepancy,
   decision: Decision & { resolution: AskedResolution },
   approvalAbove: number | null,
   context: LifecycleContext
-): void {
-  const { id, kind } = found
+): string | null {
+  const { id } = found
   const held = typeof found.details.authorisation === 'string' ? found.details.authorisation : ''
+  let refundId: string | null = null
   switch (decision.resolution) {
     case 'applyToAccount':
     case 'writtenOff':
@@ -156,19 +190,20 @@ export function resolve(
       decideHeld(aggregate, held, 'sendBack', id, context)
       break
     case 'refund':
-      refundRest(aggregate, decision, approvalAbove, context)
+      refundId = refundRest(aggregate, decision, approvalAbove, context)
       break
     case 'acknowledged':
       if (findHeld(aggregate, held) !== undefined) {
         throw new Problem('resolution_not_allowed', 'The money still stands in clearing.')
       }
   }
-  recordResolved(aggregate, { id, kind }, decision, context)
+  recordResolved(aggregate, found, decision, context)
+  return refundId
 }
 
 export function recordResolved(
   aggregate: PaymentAggregate,
-  found: Pick<StoredDiscrepancy, 'id' | 'kind'>,
+  found: Identified,
   decision: Decision,
   context: LifecycleContext
 ): void {
@@ -179,11 +214,38 @@ export function recordResolved(
  * What the event says, also where there is no payment. Who decided, and why, is for those who may
  * read discrepancies: the payment's client may be a third party.
  */
-export function toEventData(
-  { id, kind }: Pick<StoredDiscrepancy, 'id' | 'kind'>,
-  { resolution }: Decision
-) {
+export function toEventData({ id, kind }: Identified, { resolution }: Decision) {
   return { id, kind, resolution }
+}
+
+/** A decision that came to nothing, with the refund that was asked for by it. */
+export type Reopening = {
+  resolution: 'refund'
+  reason: string | null
+  operator: { id: string } | null
+  /** RFC 3339, UTC. */
+  resolvedAt: string | null
+  refundId: string
+  refundStatus: 'failed' | 'rejected'
+}
+
+/**
+ * Records that a discrepancy is open again, since the refund that resolved it came to nothing; and
+ * answers what becomes of the decision. Undefined where the refund may still come.
+ */
+export function reopen(
+  aggregate: PaymentAggregate,
+  { id, kind, decision, resolvedAt, details }: StoredDiscrepancy,
+  context: LifecycleContext
+): Reopening | undefined {
+  const refund = aggregate.operations.find((one) => one.id === details.refundId)
+  if (decision?.resolution !== 'refund' || refund === undefined) return undefined
+  if (refund.status !== 'failed' && refund.status !== 'rejected') return undefined
+  const came = { refundId: refund.id, refundStatus: refund.status }
+  const discrepancy = { id, kind, details: { reopened: true, ...came } }
+  record(aggregate, 'discrepancy.opened', { discrepancy }, context)
+  const { resolution, reason, operator } = decision
+  return { resolution, reason, operator, resolvedAt: resolvedAt?.toISOString() ?? null, ...came }
 }
 
 function refundRest(
@@ -191,14 +253,14 @@ function refundRest(
   { reason, operator }: Decision,
   approvalAbove: number | null,
   context: LifecycleContext
-): void {
+): string {
   const { currency } = aggregate.payment.amount
   const value = amountRefundable(aggregate.payment)
   if (value === 0) {
     throw new Problem('resolution_not_allowed', 'Nothing of the payment is left to refund.')
   }
   const asked = { amount: { currency, value }, reason, operator, ...noConditions }
-  requestRefund(aggregate, asked, approvalAbove, context)
+  return requestRefund(aggregate, asked, approvalAbove, context).id
 }
 const noConditions = { amountRefundable: null, processor: null }
 
@@ -218,7 +280,9 @@ export function toDiscrepancyView(found: StoredDiscrepancy) {
     ageSeconds: found.ageS,
     resolutions: status === 'open' ? [...resolutions] : [],
     resolution: decision && {
-      ...decision,
+      resolution: decision.resolution,
+      reason: decision.reason,
+      operator: decision.operator,
       at: found.resolvedAt?.toISOString() ?? ''
     },
     createdAt: found.createdAt.toISOString()

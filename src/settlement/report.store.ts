@@ -1,5 +1,5 @@
 /** Settlement reports: their content until it is applied, and how far that has come. */
-import { type Generated, type RawBuilder, sql } from 'kysely'
+import { type Generated, type RawBuilder, type Selectable, sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { ReportKind, ReportStatus, SettlementLine } from './settlement.ts'
@@ -20,6 +20,7 @@ export type ReportTables = {
     matched: Generated<number>
     discrepancies: Generated<number>
     unknown_types: Generated<string[]>
+    unchecked_batches: Generated<string[]>
     fault: string | null
     created_at: Generated<Date>
     staged_at: Date | null
@@ -42,24 +43,17 @@ const shown = [
   'matched',
   'discrepancies',
   'unknown_types',
+  'unchecked_batches',
   'fault',
   'created_at',
   'finished_at'
 ] as const
-export type ListedReport = {
-  id: string
+/** One that is whole: an upload that is under way is shown to nobody. */
+export type ListedReport = Pick<
+  Selectable<ReportTables['settlement_report']>,
+  (typeof shown)[number]
+> & {
   status: ReportStatus
-  origin: 'upload' | 'provider'
-  kind: ReportKind | null
-  file_name: string | null
-  lines: number
-  applied: number
-  matched: number
-  discrepancies: number
-  unknown_types: string[]
-  fault: string | null
-  created_at: Date
-  finished_at: Date | null
 }
 
 /** Newest first. */
@@ -131,7 +125,7 @@ export async function finishContent(
   }
   await sql`
     update settlement_report set status = 'received', content_hash = ${content.hash},
-      size = ${content.size}, due_at = now(), fault = null
+      size = ${content.size}, due_at = now(), tries = 0, fault = null
     where id = ${id}`.execute(tx)
   return id
 }
@@ -178,6 +172,7 @@ export type DueReport = {
   lines: number
   applied: number
   tries: number
+  createdAt: Date
 }
 
 /** Takes a report that is due, for `leaseS` seconds; a save of progress takes it for as long. */
@@ -195,7 +190,8 @@ export async function claimDueReport(
       order by due_at limit 1 for update skip locked
     )
     returning id, lease, origin, file_name as "fileName", url, kind, lines, applied, tries,
-      content_hash is not null as "hasContent", staged_at is not null as "isStaged"`.execute(db)
+      created_at as "createdAt", content_hash is not null as "hasContent",
+      staged_at is not null as "isStaged"`.execute(db)
   return rows[0]
 }
 
@@ -235,11 +231,18 @@ export async function postponeReport(
   db: Db,
   { id, lease }: Held,
   delayS: number,
-  fault: string | null
+  fault: string
 ): Promise<void> {
   await sql`
     update settlement_report set due_at = now() + make_interval(secs => ${delayS}),
       fault = ${fault}, lease = null
+    where id = ${id} and lease = ${lease}`.execute(db)
+}
+
+/** Lets go of a report that nothing is wrong with: another instance goes on at once. */
+export async function releaseReport(db: Db, { id, lease }: Held): Promise<void> {
+  await sql`
+    update settlement_report set due_at = now(), tries = greatest(tries - 1, 0), lease = null
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
@@ -251,10 +254,18 @@ export async function awaitUpload(db: Db, { id, lease }: Held, fault: string): P
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
-/** Every line was read and the whole adds up: from here on they are applied. */
-export async function markStaged(db: Db, { id, lease }: Held): Promise<void> {
+/**
+ * Every line was read and the whole adds up, but for batches that can't be checked: from here on
+ * they are applied.
+ */
+export async function markStaged(
+  db: Db,
+  { id, lease }: Held,
+  uncheckedBatches: readonly string[]
+): Promise<void> {
   await sql`
-    update settlement_report set staged_at = now(), tries = 0
+    update settlement_report set staged_at = now(), tries = 0,
+      unchecked_batches = ${uncheckedBatches}
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
@@ -274,7 +285,7 @@ export async function endReport(
   await sql`
     update settlement_report set status = ${fault === null ? 'done' : 'refused'}, due_at = null,
       lease = null, fault = ${fault}, finished_at = now()
-      ${fault === null ? sql`` : sql`, lines = 0`}
+      ${fault === null ? sql`` : sql`, lines = case when applied > 0 then lines else 0 end`}
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
