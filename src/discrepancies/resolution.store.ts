@@ -18,8 +18,8 @@ export async function lockOpen(
 }
 
 /**
- * Writes down how discrepancies were resolved, and the refund that was asked for, if any. Those that
- * were resolved before stay so.
+ * Writes down how discrepancies were resolved, and the refund that was asked for, if any; those
+ * that were resolved before stay so.
  */
 export async function saveResolved(
   tx: Tx,

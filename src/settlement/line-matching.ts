@@ -25,7 +25,7 @@ export type OurRecord = {
   type: 'authorisation' | 'capture' | 'refund' | 'reversal' | 'dispute'
   id: string
   amount: Money
-  /** How often it happened, and so may be settled: a capture that was taken again, more than once. */
+  /** How often it happened and may be settled: more than once where a capture was taken again. */
   times: number
   /** Whether it is money of the payment itself, and not held or sent back. */
   isOwn: boolean
@@ -58,7 +58,7 @@ export type Known = {
   booked: ReadonlyMap<string, number>
 }
 
-/** Applies a line to the aggregate of its payment and finds its record, which is noted in `seen`. */
+/** Applies a line to the aggregate of its payment and finds its record, noted in `seen`. */
 export function matchLine(
   aggregate: PaymentAggregate,
   line: SettlementLine,

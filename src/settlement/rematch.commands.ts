@@ -11,8 +11,8 @@ export type RematchDeps = {
 const linesAtOnce = 200
 
 /**
- * Tries lines again that no record explained, of payments that changed since `since` or, without it,
- * within the last hour: what they rest on may come later, by a notification or in another report.
+ * Tries lines again that no record explained, of payments that changed since `since` (by default
+ * within the last hour): what they rest on may come later, by a notification or in another report.
  * Answers how many it matched. A line that fails alone is reported, and the others go on.
  */
 export async function rematchLines(deps: RematchDeps, since?: Date): Promise<number> {

@@ -11,8 +11,8 @@ export const ReportSchema = Type.Object(
       description:
         'awaitingUpload: the payment provider has it, and a person must fetch and upload it; ' +
         'done with no lines: what the provider has was uploaded, or is another report; ' +
-        'refused: it is not whole or can’t be read; of one that could not be read to its end, the ' +
-        'lines that were `applied` count'
+        'refused: it is not whole or can’t be read, and nothing of it was kept, but for the lines ' +
+        'that were `applied`'
     }),
     kind: nullable(Type.Enum([...reportKinds])),
     origin: Type.Enum(['upload', 'provider']),

@@ -17,9 +17,9 @@ export const reportStatuses = [
 export type ReportStatus = (typeof reportStatuses)[number]
 
 /**
- * What a line stands for. `sign`: which way its money goes: 1 to us, -1 from us; 0 where it is about
- * a batch and not a payment, or of a type that is not known here. `rank`: its place in the course of
- * a payment, since what gives money back rests on what took it.
+ * What a line stands for. `sign`: which way its money goes: 1 to us, -1 from us; 0 where it is
+ * about a batch and not a payment, or of a type that is not known here. `rank`: its place in the
+ * course of a payment, since what gives money back rests on what took it.
  */
 export const meanings = {
   settled: { sign: 1, rank: 0 },
