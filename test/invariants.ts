@@ -127,7 +127,7 @@ const invariants: Record<string, string> = {
       <> (select count(*) filter (where status = 'resolved')
           + coalesce(sum(jsonb_array_length(details->'reopened')), 0)
         from discrepancy where payment_id = p.id)`,
-  'a payment tells of each discrepancy as often as it was opened, of each reversal once, and of refused attempts': `
+  'a payment tells of each opening of a discrepancy, each reversal, and refused attempts': `
     select p.id from payment p
     where (select (count(*) filter (where type = 'discrepancy.opened'),
           count(*) filter (where type = 'reversal.requested'))

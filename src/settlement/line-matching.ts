@@ -157,7 +157,7 @@ function capturesOf(aggregate: PaymentAggregate, { pspReference }: SettlementLin
   )
 }
 
-/** By its references; else one of that amount whose reference the provider never told us. */
+/** By its references; else one of that amount whose reference never reached us. */
 function captureOf(aggregate: PaymentAggregate, line: SettlementLine): Operation | undefined {
   const captures = capturesOf(aggregate, line)
   return (

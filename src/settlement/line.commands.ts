@@ -49,20 +49,20 @@ type Found<Line extends NewLine> = MatchedLine<Line> & Pick<Matched, 'discrepanc
 
 /**
  * Applies the staged lines after the `after`-th and up to the `upTo`-th: each is matched to a
- * record of ours, or shown to a person; one that an earlier report had changes nothing. `isBlind`:
- * a line that could not be applied to its payment is only shown.
+ * record of ours, or shown to a person; one that an earlier report had changes nothing. With
+ * `isShownOnly` they are only shown: they could not be applied to their payment.
  */
 export async function applyLines(
   tx: Tx,
   applying: Applying,
   [after, upTo]: readonly [after: number, upTo: number],
-  isBlind = false
+  isShownOnly = false
 ): Promise<Applied> {
   const { reportId, kind, providerName } = applying
   const lines = await findNewLines(tx, reportId, after, upTo)
   const ours = lines.filter(({ line }) => isOurs(line, applying))
   const others = lines.filter((one) => !ours.includes(one))
-  const payments = await lockPayments(tx, isBlind ? [] : ours)
+  const payments = await lockPayments(tx, isShownOnly ? [] : ours)
   const found = inCourse(ours).map((one) => matchOne(payments, one))
   await openFound(tx, payments, found)
   await closeMissing(tx, payments, found)
@@ -118,11 +118,9 @@ async function lockPayments(tx: Tx, lines: readonly NewLine[]): Promise<Payments
 function matchOne<Line extends NewLine>(payments: Payments, one: Line): Found<Line> {
   const { line } = one
   const aggregate = payments.aggregateOf(line)
-  const stranger = { record: null, discrepancy: isMoney(line) ? unmatched(line) : null }
+  const alone = { record: null, discrepancy: isMoney(line) ? unmatched(line) : null }
   const { record, discrepancy } =
-    aggregate === undefined
-      ? stranger
-      : matchLine(aggregate, line, payments.known, payments.context)
+    aggregate === undefined ? alone : matchLine(aggregate, line, payments.known, payments.context)
   // What is settled once more is nothing that we have.
   const isDoubled = discrepancy?.kind === 'settlement_doubled'
   const sign = isDoubled ? 0 : meanings[line.meaning].sign
@@ -161,7 +159,7 @@ async function openFound(
   { aggregateOf, context }: Payments,
   found: ReadonlyArray<Found<NewLine>>
 ): Promise<void> {
-  const strangers = found.flatMap((one) => {
+  const unattached = found.flatMap((one) => {
     if (one.discrepancy === null) return []
     const { kind, details } = one.discrepancy
     const fact = subjectOf(one)
@@ -170,7 +168,7 @@ async function openFound(
     openDiscrepancy(aggregate, kind, fact, details, context)
     return []
   })
-  await openUnattached(tx, strangers)
+  await openUnattached(tx, unattached)
 }
 
 /** Records that no report had until now are missing no longer. */

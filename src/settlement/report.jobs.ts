@@ -76,8 +76,8 @@ const givenUp =
 async function giveBack(deps: ReportJobDeps, due: DueReport, error: unknown): Promise<void> {
   const { db } = deps
   if (error instanceof Interrupted) return await releaseReport(db, due)
-  if (error instanceof ReportFault) return await endReport(db, due, error.message)
   deps.onFault(due.id, error)
+  if (error instanceof ReportFault) return await endReport(db, due, error.message)
   if (isUnavailable(error)) return
   if (due.tries >= reportTriesMax) return await endReport(db, due, givenUp)
   await postponeReport(db, due, delayAfter(reportRetryS, due.tries), triedAgain)
@@ -145,13 +145,13 @@ async function applyPart(
   deps: ReportJobDeps,
   staged: DueReport,
   range: readonly [number, number],
-  isBlind: boolean
+  isShownOnly: boolean
 ): Promise<Applied> {
   const { providerName, merchantAccount } = deps
   const kind = staged.kind ?? 'settlementDetails'
   const applying = { reportId: staged.id, kind, providerName, merchantAccount }
   return await deps.db.transaction().execute(async (tx) => {
-    const applied = await applyLines(tx, applying, range, isBlind)
+    const applied = await applyLines(tx, applying, range, isShownOnly)
     const progress = { ...applied, applied: range[1] - range[0] }
     await hold(deps, await saveProgress(tx, staged, progress, reportLeaseS))
     return applied

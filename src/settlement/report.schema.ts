@@ -11,7 +11,7 @@ export const ReportSchema = Type.Object(
       description:
         'awaitingUpload: the payment provider has it, and a person must fetch and upload it; ' +
         'done with no lines: what the provider has was uploaded, or is another report; ' +
-        'refused: it is not whole or can’t be read, and nothing of it was kept, but for the lines ' +
+        'refused: it is not whole or can’t be read, and nothing of it was kept but the lines ' +
         'that were `applied`'
     }),
     kind: nullable(Type.Enum([...reportKinds])),

@@ -285,6 +285,7 @@ export async function endReport(
   await sql`
     update settlement_report set status = ${fault === null ? 'done' : 'refused'}, due_at = null,
       lease = null, fault = ${fault}, finished_at = now()
+      ${fault === null ? sql`` : sql`, staged_at = null`}
       ${fault === null ? sql`` : sql`, lines = case when applied > 0 then lines else 0 end`}
     where id = ${id} and lease = ${lease}`.execute(db)
 }
@@ -307,7 +308,7 @@ export async function forgetStaged(db: Db, id: string, andContent = false): Prom
 export async function beginReading(db: Db, { id, lease }: Held): Promise<void> {
   await forgetStaged(db, id)
   await sql`
-    update settlement_report set lines = 0, unknown_types = '{}', fault = null
+    update settlement_report set lines = 0, applied = 0, unknown_types = '{}', fault = null
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 

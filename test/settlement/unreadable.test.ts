@@ -5,9 +5,9 @@ import { readReportFile } from '../../src/adyen/report-file.reader.ts'
 import type { Db } from '../../src/database/database.ts'
 import { countOpenItems } from '../../src/due/open-items.store.ts'
 import { reportTriesMax } from '../../src/jobs.ts'
-import { receiveReport } from '../../src/settlement/report.commands.ts'
+import { receiveReport, storeContent } from '../../src/settlement/report.commands.ts'
 import { readReports } from '../../src/settlement/report.jobs.ts'
-import { findReport } from '../../src/settlement/report.store.ts'
+import { findReport, finishContent } from '../../src/settlement/report.store.ts'
 import { testDatabase } from '../test-database.ts'
 import { type Cells, csvOf, payoutOf } from './generated.ts'
 
@@ -53,7 +53,7 @@ t.test('a text that no database takes refuses the report at once, in a sentence'
   }
   for (const [name, own] of Object.entries(cells)) {
     const id = await upload(db, csvOf([{}, own, payoutOf('49.56')]))
-    t.same(await readAll(db), [], name)
+    t.match(await readAll(db), [{ message: /^Line 2 / }], `${name} is logged`)
     const report = await findReport(db, id)
     t.match(report, { status: 'refused', lines: 0, fault: /^Line 2 .*file was damaged/ }, name)
     t.notMatch(report?.fault, /unicode|syntax|range/, name)
@@ -90,6 +90,15 @@ t.test('a report whose lines can’t be stored is given up after some tries', as
   t.same(await readAll(db), [])
   t.match(await findReport(db, again), { status: 'done', lines: 301, applied: 301 })
   t.equal(await countOf(db, 'settlement_line'), 301, 'none is applied twice')
+
+  // The provider tells of the first one again, and it is fetched anew.
+  await sql`
+    update settlement_report set status = 'received', finished_at = null, content_hash = null
+    where id = ${id}`.execute(db)
+  const whole = await storeContent(db, id, piecesOf(`\n${csv}`))
+  await db.transaction().execute((tx) => finishContent(tx, id, whole))
+  t.same(await readAll(db), [])
+  t.match(await findReport(db, id), { status: 'done', lines: 301, applied: 301, fault: null })
 })
 
 t.test('a report during which the process ends every time is given up', async (t) => {
