@@ -1,6 +1,7 @@
 import { type Generated, type SqlBool, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import type {
+  Decision,
   DiscrepancyKind,
   DiscrepancyStatus,
   Resolution,
@@ -24,12 +25,6 @@ export type DiscrepancyTables = {
   }
 }
 
-type Row = Omit<StoredDiscrepancy, 'decision'> & {
-  resolution: Resolution | null
-  reason: string | null
-  operator: { id: string } | null
-}
-
 const selected = (db: Db | Tx) =>
   db
     .selectFrom('discrepancy')
@@ -43,16 +38,12 @@ const selected = (db: Db | Tx) =>
       'discrepancy.details',
       'discrepancy.status',
       'discrepancy.created_at as createdAt',
-      'discrepancy.resolution',
-      'discrepancy.reason',
-      'discrepancy.operator',
       'discrepancy.resolved_at as resolvedAt',
+      sql<Decision | null>`case when discrepancy.resolution is not null then
+        jsonb_build_object('resolution', discrepancy.resolution, 'reason', discrepancy.reason,
+          'operator', discrepancy.operator) end`.as('decision'),
       sql<number>`floor(extract(epoch from now() - discrepancy.created_at))::integer`.as('ageS')
     ])
-
-function toDiscrepancy({ resolution, reason, operator, ...row }: Row): StoredDiscrepancy {
-  return { ...row, decision: resolution === null ? null : { resolution, reason, operator } }
-}
 
 export type DiscrepancyFilter = {
   kind: DiscrepancyKind | undefined
@@ -80,20 +71,18 @@ export async function listDiscrepancies(
   if (paymentId !== undefined) query = query.where('discrepancy.payment_id', '=', paymentId)
   if (createdFrom !== undefined) query = query.where('discrepancy.created_at', '>=', createdFrom)
   if (createdTo !== undefined) query = query.where('discrepancy.created_at', '<', createdTo)
-  return (await query.execute()).map(toDiscrepancy)
+  return await query.execute()
 }
 
 export async function findDiscrepancy(
   db: Db | Tx,
   id: string
 ): Promise<StoredDiscrepancy | undefined> {
-  const row = await selected(db).where('discrepancy.id', '=', id).executeTakeFirst()
-  return row && toDiscrepancy(row)
+  return await selected(db).where('discrepancy.id', '=', id).executeTakeFirst()
 }
 
 /** The same, locked: of two who decide the second sees the first. */
 export async function lockDiscrepancy(tx: Tx, id: string): Promise<StoredDiscrepancy | undefined> {
   const query = selected(tx).where('discrepancy.id', '=', id).forUpdate('discrepancy')
-  const row = await query.executeTakeFirst()
-  return row && toDiscrepancy(row)
+  return await query.executeTakeFirst()
 }
