@@ -166,9 +166,14 @@ function captureOf(aggregate: PaymentAggregate, line: SettlementLine): Operation
   )
 }
 
+/** How often the provider reported of an operation that it succeeded, and that it failed after. */
+function reportsOf({ successes: succeeded, failures: failed }: Operation) {
+  return { succeeded, failed }
+}
+
 /** How often a capture took its money; 0 while it is under way, and where it failed in the end. */
-function stoodFor({ successes, failures }: Operation): number {
-  return successes > failures ? successes : 0
+function stoodFor(capture: Operation): number {
+  return capture.status === 'succeeded' ? reportsOf(capture).succeeded : 0
 }
 
 /** A refund, or a reversal that became one. */
@@ -179,8 +184,9 @@ function givenBackBy(aggregate: PaymentAggregate, line: SettlementLine): Operati
 }
 
 /** Whether the money went back, or came again, as the line says. */
-function hasHappened({ status, failures }: Operation, { meaning }: SettlementLine): boolean {
-  return failures > 0 || (meaning === 'refunded' && status === 'succeeded')
+function hasHappened(operation: Operation, { meaning }: SettlementLine): boolean {
+  const hasFailed = reportsOf(operation).failed > 0
+  return hasFailed || (meaning === 'refunded' && operation.status === 'succeeded')
 }
 
 function findDisputed(
@@ -282,8 +288,9 @@ function toCaptured(
 ): ProviderEvent[] {
   const { authorisationReference, amount } = authorised
   const known = captureOf(aggregate, line)
-  // A report does not say that what failed was taken again.
-  if (known !== undefined && known.failures > 0) return []
+  // The line adds nothing to what succeeded, and does not say that what failed was taken again.
+  if (known !== undefined && (known.status === 'succeeded' || reportsOf(known).failed > 0))
+    return []
   const { providerReference, reference } = byOf(line)
   const by = { providerReference, reference: known?.id ?? reference }
   return [

@@ -2,6 +2,7 @@
 import t from 'tap'
 import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { applyEvent } from '../../src/lifecycle/apply.ts'
+import { newOperation } from '../../src/lifecycle/operation.ts'
 import { type Known, matchLine } from '../../src/settlement/line-matching.ts'
 import type { SettlementLine } from '../../src/settlement/settlement.ts'
 import { contextOf, disputed, first, gbp, newAggregate, paidBy } from '../lifecycle/aggregates.ts'
@@ -86,6 +87,20 @@ t.test('a capture whose reference never reached us is found by its amount', asyn
   t.equal(discrepancy, null)
   t.match(booksOf(aggregate), { amountCaptured: before.amountCaptured })
   t.equal(aggregate.operations.length, 1, 'and no other is written down')
+})
+
+t.test('a capture that was asked for succeeds by its line, whose reference is new', async (t) => {
+  const aggregate = newAggregate({ capture: 'manual' })
+  applyAll(aggregate, paidBy(first))
+  const asked = { kind: 'capture', authorisationReference: first, amount: gbp(1000) } as const
+  aggregate.operations.push(newOperation(asked, contextOf(aggregate)))
+  const line = { ...sale, gross: gbp(1000), net: gbp(978) }
+  const { record, discrepancy } = matchLine(aggregate, line, nothing(), contextOf(aggregate))
+  t.match(record, { type: 'capture', id: aggregate.operations[0]?.id, times: 1 })
+  t.equal(discrepancy, null)
+  t.match(aggregate.operations, [{ status: 'succeeded' }])
+  t.equal(aggregate.operations.length, 1)
+  t.equal(aggregate.payment.amountCaptured, 1000)
 })
 
 t.test('of several lines of a payment the latest says when it was settled', async (t) => {
