@@ -141,7 +141,7 @@ export async function startOurs(site: Site): Promise<Target> {
         (select count(*) from payment where status = 'captured'),
         (select count(*) from ledger_transfer where posting = 'payment')) as written`
     },
-    backlog: 'select count(*) as due from notification where due_at is not null'
+    backlog: 'select count(*) as due from notification where next_attempt_at is not null'
   }
 }
 

@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { SandboxConfig } from '../src/config.ts'
-import { migrate } from '../src/database/database.ts'
+import { migrate } from '../src/database/migrate.ts'
 import { startService } from '../src/service.ts'
 import { toBanner } from './banner.ts'
 import { openDatabase } from './database.ts'
@@ -52,7 +52,7 @@ export async function startSandbox(
     closers.push(postgres.stop)
     const databaseUrl = postgres.url(databaseName)
     const db = await openDatabase(postgres.url('postgres'), databaseUrl, databaseName)
-    await migrate(db)
+    await migrate(db, `Start afresh: rm -rf ${quote(config.dir)} && npm start`)
     const seeded = await seed(db, secrets.demoKey)
     await db.destroy()
 
@@ -92,6 +92,11 @@ export async function startSandbox(
     await close()
     throw error
   }
+}
+
+/** As a shell takes it. */
+function quote(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 /** The database of a sandbox that runs on this folder; undefined where none does. */

@@ -2,6 +2,7 @@
  * The only file with side effects of its own: it reads the environment and starts what is asked
  * for.
  */
+import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import { runClientCommand, UsageFault } from './clients/client.commands.ts'
 import {
@@ -11,7 +12,9 @@ import {
   readConfig,
   readDatabaseUrl
 } from './config.ts'
-import { connect, findPendingMigrations, migrate } from './database/database.ts'
+import { connect } from './database/database.ts'
+import { grantTo } from './database/grants.ts'
+import { DatabaseFault, findPendingMigrations, migrate } from './database/migrate.ts'
 import { createLogger } from './logger.ts'
 import { writeOpenApi } from './openapi-file.ts'
 import { startService } from './service.ts'
@@ -88,15 +91,28 @@ function end(log: Logger, reason: string): void {
   process.exit(1)
 }
 
-async function runMigrate(): Promise<void> {
+async function runMigrate(args: string[]): Promise<void> {
+  const role = readRole(args)
   const db = connect(onlyDatabaseUrl(), { max: 1, patient: true })
   try {
     const applied = await migrate(db)
     process.stdout.write(
       applied.length === 0 ? 'Nothing to migrate.\n' : `Applied ${applied.join(', ')}.\n`
     )
+    if (role !== undefined) {
+      await grantTo(db, role)
+      process.stdout.write(`${role} may do what the service needs.\n`)
+    }
   } finally {
     await db.destroy()
+  }
+}
+
+function readRole(args: string[]): string | undefined {
+  try {
+    return parseArgs({ args, options: { 'grant-to': { type: 'string' } } }).values['grant-to']
+  } catch (error) {
+    throw new UsageFault(`${(error as Error).message}\n\nnpm run migrate [-- --grant-to ROLE]`)
   }
 }
 
@@ -147,7 +163,7 @@ main().catch((error: NodeJS.ErrnoException) => {
 /** People get a sentence; only what nobody expected comes with its stack. */
 function describe(error: NodeJS.ErrnoException): string {
   if (error instanceof ConfigFault) return `${error.message}\n- ${error.faults.join('\n- ')}`
-  if (error instanceof UsageFault) return error.message
+  if (error instanceof UsageFault || error instanceof DatabaseFault) return error.message
   if (error.code === 'EADDRINUSE') {
     const { port } = error as { port?: number }
     return `Port ${port} is in use. Set PORT, METRICS_PORT or SIMULATOR_PORT to a free one.`

@@ -172,6 +172,7 @@ export type RequestReference = { providerReference: string; reference: string }
 export const disputeEvents = [
   'informationRequested',
   'notified',
+  'openedWithChargeback',
   'defended',
   'chargedBack',
   'reversed',
@@ -195,6 +196,22 @@ export type DisputeEvent = (typeof disputeEvents)[number]
 export type ProviderEvent =
   | { type: 'authorised'; authorisationReference: string; amount: Money; card: CardFace | null }
   | { type: 'attemptRefused'; authorisationReference: string; amount: Money; failure: Failure }
+  /** What is reserved has another amount now. `at` orders several; it is not signed. */
+  | {
+      type: 'amountAdjusted'
+      authorisationReference: string
+      amount: Money
+      by: RequestReference
+      at: Date
+    }
+  /** The card's bank says that it was fraud; nothing has moved. */
+  | {
+      type: 'fraudReported'
+      authorisationReference: string
+      reference: string
+      amount: Money
+      reason: string | null
+    }
   /** The page is closed without a payment. */
   | { type: 'pageClosed'; by: 'customer' | 'refusals' | 'time' }
   /** What was reserved and not captured is released. */
@@ -232,8 +249,17 @@ export type ProviderEvent =
   | { type: 'cancelled'; authorisationReference: string | null; by: RequestReference }
   /** Money went back. */
   | { type: 'refunded'; authorisationReference: string; amount: Money; by: RequestReference }
-  /** An authorisation was cancelled, or all its money went back, whichever was possible. */
-  | { type: 'reversed'; authorisationReference: string; amount: Money; by: RequestReference }
+  /**
+   * An authorisation was cancelled, or all its money went back, whichever was possible. `action`
+   * says which, where the provider does; it is not signed.
+   */
+  | {
+      type: 'reversed'
+      authorisationReference: string
+      amount: Money
+      by: RequestReference
+      action: 'cancel' | 'refund' | null
+    }
   /** Money came again that had gone back, by a refund or by a reversal. */
   | {
       type: 'refundFailed'

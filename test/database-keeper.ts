@@ -13,7 +13,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres } from '../sandbox/postgres.ts'
 import { findProcess } from '../sandbox/processes.ts'
-import { connect, migrate } from '../src/database/database.ts'
+import { connect } from '../src/database/database.ts'
+import { migrate } from '../src/database/migrate.ts'
 import {
   ask,
   type KeeperMessage,

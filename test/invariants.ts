@@ -45,22 +45,22 @@ const invariants: Record<string, string> = {
     where t.account_id <> p.account_id or t.currency <> p.currency
       and t.posting not in ('held', 'reversal', 'reversalFailed', 'heldWrittenOff')`,
   'an account is credited once for each authorisation that was kept, and for no other': `
-    select a.provider_reference from authorisation a join payment p on p.id = a.payment_id
-    left join ledger_transfer t on t.posting = 'payment' and t.fact = a.provider_reference
+    select a.reference from authorisation a join payment p on p.id = a.payment_id
+    left join ledger_transfer t on t.posting = 'payment' and t.fact = a.reference
       and t.payment_id = p.id and t.amount = a.amount and t.currency = a.currency
-    group by a.provider_reference, a.disposition, p.capture
+    group by a.reference, a.disposition, p.capture
     having count(t.id) <> case when p.capture = 'automatic' and (a.disposition = 'kept'
       -- What it took was taken back, and other money paid.
-      or a.disposition = 'released' and exists (select from modification m
-        where m.authorisation = a.provider_reference and m.kind = 'capture'
+      or a.disposition = 'released' and exists (select from operation m
+        where m.authorisation_reference = a.reference and m.kind = 'capture'
           and m.status = 'failed')) then 1 else 0 end`,
   'what a payment captured is what its captures have taken': `
     select p.id from payment p
     cross join lateral (
       select coalesce(sum(amount) filter (where status = 'succeeded'), 0) as taken,
         coalesce(bool_or(status = 'failed'), false) as failed
-      from modification m where m.payment_id = p.id and m.kind = 'capture'
-        and m.authorisation = p.authorisation) captures
+      from operation m where m.payment_id = p.id and m.kind = 'capture'
+        and m.authorisation_reference = p.authorisation_reference) captures
     where p.amount_captured <> case
       when p.method = 'recorded' then case p.status when 'captured' then p.amount else 0 end
       when p.capture = 'manual' then captures.taken
@@ -69,13 +69,13 @@ const invariants: Record<string, string> = {
       else p.amount end`,
   'what a payment gave back, and what it reserves, is what its refunds say': `
     select p.id from payment p
-    left join modification m on m.payment_id = p.id and m.kind = 'refund'
+    left join operation m on m.payment_id = p.id and m.kind = 'refund'
     group by p.id, p.amount_refunded, p.amount_refunding
     having amount_refunded <> coalesce(sum(m.amount) filter (where m.status = 'succeeded'), 0)
       or amount_refunding <> coalesce(
         sum(m.amount) filter (where m.status in ('requested', 'awaitingApproval')), 0)`,
   'each refund that stands is posted once more than it came back': `
-    select m.id from modification m
+    select m.id from operation m
     left join ledger_transfer t on t.cause_type = 'refund' and t.cause_id = m.id
     where m.kind = 'refund' group by m.id, m.status
     having coalesce(sum(case when posting = 'refundFailed' then -1
@@ -101,24 +101,24 @@ const invariants: Record<string, string> = {
       select coalesce(sum(a.amount), 0) from authorisation a
       where a.payment_id = payment.id and payment.capture = 'automatic'
         and (a.disposition = 'differs' or a.disposition = 'reversing' and not exists (
-          select from modification m where m.kind = 'reversal'
-            and m.authorisation = a.provider_reference and m.status = 'succeeded')))`,
+          select from operation m where m.kind = 'reversal'
+            and m.authorisation_reference = a.reference and m.status = 'succeeded')))`,
   'each authorisation that goes back has its reversal, and no other has one': `
-    select a.provider_reference from authorisation a
-    left join modification m on m.kind = 'reversal' and m.authorisation = a.provider_reference
+    select a.reference from authorisation a
+    left join operation m on m.kind = 'reversal' and m.authorisation_reference = a.reference
       and m.payment_id = a.payment_id and m.amount = a.amount and m.currency = a.currency
     where case a.disposition when 'reversing' then m.id is null
       when 'applied' then false when 'writtenOff' then false else m.id is not null end`,
   'held money that a person decided about was posted once, by that decision': `
-    select a.provider_reference from authorisation a join payment p on p.id = a.payment_id
+    select a.reference from authorisation a join payment p on p.id = a.payment_id
     left join discrepancy d on d.payment_id = p.id and d.status = 'resolved'
-      and d.details->>'authorisation' = a.provider_reference
+      and d.details->>'authorisation' = a.reference
       and d.resolution in ('applyToAccount', 'writtenOff')
     left join ledger_transfer t on t.cause_type = 'discrepancy' and t.cause_id = d.id
       and t.amount = a.amount and t.currency = a.currency
       and t.posting = case a.disposition when 'applied' then 'heldApplied' else 'heldWrittenOff' end
     where a.disposition in ('applied', 'writtenOff')
-    group by a.provider_reference, p.capture
+    group by a.reference, p.capture
     having count(t.id) <> case p.capture when 'automatic' then 1 else 0 end`,
   'a payment tells of each discrepancy that was resolved once': `
     select p.id from payment p
@@ -134,7 +134,7 @@ const invariants: Record<string, string> = {
         from payment_event where payment_id = p.id)
       <> ((select count(*) + coalesce(sum(jsonb_array_length(details->'reopened')), 0)
           from discrepancy where payment_id = p.id),
-        (select count(*) from modification where payment_id = p.id and kind = 'reversal'))
+        (select count(*) from operation where payment_id = p.id and kind = 'reversal'))
       or (select count(*) from payment_event where payment_id = p.id
           and type = 'payment.attemptRefused')
         < (select count(*) from authorisation where payment_id = p.id and outcome = 'refused')`
@@ -223,13 +223,7 @@ export async function findLedgerFaults(db: Db, accountIds: readonly number[]): P
 }
 
 const tablesOfAccounts = ['payment', 'charge', 'adjustment', 'credit', 'debit', 'allocation']
-const tablesOfPayments = [
-  'payment_event',
-  'authorisation',
-  'modification',
-  'dispute',
-  'discrepancy'
-]
+const tablesOfPayments = ['payment_event', 'authorisation', 'operation', 'dispute', 'discrepancy']
 
 /** All invariants, of the accounts $1 alone: within the query, the tables hold what is theirs. */
 const faultsOfAccounts = statement<{ name: string; row: unknown }>(`

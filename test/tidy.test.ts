@@ -61,7 +61,9 @@ const programs = ['main.ts', 'sandbox/simulator/main.ts']
 /** The sandbox is not in the image: only what starts it loads it, while it runs. */
 const loadsSandbox = 'main.ts'
 /** By their types alone: the tables of every store; the parts that the service is made of. */
-const knowsAllTypes = ['database/database.ts', 'service-context.ts']
+const knowsAllTypes = ['database/database.ts', 'database/tables.ts', 'service-context.ts']
+/** Written by `npm run schema`: as long as the schema is. */
+const generated = 'database/tables.ts'
 /** Rooms whose files are what all others stand on. */
 const wiringRooms = ['database', 'due']
 
@@ -157,7 +159,8 @@ function sizeFaults(path: string, source: string): string[] {
       ? [`${path}:${at + 1}: ${[...line].length} columns`]
       : []
   )
-  if (lines.length > longest.file) faults.push(`${path}: ${lines.length} lines`)
+  if (lines.length > longest.file && path !== generated)
+    faults.push(`${path}: ${lines.length} lines`)
   for (const { name, own } of functionsOf(lines)) {
     if (own > longest.function) faults.push(`${path}: ${name} has ${own} lines`)
   }

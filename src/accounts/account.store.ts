@@ -1,28 +1,6 @@
-import { type Generated, type Kysely, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import type { AdjustmentTables } from './adjustment.store.ts'
-
-export type AccountTables = AdjustmentTables & {
-  account: {
-    id: number
-    currency: string
-    name: string | null
-    status: 'open' | 'closed'
-    created_at: Generated<Date>
-    updated_at: Generated<Date>
-  }
-  charge: {
-    id: string
-    account_id: number
-    reference: string
-    amount: number
-    open_amount: number
-    in_query: Generated<boolean>
-    due_at: Date
-    created_at: Generated<Date>
-  }
-}
 
 export type Account = {
   id: number

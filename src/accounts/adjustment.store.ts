@@ -1,19 +1,5 @@
-import type { Generated } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-
-export type AdjustmentTables = {
-  adjustment: {
-    id: string
-    account_id: number
-    direction: Direction
-    amount: number
-    reference: string
-    reason: string
-    charge_id: string | null
-    created_at: Generated<Date>
-  }
-}
 
 /** credit: the customer owes less by it. debit: more. */
 export type Direction = 'credit' | 'debit'

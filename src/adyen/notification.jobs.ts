@@ -3,6 +3,8 @@ import type { CardNews } from '../cards/card-news.ts'
 import { type Db, isContended, isUnavailable, type Tx } from '../database/database.ts'
 import { delayAfter, notificationRetryS, notificationTriesMax, waitingTriesMax } from '../jobs.ts'
 import { applyEvents, type EventOfPayment } from '../lifecycle/apply.commands.ts'
+import type { Effect } from '../lifecycle/model.ts'
+import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import {
   claimDueNotifications,
   type DueNotification,
@@ -15,9 +17,9 @@ import { toCardNews } from './token-notification.ts'
 export type NotificationDeps = {
   db: Db
   providerName: string
-  /** Told of a notification that could not be applied; it is tried again, and parked in the end. */
+  /** Called for a notification that could not be applied; it is tried again, and parked at last. */
   onFault: (notificationId: string, error: unknown) => void
-  /** Told that the cards of accounts are to be asked for. */
+  /** Called when the cards of accounts are to be asked for. */
   wakeSync: () => void
 }
 
@@ -67,72 +69,112 @@ async function applyOne(deps: NotificationDeps): Promise<boolean> {
   } catch (error) {
     const isLost = isUnavailable(error) && !isContended(error)
     if (claimed === undefined || isLost) throw error
-    const fault = toFault(deps, claimed, error)
-    await deps.db.transaction().execute((tx) => recordResults(tx, [fault]))
+    const failed = claimed
+    await deps.db.transaction().execute(async (tx) => {
+      await record(tx, deps, [{ notification: failed, result: toFault(deps, failed, error) }])
+    })
     return true
   }
 }
 
+/** What became of a notification. */
+type Outcome = { notification: DueNotification; result: NotificationResult }
+
 /** Answers whether cards are to be asked for. */
 async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]): Promise<boolean> {
-  const results: NotificationResult[] = []
+  const outcomes: Outcome[] = []
   const known: Array<EventOfPayment & { notification: DueNotification }> = []
   const cardNews: CardNews[] = []
   for (const notification of due) {
     const { settled, ...news } = toCardNews(notification)
     cardNews.push(news)
-    if (settled !== null) {
-      results.push({ id: notification.id, status: settled, fault: null, retryInS: null })
-      continue
-    }
-    try {
-      const event = toProviderEvent(notification)
-      const { id, paymentId } = notification
-      if (event === undefined) results.push({ id, status: 'ignored', fault: null, retryInS: null })
-      else if (paymentId === null) results.push(toWaiting(notification))
-      else known.push({ notification, paymentId, event })
-    } catch (error) {
-      results.push(toFault(deps, notification, error))
+    const event = settled === null ? toProviderEvent(notification) : settled
+    const { paymentId } = notification
+    if (typeof event === 'string') {
+      const result =
+        event === 'notUnderstood' ? toUnknown(notification) : ended(notification, event)
+      outcomes.push({ notification, result })
+    } else if (paymentId === null) {
+      outcomes.push({ notification, result: toWaiting(notification) })
+    } else {
+      known.push({ notification, paymentId, event })
     }
   }
   const { effects } = await applyEvents(tx, deps.providerName, known)
   for (const [place, { notification }] of known.entries()) {
-    const effect = effects[place]
-    if (effect === 'unsupported') {
-      results.push(toUnsupported(notification))
-    } else if (effect === 'applied' || effect === 'ignored') {
-      results.push({ id: notification.id, status: effect, fault: null, retryInS: null })
-    } else {
-      results.push(toWaiting(notification))
-    }
+    outcomes.push({ notification, result: toResult(notification, effects[place] ?? 'unknown') })
   }
-  await recordResults(tx, results)
+  await record(tx, deps, outcomes)
   return await recordCardNews(tx, cardNews)
 }
 
+/** Whatever is parked about a payment of ours is shown to a person at once. */
+async function record(tx: Tx, deps: NotificationDeps, outcomes: Outcome[]): Promise<void> {
+  await recordResults(
+    tx,
+    outcomes.map(({ result }) => result)
+  )
+  const findings = outcomes.flatMap(({ notification, result: { status, fault } }) => {
+    const { id, paymentId, eventCode, pspReference, originalReference, amount } = notification
+    if (status !== 'parked' || paymentId === null) return []
+    const about = { eventCode, pspReference, originalReference, amount }
+    const details = { notificationId: id, ...about, fault }
+    return [{ paymentId, fact: `${eventCode} ${pspReference}`, details }]
+  })
+  await openDiscrepancies(tx, deps.providerName, 'notification_not_understood', findings)
+}
+
+function toResult(notification: DueNotification, effect: Effect | 'unknown'): NotificationResult {
+  switch (effect) {
+    case 'applied':
+    case 'ignored':
+      return ended(notification, effect)
+    case 'contradictory': {
+      const { eventCode } = notification
+      const fault = `${eventCode} says that money moved in a way that cannot be true of its payment.`
+      return parked(notification, fault)
+    }
+    default:
+      return toWaiting(notification)
+  }
+}
+
+function ended({ id }: DueNotification, status: 'applied' | 'ignored'): NotificationResult {
+  return { id, status, fault: null, retryInS: null }
+}
+
+/** For a person: a retry can apply it when its cause is mended. */
+function parked({ id }: DueNotification, fault: string): NotificationResult {
+  return { id, status: 'parked', fault, retryInS: null }
+}
+
+/** One that is about nothing of ours concerns nobody here. */
+function toUnknown(notification: DueNotification): NotificationResult {
+  const { eventCode, amount, paymentId } = notification
+  if (paymentId === null) return ended(notification, 'ignored')
+  const about = `${amount.value} ${amount.currency} (in the provider's minor units)`
+  return parked(notification, `It is not known here what ${eventCode} of ${about} means.`)
+}
+
 /** Its payment, or the fact that it rests on, is not known yet: it may still come. */
-function toWaiting({ id, tries }: DueNotification): NotificationResult {
+function toWaiting(notification: DueNotification): NotificationResult {
+  const { id, tries } = notification
   if (tries >= waitingTriesMax) {
     const fault = 'The payment, or the fact that this rests on, never became known here.'
-    return { id, status: 'parked', fault, retryInS: null }
+    return parked(notification, fault)
   }
   return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, tries) }
 }
 
-/** Parked at once, for a person: a retry can apply it when its cause is mended. */
-function toUnsupported({ id, eventCode }: DueNotification): NotificationResult {
-  const fault = `${eventCode} says that money moved in a way that can't be true of this payment.`
-  return { id, status: 'parked', fault, retryInS: null }
-}
-
 function toFault(
   deps: NotificationDeps,
-  { id, tries }: DueNotification,
+  notification: DueNotification,
   error: unknown
 ): NotificationResult {
+  const { id, tries } = notification
   deps.onFault(id, error)
   const fault = error instanceof Error ? error.message : String(error)
   return tries + 1 >= notificationTriesMax
-    ? { id, status: 'parked', fault, retryInS: null }
+    ? parked(notification, fault)
     : { id, status: 'received', fault, retryInS: delayAfter(notificationRetryS, tries) }
 }

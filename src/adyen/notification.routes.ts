@@ -200,7 +200,7 @@ async function retryNotification(tx: Tx, id: string): Promise<Reply> {
     throw new Problem('notification_not_retryable', `It is ${notification.status}.`)
   }
   await makeDue(tx, id)
-  const now: ListedNotification = { ...notification, status: 'received', fault: null, tries: 0 }
+  const now: ListedNotification = { ...notification, status: 'received', fault: null, attempts: 0 }
   return { status: 202, body: JSON.stringify(toView(now)) }
 }
 
@@ -218,7 +218,7 @@ function toView(row: ListedNotification) {
     live: row.live,
     status: row.status,
     fault: row.fault,
-    tries: row.tries,
+    tries: row.attempts,
     receivedAt: row.received_at.toISOString(),
     appliedAt: row.applied_at?.toISOString() ?? null,
     item: additionalData ? { ...item, additionalData: shown } : item

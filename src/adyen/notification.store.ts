@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
@@ -13,33 +13,12 @@ import {
   type TokenNotification
 } from './token-notification.ts'
 
-export type NotificationTables = {
-  notification: {
-    id: string
-    fingerprint: Buffer
-    event_code: string
-    success: boolean
-    psp_reference: string
-    original_reference: string | null
-    merchant_reference: string
-    merchant_account: string
-    currency: string
-    amount: number
-    live: boolean
-    item: NotificationItem
-    status: NotificationStatus
-    fault: string | null
-    due_at: Date | null
-    tries: number
-    received_at: Date
-    applied_at: Date | null
-  }
-}
+type NotificationRow = Selectable<Database['notification']>
 
 const insertStatement = statement(`
   insert into notification (id, fingerprint, event_code, success, psp_reference,
     original_reference, merchant_reference, merchant_account, currency, amount, live, item, status,
-    fault, due_at)
+    fault, next_attempt_at)
   select id, decode(fingerprint, 'hex'), event_code, success, psp_reference, original_reference,
     merchant_reference, merchant_account, currency, amount, live, item, status,
     fault, case when status = 'received' then now() end
@@ -53,8 +32,10 @@ const insertStatement = statement(`
 const storesAtOnce = 2
 const storedAtOnceMax = 200
 
+type Row = ReturnType<typeof toRow>
+
 type Waiting = {
-  rows: ReturnType<typeof toRow>[]
+  rows: Row[]
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -134,7 +115,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
     original_reference: item.originalReference || null,
     merchant_reference: item.merchantReference,
     merchant_account: item.merchantAccountCode,
-    currency: item.amount.currency,
+    currency: readCurrency(item) ?? null,
     amount: readValue(item) ?? 0,
     live,
     item,
@@ -142,7 +123,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
   }
 }
 
-function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
+function toTokenRow(token: TokenNotification, text: string, foreign: boolean): Row {
   return {
     id: newId('ntf'),
     fingerprint: fingerprintOfBody(text).toString('hex'),
@@ -153,7 +134,7 @@ function toTokenRow(token: TokenNotification, text: string, foreign: boolean) {
     merchant_reference: token.shopperReference,
     merchant_account: token.merchantAccount,
     // No money is concerned.
-    currency: '',
+    currency: null,
     amount: 0,
     live: token.isLive,
     item: token.item as NotificationItem,
@@ -168,18 +149,41 @@ function readValue({ amount }: NotificationItem): number | undefined {
   return Number.isSafeInteger(value) && !hasCardNumber(String(value)) ? value : undefined
 }
 
+/** The amount's currency; undefined where it is no three letters. */
+function readCurrency({ amount }: NotificationItem): string | undefined {
+  return /^[A-Z]{3}$/.test(amount.currency) ? amount.currency : undefined
+}
+
 function statusOf(item: NotificationItem, foreign: boolean) {
   if (foreign) return { status: 'foreign', fault: null }
-  if (readValue(item) !== undefined) return { status: 'received', fault: null }
-  return { status: 'parked', fault: 'The value of the amount is none.' }
+  if (readValue(item) === undefined) {
+    return { status: 'parked', fault: 'The value of the amount is none.' }
+  }
+  if (readCurrency(item) === undefined) {
+    return { status: 'parked', fault: 'The currency of the amount is none.' }
+  }
+  return { status: 'received', fault: null }
 }
 
 /**
- * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and we keep nothing that looks like a
- * card number (some references of schemes do): a signed item is kept without them.
+ * The provider's own references, which it signs: the identity of money. One in some ten thousands
+ * looks like a card number, and none is one, so they are kept as they are.
+ */
+const identities: ReadonlySet<string> = new Set([
+  'psp_reference',
+  'pspReference',
+  'original_reference',
+  'originalReference'
+])
+
+/**
+ * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and nothing else that looks like a card
+ * number is kept: a signed item is kept without them.
  */
 function toStorable(rows: ReadonlyArray<object>): string {
-  const json = JSON.stringify(rows, (_, value: unknown) => hideIn(value))
+  const json = JSON.stringify(rows, (name, value: unknown) =>
+    identities.has(name) ? value : hideIn(value)
+  )
   return /\\u(0000|d[89a-f])/i.test(json)
     ? json.replace(/(\\\\)|\\u(?:0000|d[89a-f]..)/gi, (_, backslash = '\ufffd') => backslash)
     : json
@@ -202,7 +206,7 @@ export type DueNotification = CardNotification & {
 }
 
 const dueColumns = sql.raw(
-  'id, tries, event_code, success, psp_reference, original_reference, merchant_reference, ' +
+  'id, attempts, event_code, success, psp_reference, original_reference, merchant_reference, ' +
     'currency, amount, item'
 )
 
@@ -220,10 +224,10 @@ type AboutRow = {
  * the item is about.
  */
 export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueNotification[]> {
-  const { rows } = await sql<NotificationTables['notification'] & AboutRow>`
+  const { rows } = await sql<NotificationRow & AboutRow>`
     with due as (
-      select ${dueColumns}, due_at from notification where due_at <= now()
-      order by due_at, id limit ${limit} for update skip locked
+      select ${dueColumns}, next_attempt_at from notification where next_attempt_at <= now()
+      order by next_attempt_at, id limit ${limit} for update skip locked
     )
     select due.*, coalesce(payment.id, asked.payment_id, original.payment_id, own.payment_id)
         as payment_id,
@@ -232,19 +236,19 @@ export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueN
       registration.id as registration_id
     from due
     left join payment on payment.id = due.merchant_reference
-    left join modification asked on asked.id = due.merchant_reference
+    left join operation asked on asked.id = due.merchant_reference
     left join card_registration registration on registration.id = due.merchant_reference
-    left join authorisation original on original.provider_reference = due.original_reference
-    left join authorisation own on own.provider_reference = due.psp_reference
-    order by due.due_at, due.id`.execute(tx)
+    left join authorisation original on original.reference = due.original_reference
+    left join authorisation own on own.reference = due.psp_reference
+    order by due.next_attempt_at, due.id`.execute(tx)
   return rows.map((row) => ({
     id: row.id,
-    tries: row.tries,
+    tries: row.attempts,
     eventCode: row.event_code,
     success: row.success,
     pspReference: row.psp_reference,
     originalReference: row.original_reference,
-    amount: { currency: row.currency, value: row.amount },
+    amount: { currency: row.currency ?? '', value: row.amount },
     item: row.item,
     merchantReference: row.merchant_reference,
     paymentId: row.payment_id,
@@ -264,15 +268,15 @@ export type NotificationResult = {
 
 export async function recordResults(tx: Tx, results: readonly NotificationResult[]): Promise<void> {
   await sql`
-    update notification set status = x.status, fault = x.fault, tries = tries + 1,
-      due_at = now() + make_interval(secs => "retryInS"),
+    update notification set status = x.status, fault = x.fault, attempts = attempts + 1,
+      next_attempt_at = now() + make_interval(secs => "retryInS"),
       applied_at = case when x.status = 'applied' then now() end
     from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
       as x(id text, status text, fault text, "retryInS" double precision)
-    where notification.id = x.id and due_at is not null`.execute(tx)
+    where notification.id = x.id and next_attempt_at is not null`.execute(tx)
 }
 
-export type ListedNotification = Omit<NotificationTables['notification'], 'fingerprint'>
+export type ListedNotification = Pick<NotificationRow, (typeof listed)[number]>
 
 const listed = [
   'id',
@@ -288,8 +292,8 @@ const listed = [
   'item',
   'status',
   'fault',
-  'due_at',
-  'tries',
+  'next_attempt_at',
+  'attempts',
   'received_at',
   'applied_at'
 ] as const
@@ -331,6 +335,6 @@ export async function lockNotification(
 /** Due at once, with its tries counted anew. */
 export async function makeDue(tx: Tx, id: string): Promise<void> {
   await sql`
-    update notification set status = 'received', fault = null, tries = 0, due_at = now()
+    update notification set status = 'received', fault = null, attempts = 0, next_attempt_at = now()
     where id = ${id}`.execute(tx)
 }

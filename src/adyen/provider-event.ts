@@ -1,7 +1,8 @@
 /**
  * What an item of Adyen's standard webhooks means for its payment
  * (docs.adyen.com/development-resources/webhooks/webhook-types). Rules read only what is signed; of
- * the unsigned rest `reason` words a failure, and card and deadline are for display.
+ * the unsigned rest `reason` words a failure, `eventDate` orders adjustments, and card and deadline
+ * are for display.
  */
 import type { Money } from '../money.ts'
 import type { CardFace, DisputeEvent, ProviderEvent } from '../provider.ts'
@@ -10,10 +11,53 @@ import type { NotificationItem, StoredNotification } from './notification.ts'
 import { toFailure } from './refusal.ts'
 
 /**
- * The fact that an item tells; undefined where it has no effect on a payment. `success` says of
- * some codes whether it went well, of others only that it happened.
+ * Codes that say nothing which a payment depends on: stored cards, fraud reviews, orders of several
+ * payments, reports, payouts, and what is asked or decided before an authorisation.
  */
-export function toProviderEvent(notification: StoredNotification): ProviderEvent | undefined {
+const withoutEffect: ReadonlySet<string> = new Set([
+  'ACH_NOTIFICATION_OF_CHANGE',
+  'AUTHENTICATION',
+  'AUTORESCUE',
+  'CANCEL_AUTORESCUE',
+  'DIRECT_DEBIT_NOTICE_OF_CHANGE_NOTIFICATION',
+  'DONATION',
+  'HANDLED_EXTERNALLY',
+  'MANUAL_REVIEW_ACCEPT',
+  'MANUAL_REVIEW_REJECT',
+  'ORDER_CLOSED',
+  'ORDER_OPENED',
+  'PAIDOUT_REVERSED',
+  'PAYOUT_DECLINE',
+  'PAYOUT_EXPIRE',
+  'PAYOUT_THIRDPARTY',
+  'PENDING',
+  'POSTPONED_REFUND',
+  'PROCESS_RETRY',
+  'RECURRING_CONTRACT',
+  'REPORT_AVAILABLE'
+])
+
+/** Why an item says nothing that can be applied to its payment. */
+export type NotApplicable =
+  /** It has no effect on a payment. */
+  | 'ignored'
+  /** Its code is not known here, or its amount can't be expressed: a person must look. */
+  | 'notUnderstood'
+
+/**
+ * The fact that an item reports, or why there is none. `success` says of some codes whether it went
+ * well, of others only that it happened.
+ */
+export function toProviderEvent(notification: StoredNotification): ProviderEvent | NotApplicable {
+  try {
+    return toEvent(notification)
+  } catch (error) {
+    if (error instanceof AmountNotExpressible) return 'notUnderstood'
+    throw error
+  }
+}
+
+function toEvent(notification: StoredNotification): ProviderEvent | NotApplicable {
   const { eventCode, success, pspReference, originalReference } = notification
   const by = { providerReference: pspReference, reference: notification.item.merchantReference }
   const about = { authorisationReference: originalReference ?? pspReference, by }
@@ -22,6 +66,10 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
   switch (eventCode) {
     case 'AUTHORISATION':
       return success ? authorised(notification) : refused(notification)
+    case 'AUTHORISATION_ADJUSTMENT':
+      return success
+        ? { type: 'amountAdjusted', ...about, amount: amount(), at: timeOf(notification.item) }
+        : 'ignored'
     case 'CAPTURE':
       return success
         ? { type: 'captured', ...about, amount: amount(), again: recaptured.test(reason) }
@@ -36,7 +84,7 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
         : { type: 'cancellationRefused', by, reason }
     case 'CANCEL_OR_REFUND':
       return success
-        ? { type: 'reversed', ...about, amount: amount() }
+        ? { type: 'reversed', ...about, amount: amount(), action: actionOf(notification.item) }
         : { type: 'reversalRefused', ...about, reason }
     case 'REFUND':
       return success
@@ -49,25 +97,35 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
       return { type: 'pageClosed', by: 'time' }
     case 'EXPIRE':
       return { type: 'authorisationExpired', authorisationReference: about.authorisationReference }
+    case 'NOTIFICATION_OF_FRAUD':
+      return {
+        type: 'fraudReported',
+        authorisationReference: about.authorisationReference,
+        reference: pspReference,
+        amount: amount(),
+        reason: textOf(notification.item.reason)?.slice(0, reasonLengthMax) ?? null
+      }
     default:
-      return Object.hasOwn(newsByCode, eventCode) ? disputed(notification) : undefined
+      if (Object.hasOwn(disputeEventOf, eventCode)) return disputed(notification)
+      return withoutEffect.has(eventCode) ? 'ignored' : 'notUnderstood'
   }
 }
 
-/** What is not signed: whatever it is, it is not long. */
+/** What is not signed is cut: whatever it is, it is not long. */
 const reasonLengthMax = 255
 
 /**
- * A capture that failed for a technical reason is taken again, and told with a reason of its own
- * (docs.adyen.com/online-payments/capture/failure-reasons). The reason only tells such news from
- * the same news in other words, where the failure itself has not been told yet.
+ * A capture that failed for a technical reason is taken again, and reported with a reason of its
+ * own (docs.adyen.com/online-payments/capture/failure-reasons). What the words are good for is
+ * decided by `timesSucceeded` in lifecycle/operation.ts.
  */
 const recaptured = /re-?captured/i
 
 /** docs.adyen.com/risk-management/disputes-api/dispute-notifications */
-const newsByCode: Readonly<Record<string, DisputeEvent>> = {
+const disputeEventOf: Readonly<Record<string, DisputeEvent>> = {
   REQUEST_FOR_INFORMATION: 'informationRequested',
   NOTIFICATION_OF_CHARGEBACK: 'notified',
+  DISPUTE_OPENED_WITH_CHARGEBACK: 'openedWithChargeback',
   INFORMATION_SUPPLIED: 'defended',
   CHARGEBACK: 'chargedBack',
   CHARGEBACK_REVERSED: 'reversed',
@@ -93,7 +151,7 @@ function disputed(notification: StoredNotification): ProviderEvent {
   const defendBy = Date.parse(textOf(data.defensePeriodEndsAt) ?? '')
   return {
     type: 'disputed',
-    event: newsByCode[eventCode] as DisputeEvent,
+    event: disputeEventOf[eventCode] as DisputeEvent,
     dispute: pspReference,
     authorisationReference: originalReference,
     amount: amountOf(notification),
@@ -104,10 +162,25 @@ function disputed(notification: StoredNotification): ProviderEvent {
   }
 }
 
-/** In our minor units; an amount that has none is for a person to look at. */
+/** Which of the two a reversal was: not signed, and off unless the merchant has switched it on. */
+function actionOf({ additionalData }: NotificationItem): 'cancel' | 'refund' | null {
+  const action = additionalData?.['modification.action']
+  return action === 'cancel' || action === 'refund' ? action : null
+}
+
+/** When it happened. Not signed: it orders adjustments, and decides about no money. */
+function timeOf({ eventDate }: NotificationItem): Date {
+  const time = Date.parse(eventDate)
+  return new Date(Number.isNaN(time) ? 0 : time)
+}
+
+/** An amount that our minor units cannot hold, such as half a peso. */
+class AmountNotExpressible extends Error {}
+
+/** In our minor units. */
 function amountOf({ amount }: StoredNotification): Money {
   const ours = fromAdyenAmount(amount)
-  if (ours === undefined) throw new Error(`${amount.value} ${amount.currency} has no minor units`)
+  if (ours === undefined) throw new AmountNotExpressible(`${amount.value} ${amount.currency}`)
   return ours
 }
 

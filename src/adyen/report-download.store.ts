@@ -34,11 +34,11 @@ export async function saveToldReport(
   const status = fault === null ? 'received' : 'awaitingUpload'
   await sql`
     insert into settlement_report
-      (id, status, origin, file_name, url, notification_id, fault, due_at)
+      (id, status, origin, file_name, url, notification_id, fault, next_attempt_at)
     values (${newId('set')}, ${status}, 'provider', ${told.fileName}, ${address},
       ${told.notificationId}, ${fault}, case when ${status} = 'received' then now() end)
     on conflict (file_name) where origin = 'provider' do update set
-      notification_id = excluded.notification_id, url = excluded.url, tries = 0,
+      notification_id = excluded.notification_id, url = excluded.url, attempts = 0,
       status = case when settlement_report.status in ('awaitingUpload', 'refused')
         then excluded.status else settlement_report.status end,
       fault = case when settlement_report.status in ('awaitingUpload', 'refused')
@@ -47,6 +47,6 @@ export async function saveToldReport(
         else settlement_report.finished_at end,
       content_hash = case when settlement_report.status = 'refused' then null
         else settlement_report.content_hash end,
-      due_at = case when settlement_report.status in ('awaitingUpload', 'refused')
-        then excluded.due_at else settlement_report.due_at end`.execute(db)
+      next_attempt_at = case when settlement_report.status in ('awaitingUpload', 'refused')
+        then excluded.next_attempt_at else settlement_report.next_attempt_at end`.execute(db)
 }

@@ -1,20 +1,8 @@
-import { type Generated, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { BillingFile, limitsOf, TransactionType } from './billing.ts'
+import type { BillingFile, limitsOf } from './billing.ts'
 import { readPostings } from './posting.store.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
-
-export type BillingTables = {
-  billing_file: {
-    id: string
-    currency: string
-    transaction_type: TransactionType
-    record_count: number
-    total_amount: number
-    content: string
-    created_at: Generated<Date>
-  }
-}
 
 /** Any number: one file at a time takes its postings, over all instances. */
 const makingLock = 7_240_014

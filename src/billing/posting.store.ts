@@ -1,19 +1,6 @@
-import { type Generated, type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
-
-export type PostingTables = {
-  posting_outbox: { transfer_id: string; created_at: Generated<Date> }
-  billing_posting: {
-    position: Generated<number>
-    id: string
-    status: Generated<PostingStatus>
-    reason: string | null
-    acknowledged_at: Date | null
-    file_id: string | null
-    file_sequence: number | null
-  }
-}
 
 /** Any number: one at a time gives postings their places, over all instances. */
 const placingLock = 7_240_013
@@ -46,11 +33,11 @@ const selectPostings = sql`
     case t.credit_account when 'customer' then 'credit' else 'debit' end as direction,
     t.posting as kind, jsonb_build_object('type', t.cause_type, 'id', t.cause_id) as cause,
     t.payment_id as "paymentId", p.reference as "externalReference",
-    coalesce(m.processor->>'reference', m.authorisation, held.details->>'authorisation',
+    coalesce(m.processor->>'reference', m.authorisation_reference, held.details->>'authorisation',
       case when held.kind = 'amount_differs' then held.fact end,
       case when t.posting = 'payment' and t.cause_type = 'payment' then t.fact end,
-      p.processor_reference, p.authorisation) as "paymentReference",
-    coalesce(p.registered_card, p.card->>'registeredCardId') as "cardReference",
+      p.processor_reference, p.authorisation_reference) as "paymentReference",
+    coalesce(p.registered_card_id, p.card->>'registeredCardId') as "cardReference",
     p.channel, t.created_at as "occurredAt", b.status, b.reason,
     b.acknowledged_at as "acknowledgedAt",
     case when b.file_id is not null
@@ -58,7 +45,7 @@ const selectPostings = sql`
   from billing_posting b
   join ledger_transfer t on t.id = b.id
   join payment p on p.id = t.payment_id
-  left join modification m on m.id = t.cause_id
+  left join operation m on m.id = t.cause_id
   left join discrepancy held on held.id = t.cause_id`
 
 /** `rest`: what follows the tables, which are b, t (its transfer) and p (its payment). */

@@ -24,17 +24,18 @@ const threeWayStatement = statement<SummedUp>(`
         as provider,
       'processors' in (debit_account, credit_account) as elsewhere,
       -- What a report calls it: with automatic capture it settles the authorisation.
-      case when t.cause_type = 'capture' and p.capture = 'automatic' then m.authorisation
+      case when t.cause_type = 'capture' and p.capture = 'automatic' then m.authorisation_reference
         when t.posting in ('payment', 'held') and t.cause_type <> 'capture' then t.fact
         else t.cause_id end as record,
       -- What it undoes: of two that come before any report, no report ever has either.
       case when t.posting = 'captureFailed' and p.capture = 'manual' then t.cause_id
-        when t.posting in ('captureFailed', 'reversal') then coalesce(m.authorisation, t.fact)
+        when t.posting in ('captureFailed', 'reversal')
+          then coalesce(m.authorisation_reference, t.fact)
         end as undone
     from paid
     join ledger_transfer t on t.payment_id = paid.payment_id
     join payment p on p.id = t.payment_id
-    left join modification m on m.id = t.cause_id
+    left join operation m on m.id = t.cause_id
     left join billing_posting b on b.id = t.id
   ), movement as (
     select *, provider > 0 as inward,

@@ -10,16 +10,6 @@ import type { StoredCard } from '../provider.ts'
 import { type CardRow, cardColumns, toCard } from './card.store.ts'
 import { toCardEvent } from './card-view.ts'
 
-export type SyncTables = {
-  card_sync: {
-    account_id: number
-    due_at: Date
-    tries: number
-    looks: number
-    lease: string | null
-  }
-}
-
 /**
  * Makes it due to ask for the cards of these accounts; of those that are not known, nothing. A list
  * that is under way may be older than the change that is hinted at, and is not used.
@@ -27,9 +17,10 @@ export type SyncTables = {
 export async function requestCardSync(tx: Tx, accountIds: readonly number[]): Promise<void> {
   // In one order, so that of two transactions none waits for the other.
   await sql`
-    insert into card_sync (account_id, due_at)
+    insert into card_sync (account_id, next_attempt_at)
     select id, now() from account where id = any(${accountIds}::integer[]) order by id
-    on conflict (account_id) do update set due_at = now(), tries = 0, looks = 0, lease = null
+    on conflict (account_id) do update set next_attempt_at = now(), attempts = 0, looks = 0,
+      lease = null, leased_until = null
   `.execute(tx)
 }
 
@@ -40,21 +31,22 @@ export type DueSync = { accountId: number; lease: string; tries: number; looks: 
 export async function claimDueSyncs(db: Db, leaseS: number, limit: number): Promise<DueSync[]> {
   const { rows } = await sql<DueSync>`
     with due as (
-      select account_id from card_sync where due_at <= now()
-      order by due_at limit ${limit} for update skip locked
+      select account_id from card_sync where next_attempt_at <= now()
+      order by next_attempt_at limit ${limit} for update skip locked
     )
     update card_sync
-    set due_at = now() + make_interval(secs => ${leaseS}), lease = gen_random_uuid()
+    set next_attempt_at = now() + make_interval(secs => ${leaseS}), lease = gen_random_uuid(),
+      leased_until = now() + make_interval(secs => ${leaseS})
     from due where card_sync.account_id = due.account_id
-    returning card_sync.account_id as "accountId", lease, tries, looks`.execute(db)
+    returning card_sync.account_id as "accountId", lease, attempts as tries, looks`.execute(db)
   return rows
 }
 
 /** Leaves the account due in `delayS`: Adyen did not answer. */
 export async function postponeSync(db: Db, sync: DueSync, delayS: number): Promise<void> {
   await sql`
-    update card_sync set tries = tries + 1, lease = null,
-      due_at = now() + make_interval(secs => ${delayS})
+    update card_sync set attempts = attempts + 1, lease = null, leased_until = null,
+      next_attempt_at = now() + make_interval(secs => ${delayS})
     where account_id = ${sync.accountId} and lease = ${sync.lease}`.execute(db)
 }
 
@@ -89,8 +81,8 @@ export async function applyCardList(
   await (isNews || lookAgainInS === null
     ? sql`delete from card_sync where account_id = ${accountId}`
     : sql`
-        update card_sync set looks = looks + 1, tries = 0, lease = null,
-          due_at = now() + make_interval(secs => ${lookAgainInS})
+        update card_sync set looks = looks + 1, attempts = 0, lease = null, leased_until = null,
+          next_attempt_at = now() + make_interval(secs => ${lookAgainInS})
         where account_id = ${accountId}`
   ).execute(tx)
   return result
@@ -116,7 +108,7 @@ async function writeCards(
       from listed
       where not exists (
         select from card known where known.account_id = ${accountId}
-          and known.token = listed.token and (removed_at is null or due_at is not null)
+          and known.token = listed.token and (removed_at is null or next_attempt_at is not null)
       )
       order by id
       on conflict do nothing

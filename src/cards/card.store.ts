@@ -1,26 +1,9 @@
 /** The registered cards of the accounts, as Adyen told them last. */
-import { type Generated, type Kysely, sql } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import type { CardFace } from '../provider.ts'
 import { toCardEvent } from './card-view.ts'
-
-export type CardTables = {
-  card: {
-    id: string
-    account_id: number
-    token: string
-    brand: string | null
-    last_four: string | null
-    expiry_month: number | null
-    expiry_year: number | null
-    funding: string | null
-    created_at: Generated<Date>
-    removed_at: Date | null
-    due_at: Date | null
-    tries: Generated<number>
-  }
-}
 
 /** What is seen of a card; the year has four digits. */
 export type RegisteredFace = Omit<CardFace, 'registeredCardId'>
@@ -46,12 +29,7 @@ export const cardColumns = [
   'created_at'
 ] as const
 
-export type CardRow = Pick<
-  CardTables['card'],
-  Exclude<(typeof cardColumns)[number], 'created_at'>
-> & {
-  created_at: Date
-}
+export type CardRow = Pick<Selectable<Database['card']>, (typeof cardColumns)[number]>
 
 export function toCard(row: CardRow): Card {
   return {
@@ -115,7 +93,7 @@ export async function removeCard(
     .updateTable('card')
     .set({
       removed_at: sql`now()`,
-      due_at: sql`now() + make_interval(secs => ${leaseS})`
+      next_attempt_at: sql`now() + make_interval(secs => ${leaseS})`
     })
     .where('id', '=', cardId)
     .where('account_id', '=', accountId)
@@ -135,26 +113,27 @@ export async function claimDueRemovals(
 ): Promise<DueRemoval[]> {
   const { rows } = await sql<DueRemoval>`
     with due as (
-      select id from card where due_at <= now()
-      order by due_at limit ${limit} for no key update skip locked
+      select id from card where next_attempt_at <= now()
+      order by next_attempt_at limit ${limit} for no key update skip locked
     )
-    update card set due_at = now() + make_interval(secs => ${leaseS})
+    update card set next_attempt_at = now() + make_interval(secs => ${leaseS})
     from due where card.id = due.id
-    returning card.id, account_id as "accountId", token, tries`.execute(db)
+    returning card.id, account_id as "accountId", token, attempts as tries`.execute(db)
   return rows
 }
 
 /** Leaves the removal due in `delayS`: Adyen did not say that it was done. */
 export async function postponeRemoval(db: Db, cardId: string, delayS: number): Promise<void> {
   await sql`
-    update card set tries = tries + 1, due_at = now() + make_interval(secs => ${delayS})
-    where id = ${cardId} and due_at is not null`.execute(db)
+    update card set attempts = attempts + 1,
+      next_attempt_at = now() + make_interval(secs => ${delayS})
+    where id = ${cardId} and next_attempt_at is not null`.execute(db)
 }
 
 /** Adyen has the card no more: from now on a list that shows its token tells of a new card. */
 export async function recordRemoved(tx: Tx, { id, accountId }: DueRemoval): Promise<void> {
   await discardList(tx, accountId)
-  await tx.updateTable('card').set({ due_at: null }).where('id', '=', id).execute()
+  await tx.updateTable('card').set({ next_attempt_at: null }).where('id', '=', id).execute()
 }
 
 /**
@@ -164,7 +143,7 @@ export async function recordRemoved(tx: Tx, { id, accountId }: DueRemoval): Prom
 async function discardList(tx: Tx, accountId: number): Promise<void> {
   await tx
     .updateTable('card_sync')
-    .set({ lease: null, due_at: sql`now()` })
+    .set({ lease: null, leased_until: null, next_attempt_at: sql`now()` })
     .where('account_id', '=', accountId)
     .where('lease', 'is not', null)
     .execute()

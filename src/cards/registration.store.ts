@@ -1,31 +1,10 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { type Generated, type Kysely, type Selectable, sql } from 'kysely'
+import { randomUUID } from 'node:crypto'
+import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import type { Customer } from '../provider.ts'
 
 export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'
-
-export type RegistrationTables = {
-  card_registration: {
-    id: string
-    client_id: string
-    idempotency_key: string
-    account_id: number
-    currency: string
-    return_url: string
-    customer: Customer | null
-    expires_at: Date
-    created_at: Generated<Date>
-    status: Generated<RegistrationStatus>
-    finished_at: Date | null
-    returned_at: Date | null
-    provider_key: string
-    provider_session: string | null
-    checkout_url: string | null
-    leased_until: Date
-    tries: Generated<number>
-  }
-}
 
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
@@ -40,7 +19,7 @@ export type WantedRegistration = {
   tries: number
 }
 
-function toWanted(row: Selectable<RegistrationTables['card_registration']>): WantedRegistration {
+function toWanted(row: Selectable<Database['card_registration']>): WantedRegistration {
   return {
     id: row.id,
     clientId: row.client_id,
@@ -50,7 +29,7 @@ function toWanted(row: Selectable<RegistrationTables['card_registration']>): Wan
     customer: row.customer,
     expiresAt: row.expires_at,
     providerKey: row.provider_key,
-    tries: row.tries
+    tries: row.attempts
   }
 }
 
@@ -74,6 +53,7 @@ export async function insertRegistration(
       // Whole milliseconds, as the provider and the caller are told.
       expires_at: sql`date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS})`,
       provider_key: intent.providerKey,
+      lease: randomUUID(),
       leased_until: sql`now() + make_interval(secs => ${leaseS})`
     })
     .returningAll()
@@ -89,11 +69,11 @@ export async function leaseRegistration(
 ): Promise<WantedRegistration | undefined> {
   const row = await db
     .updateTable('card_registration')
-    .set({ leased_until: sql`now() + make_interval(secs => ${leaseS})` })
+    .set({ lease: randomUUID(), leased_until: sql`now() + make_interval(secs => ${leaseS})` })
     .where('id', '=', id)
     .where('provider_session', 'is', null)
     .where('status', '<>', 'failed')
-    .where('leased_until', '<=', sql<Date>`now()`)
+    .where(sql<SqlBool>`leased_until is null or leased_until <= now()`)
     .returningAll()
     .executeTakeFirst()
   return row && toWanted(row)
@@ -103,7 +83,12 @@ export async function leaseRegistration(
 export async function releaseRegistration(db: Db, id: string, key: string): Promise<void> {
   await db
     .updateTable('card_registration')
-    .set((e) => ({ leased_until: sql`now()`, provider_key: key, tries: e('tries', '+', 1) }))
+    .set((e) => ({
+      lease: null,
+      leased_until: null,
+      provider_key: key,
+      attempts: e('attempts', '+', 1)
+    }))
     .where('id', '=', id)
     .where('provider_session', 'is', null)
     .execute()

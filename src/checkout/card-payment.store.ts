@@ -7,7 +7,7 @@ import { paymentColumnList, type StoredPayment, toPayment } from '../payments/pa
 import { type Payment, pageGraceMs } from '../payments/payment.ts'
 import { notBeingCancelled } from './page.store.ts'
 
-const neverToBeCancelled = sql`not exists (select from modification m
+const neverToBeCancelled = sql`not exists (select from operation m
   where m.payment_id = payment.id and m.kind = 'cancellation')`
 
 /**
@@ -43,13 +43,13 @@ export async function postponeCardPayment(
 ): Promise<boolean> {
   const { rows } = await sql`
     with waiting as (
-      update payment set due_at = ${isTold ? lastLook : nextLook}
+      update payment set next_attempt_at = ${isTold ? lastLook : nextLook}
       where id = ${id} and status = 'pending'
         and (provider_session is null or redirect_result is not null)
       returning id, client_id, idempotency_key
     ), replied as (
       update idempotency_key k
-      set reply_status = ${reply.status}, reply_body = ${reply.body}, due_at = null
+      set reply_status = ${reply.status}, reply_body = ${reply.body}, next_attempt_at = null
       from waiting where k.client_id = waiting.client_id and k.key = waiting.idempotency_key
         and reply_status is null
     )
@@ -73,12 +73,12 @@ export async function claimDueCardPayments(
   limit: number
 ): Promise<DueCardPayment[]> {
   const { rows } = await sql<StoredPayment & Omit<DueCardPayment, 'payment'>>`
-    update payment set due_at = now() + make_interval(secs => ${leaseS})
+    update payment set next_attempt_at = now() + make_interval(secs => ${leaseS})
     where id in (
       select id from payment
-      where due_at <= now() and status = 'pending' and method = 'registeredCard'
+      where next_attempt_at <= now() and status = 'pending' and method = 'registeredCard'
         and (provider_session is null or redirect_result is not null) and ${notBeingCancelled}
-      order by due_at limit ${limit} for no key update skip locked
+      order by next_attempt_at limit ${limit} for no key update skip locked
     ) returning ${paymentColumnList}, card_token as "cardToken",
       redirect_result as "redirectResult",
       (extract(epoch from now() - ${askedAt}) * 1000)::double precision as "triedForMs"
@@ -101,7 +101,7 @@ export async function recordReturn(
 ): Promise<boolean> {
   const { rows } = await sql`
     update payment set redirect_result = ${given.redirectResult}, returned_at = now(),
-      provider_key = ${given.key}, due_at = now() + make_interval(secs => ${given.leaseS})
+      provider_key = ${given.key}, next_attempt_at = now() + make_interval(secs => ${given.leaseS})
     where id = ${id} and status = 'pending' and method = 'registeredCard'
       and provider_session is not null and redirect_result is null and ${neverToBeCancelled}
     returning id`.execute(db)
@@ -115,6 +115,6 @@ export async function recordReturn(
 export async function awaitReturn(db: Db, id: string, key: string, nextKey: string): Promise<void> {
   await sql`
     update payment set redirect_result = null, returned_at = null, provider_key = ${nextKey},
-      due_at = expires_at + make_interval(secs => ${pageGraceMs / 1000})
+      next_attempt_at = expires_at + make_interval(secs => ${pageGraceMs / 1000})
     where id = ${id} and status = 'pending' and provider_key = ${key}`.execute(db)
 }

@@ -35,7 +35,7 @@ const insertIntentStatement = statement<{
       and created_at > now() - make_interval(secs => $24) and ${isLive}
     order by id desc limit 1
   ), claimed as (
-    insert into idempotency_key (client_id, key, fingerprint, resource_id, due_at)
+    insert into idempotency_key (client_id, key, fingerprint, resource_id, next_attempt_at)
     select $2, $3, $4, $5, now() + make_interval(secs => $21)
     from known where currency = $6 and status = 'open' and not exists (select from earlier)
     on conflict (client_id, key) do nothing
@@ -53,7 +53,8 @@ const insertIntentStatement = statement<{
   ), created as (
     insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
       method, capture, save_card, return_url, reference, description, metadata, customer, operator,
-      expires_at, status, provider_key, due_at, allocations, registered_card, card, card_token)
+      expires_at, status, provider_key, next_attempt_at, allocations, registered_card_id, card,
+      card_token)
     select resource_id, $2, $3, $1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb,
       $16::jsonb, $17::jsonb, ends_at, 'pending', $20,
       case

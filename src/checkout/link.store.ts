@@ -20,13 +20,13 @@ export type DueLink = {
 /** Takes links that are due to be looked after, for `leaseS` seconds. */
 export async function claimDueLinks(db: Db, leaseS: number, limit: number): Promise<DueLink[]> {
   const { rows } = await sql<DueLink>`
-    update payment set due_at = now() + make_interval(secs => ${leaseS})
+    update payment set next_attempt_at = now() + make_interval(secs => ${leaseS})
     where id in (
       select id from payment
-      where due_at <= now() and status = 'pending' and method = 'paymentLink'
+      where next_attempt_at <= now() and status = 'pending' and method = 'paymentLink'
         and ${notBeingCancelled}
-      order by due_at limit ${limit} for no key update skip locked
-    ) returning id, provider_session as session, told_paid_at is not null as "isToldPaid",
+      order by next_attempt_at limit ${limit} for no key update skip locked
+    ) returning id, provider_session as session, reported_paid_at is not null as "isToldPaid",
       ${graceEnd} <= now() as "isOver"`.execute(db)
   return rows
 }
@@ -37,7 +37,7 @@ export async function claimDueLinks(db: Db, leaseS: number, limit: number): Prom
  */
 export async function postponeLink(db: Db, id: string): Promise<void> {
   await sql`
-    update payment set due_at = case
+    update payment set next_attempt_at = case
       when now() + make_interval(secs => ${linkPollS}) < expires_at or ${graceEnd} <= now()
         then now() + make_interval(secs => ${linkPollS})
       else ${graceEnd}
@@ -48,7 +48,7 @@ export async function postponeLink(db: Db, id: string): Promise<void> {
 /** The provider says that it was paid: the notification has so long to say by what money. */
 export async function recordToldPaid(db: Db, id: string): Promise<void> {
   await sql`
-    update payment set told_paid_at = now(),
-      due_at = now() + make_interval(secs => ${toldPaidWaitS})
-    where id = ${id} and status = 'pending' and told_paid_at is null`.execute(db)
+    update payment set reported_paid_at = now(),
+      next_attempt_at = now() + make_interval(secs => ${toldPaidWaitS})
+    where id = ${id} and status = 'pending' and reported_paid_at is null`.execute(db)
 }

@@ -4,20 +4,10 @@ import type { Db, Tx } from '../database/database.ts'
 import { delayAfter, pageAskS, pageLastAskS } from '../jobs.ts'
 import type { Money } from '../money.ts'
 
-export type PageReturnTables = {
-  page_return: {
-    payment_id: string
-    session_result: string
-    returned_at: Date
-    tries: number
-    due_at: Date
-  }
-}
-
 /** Keeps what the page gave the browser of a pending payment; a later one is the truer one. */
 export async function keepReturn(db: Db, paymentId: string, result: string): Promise<void> {
   await sql`
-    insert into page_return (payment_id, session_result, due_at)
+    insert into page_return (payment_id, session_result, next_attempt_at)
     select id, ${result}, now() + make_interval(secs => ${pageAskS[0]})
     from payment where id = ${paymentId} and status = 'pending'
     on conflict (payment_id) do update set session_result = excluded.session_result`.execute(db)
@@ -36,15 +26,16 @@ export type DueReturn = {
 export async function claimDueReturns(db: Db, leaseS: number, limit: number): Promise<DueReturn[]> {
   const { rows } = await sql<DueReturn>`
     with claimed as (
-      update page_return set due_at = now() + make_interval(secs => ${leaseS}), tries = tries + 1
+      update page_return set next_attempt_at = now() + make_interval(secs => ${leaseS}),
+        attempts = attempts + 1
       where payment_id in (
-        select payment_id from page_return where due_at <= now()
-        order by due_at limit ${limit} for no key update skip locked
-      ) returning payment_id, session_result, tries
+        select payment_id from page_return where next_attempt_at <= now()
+        order by next_attempt_at limit ${limit} for no key update skip locked
+      ) returning payment_id, session_result, attempts
     )
     select id as "paymentId", provider_session as session, session_result as "sessionResult",
       jsonb_build_object('currency', currency, 'value', amount) as amount,
-      status = 'pending' as "isPending", tries
+      status = 'pending' as "isPending", claimed.attempts as tries
     from claimed join payment on id = payment_id`.execute(db)
   return rows
 }
@@ -52,9 +43,9 @@ export async function claimDueReturns(db: Db, leaseS: number, limit: number): Pr
 /** Asks again later: each pause is longer, but for a last time shortly before the page ends. */
 export async function postponeReturn(db: Db, paymentId: string, tries: number): Promise<void> {
   const next = sql`now() + make_interval(secs => ${delayAfter(pageAskS, tries)})`
-  const last = sql`payment.due_at - make_interval(secs => ${pageLastAskS})`
+  const last = sql`payment.next_attempt_at - make_interval(secs => ${pageLastAskS})`
   await sql`
-    update page_return set due_at = case when now() < ${last} then least(${next}, ${last})
+    update page_return set next_attempt_at = case when now() < ${last} then least(${next}, ${last})
       else ${next} end
     from payment where payment_id = ${paymentId} and id = payment_id`.execute(db)
 }
@@ -70,7 +61,7 @@ export type Unanswered = { paymentId: string; returnedAt: Date; tries: number }
 export async function takeReturns(tx: Tx, paymentIds: readonly string[]): Promise<Unanswered[]> {
   const { rows } = await sql<Unanswered>`
     delete from page_return where payment_id = any(${paymentIds})
-    returning payment_id as "paymentId", returned_at as "returnedAt", tries`.execute(tx)
+    returning payment_id as "paymentId", returned_at as "returnedAt", attempts as tries`.execute(tx)
   return rows
 }
 
@@ -83,12 +74,12 @@ export async function findForgottenReservations(
   limit: number
 ): Promise<Reservation[]> {
   const { rows } = await sql<Reservation>`
-    select p.id as "paymentId", p.authorisation as "authorisationReference",
+    select p.id as "paymentId", p.authorisation_reference as "authorisationReference",
       a.created_at as "authorisedAt"
-    from payment p join authorisation a on a.provider_reference = p.authorisation
+    from payment p join authorisation a on a.reference = p.authorisation_reference
     where p.status = 'authorised' and a.created_at < now() - make_interval(secs => ${ageS})
       and not exists (select from discrepancy d
-        where d.kind = 'outcome_unknown' and d.fact = p.authorisation)
+        where d.kind = 'outcome_unknown' and d.fact = p.authorisation_reference)
     order by p.id limit ${limit}`.execute(tx)
   return rows
 }

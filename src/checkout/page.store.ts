@@ -10,12 +10,13 @@ const graceS = pageGraceMs / 1000
 const recordPageStatement = statement<{ id: string }>(`
   with opened as (
     update payment set provider_session = $2, checkout_url = $3,
-      due_at = case when method = 'registeredCard' then expires_at + make_interval(secs => $6)
-        else due_at end
+      next_attempt_at = case when method = 'registeredCard'
+        then expires_at + make_interval(secs => $6)
+        else next_attempt_at end
     where id = $1 and status = 'pending' and provider_session is null
     returning id, client_id, idempotency_key
   ), replied as (
-    update idempotency_key k set reply_status = $4, reply_body = $5, due_at = null
+    update idempotency_key k set reply_status = $4, reply_body = $5, next_attempt_at = null
     from opened where k.client_id = opened.client_id and k.key = opened.idempotency_key
       and reply_status is null
   )
@@ -45,8 +46,8 @@ export async function postponePage(db: Db, id: string, key: string, delayS: numb
       where id = ${id} and status = 'pending' and provider_session is null
       returning client_id, idempotency_key
     )
-    update idempotency_key k set tries = tries + 1,
-      due_at = now() + make_interval(secs => ${delayS})
+    update idempotency_key k set attempts = attempts + 1,
+      next_attempt_at = now() + make_interval(secs => ${delayS})
     from asked where k.client_id = asked.client_id and k.key = asked.idempotency_key
       and reply_status is null`.execute(db)
 }
@@ -61,7 +62,7 @@ export type DueCreate = {
 
 /** The payments of the claimed keys; but for those whose page is not worth asking for any more. */
 const dueCreates = sql`
-  select ${paymentColumnList}, claimed.tries, card_token as "cardToken",
+  select ${paymentColumnList}, claimed.attempts as tries, card_token as "cardToken",
     (extract(epoch from now() - payment.created_at) * 1000)::double precision as "triedForMs"
   from claimed join payment on id = resource_id
   where status <> 'pending' or provider_session is not null or method = 'registeredCard'
@@ -81,12 +82,12 @@ function toDueCreate(row: DueCreateRow): DueCreate {
 export async function claimDueCreates(db: Db, leaseS: number, limit: number): Promise<DueCreate[]> {
   const { rows } = await sql<DueCreateRow>`
     with due as (
-      select client_id, key from idempotency_key where due_at <= now()
-      order by due_at limit ${limit} for no key update skip locked
+      select client_id, key from idempotency_key where next_attempt_at <= now()
+      order by next_attempt_at limit ${limit} for no key update skip locked
     ), claimed as (
-      update idempotency_key k set due_at = now() + make_interval(secs => ${leaseS})
+      update idempotency_key k set next_attempt_at = now() + make_interval(secs => ${leaseS})
       from due where k.client_id = due.client_id and k.key = due.key
-      returning resource_id, tries
+      returning resource_id, attempts
     ) ${dueCreates}`.execute(db)
   return rows.map(toDueCreate)
 }
@@ -99,9 +100,9 @@ export async function claimDueCreate(
 ): Promise<DueCreate | undefined> {
   const { rows } = await sql<DueCreateRow>`
     with claimed as (
-      update idempotency_key set due_at = now() + make_interval(secs => ${leaseS})
-      where client_id = ${claim.clientId} and key = ${claim.key} and due_at <= now()
-      returning resource_id, tries
+      update idempotency_key set next_attempt_at = now() + make_interval(secs => ${leaseS})
+      where client_id = ${claim.clientId} and key = ${claim.key} and next_attempt_at <= now()
+      returning resource_id, attempts
     ) ${dueCreates}`.execute(db)
   return rows[0] && toDueCreate(rows[0])
 }
@@ -113,15 +114,15 @@ export async function claimDueCreate(
 export async function claimEndedPages(tx: Tx, limit: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select id from payment
-    where due_at <= now() and status = 'pending' and (method = 'hostedPage'
+    where next_attempt_at <= now() and status = 'pending' and (method = 'hostedPage'
       or method = 'registeredCard' and provider_session is not null and redirect_result is null)
-    order by due_at limit ${limit} for no key update skip locked`.execute(tx)
+    order by next_attempt_at limit ${limit} for no key update skip locked`.execute(tx)
   return rows.map(({ id }) => id)
 }
 
 /** Nothing more is to be asked of a pending payment: what became of it is for a person to say. */
 export async function stopLooking(tx: Tx, id: string): Promise<void> {
-  await sql`update payment set due_at = null where id = ${id}`.execute(tx)
+  await sql`update payment set next_attempt_at = null where id = ${id}`.execute(tx)
 }
 
 /**
@@ -129,5 +130,5 @@ export async function stopLooking(tx: Tx, id: string): Promise<void> {
  * whose outcome it is.
  */
 export const notBeingCancelled = sql`not exists (
-  select from modification m where m.payment_id = payment.id and m.kind = 'cancellation'
+  select from operation m where m.payment_id = payment.id and m.kind = 'cancellation'
     and m.status = 'requested')`

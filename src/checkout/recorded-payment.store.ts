@@ -23,11 +23,12 @@ export async function insertRecord(tx: Tx, record: NewRecord): Promise<boolean> 
   const { amount, processor } = record
   const { rows } = await sql<{ id: string }>`
     with created as (
-      insert into payment (id, client_id, account_id, currency, amount, channel, method, capture,
-        save_card, reference, operator, expires_at, status, processor_name, processor_reference,
-        authorisation_code, taken_at)
+      insert into payment (id, client_id, account_id, currency, amount, amount_authorised, channel,
+        method, capture, save_card, reference, operator, expires_at, status, processor_name,
+        processor_reference, authorisation_code, taken_at)
       values (${record.id}, ${record.clientId}, ${record.accountId}, ${amount.currency},
-        ${amount.value}, ${record.channel}, 'recorded', 'automatic', 'never', ${record.reference},
+        ${amount.value}, ${amount.value}, ${record.channel}, 'recorded', 'automatic', 'never',
+        ${record.reference},
         ${record.operator && JSON.stringify(record.operator)}::jsonb, now(), 'pending',
         ${processor.name}, ${processor.reference}, ${record.authorisationCode}, ${record.takenAt})
       on conflict (processor_name, processor_reference) where processor_name is not null do nothing

@@ -1,12 +1,7 @@
 /** Payments that another processor took, such as an IVR's own platform. Pure. */
 
-import {
-  type LifecycleContext,
-  movePayment,
-  openDiscrepancy,
-  type PaymentAggregate,
-  post
-} from '../lifecycle/aggregate.ts'
+import { movePayment, openDiscrepancy, post } from '../lifecycle/aggregate.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import type { Payment } from '../payments/payment.ts'
 import type { Difference } from '../problem.ts'
 import type { CardFace, Failure } from '../provider.ts'

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { Db } from '../database/database.ts'
 import {
+  announceClientChange,
   expireKeys,
   findClientByName,
   insertClient,
@@ -114,6 +115,7 @@ async function create(db: Db, client: Omit<Client, 'id'>, json: boolean): Promis
   const id = await db.transaction().execute(async (tx) => {
     const made = await insertClient(tx, client)
     await insertKey(tx, made, key)
+    await announceClientChange(tx)
     return made
   })
   if (json) return JSON.stringify({ id, key })
@@ -129,6 +131,7 @@ async function rotate(db: Db, name: string, graceHours: string, json: boolean): 
   await db.transaction().execute(async (tx) => {
     await expireKeys(tx, id, until)
     await insertKey(tx, id, key)
+    await announceClientChange(tx)
   })
   if (json) return JSON.stringify({ id, key })
   return `Key    ${key}\nIt is shown only now. The old key works until ${until.toISOString()}.`
@@ -136,7 +139,10 @@ async function rotate(db: Db, name: string, graceHours: string, json: boolean): 
 
 async function revoke(db: Db, name: string): Promise<string> {
   const { id } = await getClient(db, name)
-  const revoked = await db.transaction().execute((tx) => revokeClient(tx, id))
+  const revoked = await db.transaction().execute(async (tx) => {
+    await announceClientChange(tx)
+    return await revokeClient(tx, id)
+  })
   return revoked ? `Client ${id} is revoked.` : `Client ${id} was revoked before.`
 }
 

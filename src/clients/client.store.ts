@@ -1,26 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
-import type { Generated } from 'kysely'
+import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { Client, Scope } from './client.ts'
-
-export type ClientTables = {
-  client: {
-    id: string
-    name: string
-    scopes: Scope[]
-    third_party: boolean
-    return_origins: string[]
-    created_at: Generated<Date>
-    revoked_at: Date | null
-  }
-  api_key: {
-    hash: Buffer
-    client_id: string
-    created_at: Generated<Date>
-    expires_at: Date | null
-  }
-}
 
 const keyPrefix = 'opk_'
 
@@ -103,6 +85,11 @@ export async function revokeClient(tx: Tx, clientId: string): Promise<boolean> {
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
+}
+
+/** Every instance keeps clients for some seconds: at the commit of `tx` it forgets them. */
+export async function announceClientChange(tx: Tx): Promise<void> {
+  await sql`select pg_notify('client_changed', '')`.execute(tx)
 }
 
 export type ListedClient = Client & { createdAt: Date; revokedAt: Date | null }

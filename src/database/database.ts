@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises'
 import {
   CompiledQuery as Compiled,
   type CompiledQuery,
@@ -6,50 +5,15 @@ import {
   PostgresDialect,
   type Transaction
 } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
 import pg from 'pg'
-import type { AccountTables } from '../accounts/account.store.ts'
-import type { NotificationTables } from '../adyen/notification.store.ts'
-import type { BillingTables } from '../billing/billing.store.ts'
-import type { PostingTables } from '../billing/posting.store.ts'
-import type { CardTables } from '../cards/card.store.ts'
-import type { SyncTables } from '../cards/card-sync.store.ts'
-import type { RegistrationTables } from '../cards/registration.store.ts'
-import type { PageReturnTables } from '../checkout/page-return.store.ts'
-import type { ClientTables } from '../clients/client.store.ts'
-import type { DiscrepancyTables } from '../discrepancies/discrepancy.store.ts'
-import type { EventTables } from '../events/event.store.ts'
-import type { IdempotencyTables } from '../http/idempotency.store.ts'
-import type { LedgerTables } from '../ledger/ledger.store.ts'
-import type { PaymentTables } from '../payments/payment.store.ts'
-import type { ReportTables } from '../settlement/report.store.ts'
-import type { DeliveryTables } from '../webhooks/delivery.store.ts'
-import type { WebhookTables } from '../webhooks/webhook.store.ts'
+import type { Database } from './tables.ts'
 
-export type Database = ClientTables &
-  EventTables &
-  IdempotencyTables &
-  AccountTables &
-  LedgerTables &
-  CardTables &
-  SyncTables &
-  RegistrationTables &
-  PaymentTables &
-  PageReturnTables &
-  PostingTables &
-  BillingTables &
-  DiscrepancyTables &
-  ReportTables &
-  NotificationTables &
-  WebhookTables &
-  DeliveryTables
+export type { Database }
 
 /** Anything that can run a statement; what only reads takes this. */
 export type Db = Kysely<Database>
 /** What writes takes this: passing a `Db` does not compile, so no write escapes its transaction. */
 export type Tx = Transaction<Database>
-
-const migrationsFolder = new URL('../../migrations/', import.meta.url)
 
 // Amounts are bigint columns; the contract's largest amount is far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
@@ -133,37 +97,6 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
  */
 export function statement<Row>(text: string): (...values: unknown[]) => CompiledQuery<Row> {
   return (...values) => Compiled.raw(text, values) as CompiledQuery<Row>
-}
-
-function migrator(db: Db): Migrator {
-  return new Migrator({ db, provider: { getMigrations: readMigrations } })
-}
-
-async function readMigrations(): Promise<Record<string, Migration>> {
-  const files = (await readdir(migrationsFolder)).filter((name) => name.endsWith('.sql')).sort()
-  const migrations: Record<string, Migration> = {}
-  for (const file of files) {
-    const text = await readFile(new URL(file, migrationsFolder), 'utf8')
-    migrations[file.replace(/\.sql$/, '')] = {
-      up: async (db) => {
-        await db.executeQuery(Compiled.raw(text))
-      }
-    }
-  }
-  return migrations
-}
-
-/** Applies what is missing and answers the names of what it applied. */
-export async function migrate(db: Db): Promise<string[]> {
-  const { error, results = [] } = await migrator(db).migrateToLatest()
-  if (error !== undefined) throw error
-  return results.map((result) => result.migrationName)
-}
-
-/** The migrations that this version of the service has and the database has not. */
-export async function findPendingMigrations(db: Db): Promise<string[]> {
-  const all = await migrator(db).getMigrations()
-  return all.filter((one) => one.executedAt === undefined).map((one) => one.name)
 }
 
 const unavailableMessage =

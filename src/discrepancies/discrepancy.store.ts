@@ -1,29 +1,11 @@
-import { type Generated, type SqlBool, sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import type {
   Decision,
   DiscrepancyKind,
   DiscrepancyStatus,
-  Resolution,
   StoredDiscrepancy
 } from './discrepancy.ts'
-
-export type DiscrepancyTables = {
-  discrepancy: {
-    id: string
-    kind: DiscrepancyKind
-    fact: string
-    payment_id: string | null
-    details: Record<string, unknown>
-    status: Generated<DiscrepancyStatus>
-    resolution: Resolution | null
-    reason: string | null
-    operator: { id: string } | null
-    created_at: Generated<Date>
-    reopened_at: Date | null
-    resolved_at: Date | null
-  }
-}
 
 const selected = (db: Db | Tx) =>
   db

@@ -2,15 +2,18 @@
  * Where two truths disagree: what each kind says of either side, and what a person may decide about
  * it. Pure: the tables, and what a decision does to the aggregate of the payment.
  */
-import { type LifecycleContext, type PaymentAggregate, record } from '../lifecycle/aggregate.ts'
-import { decideHeld, findHeld } from '../lifecycle/held.ts'
-import { requestRefund } from '../lifecycle/request.ts'
+import { noLongerTrue, record } from '../lifecycle/aggregate.ts'
+import { confirmRecapture } from '../lifecycle/captures.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
+import { requestRefund } from '../lifecycle/refunds.ts'
+import { decideHeld, findHeld } from '../lifecycle/reversals.ts'
 import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 
 /**
  * What a person may decide. applyToAccount, sendBack, retryReversal, writtenOff: about money that
- * is held. keep, refund: about money on the account. acknowledged: looked into and mended
+ * is held. keep, refund: about money on the account. captured, notCaptured: whether a capture that
+ * failed was taken again, as the provider's own pages show it. acknowledged: looked into and mended
  * elsewhere; it moves nothing here.
  */
 export const askedResolutions = [
@@ -20,15 +23,17 @@ export const askedResolutions = [
   'writtenOff',
   'keep',
   'refund',
+  'captured',
+  'notCaptured',
   'acknowledged'
 ] as const
 export type AskedResolution = (typeof askedResolutions)[number]
 
 /**
  * What nobody has to decide. settled: what was missing has come, or was posted after all. matched:
- * the record became known that explains a line.
+ * the record became known that explains a line. noLongerTrue: later facts of the payment show so.
  */
-export const ownResolutions = ['settled', 'matched'] as const
+export const ownResolutions = ['settled', 'matched', noLongerTrue] as const
 export type OwnResolution = (typeof ownResolutions)[number]
 
 export const resolutions = [...askedResolutions, ...ownResolutions] as const
@@ -83,7 +88,7 @@ export const kinds = {
   recapture_unconfirmed: {
     ours: 'The capture failed.',
     theirs: 'The payment provider seems to have captured it again, in words that it did not sign.',
-    resolutions: toLookInto
+    resolutions: ['captured', 'notCaptured']
   },
   fraud_reported: {
     ours: 'The payment was captured.',
@@ -189,6 +194,9 @@ export function resolve(
     case 'retryReversal':
       decideHeld(aggregate, held, 'sendBack', id, context)
       break
+    case 'captured':
+      confirm(aggregate, found, context)
+      break
     case 'refund':
       refundId = refundRest(aggregate, decision, approvalAbove, context)
       break
@@ -246,6 +254,16 @@ export function reopen(
   record(aggregate, 'discrepancy.opened', { discrepancy }, context)
   const { resolution, reason, operator } = decision
   return { resolution, reason, operator, resolvedAt: resolvedAt?.toISOString() ?? null, ...came }
+}
+
+function confirm(
+  aggregate: PaymentAggregate,
+  { fact }: StoredDiscrepancy,
+  context: LifecycleContext
+): void {
+  if (confirmRecapture(aggregate, fact, context) === undefined) {
+    throw new Problem('resolution_not_allowed', 'The capture stands, or other money has paid.')
+  }
 }
 
 function refundRest(

@@ -41,7 +41,7 @@ export type ToReopen = { id: string; paymentId: string }
 export async function findToReopen(db: Db, limit: number): Promise<ToReopen[]> {
   const { rows } = await sql<ToReopen>`
     select d.id, d.payment_id as "paymentId" from discrepancy d
-    join modification refund on refund.id = d.details->>'refundId'
+    join operation refund on refund.id = d.details->>'refundId'
     where d.status = 'resolved' and d.resolution = 'refund'
       and refund.status in ('failed', 'rejected')
     order by d.id limit ${limit}`.execute(db)

@@ -4,18 +4,21 @@ import type { Db } from '../database/database.ts'
 /** How many rows wait for somebody, by kind: an index of each knows those that do. */
 export async function countOpenItems(db: Db): Promise<Array<{ kind: string; count: number }>> {
   const { rows } = await sql<{ kind: string; count: number }>`
-    select 'payments_pending' as kind, count(*) from payment where due_at is not null
+    select 'payments_pending' as kind, count(*) from payment where next_attempt_at is not null
     union all select 'payments_overdue', count(*) from payment
-      where due_at < now() - interval '1 minute'
-    union all select 'modifications_due', count(*) from modification where due_at is not null
-    union all select 'notifications_due', count(*) from notification where due_at is not null
+      where next_attempt_at < now() - interval '1 minute'
+    union all select 'modifications_due', count(*) from operation where next_attempt_at is not null
+    union all select 'notifications_due', count(*) from notification
+      where next_attempt_at is not null
+    union all select 'notifications_waiting', count(*) from notification where status = 'waiting'
     union all select 'notifications_parked', count(*) from notification where status = 'parked'
     union all select 'page_returns_unanswered', count(*) from page_return
     -- A billing system that never says what it posted leaves all of them open.
     union all select 'postings_open', count(*) from (
       select from billing_posting where status = 'open' limit 10000) as first
     union all select 'postings_rejected', count(*) from billing_posting where status = 'rejected'
-    union all select 'reports_due', count(*) from settlement_report where due_at is not null
+    union all select 'reports_due', count(*) from settlement_report
+      where next_attempt_at is not null
     union all select 'reports_awaiting_upload', count(*) from settlement_report
       where status = 'awaitingUpload'
     union all select 'reports_refused', count(*) from settlement_report r
@@ -23,7 +26,8 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
         select from settlement_report other
         where other.file_name = r.file_name and other.status = 'done' and other.id > r.id)
     union all select 'discrepancies_open', count(*) from discrepancy where status = 'open'
-    union all select 'webhooks_due', count(*) from webhook_delivery where due_at is not null
+    union all select 'webhooks_due', count(*) from webhook_delivery
+      where next_attempt_at is not null
     union all select 'webhook_endpoints_disabled', count(*) from webhook_endpoint
       where status = 'disabled' and deleted_at is null
     `.execute(db)

@@ -1,32 +1,6 @@
-import { type Generated, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-
-export type EventTables = {
-  other_event: {
-    id: string
-    type: string
-    account_id: number | null
-    client_id: string | null
-    data: Record<string, unknown>
-    created_at: Generated<Date>
-  }
-  event_outbox: {
-    payment_id: string | null
-    sequence: number | null
-    event_id: string | null
-    created_at: Generated<Date>
-  }
-  event_feed: {
-    position: Generated<number>
-    payment_id: string | null
-    sequence: number | null
-    event_id: string | null
-    type: string
-    account_id: number | null
-    client_id: string | null
-  }
-}
 
 /** Something that happened to no payment. `clientId`: whose it is; null for everybody's. */
 export type OtherEvent = {

@@ -1,21 +1,7 @@
 import { hash } from 'node:crypto'
-import { type Generated, type Kysely, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import stringify from 'safe-stable-stringify'
 import { type Database, type Db, statement, type Tx } from '../database/database.ts'
-
-export type IdempotencyTables = {
-  idempotency_key: {
-    client_id: string
-    key: string
-    fingerprint: Buffer
-    resource_id: string
-    reply_status: number | null
-    reply_body: string | null
-    created_at: Generated<Date>
-    due_at: Date | null
-    tries: Generated<number>
-  }
-}
 
 /** An answer as it goes over the wire: JSON, kept byte for byte. */
 export type Reply = { status: number; body: string }
@@ -69,7 +55,7 @@ export async function claimKey(tx: Tx, claim: Claim, resourceId: string): Promis
       resource_id: resourceId,
       reply_status: null,
       reply_body: null,
-      due_at: null
+      next_attempt_at: null
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
@@ -85,7 +71,7 @@ export async function saveReply(
 ): Promise<void> {
   await tx
     .updateTable('idempotency_key')
-    .set({ reply_status: reply.status, reply_body: reply.body, due_at: null })
+    .set({ reply_status: reply.status, reply_body: reply.body, next_attempt_at: null })
     .where('client_id', '=', clientId)
     .where('key', '=', key)
     .where('reply_status', 'is', null)

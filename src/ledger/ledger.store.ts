@@ -1,4 +1,4 @@
-import { type Generated, sql } from 'kysely'
+import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import { type Change, type Items, settle } from './allocating.ts'
@@ -12,40 +12,6 @@ import {
 import type { Allocation, OpenCredit, Owed } from './matching.ts'
 import type { Paid } from './taking-back.ts'
 
-export type LedgerTables = {
-  ledger_transfer: {
-    id: string
-    account_id: number
-    debit_account: LedgerAccount
-    credit_account: LedgerAccount
-    currency: string
-    amount: number
-    posting: string
-    fact: string
-    cause_type: string
-    cause_id: string
-    payment_id: string | null
-    created_at: Generated<Date>
-  }
-  credit: OpenItemTable
-  debit: OpenItemTable
-  allocation: {
-    id: Generated<number>
-    account_id: number
-    transfer_id: string
-    charge_id: string | null
-    debit_transfer_id: string | null
-    amount: number
-    created_at: Generated<Date>
-  }
-}
-type OpenItemTable = {
-  transfer_id: string
-  account_id: number
-  amount: number
-  open_amount: number
-}
-
 /** A posting as it is written: with the open item that it makes, if any. */
 type Transfer = Posting & {
   id: string
@@ -58,8 +24,8 @@ type OfAccount<T> = T & { accountId: number }
 /**
  * Writes the postings, in the transaction of the facts that caused them, as if one after the other:
  * what they bring is matched to what is owed, what they take is taken back. A fact that was posted
- * already violates `fact_posted_once`. The charge of a `charge` posting is there already, and is
- * its cause.
+ * already violates `ledger_transfer_fact_once`. The charge of a `charge` posting is there already,
+ * and is its cause.
  */
 export async function post(tx: Tx, all: readonly Posting[]): Promise<void> {
   if (all.length === 0) return

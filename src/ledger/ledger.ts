@@ -58,6 +58,19 @@ export type PostingKind = keyof typeof postings
 
 export type NamedAllocation = { chargeId: string; amount: number }
 
+/** What of the named allocations was not paid by the first `paid` minor units. */
+export function allocationsLeft(
+  named: readonly NamedAllocation[],
+  paid: number
+): NamedAllocation[] {
+  let skip = paid
+  return named.flatMap(({ chargeId, amount }) => {
+    const passed = Math.min(skip, amount)
+    skip -= passed
+    return passed < amount ? [{ chargeId, amount: amount - passed }] : []
+  })
+}
+
 /** One posting to be written. `fact` is unique among its kind: the same fact is posted once. */
 export type Posting = {
   kind: PostingKind

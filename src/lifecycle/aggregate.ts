@@ -1,74 +1,25 @@
 /**
- * The book of a payment: the payment with what belongs to it, and what is to be written of it. The
- * functions here keep an aggregate; what a fact of the provider does to it stands in apply.ts, and
- * what a client may ask for in request.ts.
+ * The aggregate of a payment: the payment with its authorisations, operations, disputes and
+ * discrepancies, and what is to be written of them. The functions here change it and keep note of
+ * what changed; the rules stand in the file of each noun.
  */
 import type { Posting } from '../ledger/ledger.ts'
 import type { Money } from '../money.ts'
 import type { EventType } from '../payments/event.ts'
 import { isFinished, mayMove, moves, type Payment, type PaymentMove } from '../payments/payment.ts'
-import type { Failure } from '../provider.ts'
-import { type Dispute, toDisputeView } from './dispute.ts'
-import {
-  newOperation,
-  type Operation,
-  type OperationKind,
-  type OperationPrefix,
-  type OperationStatus,
-  toOperationView
-} from './operation.ts'
+import type {
+  Authorisation,
+  AuthorisationReport,
+  Discrepancy,
+  LifecycleContext,
+  Operation,
+  OperationKind,
+  PaymentAggregate
+} from './model.ts'
 
-export type Authorisation = {
-  reference: string
-  outcome: 'refused' | 'authorised'
-  /** `applied`, `writtenOff`: it was held, and a person has decided what becomes of it. */
-  disposition: 'kept' | 'released' | 'reversing' | 'differs' | 'applied' | 'writtenOff' | null
-  amount: Money
-}
-
-export type Discrepancy = {
-  id: string
-  kind:
-    | 'paid_after_end'
-    | 'amount_differs'
-    | 'reversal_failed'
-    | 'outcome_unknown'
-    | 'success_without_reference'
-    | 'refund_and_chargeback'
-    | 'possible_duplicate'
-    | 'billing_rejected'
-    | 'settlement_missing'
-    | 'settlement_unmatched'
-    | 'settlement_doubled'
-    | 'settlement_amount'
-  fact: string
-  details: Record<string, unknown>
-}
-
-/** An event to be written, with the payment as it was right after it. */
-export type NewEvent = {
-  sequence: number
-  type: EventType
-  data: Record<string, unknown>
-  payment: Payment
-}
-
-/** A payment with what belongs to it, and what is to be written of it. */
-export type PaymentAggregate = {
-  payment: Payment
-  authorisations: Authorisation[]
-  operations: Operation[]
-  disputes: Dispute[]
-  events: NewEvent[]
-  postings: Posting[]
-  discrepancies: Discrepancy[]
-  /** What of the lists above is new or changed. */
-  touched: Set<Authorisation | Operation | Dispute>
-}
-
-export type LifecycleContext = {
-  now: Date
-  newId: (prefix: OperationPrefix | 'dsp' | 'dis') => string
+/** With manual capture an authorisation only reserves. */
+export function isTaken(payment: Payment): boolean {
+  return payment.capture === 'automatic'
 }
 
 export function findAuthorisation(
@@ -78,44 +29,37 @@ export function findAuthorisation(
   return aggregate.authorisations.find((one) => one.reference === reference)
 }
 
+/** The authorisation, where it is the payment's own money; else why a fact about it must wait. */
+export function findOwn(
+  aggregate: PaymentAggregate,
+  reference: string
+): Authorisation | 'deferred' | 'contradictory' {
+  const found = findAuthorisation(aggregate, reference)
+  if (found?.outcome !== 'authorised') return 'deferred'
+  return aggregate.payment.authorisationReference === reference ? found : 'contradictory'
+}
+
 /** Oldest first. */
 export function operationsOf(aggregate: PaymentAggregate, kind: OperationKind): Operation[] {
   return aggregate.operations.filter((one) => one.kind === kind)
 }
 
-export function findReversal(
+/** Adds a report to the set of an authorisation; false where it was there. */
+export function addToAuthorisation(
   aggregate: PaymentAggregate,
-  authorisation: string
-): Operation | undefined {
-  return operationsOf(aggregate, 'reversal').findLast(
-    (one) => one.authorisationReference === authorisation
+  authorisation: Authorisation,
+  report: AuthorisationReport
+): boolean {
+  const isKnown = authorisation.reported.some(
+    (one) =>
+      one.what === report.what &&
+      one.reference === report.reference &&
+      ('again' in one && one.again) === ('again' in report && report.again)
   )
-}
-
-export function addAuthorisation(
-  aggregate: PaymentAggregate,
-  event: { authorisationReference: string; amount: Money }
-): Authorisation {
-  const added: Authorisation = {
-    reference: event.authorisationReference,
-    outcome: 'refused',
-    disposition: null,
-    amount: event.amount
-  }
-  aggregate.authorisations.push(added)
-  aggregate.touched.add(added)
-  return added
-}
-
-export function addOperation(
-  aggregate: PaymentAggregate,
-  given: Parameters<typeof newOperation>[0],
-  context: LifecycleContext
-): Operation {
-  const added = newOperation(given, context)
-  aggregate.operations.push(added)
-  aggregate.touched.add(added)
-  return added
+  if (isKnown) return false
+  authorisation.reported = [...authorisation.reported, report]
+  aggregate.touched.add(authorisation)
+  return true
 }
 
 export function movePayment(
@@ -131,6 +75,7 @@ export function movePayment(
   record(aggregate, `payment.${payment.status}` as EventType, data, context)
 }
 
+/** Records an event, with the payment as it is now. */
 export function record(
   aggregate: PaymentAggregate,
   type: EventType,
@@ -143,69 +88,7 @@ export function record(
   aggregate.events.push({ sequence: payment.eventCount, type, data, payment: { ...payment } })
 }
 
-/** Records what a operation has come to; by default its status says it. */
-export function recordOperation(
-  aggregate: PaymentAggregate,
-  operation: Operation,
-  context: LifecycleContext,
-  what: OperationStatus | 'approved' = operation.status
-): void {
-  const { kind } = operation
-  aggregate.touched.add(operation)
-  const data = { [kind]: toOperationView(operation, aggregate.payment) }
-  record(aggregate, `${kind}.${what}` as EventType, data, context)
-}
-
-/** Ends a operation that came to nothing. */
-export function failOperation(
-  aggregate: PaymentAggregate,
-  operation: Operation,
-  failure: Failure,
-  context: LifecycleContext
-): void {
-  operation.status = 'failed'
-  operation.failure = failure
-  recordOperation(aggregate, operation, context)
-}
-
-export function recordDispute(
-  aggregate: PaymentAggregate,
-  dispute: Dispute,
-  what: 'opened' | 'updated' | 'closed',
-  context: LifecycleContext
-): void {
-  dispute.updatedAt = context.now
-  aggregate.touched.add(dispute)
-  record(
-    aggregate,
-    `dispute.${what}`,
-    { dispute: toDisputeView(dispute, aggregate.payment.id) },
-    context
-  )
-}
-
-/**
- * Opens a discrepancy of the payment; `fact` names what it is about. `told`: what of the details
- * the payment's client may know, who reads the event.
- */
-export function openDiscrepancy(
-  aggregate: PaymentAggregate,
-  kind: Discrepancy['kind'],
-  fact: string,
-  details: Record<string, unknown>,
-  context: LifecycleContext,
-  told = details
-): void {
-  const discrepancy: Discrepancy = { id: context.newId('dis'), kind, fact, details }
-  aggregate.discrepancies.push(discrepancy)
-  record(
-    aggregate,
-    'discrepancy.opened',
-    { discrepancy: { id: discrepancy.id, kind, details: told } },
-    context
-  )
-}
-
+/** Notes a movement of the ledger; `fact` is unique among its kind. */
 export function post(
   aggregate: PaymentAggregate,
   kind: Posting['kind'],
@@ -224,4 +107,67 @@ export function post(
     paymentId: id,
     ...(allocations && allocations.length > 0 && { allocations })
   })
+}
+
+/**
+ * Opens a discrepancy, of its kind and fact once. `publicDetails`: the part of the details that is
+ * included in the event, which the payment's client reads.
+ */
+export function openDiscrepancy(
+  aggregate: PaymentAggregate,
+  kind: Discrepancy['kind'],
+  fact: string,
+  details: Record<string, unknown>,
+  context: LifecycleContext,
+  publicDetails = details
+): void {
+  const id = context.newId('dis')
+  const opened = { id, kind, fact, details, status: 'open', resolution: null } as const
+  publishOpened(aggregate, { ...opened }, publicDetails, context)
+}
+
+function publishOpened(
+  aggregate: PaymentAggregate,
+  discrepancy: Discrepancy,
+  publicDetails: Record<string, unknown>,
+  context: LifecycleContext
+): void {
+  const { id, kind } = discrepancy
+  if (!aggregate.discrepancies.includes(discrepancy)) aggregate.discrepancies.push(discrepancy)
+  aggregate.touched.add(discrepancy)
+  const data = { discrepancy: { id, kind, details: publicDetails } }
+  record(aggregate, 'discrepancy.opened', data, context)
+}
+
+/** How a discrepancy is resolved that is no longer true. */
+export const noLongerTrue = 'noLongerTrue'
+
+/**
+ * Opens or resolves a discrepancy that stands as long as what it says is true of the payment. One
+ * that a person has resolved stays resolved.
+ */
+export function keepDiscrepancy(
+  aggregate: PaymentAggregate,
+  kind: Discrepancy['kind'],
+  fact: string,
+  details: Record<string, unknown> | undefined,
+  context: LifecycleContext
+): void {
+  const known = aggregate.discrepancies.find((one) => one.kind === kind && one.fact === fact)
+  if (details === undefined) {
+    if (known?.status !== 'open') return
+    known.status = 'resolved'
+    known.resolution = noLongerTrue
+    aggregate.touched.add(known)
+    const { id } = known
+    const data = { discrepancy: { id, kind, resolution: noLongerTrue } }
+    record(aggregate, 'discrepancy.resolved', data, context)
+  } else if (known === undefined) {
+    openDiscrepancy(aggregate, kind, fact, details, context)
+  } else if (known.resolution === noLongerTrue) {
+    known.status = 'open'
+    known.resolution = null
+    known.details = details
+    publishOpened(aggregate, known, details, context)
+  }
 }

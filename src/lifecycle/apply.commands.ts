@@ -2,9 +2,8 @@ import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { ProviderEvent } from '../provider.ts'
 import { lockAggregates, readClock, saveAggregates } from './aggregate.store.ts'
-import type { PaymentAggregate } from './aggregate.ts'
 import { applyEvent } from './apply.ts'
-import type { Effect } from './effect.ts'
+import type { Effect, PaymentAggregate } from './model.ts'
 
 export type EventOfPayment = { paymentId: string; event: ProviderEvent }
 

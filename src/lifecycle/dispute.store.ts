@@ -1,50 +1,18 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { DisputeEvent } from '../provider.ts'
-import type { PaymentAggregate } from './aggregate.ts'
-import type { Dispute, DisputeStage, DisputeStatus } from './dispute.ts'
+import type { Dispute } from './model.ts'
 
-type Row = {
-  id: string
-  payment_id: string
-  provider_reference: string
-  status: DisputeStatus
-  stage: DisputeStage
-  currency: string
-  amount: number
-  amount_charged_back: number
-  reason: string | null
-  reason_code: string | null
-  defend_by: Date | null
-  told: DisputeEvent[]
-  told_as: string[]
-  created_at: Date
-  updated_at: Date
-  closed_at: Date | null
-}
+type Row = Omit<Dispute, 'amount'> & { paymentId: string; currency: string; value: number }
 
 const columns = sql.raw(
-  'id, payment_id, provider_reference, status, stage, currency, amount, amount_charged_back, ' +
-    'reason, reason_code, defend_by, told, told_as, created_at, updated_at, closed_at'
+  'id, payment_id as "paymentId", reference, also_reported_as as "alsoReportedAs", status, ' +
+    'stage, currency, amount as value, amount_charged_back as "amountChargedBack", reason, ' +
+    'reason_code as "reasonCode", defend_by as "defendBy", reported, created_at as "createdAt", ' +
+    'updated_at as "updatedAt", closed_at as "closedAt"'
 )
 
-function toDispute(row: Row): Dispute {
-  return {
-    id: row.id,
-    reference: row.provider_reference,
-    status: row.status,
-    stage: row.stage,
-    amount: { currency: row.currency, value: row.amount },
-    amountChargedBack: row.amount_charged_back,
-    reason: row.reason,
-    reasonCode: row.reason_code,
-    defendBy: row.defend_by,
-    reported: row.told,
-    alsoReportedAs: row.told_as,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    closedAt: row.closed_at
-  }
+function toDispute({ currency, value, paymentId: _, ...row }: Row): Dispute {
+  return { ...row, amount: { currency, value } }
 }
 
 /** The disputes of payments whose aggregates are locked, oldest first, by payment. */
@@ -55,21 +23,20 @@ export async function findDisputes(
   const { rows } = await sql<Row>`
     select ${columns} from dispute where payment_id = any(${paymentIds})
     order by created_at, id`.execute(tx)
-  const all = Map.groupBy(rows, (row) => row.payment_id)
+  const all = Map.groupBy(rows, (row) => row.paymentId)
   return new Map([...all].map(([id, own]) => [id, own.map(toDispute)]))
 }
 
-export async function saveDisputes(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
-  const rows = aggregates.flatMap(({ payment, disputes, touched }) =>
-    disputes
-      .filter((one) => touched.has(one))
-      .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
-  )
-  if (rows.length === 0) return
+export async function saveDisputes(
+  tx: Tx,
+  disputes: ReadonlyArray<Dispute & { paymentId: string }>
+): Promise<void> {
+  if (disputes.length === 0) return
+  const rows = disputes.map((one) => ({ ...one, ...one.amount }))
   await sql`
-    insert into dispute (id, payment_id, provider_reference, status, stage, currency, amount,
-      amount_charged_back, reason, reason_code, defend_by, told, told_as, created_at, updated_at,
-      closed_at)
+    insert into dispute (id, payment_id, reference, status, stage, currency, amount,
+      amount_charged_back, reason, reason_code, defend_by, reported, also_reported_as,
+      created_at, updated_at, closed_at)
     select id, "paymentId", reference, status, stage, currency, value, "amountChargedBack", reason,
       "reasonCode", "defendBy", array(select jsonb_array_elements_text(reported)),
       array(select jsonb_array_elements_text("alsoReportedAs")), "createdAt", "updatedAt",
@@ -79,11 +46,11 @@ export async function saveDisputes(tx: Tx, aggregates: readonly PaymentAggregate
       "amountChargedBack" bigint, reason text, "reasonCode" text, "defendBy" timestamptz,
       reported jsonb, "alsoReportedAs" jsonb, "createdAt" timestamptz, "updatedAt" timestamptz,
       "closedAt" timestamptz)
-    on conflict (id) do update set provider_reference = excluded.provider_reference,
+    on conflict (id) do update set reference = excluded.reference,
       status = excluded.status, stage = excluded.stage,
       amount = excluded.amount, amount_charged_back = excluded.amount_charged_back,
       reason = excluded.reason, reason_code = excluded.reason_code,
-      defend_by = excluded.defend_by, told = excluded.told, told_as = excluded.told_as,
+      defend_by = excluded.defend_by, reported = excluded.reported, also_reported_as = excluded.also_reported_as,
       updated_at = excluded.updated_at, closed_at = excluded.closed_at`.execute(tx)
 }
 

@@ -1,7 +1,8 @@
 import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from './aggregate.store.ts'
-import { type Discrepancy, openDiscrepancy } from './aggregate.ts'
+import { openDiscrepancy } from './aggregate.ts'
+import type { Discrepancy } from './model.ts'
 import { findOpened } from './open-discrepancies.store.ts'
 
 /** What was found of a payment; `fact` names what it is about, once among its kind. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from '../database/database.ts'
-import type { Discrepancy } from './aggregate.ts'
+import type { Discrepancy } from './model.ts'
 
 /** Of these facts those of which a discrepancy of the kind was opened, whenever. */
 export async function findOpened(

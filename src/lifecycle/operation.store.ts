@@ -1,84 +1,23 @@
-import { type Generated, type Selectable, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { Operator } from '../payments/payment.ts'
-import type { Failure } from '../provider.ts'
-import type { PaymentAggregate } from './aggregate.ts'
-import type { Decision, Operation, OperationKind, OperationStatus } from './operation.ts'
+import type { Operation, OperationKind } from './model.ts'
 
-export type OperationTables = {
-  modification: {
-    id: string
-    kind: OperationKind
-    payment_id: string
-    authorisation: string | null
-    currency: string
-    amount: number
-    status: OperationStatus
-    failure: Failure | null
-    origin: 'client' | 'provider'
-    reason: string | null
-    operator: Operator | null
-    decision: Decision | null
-    processor: { name: string; reference: string } | null
-    provider_key: string | null
-    provider_reference: string | null
-    told_as: string[]
-    is_rest: Generated<boolean>
-    successes: number
-    failures: number
-    first_tried_at: Date | null
-    due_at: Date | null
-    tries: Generated<number>
-    created_at: Date
-  }
+type Row = Omit<Operation, 'amount' | 'createdAt'> & {
+  currency: string
+  value: number
+  paymentId: string
+  createdAt: Date
 }
 
-const columns = [
-  'id',
-  'kind',
-  'payment_id',
-  'authorisation',
-  'currency',
-  'amount',
-  'status',
-  'failure',
-  'origin',
-  'reason',
-  'operator',
-  'decision',
-  'processor',
-  'provider_key',
-  'provider_reference',
-  'told_as',
-  'is_rest',
-  'successes',
-  'failures',
-  'created_at'
-] as const
-type Row = Selectable<Pick<OperationTables['modification'], (typeof columns)[number]>>
-const columnList = sql.raw(columns.join(', '))
+const columns = sql.raw(
+  'id, kind, payment_id as "paymentId", authorisation_reference as "authorisationReference", ' +
+    'currency, amount as value, status, failure, origin, reason, operator, decision, processor, ' +
+    'provider_key as "providerKey", provider_reference as "providerReference", ' +
+    'also_reported_as as "alsoReportedAs", reported, created_at as "createdAt"'
+)
 
-function toOperation(row: Row): Operation {
-  return {
-    id: row.id,
-    kind: row.kind,
-    authorisationReference: row.authorisation,
-    amount: { currency: row.currency, value: row.amount },
-    status: row.status,
-    failure: row.failure,
-    origin: row.origin,
-    reason: row.reason,
-    operator: row.operator,
-    decision: row.decision,
-    processor: row.processor,
-    providerKey: row.provider_key,
-    providerReference: row.provider_reference,
-    alsoReportedAs: row.told_as,
-    isRest: row.is_rest,
-    successes: row.successes,
-    failures: row.failures,
-    createdAt: row.created_at
-  }
+function toOperation({ currency, value, paymentId: _, ...row }: Row): Operation {
+  return { ...row, amount: { currency, value } }
 }
 
 /** The operations of payments whose aggregates are locked, oldest first, by payment. */
@@ -87,46 +26,41 @@ export async function findOperations(
   paymentIds: readonly string[]
 ): Promise<Map<string, Operation[]>> {
   const { rows } = await sql<Row>`
-    select ${columnList} from modification where payment_id = any(${paymentIds})
+    select ${columns} from operation where payment_id = any(${paymentIds})
     order by created_at, id`.execute(tx)
-  const all = Map.groupBy(rows, (row) => row.payment_id)
+  const all = Map.groupBy(rows, (row) => row.paymentId)
   return new Map([...all].map(([id, own]) => [id, own.map(toOperation)]))
 }
 
 /** What is asked of the provider is due from the moment that it is written down. */
 export async function saveOperations(
   tx: Tx,
-  aggregates: readonly PaymentAggregate[]
+  operations: ReadonlyArray<Operation & { paymentId: string }>
 ): Promise<void> {
-  const rows = aggregates.flatMap(({ payment, operations, touched }) =>
-    operations
-      .filter((one) => touched.has(one))
-      .map((one) => ({ ...one, ...one.amount, paymentId: payment.id }))
-  )
-  if (rows.length === 0) return
+  if (operations.length === 0) return
+  const rows = operations.map((one) => ({ ...one, ...one.amount }))
   await sql`
-    insert into modification (id, kind, payment_id, authorisation, currency, amount, status,
+    insert into operation (id, kind, payment_id, authorisation_reference, currency, amount, status,
       failure, origin, reason, operator, decision, processor, provider_key, provider_reference,
-      told_as, is_rest, successes, failures, created_at, due_at)
+      also_reported_as, reported, created_at, next_attempt_at)
     select id, kind, "paymentId", "authorisationReference", currency, value, status, failure,
-      origin, reason,
-      operator, decision, processor, "providerKey", "providerReference", "alsoReportedAs", "isRest",
-      successes, failures, "createdAt",
-      case when status = 'requested' and "providerKey" is not null then now() end
+      origin, reason, operator, decision, processor, "providerKey", "providerReference",
+      array(select jsonb_array_elements_text("alsoReportedAs")), reported, "createdAt",
+      case when status = 'requested' and "providerKey" is not null then "createdAt" end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, kind text,
       "paymentId" text, "authorisationReference" text, currency text, value bigint, status text,
       failure jsonb, origin text, reason text, operator jsonb, decision jsonb, processor jsonb,
-      "providerKey" text, "providerReference" text, "alsoReportedAs" jsonb, "isRest" boolean,
-      successes smallint, failures smallint, "createdAt" timestamptz)
+      "providerKey" text, "providerReference" text, "alsoReportedAs" jsonb, reported jsonb,
+      "createdAt" timestamptz)
     on conflict (id) do update set status = excluded.status, failure = excluded.failure,
-      decision = excluded.decision, told_as = excluded.told_as,
-      successes = excluded.successes, failures = excluded.failures,
-      provider_reference = coalesce(modification.provider_reference, excluded.provider_reference),
-      due_at = case
-        when excluded.status <> 'requested' then null
-        when modification.status = 'requested' then modification.due_at
-        else now() end,
-      updated_at = now()`.execute(tx)
+      amount = excluded.amount, decision = excluded.decision,
+      also_reported_as = excluded.also_reported_as, reported = excluded.reported,
+      provider_reference = coalesce(operation.provider_reference, excluded.provider_reference),
+      next_attempt_at = case
+        when excluded.status <> 'requested' or excluded.provider_key is null then null
+        when operation.status = 'requested' then operation.next_attempt_at
+        else excluded.next_attempt_at end,
+      updated_at = excluded.updated_at`.execute(tx)
 }
 
 export type DueOperation = {
@@ -137,7 +71,7 @@ export type DueOperation = {
   amount: number
   currency: string
   providerKey: string
-  tries: number
+  attempts: number
   /** Since the first attempt, ms by the database's clock; 0 before it. */
   triedForMs: number
   /** The link of the payment, where that is what is to be closed. */
@@ -152,20 +86,20 @@ export async function claimDueOperations(
 ): Promise<DueOperation[]> {
   const { rows } = await sql<DueOperation>`
     with claimed as (
-      update modification set due_at = now() + make_interval(secs => ${leaseS}),
-        tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())
+      update operation set next_attempt_at = now() + make_interval(secs => ${leaseS}),
+        attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, now())
       where id in (
-        select id from modification where due_at <= now()
-        order by due_at limit ${limit} for update skip locked
+        select id from operation where next_attempt_at <= now()
+        order by next_attempt_at limit ${limit} for no key update skip locked
       )
-      returning id, kind, payment_id, authorisation, amount, currency, provider_key, tries,
+      returning id, kind, payment_id, authorisation_reference, amount, currency, provider_key, attempts,
         first_tried_at
     )
     select claimed.id, kind, payment_id as "paymentId",
-      claimed.authorisation as "authorisationReference", claimed.amount,
-      claimed.currency, claimed.provider_key as "providerKey", tries,
+      claimed.authorisation_reference as "authorisationReference", claimed.amount,
+      claimed.currency, claimed.provider_key as "providerKey", claimed.attempts,
       (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
-      case when claimed.authorisation is null and method = 'paymentLink' then provider_session end
+      case when claimed.authorisation_reference is null and method = 'paymentLink' then provider_session end
         as link
     from claimed join payment on payment.id = payment_id`.execute(db)
   return rows
@@ -177,27 +111,27 @@ export async function claimDueOperations(
  */
 export async function recordAccepted(db: Db, id: string, reference: string): Promise<void> {
   await sql`
-    update modification set provider_reference = coalesce(provider_reference, ${reference}),
+    update operation set provider_reference = coalesce(provider_reference, ${reference}),
       updated_at = now(),
-      due_at = case when status = 'requested' then first_tried_at + interval '24 hours 1 minute' end
+      next_attempt_at = case when status = 'requested' then first_tried_at + interval '24 hours 1 minute' end
     where id = ${id}`.execute(db)
 }
 
 /** Whether it arrived is not known: it is due again in `delayS`, under the same key. */
 export async function postponeOperation(db: Db, id: string, delayS: number): Promise<void> {
   await sql`
-    update modification set due_at = now() + make_interval(secs => ${delayS})
+    update operation set next_attempt_at = now() + make_interval(secs => ${delayS})
     where id = ${id} and status = 'requested' and provider_reference is null`.execute(db)
 }
 
 /** It is not asked again: a person has been told. */
 export async function stopAsking(tx: Tx, id: string): Promise<void> {
-  await sql`update modification set due_at = null where id = ${id}`.execute(tx)
+  await sql`update operation set next_attempt_at = null where id = ${id}`.execute(tx)
 }
 
 /** Whether a refund of that processor and reference was recorded before. */
 export function isRecordedTwice(error: unknown): boolean {
-  return (error as { constraint?: string }).constraint === 'refund_recorded_once'
+  return (error as { constraint?: string }).constraint === 'operation_recorded_once'
 }
 
 export type FoundOperation = { paymentId: string; operation: Operation }
@@ -209,10 +143,10 @@ export async function findRefund(
   clientId: string | null
 ): Promise<FoundOperation | undefined> {
   const { rows } = await sql<Row>`
-    select ${columnList} from modification m
+    select ${columns} from operation m
     where id = ${id} and kind = 'refund' and (${clientId}::text is null or exists (
       select from payment where payment.id = m.payment_id and client_id = ${clientId}))`.execute(db)
-  return rows[0] && { paymentId: rows[0].payment_id, operation: toOperation(rows[0]) }
+  return rows[0] && { paymentId: rows[0].paymentId, operation: toOperation(rows[0]) }
 }
 
 /** Newest first. */
@@ -224,7 +158,7 @@ export async function listOperations(
   limit: number
 ): Promise<Operation[]> {
   const { rows } = await sql<Row>`
-    select ${columnList} from modification
+    select ${columns} from operation
     where payment_id = ${paymentId} and kind = ${kind}
       and (${before}::text is null or id < ${before})
     order by id desc limit ${limit}`.execute(db)

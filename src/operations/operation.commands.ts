@@ -3,17 +3,17 @@ import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
-import type { LifecycleContext, PaymentAggregate } from '../lifecycle/aggregate.ts'
+import { requestCancellation } from '../lifecycle/cancellations.ts'
+import { requestCapture } from '../lifecycle/captures.ts'
+import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
 import { findRefund, isRecordedTwice } from '../lifecycle/operation.store.ts'
-import { type Operation, toOperationView } from '../lifecycle/operation.ts'
+import { toOperationView } from '../lifecycle/operation.ts'
 import {
   approveRefund,
   type RefundAsked,
   rejectRefund,
-  requestCancellation,
-  requestCapture,
   requestRefund
-} from '../lifecycle/request.ts'
+} from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import type { Operator } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'

@@ -32,14 +32,14 @@ export async function sendOperations(deps: JobDeps): Promise<number> {
 
 async function sendModification(deps: JobDeps, due: DueOperation): Promise<void> {
   const { db } = deps
-  const { id, link, tries } = due
+  const { id, link, attempts } = due
   // A key is good for so long; what came of the request then is for a person to find out.
   if (due.triedForMs > moneyRetryForMs) return await giveUp(deps, due)
   const answer = await ask(deps, due)
   // That we may not ask now says nothing of what an earlier try has done.
-  const saysNothing = answer.outcome === 'rejected' && answer.access === true && tries > 1
+  const saysNothing = answer.outcome === 'rejected' && answer.access === true && attempts > 1
   if (answer.outcome === 'unknown' || saysNothing) {
-    await postponeOperation(db, id, delayAfter(providerRetryS, tries))
+    await postponeOperation(db, id, delayAfter(providerRetryS, attempts))
   } else if (answer.outcome === 'rejected') {
     await apply(deps, due, { type: 'operationRejected', id, reason: answer.reason })
   } else if (link !== null) {

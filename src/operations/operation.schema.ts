@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { Amount, ListQuery, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
-import { disputeStages, disputeStatuses } from '../lifecycle/dispute.ts'
+import { disputeStages, disputeStatuses } from '../lifecycle/model.ts'
 import { FailureSchema, OperatorRef, Processor } from '../payments/payment.schema.ts'
 
 const reason = text(255, { minLength: 1 })

@@ -8,6 +8,8 @@ export const eventTypes = [
   'payment.cancelled',
   'payment.expired',
   'payment.failed',
+  'payment.amountAdjusted',
+  'payment.fraudReported',
   'payment.settled',
   'capture.requested',
   'capture.succeeded',

@@ -1,78 +1,8 @@
-import { type Generated, type Kysely, sql } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { type Database, type Db, statement } from '../database/database.ts'
 import { smallestIdAt } from '../id.ts'
-import type { NamedAllocation } from '../ledger/ledger.ts'
-import type { CardFace, Customer, Failure } from '../provider.ts'
-import type { EventType } from './event.ts'
-import type {
-  Channel,
-  Operator,
-  Payment,
-  PaymentMethod,
-  PaymentStatus,
-  Settlement
-} from './payment.ts'
+import type { Channel, Payment, PaymentStatus } from './payment.ts'
 import type { StoredEvent } from './payment-view.ts'
-
-export type PaymentRow = {
-  id: string
-  client_id: string
-  idempotency_key: string | null
-  account_id: number
-  currency: string
-  amount: number
-  channel: Channel
-  method: PaymentMethod
-  capture: 'automatic' | 'manual'
-  save_card: 'never' | 'ask' | 'always'
-  return_url: string | null
-  reference: string | null
-  description: string | null
-  metadata: Record<string, string> | null
-  customer: Customer | null
-  operator: Operator | null
-  allocations: NamedAllocation[] | null
-  registered_card: string | null
-  processor_name: string | null
-  processor_reference: string | null
-  authorisation_code: string | null
-  taken_at: Date | null
-  expires_at: Date
-  created_at: Date
-  status: PaymentStatus
-  cancelled_by: 'customer' | 'client' | null
-  failure: Failure | null
-  card: CardFace | null
-  authorisation: string | null
-  amount_captured: number
-  amount_refunded: number
-  amount_refunding: number
-  amount_charged_back: number
-  settlement: Settlement | null
-  event_count: number
-  updated_at: Date
-  finished_at: Date | null
-  provider_key: string | null
-  provider_session: string | null
-  checkout_url: string | null
-  told_paid_at: Date | null
-  card_token: string | null
-  redirect_result: string | null
-  returned_at: Date | null
-  due_at: Date | null
-}
-
-export type PaymentTables = {
-  payment: PaymentRow
-  payment_event: {
-    payment_id: string
-    sequence: number
-    type: EventType
-    data: Record<string, unknown>
-    payment: unknown
-    created_at: Generated<Date>
-  }
-}
 
 /**
  * Named one by one: a statement that was prepared for `*` fails when a migration adds a column.
@@ -96,7 +26,7 @@ const paymentColumns = [
   'customer',
   'operator',
   'allocations',
-  'registered_card',
+  'registered_card_id',
   'processor_name',
   'processor_reference',
   'authorisation_code',
@@ -107,7 +37,8 @@ const paymentColumns = [
   'cancelled_by',
   'failure',
   'card',
-  'authorisation',
+  'authorisation_reference',
+  'amount_authorised',
   'amount_captured',
   'amount_refunded',
   'amount_refunding',
@@ -119,8 +50,8 @@ const paymentColumns = [
   'provider_key',
   'provider_session',
   'checkout_url'
-] as const satisfies ReadonlyArray<keyof PaymentRow>
-export type StoredPayment = Pick<PaymentRow, (typeof paymentColumns)[number]>
+] as const satisfies ReadonlyArray<keyof Database['payment']>
+export type StoredPayment = Pick<Selectable<Database['payment']>, (typeof paymentColumns)[number]>
 
 const columnList = paymentColumns.join(', ')
 /** The columns of a `StoredPayment`, for a statement. */
@@ -144,7 +75,7 @@ export function toPayment(row: StoredPayment): Payment {
     customer: row.customer,
     operator: row.operator,
     allocations: row.allocations,
-    registeredCardId: row.registered_card,
+    registeredCardId: row.registered_card_id,
     processor: toProcessor(row),
     authorisationCode: row.authorisation_code,
     takenAt: row.taken_at,
@@ -154,7 +85,8 @@ export function toPayment(row: StoredPayment): Payment {
     cancelledBy: row.cancelled_by,
     failure: row.failure,
     card: row.card,
-    authorisationReference: row.authorisation,
+    authorisationReference: row.authorisation_reference,
+    amountAuthorised: row.amount_authorised,
     amountCaptured: row.amount_captured,
     amountRefunded: row.amount_refunded,
     amountRefunding: row.amount_refunding,

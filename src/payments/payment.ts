@@ -33,8 +33,8 @@ export const moves = {
   cancelled: { from: ['pending', 'authorised'], to: 'cancelled' },
   expired: { from: ['pending', 'authorised'], to: 'expired' },
   failed: { from: ['pending'], to: 'failed' },
-  // Only when nothing captured is left.
-  captureFailed: { from: ['captured'], to: 'failed' }
+  // Only when nothing captured is left; that it had been captured may be reported later.
+  captureFailed: { from: ['captured', 'authorised', 'expired', 'cancelled'], to: 'failed' }
 } as const satisfies Record<string, { from: readonly PaymentStatus[]; to: PaymentStatus }>
 export type PaymentMove = keyof typeof moves
 
@@ -121,6 +121,8 @@ export type Payment = {
   card: CardFace | null
   /** The provider's reference of the authorisation whose money was kept. */
   authorisationReference: string | null
+  /** The most that the provider ever reserved of the money that was kept; 0 before there is any. */
+  amountAuthorised: number
   amountCaptured: number
   amountRefunded: number
   /** Of refunds that wait for approval, or for the provider. */
@@ -145,6 +147,7 @@ export const beginning = {
   failure: null,
   card: null,
   authorisationReference: null,
+  amountAuthorised: 0,
   amountCaptured: 0,
   amountRefunded: 0,
   amountRefunding: 0,

@@ -3,18 +3,16 @@
  * reads and changes the aggregate of the line's payment. What the line says is first applied like a
  * notification, which changes nothing where it is known; then the record that it is about is found.
  */
-import {
-  type Authorisation,
-  findAuthorisation,
-  type LifecycleContext,
-  operationsOf,
-  type PaymentAggregate,
-  record
-} from '../lifecycle/aggregate.ts'
+import { findAuthorisation, isTaken, operationsOf, record } from '../lifecycle/aggregate.ts'
 import { applyEvent } from '../lifecycle/apply.ts'
-import type { Dispute } from '../lifecycle/dispute.ts'
-import { isTaken } from '../lifecycle/effect.ts'
-import { isSame, type Operation } from '../lifecycle/operation.ts'
+import type {
+  Authorisation,
+  Dispute,
+  LifecycleContext,
+  Operation,
+  PaymentAggregate
+} from '../lifecycle/model.ts'
+import { isSame, timesFailed, timesSucceeded } from '../lifecycle/operation.ts'
 import type { Money } from '../money.ts'
 import type { Payment } from '../payments/payment.ts'
 import type { DisputeEvent, ProviderEvent } from '../provider.ts'
@@ -166,14 +164,9 @@ function captureOf(aggregate: PaymentAggregate, line: SettlementLine): Operation
   )
 }
 
-/** How often the provider reported of an operation that it succeeded, and that it failed after. */
-function reportsOf({ successes: succeeded, failures: failed }: Operation) {
-  return { succeeded, failed }
-}
-
 /** How often a capture took its money; 0 while it is under way, and where it failed in the end. */
 function stoodFor(capture: Operation): number {
-  return capture.status === 'succeeded' ? reportsOf(capture).succeeded : 0
+  return capture.status === 'succeeded' ? timesSucceeded(capture) : 0
 }
 
 /** A refund, or a reversal that became one. */
@@ -185,8 +178,7 @@ function givenBackBy(aggregate: PaymentAggregate, line: SettlementLine): Operati
 
 /** Whether the money went back, or came again, as the line says. */
 function hasHappened(operation: Operation, { meaning }: SettlementLine): boolean {
-  const hasFailed = reportsOf(operation).failed > 0
-  return hasFailed || (meaning === 'refunded' && operation.status === 'succeeded')
+  return timesFailed(operation) > 0 || (meaning === 'refunded' && operation.status === 'succeeded')
 }
 
 function findDisputed(
@@ -264,7 +256,9 @@ function toEvents(
     case 'refunded': {
       if (!isNamed) return []
       const isReversal = givenBackBy(aggregate, line)?.kind === 'reversal'
-      return [{ type: isReversal ? 'reversed' : 'refunded', ...about }]
+      return [
+        isReversal ? { type: 'reversed', action: null, ...about } : { type: 'refunded', ...about }
+      ]
     }
     case 'refundReversed': {
       const reason = `${line.type} in batch ${line.batch}`
@@ -289,8 +283,7 @@ function toCaptured(
   const { authorisationReference, amount } = authorised
   const known = captureOf(aggregate, line)
   // The line adds nothing to what succeeded, and does not say that what failed was taken again.
-  if (known !== undefined && (known.status === 'succeeded' || reportsOf(known).failed > 0))
-    return []
+  if (known !== undefined && (known.status === 'succeeded' || timesFailed(known) > 0)) return []
   const { providerReference, reference } = byOf(line)
   const by = { providerReference, reference: known?.id ?? reference }
   return [

@@ -3,11 +3,8 @@ import { resolveByItself } from '../discrepancies/resolution.commands.ts'
 import { openUnattached } from '../discrepancies/unattached.store.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
-import {
-  type LifecycleContext,
-  openDiscrepancy,
-  type PaymentAggregate
-} from '../lifecycle/aggregate.ts'
+import { openDiscrepancy } from '../lifecycle/aggregate.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import {
   countSeen,
   findBooked,

@@ -36,8 +36,8 @@ export async function findNewLines(
 }
 
 const authorisationsStatement = statement<{ reference: string; payment_id: string }>(`
-  select provider_reference as reference, payment_id
-  from authorisation where provider_reference = any($1)`)
+  select reference, payment_id
+  from authorisation where reference = any($1)`)
 const paymentsStatement = statement<{ id: string }>('select id from payment where id = any($1)')
 
 /**
@@ -149,7 +149,7 @@ const unmatchedStatement = statement<UnmatchedLine>(`
     select from payment p
     where p.updated_at >= coalesce($1, now() - interval '1 hour')
       and p.id = any(array[l.payment_id, l.merchant_reference, (
-        select a.payment_id from authorisation a where a.provider_reference = l.psp_reference)]))
+        select a.payment_id from authorisation a where a.reference = l.psp_reference)]))
   order by l.id limit $3 for update of l skip locked`)
 
 /**

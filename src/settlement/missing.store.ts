@@ -30,16 +30,16 @@ export async function findMissing(db: Db, days: number, limit: number): Promise<
       from settlement_report
       where kind = 'settlementDetails' and applied = lines and booked_until is not null
     ), missing as (
-      select p.id as "paymentId", 'authorisation' as type, p.authorisation as id,
+      select p.id as "paymentId", 'authorisation' as type, p.authorisation_reference as id,
         p.currency, p.amount, p.finished_at as at
       from payment p, latest
       where p.settlement is null and p.status = 'captured' and p.capture = 'automatic'
         and p.method <> 'recorded' and p.finished_at < latest.until
         and p.finished_at > latest.since
-        and not exists (select from settlement_line l where l.record_id = p.authorisation)
+        and not exists (select from settlement_line l where l.record_id = p.authorisation_reference)
       union all
       select m.payment_id, m.kind, m.id, m.currency, m.amount, m.updated_at
-      from modification m join payment p on p.id = m.payment_id, latest
+      from operation m join payment p on p.id = m.payment_id, latest
       where m.kind in ('capture', 'refund') and m.status = 'succeeded'
         and (m.kind = 'refund' or p.capture = 'manual') and p.method <> 'recorded'
         and m.updated_at < latest.until and m.updated_at > latest.since

@@ -1,36 +1,8 @@
 /** Settlement reports: their content until it is applied, and how far that has come. */
-import { type Generated, type RawBuilder, type Selectable, sql } from 'kysely'
-import { type Db, statement, type Tx } from '../database/database.ts'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type Database, type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { ReportKind, ReportStatus, SettlementLine } from './settlement.ts'
-
-export type ReportTables = {
-  settlement_report: {
-    id: string
-    status: ReportStatus | 'uploading'
-    origin: 'upload' | 'provider'
-    kind: ReportKind | null
-    file_name: string | null
-    url: string | null
-    notification_id: string | null
-    content_hash: Buffer | null
-    size: Generated<number>
-    lines: Generated<number>
-    applied: Generated<number>
-    matched: Generated<number>
-    discrepancies: Generated<number>
-    unknown_types: Generated<string[]>
-    unchecked_batches: Generated<string[]>
-    fault: string | null
-    created_at: Generated<Date>
-    staged_at: Date | null
-    booked_until: Date | null
-    finished_at: Date | null
-    due_at: Date | null
-    tries: Generated<number>
-    lease: string | null
-  }
-}
 
 const shown = [
   'id',
@@ -50,7 +22,7 @@ const shown = [
 ] as const
 /** One that is whole: an upload that is under way is shown to nobody. */
 export type ListedReport = Pick<
-  Selectable<ReportTables['settlement_report']>,
+  Selectable<Database['settlement_report']>,
   (typeof shown)[number]
 > & {
   status: ReportStatus
@@ -125,7 +97,7 @@ export async function finishContent(
   }
   await sql`
     update settlement_report set status = 'received', content_hash = ${content.hash},
-      size = ${content.size}, due_at = now(), tries = 0, fault = null
+      size = ${content.size}, next_attempt_at = now(), attempts = 0, fault = null
     where id = ${id}`.execute(tx)
   return id
 }
@@ -134,7 +106,8 @@ export async function finishContent(
 async function endWithout(tx: Db | Tx, which: RawBuilder<unknown>): Promise<void> {
   await sql`
     with ended as (
-      update settlement_report set status = 'done', due_at = null, lease = null, fault = null,
+      update settlement_report set status = 'done', next_attempt_at = null, lease = null,
+        leased_until = null, fault = null,
         finished_at = now()
       where origin = 'provider' and ${which} returning id
     )
@@ -182,16 +155,18 @@ export async function claimDueReport(
   leaseS: number
 ): Promise<DueReport | undefined> {
   const { rows } = await sql<DueReport>`
-    update settlement_report set due_at = now() + make_interval(secs => ${leaseS}),
-      tries = tries + 1, lease = gen_random_uuid(), status = 'processing'
+    update settlement_report set next_attempt_at = now() + make_interval(secs => ${leaseS}),
+      attempts = attempts + 1, lease = gen_random_uuid(),
+        leased_until = now() + make_interval(secs => ${leaseS}), status = 'processing'
     where id in (
       select id from settlement_report
-      where due_at <= now() and (content_hash is not null) = ${hasContent}
-      order by due_at limit 1 for update skip locked
+      where next_attempt_at <= now() and (content_hash is not null) = ${hasContent}
+      order by next_attempt_at limit 1 for update skip locked
     )
-    returning id, lease, origin, file_name as "fileName", url, kind, lines, applied, tries,
-      created_at as "createdAt", content_hash is not null as "hasContent",
-      staged_at is not null as "isStaged"`.execute(db)
+    returning id, lease, origin, file_name as "fileName", url, kind, lines, applied,
+      created_at as "createdAt",
+      attempts as tries,
+      content_hash is not null as "hasContent", staged_at is not null as "isStaged"`.execute(db)
   return rows[0]
 }
 
@@ -216,7 +191,7 @@ export async function saveProgress(
   const { lines = 0, applied = 0, matched = 0, discrepancies = 0, kind = null } = progress
   const { bookedUntil = null } = progress
   const result = await sql`
-    update settlement_report set due_at = now() + make_interval(secs => ${leaseS}),
+    update settlement_report set next_attempt_at = now() + make_interval(secs => ${leaseS}),
       lines = lines + ${lines}, applied = applied + ${applied}, matched = matched + ${matched},
       discrepancies = discrepancies + ${discrepancies}, kind = coalesce(${kind}, kind),
       booked_until = greatest(booked_until, ${bookedUntil}::timestamptz),
@@ -234,23 +209,25 @@ export async function postponeReport(
   fault: string
 ): Promise<void> {
   await sql`
-    update settlement_report set due_at = now() + make_interval(secs => ${delayS}),
-      fault = ${fault}, lease = null
+    update settlement_report set next_attempt_at = now() + make_interval(secs => ${delayS}),
+      fault = ${fault}, lease = null, leased_until = null
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
 /** Lets go of a report that nothing is wrong with: another instance goes on at once. */
 export async function releaseReport(db: Db, { id, lease }: Held): Promise<void> {
   await sql`
-    update settlement_report set due_at = now(), tries = greatest(tries - 1, 0), lease = null
+    update settlement_report set next_attempt_at = now(), attempts = greatest(attempts - 1, 0),
+      lease = null, leased_until = null
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
 /** A person must upload it: the provider does not give it to us. */
 export async function awaitUpload(db: Db, { id, lease }: Held, fault: string): Promise<void> {
   await sql`
-    update settlement_report set status = 'awaitingUpload', fault = ${fault}, due_at = null,
-      lease = null
+    update settlement_report set status = 'awaitingUpload', fault = ${fault},
+      next_attempt_at = null,
+      lease = null, leased_until = null
     where id = ${id} and lease = ${lease}`.execute(db)
 }
 
@@ -264,7 +241,7 @@ export async function markStaged(
   uncheckedBatches: readonly string[]
 ): Promise<void> {
   await sql`
-    update settlement_report set staged_at = now(), tries = 0,
+    update settlement_report set staged_at = now(), attempts = 0,
       unchecked_batches = ${uncheckedBatches}
     where id = ${id} and lease = ${lease}`.execute(db)
 }
@@ -283,8 +260,9 @@ export async function endReport(
     await endWithout(db, sql`status = 'awaitingUpload' and file_name = ${fileName}`)
   }
   await sql`
-    update settlement_report set status = ${fault === null ? 'done' : 'refused'}, due_at = null,
-      lease = null, fault = ${fault}, finished_at = now()
+    update settlement_report set status = ${fault === null ? 'done' : 'refused'},
+      next_attempt_at = null,
+      lease = null, leased_until = null, fault = ${fault}, finished_at = now()
       ${fault === null ? sql`` : sql`, staged_at = null`}
       ${fault === null ? sql`` : sql`, lines = case when applied > 0 then lines else 0 end`}
     where id = ${id} and lease = ${lease}`.execute(db)

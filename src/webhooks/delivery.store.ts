@@ -1,37 +1,8 @@
-import { type Generated, sql } from 'kysely'
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from '../jobs.ts'
 import type { Attempt, Delivery, DeliveryStatus } from './webhook.ts'
-
-export type DeliveryTables = {
-  webhook_delivery: {
-    id: Generated<string>
-    endpoint_id: string
-    position: number | null
-    event_id: string
-    type: string
-    payment_id: string | null
-    sequence: number | null
-    status: Generated<DeliveryStatus>
-    due_at: Generated<Date | null>
-    held: Generated<boolean>
-    started_at: Generated<Date>
-    tries: Generated<number>
-    attempts: Generated<number>
-    term: Generated<number>
-    delivered_at: Date | null
-    created_at: Generated<Date>
-  }
-  webhook_attempt: {
-    delivery_id: string
-    number: number
-    started_at: Date
-    duration_ms: number
-    http_status: number | null
-    error: string | null
-    response: string | null
-  }
-}
 
 /** The id that an event of the feed `f` has in public, as `toFeedView` shows it. */
 const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
@@ -92,8 +63,8 @@ export async function insertTest(
 const shown = sql`
   d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d.type,
   d.payment_id as "paymentId", case when ${isStopped} then 'failed' else d.status end as status,
-  case when not ${isStopped} then d.due_at end as "dueAt", d.delivered_at as "deliveredAt",
-  d.attempts, d.created_at as "createdAt"`
+  case when not ${isStopped} then d.next_attempt_at end as "dueAt", d.delivered_at as "deliveredAt",
+  d.attempts_made as attempts, d.created_at as "createdAt"`
 
 export type DueDelivery = {
   id: string
@@ -129,46 +100,50 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
         array_remove(array[e.secret, case when e.old_secret_until > now() then e.old_secret end],
           null) as secrets,
         (select count(*) from webhook_delivery h
-          where h.endpoint_id = e.id and h.held and h.due_at > now()) as under_way
+          where h.endpoint_id = e.id and h.lease is not null
+            and h.next_attempt_at > now()) as under_way
       from webhook_endpoint e join client c on c.id = e.client_id and c.revoked_at is null
       cross join lateral (
         select from webhook_delivery d
-        where d.endpoint_id = e.id and d.term = e.term and d.due_at <= now()
-        order by d.due_at, d.position limit 1
+        where d.endpoint_id = e.id and d.term = e.term and d.next_attempt_at <= now()
+        order by d.next_attempt_at, d.position limit 1
       ) has_due
       where e.status = 'enabled'
       for no key update of e skip locked
     ), due as (
-      select open.*, own.delivery_id, own.due_at,
+      select open.*, own.delivery_id, own.next_attempt_at,
         open.under_way + row_number() over (
-          partition by open.id order by own.due_at, own.position) as place
+          partition by open.id order by own.next_attempt_at, own.position) as place
       from open cross join lateral (
-        select d.id as delivery_id, d.due_at, d.position from webhook_delivery d
-        where d.endpoint_id = open.id and d.term = open.term and d.due_at <= now() and (
+        select d.id as delivery_id, d.next_attempt_at, d.position from webhook_delivery d
+        where d.endpoint_id = open.id and d.term = open.term and d.next_attempt_at <= now() and (
           select earlier.id from webhook_delivery earlier
           where earlier.endpoint_id = d.endpoint_id and earlier.payment_id = d.payment_id
-            and earlier.sequence < d.sequence and earlier.due_at is not null
+            and earlier.sequence < d.sequence and earlier.next_attempt_at is not null
             and earlier.term = d.term
-            and (earlier.tries = 0 or (earlier.held and earlier.due_at > now())
+            and (earlier.attempts = 0
+              or (earlier.lease is not null and earlier.next_attempt_at > now())
               or earlier.started_at > now() - make_interval(secs => ${webhookInOrderForS}))
           limit 1
         ) is null
-        order by d.due_at, d.position
+        order by d.next_attempt_at, d.position
         limit greatest(0, case when open.failing then ${failingEndpoint}::int
           else ${endpoint}::int end - open.under_way)
         for update of d skip locked
       ) own
     ), chosen as (
       select * from (
-        select due.*, row_number() over (order by place, due_at) as turn from due
+        select due.*, row_number() over (order by place, next_attempt_at) as turn from due
       ) as due
       where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
     )
-    update webhook_delivery d set held = true, tries = tries + 1, attempts = attempts + 1,
-      due_at = now() + make_interval(secs => ${webhookLeaseS})
+    update webhook_delivery d set lease = ${randomUUID()},
+      leased_until = now() + make_interval(secs => ${webhookLeaseS}), attempts = attempts + 1,
+      attempts_made = attempts_made + 1,
+      next_attempt_at = now() + make_interval(secs => ${webhookLeaseS})
     from chosen where d.id = chosen.delivery_id
     returning d.id, d.endpoint_id as "endpointId", d.position, d.event_id as "eventId",
-      d.created_at as "createdAt", d.tries, d.attempts as attempt,
+      d.created_at as "createdAt", d.attempts as tries, d.attempts_made as attempt,
       extract(epoch from now() - d.started_at)::double precision as "ageS",
       chosen.url, chosen.secrets`.execute(db)
   return rows
@@ -177,8 +152,8 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
 /** Gives back what was not tried, because the service stops: it is due at once. */
 export async function releaseDelivery(db: Db, id: string, attempt: number): Promise<void> {
   await sql`
-    update webhook_delivery set held = false, due_at = now()
-    where id = ${id} and attempts = ${attempt} and held`.execute(db)
+    update webhook_delivery set lease = null, leased_until = null, next_attempt_at = now()
+    where id = ${id} and attempts_made = ${attempt} and lease is not null`.execute(db)
 }
 
 const attemptTable = sql.raw(
@@ -195,7 +170,7 @@ export type Tried = { id: string; attempt: Attempt }
 /** The later events of the payment of `settled` that wait for it: they were never tried. */
 const waitsForIt = sql.raw(
   'later.endpoint_id = settled.endpoint_id and later.payment_id = settled.payment_id ' +
-    'and later.sequence > settled.sequence and later.tries = 0'
+    'and later.sequence > settled.sequence and later.attempts = 0'
 )
 
 /**
@@ -205,12 +180,13 @@ const waitsForIt = sql.raw(
 export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailing: boolean }> {
   const { rows } = await sql<{ wasFailing: boolean }>`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set status = 'delivered', delivered_at = now(), due_at = null,
-        held = false
+      update webhook_delivery set status = 'delivered', delivered_at = now(),
+        next_attempt_at = null,
+        lease = null, leased_until = null
       where id = ${tried.id} returning endpoint_id, payment_id, sequence
     ), freed as (
-      update webhook_delivery later set due_at = now() from settled
-      where ${waitsForIt} and later.due_at > now()
+      update webhook_delivery later set next_attempt_at = now() from settled
+      where ${waitsForIt} and later.next_attempt_at > now()
     )
     select e.failing_since is not null as "wasFailing"
     from settled join webhook_endpoint e on e.id = settled.endpoint_id`.execute(db)
@@ -225,15 +201,15 @@ export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailin
 export async function recordFailed(db: Db, tried: Tried, nextInS: number | null): Promise<void> {
   await sql`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set held = false,
+      update webhook_delivery set lease = null, leased_until = null,
         status = case when ${nextInS}::double precision is null then 'failed' else 'pending' end,
-        due_at = now() + make_interval(secs => ${nextInS}::double precision)
-      where id = ${tried.id} and attempts = ${tried.attempt.number} and status = 'pending'
+        next_attempt_at = now() + make_interval(secs => ${nextInS}::double precision)
+      where id = ${tried.id} and attempts_made = ${tried.attempt.number} and status = 'pending'
       returning endpoint_id, payment_id, sequence,
-        least(due_at, started_at + make_interval(secs => ${webhookInOrderForS})) as free_at
+        least(next_attempt_at, started_at + make_interval(secs => ${webhookInOrderForS})) as free_at
     )
-    update webhook_delivery later set due_at = settled.free_at from settled
-    where ${waitsForIt} and later.due_at < settled.free_at`.execute(db)
+    update webhook_delivery later set next_attempt_at = settled.free_at from settled
+    where ${waitsForIt} and later.next_attempt_at < settled.free_at`.execute(db)
 }
 
 /**
@@ -242,12 +218,13 @@ export async function recordFailed(db: Db, tried: Tried, nextInS: number | null)
  */
 export async function settleStopped(db: Db, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    update webhook_delivery set status = 'failed', due_at = null, held = false
+    update webhook_delivery set status = 'failed', next_attempt_at = null, lease = null,
+      leased_until = null
     where id = any(array(
       select own.id from webhook_endpoint e cross join lateral (
         select d.id from webhook_delivery d
-        where d.endpoint_id = e.id and d.due_at is not null and d.term < e.term
-        order by d.term, d.due_at, d.position limit ${limit} for update of d skip locked
+        where d.endpoint_id = e.id and d.next_attempt_at is not null and d.term < e.term
+        order by d.term, d.next_attempt_at, d.position limit ${limit} for update of d skip locked
       ) own
       where e.stopped_at is not null limit ${limit}
     ))`.execute(db)
@@ -263,17 +240,19 @@ export async function forgetStopped(db: Db): Promise<void> {
     update webhook_endpoint e set stopped_at = null
     where e.stopped_at < now() - interval '1 minute' and (
       select d.id from webhook_delivery d
-      where d.endpoint_id = e.id and d.due_at is not null and d.term < e.term
+      where d.endpoint_id = e.id and d.next_attempt_at is not null and d.term < e.term
       order by d.term limit 1
     ) is null`.execute(db)
 }
 
 /** What a new beginning of a delivery sets, beside the term of its endpoint. */
 const beginAnew = sql.raw(
-  "status = 'pending', due_at = now(), held = false, started_at = now(), tries = 0, " +
-    'delivered_at = null'
+  "status = 'pending', next_attempt_at = now(), lease = null, leased_until = null, " +
+    'started_at = now(), attempts = 0, delivered_at = null'
 )
-const isUnderWay = sql.raw('webhook_delivery.held and webhook_delivery.due_at > now()')
+const isUnderWay = sql.raw(
+  'webhook_delivery.lease is not null and webhook_delivery.next_attempt_at > now()'
+)
 
 /** Due at once, its time counted anew; one that is under way is left alone. */
 export async function restartDelivery(tx: Tx, id: string): Promise<void> {

@@ -1,35 +1,19 @@
-import { type Generated, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { DisabledReason, EndpointStatus, WebhookEndpoint } from './webhook.ts'
-
-export type WebhookTables = {
-  webhook_endpoint: {
-    id: string
-    client_id: string
-    url: string
-    events: string[]
-    description: string | null
-    status: Generated<EndpointStatus>
-    disabled_reason: DisabledReason | null
-    secret: string | null
-    old_secret: string | null
-    old_secret_until: Date | null
-    failing_since: Date | null
-    term: Generated<number>
-    stopped_at: Date | null
-    created_at: Generated<Date>
-    deleted_at: Date | null
-  }
-}
+import type { DisabledReason, WebhookEndpoint } from './webhook.ts'
 
 const shown = sql.raw(
   'id, client_id as "clientId", url, events, description, status, ' +
     'disabled_reason as "disabledReason", created_at as "createdAt"'
 )
 
+/** Any number: one endpoint of a client is made at a time. */
+const endpointsLock = 7_240_015
+
 /** How many a client has; no other is made until the end of `tx`. */
 export async function countEndpoints(tx: Tx, clientId: string): Promise<number> {
-  await sql`select from client where id = ${clientId} for no key update`.execute(tx)
+  await sql`
+    select pg_advisory_xact_lock(${endpointsLock}, hashtext(${clientId}))`.execute(tx)
   const { rows } = await sql<{ count: number }>`
     select count(*) from webhook_endpoint
     where client_id = ${clientId} and deleted_at is null`.execute(tx)

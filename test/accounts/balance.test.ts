@@ -163,6 +163,10 @@ t.test('the balance of an account and its ledger', async (t) => {
   })
 
   t.test('the books cannot be rewritten', async (t) => {
+    const given = { amount: { currency: 'GBP', value: 100 }, reason: 'goodwill', reference: 'one' }
+    const body = { ...given, direction: 'credit' }
+    const path = `/v1/accounts/${await newAccount()}/adjustments`
+    t.equal((await call('POST', path, { body })).status, 201)
     for (const table of ['ledger_transfer', 'payment_event', 'allocation', 'adjustment']) {
       await t.rejects(sql`delete from ${sql.table(table)}`.execute(db), /append-only/)
       await t.rejects(sql`truncate ${sql.table(table)} cascade`.execute(db), /append-only/)

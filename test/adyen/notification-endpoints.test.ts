@@ -388,7 +388,7 @@ t.test('what Adyen sends', async (t) => {
       )
       t.equal(tried.status, 'received', 'it is tried again')
       t.type(tried.fault, 'string')
-      await sql`update notification set tries = 5, due_at = now()
+      await sql`update notification set attempts = 5, next_attempt_at = now()
         where psp_reference = ${one.pspReference}`.execute(db)
       const parked = await settled(one.pspReference)
       t.match(parked, { status: 'parked', tries: 6 })
@@ -454,7 +454,8 @@ t.test('what Adyen sends', async (t) => {
     t.same([settledAlready.status, settledAlready.body.code], [409, 'notification_not_retryable'])
     const unknown = await retry('ntf_0000000000000000', 'retry-3')
     t.same([unknown.status, unknown.body.code], [404, 'notification_not_found'])
-    await sql`update notification set status = 'parked', fault = 'a fault', due_at = null, tries = 6
+    await sql`update notification set status = 'parked', fault = 'a fault', next_attempt_at = null,
+      attempts = 6
       where id = ${id}`.execute(db)
     t.equal((await retry(id, 'retry-4')).status, 202, 'a parked one may be tried too')
     const storm = await Promise.all(Array.from({ length: 10 }, () => retry(id, 'retry-5')))

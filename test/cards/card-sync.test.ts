@@ -50,7 +50,7 @@ async function start(t: Test) {
 }
 
 const rowsOf = async (db: Db) =>
-  await db.selectFrom('card_sync').select(['account_id', 'tries', 'looks', 'lease']).execute()
+  await db.selectFrom('card_sync').select(['account_id', 'attempts', 'looks', 'lease']).execute()
 
 t.test('a list adds what is new, changes what is another, removes what is gone', async (t) => {
   const { db, sync, tokens } = await start(t)

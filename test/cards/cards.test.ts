@@ -136,7 +136,12 @@ t.test('a card is gone from here before Adyen has answered', async (t) => {
       t.equal((await call('DELETE', card)).status, 204)
       t.same(await cardsOf(accountId), [])
       await until(
-        () => service.db.selectFrom('card').selectAll().where('due_at', 'is not', null).execute(),
+        () =>
+          service.db
+            .selectFrom('card')
+            .selectAll()
+            .where('next_attempt_at', 'is not', null)
+            .execute(),
         (due) => due.length === 0
       )
       t.same(await atAdyen(accountId), [])

@@ -50,7 +50,7 @@ async function openDiscrepancies({ db }: TestService, paymentId: string): Promis
 }
 
 const makeDue = async ({ db }: TestService, paymentId: string) => {
-  await sql`update payment set due_at = now() where id = ${paymentId}`.execute(db)
+  await sql`update payment set next_attempt_at = now() where id = ${paymentId}`.execute(db)
 }
 
 t.test('charging a registered card', async (t) => {
@@ -145,7 +145,7 @@ t.test('charging a registered card', async (t) => {
     const answer = await charge()
     t.match(answer, { status: 201, body: { status: 'pending', checkout: null } })
     const { rows } = await sql<{ hours: number }>`
-      select extract(epoch from due_at - created_at) / 3600 as hours from payment
+      select extract(epoch from next_attempt_at - created_at) / 3600 as hours from payment
       where id = ${answer.body.id}`.execute(db)
     t.equal(Number(rows[0]?.hours), 24, 'it is not asked for again, but noticed')
     await until(answer.body.id, ({ status }) => status === 'captured')
@@ -329,7 +329,7 @@ t.test('3-D Secure', async (t) => {
 
   t.test('what they bring after a cancellation was asked for is not told to Adyen', async (t) => {
     const { id } = (await charge()).body
-    await sql`insert into modification (id, kind, payment_id, currency, amount, status, failure)
+    await sql`insert into operation (id, kind, payment_id, currency, amount, status, failure)
       values ('can_2', 'cancellation', ${id}, 'GBP', 700, 'failed',
         '{"code":"provider_rejected","message":"x","retryable":false}')`.execute(db)
     await follow(await answer(id, 'password'))
@@ -340,7 +340,7 @@ t.test('3-D Secure', async (t) => {
   t.test('an answer that comes late does not take away what was brought since', async (t) => {
     const { id } = (await charge()).body
     await sql`update payment set redirect_result = 'since', returned_at = now(),
-      provider_key = ${`${id}.details.2`}, due_at = now() + interval '1 hour'
+      provider_key = ${`${id}.details.2`}, next_attempt_at = now() + interval '1 hour'
       where id = ${id}`.execute(db)
     await awaitReturn(db, id, `${id}.details.1`, `${id}.details.2`)
     const { rows } = await sql`select redirect_result from payment where id = ${id}`.execute(db)
@@ -353,7 +353,7 @@ t.test('3-D Secure', async (t) => {
   t.test('they never come back: it ends by time like a page', async (t) => {
     const created = await charge()
     const due = await sql<{ minutes: number }>`
-      select extract(epoch from due_at - expires_at) / 60 as minutes from payment
+      select extract(epoch from next_attempt_at - expires_at) / 60 as minutes from payment
       where id = ${created.body.id}`.execute(db)
     t.equal(Number(due.rows[0]?.minutes), 15)
     await makeDue(service, created.body.id)
@@ -445,19 +445,20 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
   t.test('after a day it is asked no more, and a person must find out', async (t) => {
     await faults({ api: { hangAfterWork: true }, webhooks: { drop: true } })
     const { body } = await charge()
-    await sql`update payment set created_at = now() - interval '24 hours 1 second', due_at = now()
+    await sql`update payment set created_at = now() - interval '24 hours 1 second',
+      next_attempt_at = now()
       where id = ${body.id}`.execute(db)
     const giveUpAt = Date.now() + 5_000
     while ((await openDiscrepancies(service, body.id)).length === 0 && Date.now() < giveUpAt) {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     t.same(await openDiscrepancies(service, body.id), ['outcome_unknown'])
-    const { due_at, expires_at } = await db
+    const { next_attempt_at, expires_at } = await db
       .selectFrom('payment')
-      .select(['due_at', 'expires_at'])
+      .select(['next_attempt_at', 'expires_at'])
       .where('id', '=', body.id)
       .executeTakeFirstOrThrow()
-    t.equal(due_at, null, 'nothing ends it by time')
+    t.equal(next_attempt_at, null, 'nothing ends it by time')
     t.ok(expires_at)
     t.equal(await statusOf(body.id), 'pending')
     await faults({ api: { hangAfterWork: false }, webhooks: { drop: false } })
@@ -466,13 +467,13 @@ t.test('when Adyen misbehaves with a charge', async (t) => {
   t.test('what somebody cancels is not charged again meanwhile', async (t) => {
     await faults({ api: { resetBeforeHeaders: true } })
     const { body } = await charge()
-    await sql`insert into modification (id, kind, payment_id, currency, amount, status)
+    await sql`insert into operation (id, kind, payment_id, currency, amount, status)
       values ('can_1', 'cancellation', ${body.id}, 'GBP', 700, 'requested')`.execute(db)
     await faults({ api: { resetBeforeHeaders: false } })
     await makeDue(service, body.id)
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     t.equal(await statusOf(body.id), 'pending')
-    await sql`delete from modification where id = 'can_1'`.execute(db)
+    await sql`delete from operation where id = 'can_1'`.execute(db)
     await until(body.id, ({ status }) => status === 'captured')
   })
 })
@@ -553,13 +554,14 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
     await makeDue(service, id)
     const hours = await untilFound(async () => {
       const { rows } = await sql<{ hours: number }>`
-        select round(extract(epoch from due_at - created_at) / 3600)::int as hours
-        from payment where id = ${id} and due_at > now() + interval '1 minute'`.execute(db)
+        select round(extract(epoch from next_attempt_at - created_at) / 3600)::int as hours
+        from payment where id = ${id} and next_attempt_at > now() + interval '1 minute'`.execute(db)
       return rows[0]?.hours
     })
     t.equal(hours, 24, 'it is noticed when nobody tells of it')
     t.same(await keysOf(service, id), sent)
-    await sql`update payment set created_at = now() - interval '24 hours 1 second', due_at = now()
+    await sql`update payment set created_at = now() - interval '24 hours 1 second',
+      next_attempt_at = now()
       where id = ${id}`.execute(db)
     await untilFound(async () => (await openDiscrepancies(service, id))[0])
     t.same(await openDiscrepancies(service, id), ['outcome_unknown'])
@@ -572,11 +574,12 @@ t.test('a charge that is cancelled before its outcome is known', async (t) => {
   t.test('is sent no more by whoever finishes its create, which is answered', async (t) => {
     await faults({ api: lost })
     const { id } = (await charge()).body
-    await sql`insert into modification (id, kind, payment_id, currency, amount, status)
+    await sql`insert into operation (id, kind, payment_id, currency, amount, status)
       values ('can_3', 'cancellation', ${id}, 'GBP', 700, 'requested')`.execute(db)
     await faults({ api: { resetBeforeHeaders: false } })
     const sent = await keysOf(service, id)
-    await sql`update idempotency_key set reply_status = null, reply_body = null, due_at = now()
+    await sql`update idempotency_key set reply_status = null, reply_body = null,
+      next_attempt_at = now()
       where resource_id = ${id}`.execute(db)
     const reply = await untilFound(async () => {
       const { rows } = await sql<{ body: string }>`

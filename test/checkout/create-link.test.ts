@@ -37,17 +37,19 @@ const payLink = async (service: TestService, paymentId: string, holderName = 'A.
 /** When it is looked after, in minutes from when it was made, or from when it ends. */
 async function dueIn({ db }: TestService, id: string, from: 'created_at' | 'expires_at' | 'now()') {
   const { rows } = await sql<{ minutes: number | null }>`
-    select round(extract(epoch from due_at - ${sql.raw(from)}) / 60)::int as minutes
+    select round(extract(epoch from next_attempt_at - ${sql.raw(from)}) / 60)::int as minutes
     from payment where id = ${id}`.execute(db)
   return rows[0]?.minutes ?? null
 }
 
 /** Looks after the payment now; answers when it has been. */
 async function lookAfter({ db }: TestService, id: string) {
-  await sql`update payment set due_at = now() - interval '1 second' where id = ${id}`.execute(db)
+  await sql`update payment set next_attempt_at = now() - interval '1 second'
+    where id = ${id}`.execute(db)
   for (;;) {
     const { rows } = await sql`select id from payment
-      where id = ${id} and (due_at is null or due_at > now() + interval '30 seconds')`.execute(db)
+      where id = ${id} and (next_attempt_at is null
+        or next_attempt_at > now() + interval '30 seconds')`.execute(db)
     if (rows.length > 0) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -247,8 +249,8 @@ t.test('a link that nobody tells of', async (t) => {
     const pending = await call('GET', `/v1/payments/${body.id}`)
     t.match(pending.body, { status: 'pending', amountCaptured: 0 }, 'no money moves by it')
     t.equal(await dueIn(service, body.id, 'now()'), 60)
-    await sql`update payment set due_at = now(), expires_at = now() - interval '1 day',
-      told_paid_at = now() - interval '1 hour' where id = ${body.id}`.execute(db)
+    await sql`update payment set next_attempt_at = now(), expires_at = now() - interval '1 day',
+      reported_paid_at = now() - interval '1 hour' where id = ${body.id}`.execute(db)
     for (;;) {
       const { rows } = await sql<{ kind: string }>`
         select kind from discrepancy where payment_id = ${body.id}`.execute(db)

@@ -50,7 +50,7 @@ t.test('nothing leads into a dead end', async (t) => {
     let found = await find()
     while (found === undefined) found = await find()
     await sql`update payment set provider_session = 'CS0', checkout_url = 'https://page.example/',
-      due_at = now() + interval '1 hour' where id = ${found.id}`.execute(db)
+      next_attempt_at = now() + interval '1 hour' where id = ${found.id}`.execute(db)
     t.match(await late, { status: 201, body: { checkout: { url: 'https://page.example/' } } })
     t.equal((await call('GET', `/v1/payments/${found.id}`)).body.status, 'pending')
   })

@@ -99,7 +99,7 @@ t.test('a second payment of the same account and amount', async (t) => {
     await until(first.body.id, ({ status }) => status === 'captured')
     t.match(await create(), { status: 409, body: { paymentId: first.body.id } })
     for (const status of ['refused', 'expired', 'failed', 'cancelled']) {
-      await sql`update payment set status = ${status}, finished_at = now(), due_at = null,
+      await sql`update payment set status = ${status}, finished_at = now(), next_attempt_at = null,
         amount_captured = 0, failure = '{}',
         cancelled_by = case when ${status} = 'cancelled' then 'client' end
         where status <> ${status} and account_id = ${Number(first.body.accountId)}`.execute(db)
@@ -114,7 +114,7 @@ t.test('a second payment of the same account and amount', async (t) => {
     const first = await create()
     const second = await create({ allowDuplicate: true })
     await sql`update payment set status = 'expired', failure = '{}', finished_at = now(),
-      due_at = null where id = ${second.body.id}`.execute(db)
+      next_attempt_at = null where id = ${second.body.id}`.execute(db)
     t.match(await create(), { status: 409, body: { paymentId: first.body.id } })
   })
 

@@ -48,7 +48,8 @@ async function returnsOf({ db }: TestService, id: string): Promise<Found[]> {
 }
 
 /** The next time is further off than the end of whoever asks now, which is 3 s at most. */
-const isPostponed = ({ due_at: dueAt }: { due_at: Date }) => dueAt.getTime() - Date.now() > 5_000
+const isPostponed = ({ next_attempt_at: dueAt }: { next_attempt_at: Date }) =>
+  dueAt.getTime() - Date.now() > 5_000
 
 /** Brings what is due next forward, and waits until it was done. */
 async function askAgain(service: TestService, id: string): Promise<void> {
@@ -56,10 +57,10 @@ async function askAgain(service: TestService, id: string): Promise<void> {
   for (let n = 0; n < 200; n += 1) {
     // Not while it is being asked, which then sets the next time: it may have been due by itself.
     await sql`
-      update page_return set due_at = least(due_at, now())
-      where payment_id = ${id} and tries = ${before.tries}`.execute(service.db)
+      update page_return set next_attempt_at = least(next_attempt_at, now())
+      where payment_id = ${id} and attempts = ${before.attempts}`.execute(service.db)
     const [now] = await returnsOf(service, id)
-    if (now === undefined || (now.tries > before.tries && isPostponed(now))) return
+    if (now === undefined || (now.attempts > before.attempts && isPostponed(now))) return
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
   throw new Error('it was not asked again in time')
@@ -78,7 +79,7 @@ t.test('what the browser brought back is asked about again', async (t) => {
       await startQuiet(service, api)
       const id = await comeBack(service)
       t.equal((await call('GET', `/v1/payments/${id}`)).body.status, 'pending')
-      t.match(await returnsOf(service, id), [{ tries: 0, session_result: /\S{20}/ }])
+      t.match(await returnsOf(service, id), [{ attempts: 0, session_result: /\S{20}/ }])
       await askAgain(service, id)
       const { amountCaptured } = await until(id, ({ status }) => status === 'captured')
       t.equal(amountCaptured, 2500)
@@ -99,19 +100,18 @@ t.test('what the browser brought back is asked about again', async (t) => {
     const pauses: number[] = []
     for (let n = 0; n < 3; n += 1) {
       await askAgain(service, id)
-      const [{ due_at: dueAt, tries }] = await returnsOf(service, id)
-      t.equal(tries, n + 1)
+      const [{ next_attempt_at: dueAt, attempts }] = await returnsOf(service, id)
+      t.equal(attempts, n + 1)
       pauses.push(Math.round((dueAt - Date.now()) / 1000))
     }
     t.same(
       pauses.map((one) => (one > 200 ? 300 : one > 50 ? 60 : 15)),
       [15, 60, 300]
     )
-    await sql`update payment set due_at = now() + interval '90 seconds' where id = ${id}`.execute(
-      db
-    )
+    await sql`update payment set next_attempt_at = now() + interval '90 seconds'
+      where id = ${id}`.execute(db)
     await askAgain(service, id)
-    const [{ due_at: last }] = await returnsOf(service, id)
+    const [{ next_attempt_at: last }] = await returnsOf(service, id)
     t.ok(last - Date.now() < 31_000 && last - Date.now() > 20_000)
     await control('PUT', '/_simulator/faults', { api: { status5xx: false } })
   })
@@ -145,7 +145,7 @@ t.test('a page that ends without an answer is shown to a person', async (t) => {
   const id = await comeBack(service)
   const { id: other } = await service.createPayment()
   await askAgain(service, id)
-  await sql`update payment set due_at = now() where id in (${id}, ${other})`.execute(db)
+  await sql`update payment set next_attempt_at = now() where id in (${id}, ${other})`.execute(db)
   const ended = await until(id, ({ status }) => status === 'expired')
   t.match(ended, { finished: true, failure: { code: 'expired' }, amountCaptured: 0 })
   await until(other, ({ status }) => status === 'expired')
@@ -175,7 +175,7 @@ t.test('a page that Adyen calls paid without telling of money is asked about aga
   await startQuiet(service, {})
   const id = await comeBack(service, 'pay', { holderName: 'PENDING' })
   await askAgain(service, id)
-  await sql`update payment set due_at = now() where id = ${id}`.execute(db)
+  await sql`update payment set next_attempt_at = now() where id = ${id}`.execute(db)
   await until(id, ({ status }) => status === 'expired')
   const { rows } = await sql<Found>`select * from discrepancy`.execute(db)
   t.match(rows, [{ kind: 'outcome_unknown', payment_id: id, details: { askedAgain: 1 } }])

@@ -147,7 +147,7 @@ t.test('money of another amount', async (t) => {
     await service.pay(id)
     await service.until(id, ({ status }) => status === 'captured')
     const { rows } = await sql<{ reference: string }>`
-      select provider_reference as reference from authorisation
+      select reference from authorisation
       where payment_id = ${id} and disposition = 'applied'`.execute(db)
     const posted = await postingsOf(service, id)
     t.same(
@@ -254,8 +254,8 @@ t.test(
     const made = refunds.data.find(({ status }: { status: string }) => status === 'succeeded')
     t.equal(made.id, second.details.refundId)
     const { rows } = await sql<{ psp: string; refund: string }>`
-    select authorisation as psp, provider_reference as refund
-    from modification where id = ${made.id}`.execute(db)
+    select authorisation_reference as psp, provider_reference as refund
+    from operation where id = ${made.id}`.execute(db)
     const item = {
       eventCode: 'REFUND_FAILED',
       success: 'true',
@@ -282,3 +282,36 @@ t.test(
     await checkMoney(t, db)
   }
 )
+
+t.test('whether a failed capture was taken again is what a person has seen', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0 })
+  const { call, control, createPayment, pay, until, db } = service
+  for (const resolution of ['captured', 'notCaptured']) {
+    const { id } = await createPayment({ capture: 'manual' })
+    await pay(id)
+    const { provider } = await until(id, ({ status }) => status === 'authorised')
+    const key = { idempotencyKey: crypto.randomUUID() }
+    await call('POST', `/v1/payments/${id}/captures`, { ...key, body: {} })
+    await until(id, ({ status }) => status === 'captured')
+    await control('POST', `/_simulator/payments/${provider.reference}/capture-failed`, {})
+    await until(id, ({ status }) => status === 'failed')
+    const { rows } = await sql<{ capture: string }>`
+      select provider_reference as capture from operation where payment_id = ${id}`.execute(db)
+    const references = { pspReference: rows[0]?.capture, originalReference: provider.reference }
+    const item = { eventCode: 'CAPTURE', success: 'true', reason: 'Transaction Recaptured' }
+    const amount = { currency: 'GBP', value: 2500 }
+    await control('POST', '/_simulator/webhooks', {
+      items: [{ ...item, ...references, merchantReference: id, amount }]
+    })
+    const found = await untilFound(service, id, 'recapture_unconfirmed')
+    t.same(found.resolutions, ['captured', 'notCaptured'])
+    t.equal((await resolve(service, found.id, resolution)).status, 200)
+    const { body } = await call('GET', `/v1/payments/${id}`)
+    const taken = resolution === 'captured'
+    t.match(body, taken ? { status: 'captured', amountCaptured: 2500 } : { status: 'failed' })
+    t.equal(await balanceOf(service, id), taken ? 2500 : 0)
+    const resolved = (await eventsOf(service, id)).filter((type) => type.endsWith('.resolved'))
+    t.equal(resolved.length, 1)
+  }
+  await checkMoney(t, db)
+})

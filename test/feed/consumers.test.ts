@@ -143,6 +143,6 @@ t.test('SIGTERM while an attempt is under way: it is given back, and comes at on
   await service.service.close()
   t.ok(Date.now() - begun < 5_000)
   const { rows } = await sql`
-    select status, held, due_at <= now() as due from webhook_delivery`.execute(service.db)
-  t.same(rows, [{ status: 'pending', held: false, due: true }])
+    select status, lease, next_attempt_at <= now() as due from webhook_delivery`.execute(service.db)
+  t.same(rows, [{ status: 'pending', lease: null, due: true }])
 })

@@ -204,7 +204,7 @@ t.test('late and second successes', async (t) => {
 
   t.test('a page without an outcome ends by itself, and what comes late is kept', async (t) => {
     const { id, accountId } = await createPayment()
-    await sql`update payment set due_at = now() where id = ${id}`.execute(db)
+    await sql`update payment set next_attempt_at = now() where id = ${id}`.execute(db)
     t.equal((await until(id, ({ finished }) => finished)).status, 'expired')
     await pay(id)
     await until(id, ({ status }) => status === 'captured')

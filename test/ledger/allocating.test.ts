@@ -167,7 +167,7 @@ t.test('nothing is posted where one fact was posted already', async (t) => {
   const id = await addAccount()
   const one = posting(id, 'payment', 50)
   await write([one])
-  await t.rejects(write([posting(id, 'refund', 20), one]), /fact_posted_once/)
+  await t.rejects(write([posting(id, 'refund', 20), one]), /ledger_transfer_fact_once/)
   t.same((await booksOf(id)).open, ['payment1: 50'])
 })
 

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import { requestCancellation } from '../../src/lifecycle/request.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import type { Payment } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
@@ -316,7 +317,7 @@ for (const { name, aggregate: make, told, expected, cancellation, events } of co
       const [effect] = apply(aggregate, event)
       t.ok(effect === 'applied' || cancellation === 'none', `${event.type} is ${effect}`)
       const after = structuredClone(aggregate)
-      t.not(apply(aggregate, event)[0], 'early')
+      t.not(apply(aggregate, event)[0], 'deferred')
       t.same(aggregate, after, `${event.type} told again changes nothing`)
     }
     t.match(standOf(aggregate), expected)
@@ -354,7 +355,7 @@ t.test('a cancellation by our reference leaves no money, in whatever order', asy
 
 t.test('a cancellation that nobody of ours asked for waits for its authorisation', async (t) => {
   const aggregate = newAggregate({ capture: 'manual' })
-  t.same(apply(aggregate, cancelled(first, byHand)), ['early'])
+  t.same(apply(aggregate, cancelled(first, byHand)), ['deferred'])
   t.same(apply(aggregate, paidBy(first), cancelled(first, byHand)), ['applied', 'applied'])
   t.equal(aggregate.payment.status, 'cancelled')
   t.match(only(aggregate, 'cancellation'), { origin: 'provider', providerReference: 'MODBYHAND' })
@@ -364,7 +365,7 @@ t.test('a refunded payment that is told to be cancelled waits until it comes bac
   const aggregate = aggregateOf('captured')
   apply(aggregate, refunded(first, gbp(1000), byHand))
   const before = structuredClone(aggregate)
-  t.same(apply(aggregate, cancelled(first)), ['early'])
+  t.same(apply(aggregate, cancelled(first)), ['deferred'])
   t.same(aggregate, before)
 })
 

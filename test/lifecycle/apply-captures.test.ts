@@ -1,6 +1,8 @@
 import t from 'tap'
-import { addOperation, operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import { requestCapture } from '../../src/lifecycle/request.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import { requestCapture } from '../../src/lifecycle/captures.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
+import { addOperation } from '../../src/lifecycle/operation.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
   aggregateOf,
@@ -186,7 +188,7 @@ for (const { name, aggregate: make, told, expected, events } of courses) {
       apply(aggregate, event)
       const stand = { ...standOf(aggregate), written: traceOf(aggregate) }
       const [again] = apply(aggregate, event)
-      t.not(again, 'early')
+      t.not(again, 'deferred')
       t.same({ ...standOf(aggregate), written: traceOf(aggregate) }, stand, event.type)
     }
     checkAggregate(t, aggregate)
@@ -420,7 +422,7 @@ t.test('several captures', async (t) => {
     const aggregate = both(1000, 1000)
     const before = structuredClone(aggregate)
     const more = captured(first, gbp(501), byHand)
-    t.same(apply(aggregate, more), ['early'])
+    t.same(apply(aggregate, more), ['deferred'])
     t.same(aggregate, before)
     const [one] = operationsOf(aggregate, 'capture')
     apply(aggregate, captureFailedOf(first, gbp(1000), ours(one as never)))
@@ -468,7 +470,7 @@ t.test('several captures', async (t) => {
     apply(aggregate, captured(first, gbp(1500), ours(third)))
     t.match(standOf(aggregate), { status: 'captured', amountCaptured: 2500 })
     const before = structuredClone(aggregate)
-    t.same(apply(aggregate, recaptured(first, gbp(1500), ours(one))), ['early'])
+    t.same(apply(aggregate, recaptured(first, gbp(1500), ours(one))), ['deferred'])
     t.same(aggregate, before)
     checkAggregate(t, aggregate)
   })
@@ -478,7 +480,7 @@ t.test('a capture that fails while refunds of it stand waits until they come bac
   const aggregate = capturing()
   const by = asked(aggregate)
   apply(aggregate, captured(first, price, by), refunded(first, gbp(1000), byHand))
-  t.same(apply(aggregate, captureFailedOf(first, price, by)), ['early'])
+  t.same(apply(aggregate, captureFailedOf(first, price, by)), ['deferred'])
   const again = recaptured(first, price, by)
   t.same(apply(aggregate, again, captureFailedOf(first, price, by)), ['applied', 'applied'])
   t.match(standOf(aggregate), { amountCaptured: 2500, amountRefunded: 1000, account: 1500 })
@@ -509,9 +511,9 @@ t.test('what is told of a capture must be true of the payment', async (t) => {
   t.test('another amount than we asked for is for a person', async (t) => {
     const aggregate = capturing(1000)
     const before = structuredClone(aggregate)
-    t.same(apply(aggregate, captured(first, gbp(900), asked(aggregate))), ['unsupported'])
+    t.same(apply(aggregate, captured(first, gbp(900), asked(aggregate))), ['contradictory'])
     t.same(apply(aggregate, captured(first, { currency: 'EUR', value: 1000 }, asked(aggregate))), [
-      'unsupported'
+      'contradictory'
     ])
     t.same(aggregate, before)
   })
@@ -521,8 +523,8 @@ t.test('what is told of a capture must be true of the payment', async (t) => {
     apply(aggregate, paidBy(second))
     const before = structuredClone(aggregate)
     t.same(apply(aggregate, captured(second), captureFailedOf(second)), [
-      'unsupported',
-      'unsupported'
+      'contradictory',
+      'contradictory'
     ])
     t.same(aggregate, before)
     t.same(apply(aggregate, captured(first)), ['applied'], 'that which was kept may be taken')
@@ -532,21 +534,21 @@ t.test('what is told of a capture must be true of the payment', async (t) => {
   t.test('of money that differs is for a person', async (t) => {
     const aggregate = newAggregate({ capture: 'manual' })
     apply(aggregate, paidBy(second, { amount: gbp(2400) }))
-    t.same(apply(aggregate, captured(second, gbp(2400))), ['unsupported'])
+    t.same(apply(aggregate, captured(second, gbp(2400))), ['contradictory'])
     t.equal(aggregate.payment.status, 'pending')
     t.same(aggregate.postings, [])
   })
 
   t.test('of a refused attempt is early', async (t) => {
     const aggregate = newAggregate({ capture: 'manual' })
-    t.same(apply(aggregate, refusedBy(second), captured(second)), ['applied', 'early'])
+    t.same(apply(aggregate, refusedBy(second), captured(second)), ['applied', 'deferred'])
     t.same(aggregate.postings, [])
   })
 
   t.test('before its authorisation is early, and then applied', async (t) => {
     const aggregate = newAggregate({ capture: 'manual' })
     const part = gbp(1000)
-    t.same(apply(aggregate, captured(second, part)), ['early'])
+    t.same(apply(aggregate, captured(second, part)), ['deferred'])
     t.same(apply(aggregate, paidBy(second), captured(second, part)), ['applied', 'applied'])
     const { id } = only(aggregate, 'capture')
     t.match(aggregate.payment, {
@@ -571,8 +573,8 @@ t.test('what is told of a capture must be true of the payment', async (t) => {
   })
 
   t.test('a failure of a capture that nobody has told is early', async (t) => {
-    t.same(apply(aggregateOf('authorised'), captureFailedOf(first)), ['early'])
-    t.same(apply(capturing(1000), captureFailedOf(first, gbp(1000), byHand)), ['early'])
+    t.same(apply(aggregateOf('authorised'), captureFailedOf(first)), ['deferred'])
+    t.same(apply(capturing(1000), captureFailedOf(first, gbp(1000), byHand)), ['deferred'])
   })
 })
 
@@ -601,7 +603,7 @@ t.test('other money that comes after a capture failed is the payment', async (t)
     t.same(traceOf(aggregate).discrepancies, [`paid_after_end ${second}`])
     checkAggregate(t, aggregate)
     const before = structuredClone(aggregate)
-    t.same(apply(aggregate, recaptured(first)), ['unsupported'], 'it is paid already')
+    t.same(apply(aggregate, recaptured(first)), ['contradictory'], 'it is paid already')
     t.same(aggregate, before)
   }
 })

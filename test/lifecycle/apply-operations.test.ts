@@ -1,11 +1,10 @@
 import t from 'tap'
-import { addOperation, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
+import { type Operation, operationKinds, type PaymentAggregate } from '../../src/lifecycle/model.ts'
 import {
+  addOperation,
   isSame,
   isUnderWay,
   newOperation,
-  type Operation,
-  operationKinds,
   toOperationView
 } from '../../src/lifecycle/operation.ts'
 import {

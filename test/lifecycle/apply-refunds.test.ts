@@ -1,7 +1,7 @@
 import t from 'tap'
-import { operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import type { Operation } from '../../src/lifecycle/operation.ts'
-import { requestRefund } from '../../src/lifecycle/request.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import type { Operation, PaymentAggregate } from '../../src/lifecycle/model.ts'
+import { requestRefund } from '../../src/lifecycle/refunds.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
   aggregateOf,
@@ -177,7 +177,7 @@ for (const { name, aggregate: make, told, expected, refund, events } of courses)
       t.same(apply(aggregate, event), ['applied'])
       if (event.type === 'operationUnknown') continue
       const after = structuredClone(aggregate)
-      t.not(apply(aggregate, event)[0], 'early')
+      t.not(apply(aggregate, event)[0], 'deferred')
       t.same(aggregate, after, `${event.type} told again changes nothing`)
     }
     t.match(standOf(aggregate), expected)
@@ -206,9 +206,9 @@ t.test('refunded money that came again under another reference', async (t) => {
   t.test('is never that of another amount, or of a refund that has not gone well', async (t) => {
     const aggregate = refunding()
     apply(aggregate, refunded(first, part, asked(aggregate)))
-    t.same(apply(aggregate, refundFailedOf(first, another, gbp(999))), ['early'])
+    t.same(apply(aggregate, refundFailedOf(first, another, gbp(999))), ['deferred'])
     const open = refunding()
-    t.same(apply(open, refundFailedOf(first, another, part)), ['early'])
+    t.same(apply(open, refundFailedOf(first, another, part)), ['deferred'])
     t.match(standOf(open), { amountRefunding: 1000 })
   })
 
@@ -239,7 +239,7 @@ t.test('several refunds', async (t) => {
     const aggregate = aggregateOf('captured')
     apply(aggregate, refunded(first, gbp(2000), byHand))
     const before = structuredClone(aggregate)
-    t.same(apply(aggregate, refunded(first, gbp(501), requestOf(first))), ['early'])
+    t.same(apply(aggregate, refunded(first, gbp(501), requestOf(first))), ['deferred'])
     t.same(aggregate, before)
   })
 })
@@ -280,9 +280,9 @@ t.test('what is told of a refund must be true of the payment', async (t) => {
   t.test('another amount than we asked for, or another currency, is for a person', async (t) => {
     const aggregate = refunding()
     const before = structuredClone(aggregate)
-    t.same(apply(aggregate, refunded(first, gbp(999), asked(aggregate))), ['unsupported'])
+    t.same(apply(aggregate, refunded(first, gbp(999), asked(aggregate))), ['contradictory'])
     t.same(apply(aggregate, refunded(first, { currency: 'EUR', value: 1000 }, byHand)), [
-      'unsupported'
+      'contradictory'
     ])
     t.same(aggregate, before)
   })
@@ -290,10 +290,10 @@ t.test('what is told of a refund must be true of the payment', async (t) => {
   t.test('of other money is for a person', async (t) => {
     const aggregate = aggregateOf('captured')
     apply(aggregate, paidBy(second))
-    t.same(apply(aggregate, refunded(second)), ['unsupported'])
+    t.same(apply(aggregate, refunded(second)), ['contradictory'])
     const differing = newAggregate()
     apply(differing, paidBy(second, { amount: gbp(2400) }))
-    t.same(apply(differing, refunded(second, gbp(2400))), ['unsupported'])
+    t.same(apply(differing, refunded(second, gbp(2400))), ['contradictory'])
   })
 
   t.test("somebody else's refusal is not ours", async (t) => {

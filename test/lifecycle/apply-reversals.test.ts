@@ -1,5 +1,6 @@
 import t from 'tap'
-import { operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import type { RequestReference } from '../../src/provider.ts'
 import {
   aggregateOf,
@@ -68,7 +69,7 @@ t.test('a reversal', async (t) => {
       const aggregate = reversing()
       t.same(apply(aggregate, refuse(aggregate)), ['applied'])
       const after = structuredClone(aggregate)
-      t.not(apply(aggregate, refuse(aggregate))[0], 'early')
+      t.not(apply(aggregate, refuse(aggregate))[0], 'deferred')
       t.same(aggregate, after, 'told again, it changes nothing')
       t.match(reversalsOf(aggregate), [
         {
@@ -93,7 +94,7 @@ t.test('a reversal', async (t) => {
       const aggregate = reversing()
       t.same(apply(aggregate, reversed(second)), ['applied'])
       const after = structuredClone(aggregate)
-      t.not(apply(aggregate, refuse(aggregate))[0], 'early')
+      t.not(apply(aggregate, refuse(aggregate))[0], 'deferred')
       t.same(aggregate, after)
     }
   })
@@ -299,7 +300,7 @@ t.test('a reversal', async (t) => {
       const aggregate = aggregateOf('captured')
       apply(aggregate, ...before)
       const seen = aggregate.events.length
-      t.same(apply(aggregate, ...outcomes), ['early', 'ignored', 'early'])
+      t.same(apply(aggregate, ...outcomes), ['deferred', 'ignored', 'deferred'])
       t.equal(aggregate.events.length, seen)
       t.same(apply(aggregate, paidBy(second), reversed(second), refundFailedOf(second)), [
         'applied',
@@ -385,7 +386,7 @@ t.test('money that differs and was given back by hand', async (t) => {
     const before = structuredClone(aggregate)
     t.same(apply(aggregate, reversalRefused(second), refundFailedOf(second)), [
       'ignored',
-      'unsupported'
+      'contradictory'
     ])
     t.same(aggregate, before)
   })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { operationsOf } from '../../src/lifecycle/aggregate.ts'
-import type { Effect } from '../../src/lifecycle/effect.ts'
+import type { Effect } from '../../src/lifecycle/model.ts'
 import { type Payment, type PaymentStatus, statuses } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
@@ -179,17 +179,17 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'the reservation expired': {
     event: expired,
-    pending: nothing('early'),
+    pending: nothing('deferred'),
     authorised: { effect: 'applied', status: 'expired', events: ['payment.expired'] },
     captured: nothing('ignored'),
-    refused: nothing('early'),
-    cancelled: nothing('early'),
-    expired: nothing('early'),
-    failed: nothing('early')
+    refused: nothing('deferred'),
+    cancelled: nothing('deferred'),
+    expired: nothing('deferred'),
+    failed: nothing('deferred')
   },
   'it was reversed at the provider': {
     event: reversed(first),
-    ...always('early'),
+    ...always('deferred'),
     authorised: cancelledThere,
     captured: {
       effect: 'applied',
@@ -199,7 +199,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'it was cancelled at the provider': {
     event: cancelled(first),
-    ...always('early'),
+    ...always('deferred'),
     authorised: cancelledThere,
     // With automatic capture it was let go before it was taken.
     captured: {
@@ -211,7 +211,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'what was cancelled by our reference is not known': {
     event: cancelled(null),
-    ...always('early')
+    ...always('deferred')
   },
   'a cancellation was refused that nobody asked for': {
     event: cancellationRefused(requestOf(first)),
@@ -235,11 +235,11 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'what was given back came again, and nothing was given back': {
     event: refundFailedOf(first),
-    ...always('early')
+    ...always('deferred')
   },
   'the reservation was captured': {
     event: captured(first),
-    ...always('early'),
+    ...always('deferred'),
     authorised: {
       effect: 'applied',
       status: 'captured',
@@ -250,7 +250,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'a part of the reservation was captured': {
     event: captured(first, gbp(1000)),
-    ...always('early'),
+    ...always('deferred'),
     authorised: {
       effect: 'applied',
       status: 'captured',
@@ -261,19 +261,19 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'more than the reservation was captured': {
     event: captured(first, gbp(2501)),
-    ...always('early'),
-    authorised: nothing('unsupported'),
+    ...always('deferred'),
+    authorised: nothing('contradictory'),
     captured: nothing('applied')
   },
   'it was captured in another currency': {
     event: captured(first, { currency: 'EUR', value: 2500 }),
-    ...always('early'),
-    authorised: nothing('unsupported'),
+    ...always('deferred'),
+    authorised: nothing('contradictory'),
     captured: nothing('applied')
   },
   'other money was captured that is not known': {
     event: captured(second),
-    ...always('early')
+    ...always('deferred')
   },
   'a capture was refused that nobody asked for': {
     event: captureRefused(requestOf(first)),
@@ -281,7 +281,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'a capture came to nothing': {
     event: captureFailedOf(first),
-    ...always('early'),
+    ...always('deferred'),
     captured: {
       effect: 'applied',
       status: 'failed',
@@ -291,7 +291,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'it was refunded at the provider': {
     event: refunded(first),
-    ...always('early'),
+    ...always('deferred'),
     captured: {
       effect: 'applied',
       events: ['refund.succeeded'],
@@ -308,7 +308,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'it was charged back': {
     event: disputed('chargedBack'),
-    ...always('early'),
+    ...always('deferred'),
     captured: {
       effect: 'applied',
       events: ['dispute.opened'],
@@ -317,7 +317,7 @@ const table: Record<string, { event: ProviderEvent } & Record<PaymentStatus, Exp
   },
   'a chargeback was reversed that is not known': {
     event: disputed('reversed'),
-    ...always('early')
+    ...always('deferred')
   },
   'it was paid, by a source that does not know the money': {
     event: { type: 'paidWithoutReference' },
@@ -373,7 +373,7 @@ for (const [name, { event, ...byStatus }] of Object.entries(table)) {
       const [effect] = apply(aggregate, event)
       const after = structuredClone(aggregate)
       const [again] = apply(aggregate, event)
-      t.equal(again === 'early', effect === 'early', 'only what was early is early again')
+      t.equal(again === 'deferred', effect === 'deferred', 'only what was early is early again')
       t.same(aggregate, after)
     })
   }
@@ -667,8 +667,8 @@ t.test('a reservation that is not captured', async (t) => {
     const aggregate = newAggregate({ capture: 'manual' })
     t.same(apply(aggregate, refusedBy(first), expired, reversed(first)), [
       'applied',
-      'early',
-      'early'
+      'deferred',
+      'deferred'
     ])
     apply(aggregate, paidBy(first), expired)
     t.equal(aggregate.payment.status, 'expired')

@@ -8,8 +8,8 @@ import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { recordPayment } from '../../src/checkout/recorded-payment.commands.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
+import type { Operation, OperationKind } from '../../src/lifecycle/model.ts'
 import { recordAccepted } from '../../src/lifecycle/operation.store.ts'
-import type { Operation, OperationKind } from '../../src/lifecycle/operation.ts'
 import {
   type Asking,
   cancelPayment,
@@ -359,9 +359,9 @@ async function apply(world: World, batch: Told[]): Promise<void> {
   const events = [...world.waiting, ...batch]
   if (events.length === 0) return
   const { effects } = await db.transaction().execute((tx) => applyEvents(tx, 'adyen', events))
-  const bad = events.filter((_, at) => ['unknown', 'unsupported'].includes(effects[at] as string))
+  const bad = events.filter((_, at) => ['unknown', 'contradictory'].includes(effects[at] as string))
   if (bad.length > 0) throw new Error(`${JSON.stringify(bad)} can't be booked`)
-  world.waiting = events.filter((_, at) => effects[at] === 'early')
+  world.waiting = events.filter((_, at) => effects[at] === 'deferred')
   world.told.push(...batch)
 }
 

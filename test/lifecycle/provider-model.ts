@@ -3,7 +3,7 @@
  * is put into `outbox`, and is told in whatever order, and however often, the test likes. It is a
  * model of the rules of money that hold at Adyen, without its words.
  */
-import type { Operation } from '../../src/lifecycle/operation.ts'
+import type { Operation } from '../../src/lifecycle/model.ts'
 import type { DisputeEvent, ProviderEvent, RequestReference } from '../../src/provider.ts'
 import {
   cancellationRefused,

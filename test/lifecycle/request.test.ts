@@ -1,14 +1,14 @@
 import t from 'tap'
-import { operationsOf, type PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
-import type { Operation } from '../../src/lifecycle/operation.ts'
+import { operationsOf } from '../../src/lifecycle/aggregate.ts'
+import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
+import { requestCapture } from '../../src/lifecycle/captures.ts'
+import type { Operation, PaymentAggregate } from '../../src/lifecycle/model.ts'
 import {
   approveRefund,
   type RefundAsked,
   rejectRefund,
-  requestCancellation,
-  requestCapture,
   requestRefund
-} from '../../src/lifecycle/request.ts'
+} from '../../src/lifecycle/refunds.ts'
 import type { Money } from '../../src/money.ts'
 import { amountRefundable, type Operator, type Payment } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'

@@ -7,11 +7,10 @@ import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { returnFromPage } from '../../src/checkout/return.commands.ts'
 import { newId } from '../../src/id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/aggregate.store.ts'
-import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { applyEvents, type EventOfPayment } from '../../src/lifecycle/apply.commands.ts'
-import type { Effect } from '../../src/lifecycle/effect.ts'
+import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
+import type { Effect, PaymentAggregate } from '../../src/lifecycle/model.ts'
 import { stopAsking } from '../../src/lifecycle/operation.store.ts'
-import { requestCancellation } from '../../src/lifecycle/request.ts'
 import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
@@ -733,7 +732,7 @@ async function settle(events: EventOfPayment[]): Promise<void> {
     const effects = await apply(due)
     due = due.filter(
       ({ event }, place) =>
-        effects[place] === 'early' ||
+        effects[place] === 'deferred' ||
         (effects[place] === 'ignored' && event.type === 'reversalRefused')
     )
   }
@@ -759,7 +758,7 @@ t.test('whatever comes, in any order and batches: the money is right at every st
         const events = eventsOf(world, step)
         const effects = await apply(events)
         await mustHold(accountIds, 'after a batch')
-        if (effects.includes('early') || effects.includes('ignored')) {
+        if (effects.includes('deferred') || effects.includes('ignored')) {
           await settle(events)
           await mustHold(accountIds, 'settled')
         }

@@ -4,10 +4,13 @@ import t from 'tap'
 import { testService } from '../test-service.ts'
 
 const captured =
-  "status = 'captured', authorisation = 'A', amount_captured = amount, finished_at = now(), " +
-  'due_at = null'
+  "status = 'captured', authorisation_reference = 'A', amount_authorised = amount, " +
+  'amount_captured = amount, finished_at = now(), next_attempt_at = null'
 
-/** What is set on a pending payment, by the rule that it breaks. */
+/**
+ * What is set on a pending payment, by the rule that it breaks: of several, PostgreSQL names the
+ * first by the alphabet.
+ */
 const broken: ReadonlyArray<readonly [rule: string, change: string]> = [
   ['payment_id_check', "id = repeat('x', 21)"],
   ['payment_amount_check', 'amount = 0'],
@@ -15,11 +18,14 @@ const broken: ReadonlyArray<readonly [rule: string, change: string]> = [
   ['payment_method_check', "method = 'cash'"],
   ['payment_capture_check', "capture = 'later'"],
   ['payment_save_card_check', "save_card = 'maybe'"],
-  ['payment_status_check', "status = 'lost'"],
-  ['payment_cancelled_by_check', "cancelled_by = 'nobody'"],
+  ['payment_status_check', "status = 'lost', finished_at = now(), next_attempt_at = null"],
+  [
+    'payment_cancelled_by_check',
+    "status = 'cancelled', cancelled_by = 'nobody', finished_at = now(), next_attempt_at = null"
+  ],
   ['agent_is_named', "channel = 'agent'"],
   ['method_has_its_own', 'return_url = null'],
-  ['method_has_its_own', "registered_card = 'crd_1'"],
+  ['method_has_its_own', "registered_card_id = 'crd_1'"],
   ['method_has_its_own', "processor_name = 'till'"],
   ['method_has_its_own', "processor_reference = '1'"],
   ['method_has_its_own', 'taken_at = now()'],
@@ -28,20 +34,23 @@ const broken: ReadonlyArray<readonly [rule: string, change: string]> = [
   ['charge_has_token', "card_token = 'T'"],
   ['returned_has_time', "redirect_result = 'R'"],
   ['returned_has_time', 'returned_at = now()'],
-  ['paid_has_authorisation', `${captured}, authorisation = null`],
+  ['paid_has_authorisation', `${captured}, authorisation_reference = null`],
   ['paid_has_authorisation', `${captured}, failure = '{}'`],
   ['captured_has_amount', `${captured}, amount_captured = 0`],
   ['captured_has_amount', 'amount_captured = 1'],
-  ['ended_says_why', "status = 'refused', finished_at = now(), due_at = null"],
-  ['cancelled_says_who', "status = 'cancelled', finished_at = now(), due_at = null"],
+  ['ended_says_why', "status = 'refused', finished_at = now(), next_attempt_at = null"],
+  ['cancelled_says_who', "status = 'cancelled', finished_at = now(), next_attempt_at = null"],
   ['cancelled_says_who', "cancelled_by = 'client'"],
   ['finished_has_time', 'finished_at = now()'],
   ['finished_has_time', `${captured}, finished_at = null`],
-  ['only_pending_is_due', `${captured}, due_at = now()`],
+  ['only_pending_is_due', `${captured}, next_attempt_at = now()`],
   ['captured_within_authorised', `${captured}, amount_captured = amount + 1`],
-  ['refunded_within_captured', 'amount_refunding = -1'],
-  ['refunded_within_captured', 'amount_charged_back = -1'],
-  ['refunded_within_captured', `${captured}, amount_refunded = amount + 1`]
+  ['captured_within_authorised', `${captured}, amount_authorised = amount - 1`],
+  ['refunded_not_negative', 'amount_refunding = -1'],
+  ['refunded_not_negative', 'amount_refunded = -1'],
+  ['refunded_not_negative', 'amount_charged_back = -1'],
+  ['lease_is_whole', 'lease = gen_random_uuid()'],
+  ['lease_is_whole', 'leased_until = now()']
 ]
 
 t.test('the database refuses a payment that breaks a rule, and names the rule', async (t) => {
@@ -59,7 +68,9 @@ t.test('the database refuses a payment that breaks a rule, and names the rule', 
   t.same(await db.selectFrom('payment').selectAll().execute(), pending)
   const inserted = sql`
     insert into payment select copy.* from payment p
-    cross join lateral jsonb_populate_record(p, '{"id": "pay_1", "status": "lost"}') copy`
-  await t.rejects(inserted.execute(db), { code: '23514', constraint: 'payment_status_check' })
+    cross join lateral jsonb_populate_record(p, '{"id": "pay_1", "channel": "fax"}') copy`
+  await t.rejects(inserted.execute(db), { code: '23514', constraint: 'payment_channel_check' })
+  await sql`insert into authorisation (reference, payment_id, currency, amount, outcome, disposition)
+    select 'A', id, currency, amount, 'authorised', 'kept' from payment`.execute(db)
   await change(captured)
 })

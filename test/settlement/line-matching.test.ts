@@ -1,7 +1,7 @@
 /** What a line does to a payment whose facts are known already, under whatever reference. */
 import t from 'tap'
-import type { PaymentAggregate } from '../../src/lifecycle/aggregate.ts'
 import { applyEvent } from '../../src/lifecycle/apply.ts'
+import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import { newOperation } from '../../src/lifecycle/operation.ts'
 import { type Known, matchLine } from '../../src/settlement/line-matching.ts'
 import type { SettlementLine } from '../../src/settlement/settlement.ts'

@@ -3,7 +3,8 @@
  * test/settlement/million.ts [lines]`. No test: it takes minutes.
  */
 import { readReportFile } from '../../src/adyen/report-file.reader.ts'
-import { connect, migrate } from '../../src/database/database.ts'
+import { connect } from '../../src/database/database.ts'
+import { migrate } from '../../src/database/migrate.ts'
 import { receiveReport } from '../../src/settlement/report.commands.ts'
 import { readReports } from '../../src/settlement/report.jobs.ts'
 import { findReport } from '../../src/settlement/report.store.ts'

@@ -55,8 +55,8 @@ t.test(
     t.same(await Promise.all([openMissing(deps), openMissing(deps)]), [0, 0], 'once')
 
     const { rows } = await sql<{ refund: string; dispute: string }>`
-      select (select provider_reference from modification) as refund,
-        (select provider_reference from dispute) as dispute`.execute(db)
+      select (select provider_reference from operation) as refund,
+        (select reference from dispute) as dispute`.execute(db)
     const out = (type: string, reference: string, amount: string) => ({
       ...{ ...own, ...noFees, Type: type, 'Modification Reference': reference },
       ...{ 'Gross Credit (GC)': '', 'Gross Debit (GC)': amount },

@@ -68,7 +68,7 @@ t.test('money is settled of a capture that came to nothing', async (t) => {
     t.equal((await control('POST', path, {})).status, 200, manner)
     await until(id, ({ status }) => status === 'failed')
     const { rows } = await sql<{ reference: string }>`
-      select provider_reference as reference from modification`.execute(db)
+      select provider_reference as reference from operation`.execute(db)
     const line = { ...of(payment), 'Modification Reference': rows[0]?.reference ?? '' }
     const report = await read(service, csvOf([line, payout('24.78')]))
     t.match(report, { status: 'done', matched: 0, discrepancies: 1 }, manner)

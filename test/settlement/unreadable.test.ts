@@ -29,7 +29,9 @@ async function readAll(db: Db, rounds = 30): Promise<unknown[]> {
     onProgress: () => {}
   }
   for (let round = 0; round < rounds && (await readReports(deps)) > 0; round += 1) {
-    await sql`update settlement_report set due_at = now() where due_at is not null`.execute(db)
+    await sql`update settlement_report set next_attempt_at = now() where next_attempt_at is not null`.execute(
+      db
+    )
   }
   return faults
 }
@@ -100,7 +102,7 @@ t.test('a report whose lines can’t be stored is given up after some tries', as
 t.test('a report during which the process ends every time is given up', async (t) => {
   const { db } = await testDatabase(t)
   const id = await upload(db, csvOf([{}, payoutOf('24.78')]))
-  await sql`update settlement_report set tries = ${reportTriesMax}`.execute(db)
+  await sql`update settlement_report set attempts = ${reportTriesMax}`.execute(db)
   t.equal((await readAll(db)).length, 1)
   t.match(await findReport(db, id), { status: 'refused', fault: /upload it again/ })
 })

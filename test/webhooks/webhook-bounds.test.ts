@@ -40,7 +40,7 @@ async function addEndpoints(db: Db, names: readonly string[]) {
 /** Deliveries that have been due since then, each of a payment of its own. */
 async function addDue(db: Db, endpointId: string, count: number, sinceS = 0) {
   await sql`insert into webhook_delivery
-      (endpoint_id, event_id, type, payment_id, sequence, due_at, term)
+      (endpoint_id, event_id, type, payment_id, sequence, next_attempt_at, term)
     select e.id, 'pay_' || n || '.1', 'payment.created', 'pay_' || n, 1,
       now() - make_interval(secs => ${sinceS}), e.term
     from webhook_endpoint e, generate_series(1, ${count}::int) n
@@ -245,11 +245,11 @@ t.test('an event that cannot be shown fails alone', async (t) => {
   await dispatcher.stop()
   t.same(sent, ['evt_good'])
   t.equal(faults.length, 1)
-  const { rows } = await sql`select event_id, status, held, error
+  const { rows } = await sql`select event_id, status, lease, error
     from webhook_delivery d left join webhook_attempt a on a.delivery_id = d.id
     order by event_id`.execute(db)
   t.match(rows, [
-    { event_id: 'evt_bad', status: 'pending', held: false, error: 'The event could not be shown.' },
+    { event_id: 'evt_bad', status: 'pending', lease: null, error: 'The event could not be shown.' },
     { event_id: 'evt_good', status: 'delivered', error: null }
   ])
   const failing = sql`select 1 from webhook_endpoint where failing_since is not null`

@@ -17,7 +17,8 @@ t.test('an endpoint that does not answer delays no other', async (t) => {
   await eventually(quickOne.events, (found) => found.length === 30, 5)
   t.ok(Date.now() - begun < 5_000)
   const { rows } = await sql<{ n: number }>`
-    select count(*) as n from webhook_delivery where held group by endpoint_id`.execute(service.db)
+    select count(*) as n from webhook_delivery
+      where lease is not null group by endpoint_id`.execute(service.db)
   t.same(
     rows.map(({ n }) => n),
     [10, 10, 10],
@@ -171,7 +172,7 @@ t.test('an endpoint that answers 410, or takes nothing for days, is disabled', a
 
   const backdate = (days: number) =>
     sql`update webhook_delivery set started_at = now() - make_interval(days => ${days})
-      where endpoint_id = ${dead.id} and due_at is not null`.execute(db)
+      where endpoint_id = ${dead.id} and next_attempt_at is not null`.execute(db)
   await t.test('one delivery given up is not enough', async (t) => {
     await backdate(3)
     await eventually(
@@ -192,7 +193,7 @@ t.test('an endpoint that answers 410, or takes nothing for days, is disabled', a
       where id = ${dead.id}`.execute(db)
     await sql`update webhook_delivery set started_at = now() - interval '3 days'
       where id = (select min(id) from webhook_delivery
-        where endpoint_id = ${dead.id} and due_at is not null)`.execute(db)
+        where endpoint_id = ${dead.id} and next_attempt_at is not null)`.execute(db)
     await eventually(watcher.events, (found) => found.length === 2)
     t.match(watcher.events()[1]?.event.data, { webhookEndpointId: dead.id, reason: 'failing' })
     const found = await desk.deliveries(dead.id)

@@ -1,28 +1,14 @@
--- Settlement: what the payment provider says in its reports that it settled, which facts of ours
--- each line stands for, where the two disagree, and what a person has decided about it.
-
--- What the provider settled of a payment: { settledAt, batch, gross, fees, net, currency }.
-alter table payment add settlement jsonb;
--- What was captured and is in no report yet, for finding what is missing.
-create index payment_unsettled on payment (finished_at)
-  where settlement is null and status = 'captured' and capture = 'automatic';
-create index modification_captured on modification (updated_at)
-  where kind = 'capture' and status = 'succeeded';
+-- Settlement: what the payment provider says in its reports that it settled, and which facts of
+-- ours each line stands for.
 
 create table settlement_report (
   id text primary key,
-  -- uploading: not whole yet, and shown to nobody. awaitingUpload: the provider has it and does not
-  -- give it to us. received: to be read. processing: being read, then applied. refused: nothing of
-  -- it is kept.
-  status text not null check (
-    status in ('uploading', 'awaitingUpload', 'received', 'processing', 'done', 'refused')
-  ),
   origin text not null check (origin in ('upload', 'provider')),
   kind text check (kind in ('settlementDetails', 'paymentAccounting')),
   file_name text,
   -- Where the provider has it; and the notification that said so.
   url text,
-  notification_id text,
+  notification_id text references notification,
   -- SHA-256 of the content; null while there is none.
   content_hash bytea,
   size bigint not null default 0,
@@ -33,24 +19,38 @@ create table settlement_report (
   discrepancies integer not null default 0,
   -- Types of lines that are not known here.
   unknown_types text[] not null default '{}',
+  -- Those that carry a balance and do not add up to 0: nothing shows whether they are whole.
+  unchecked_batches text[] not null default '{}',
+  -- uploading: not whole yet, and shown to nobody. awaitingUpload: the provider has it and does not
+  -- give it to us. received: to be read. processing: being read, then applied. refused: nothing of
+  -- it is kept.
+  status text not null check (
+    status in ('uploading', 'awaitingUpload', 'received', 'processing', 'done', 'refused')
+  ),
   fault text,
+  next_attempt_at timestamptz,
+  attempts integer not null default 0,
+  -- Who is at it; whoever finds another one here has lost it.
+  lease uuid,
+  leased_until timestamptz,
   created_at timestamptz not null default now(),
   -- When it was found to be whole: from here on its lines are applied.
   staged_at timestamptz,
+  -- Up to when the lines go that are our own: what came after is in a later one.
+  booked_until timestamptz,
   finished_at timestamptz,
-  due_at timestamptz,
-  tries smallint not null default 0,
-  -- Who is at it; whoever finds another one here has lost it.
-  lease uuid,
-  constraint refused_says_why check ((status = 'refused') <= (fault is not null)),
+  constraint refused_says_why check (status <> 'refused' or fault is not null),
   constraint finished_has_time check ((status in ('done', 'refused')) = (finished_at is not null)),
-  constraint finished_is_not_due check (due_at is null or finished_at is null)
+  constraint finished_is_not_due check (next_attempt_at is null or finished_at is null),
+  constraint lease_is_whole check ((lease is null) = (leased_until is null))
 );
 -- The same file twice is one report; what was refused may be sent again.
-create unique index report_content_once on settlement_report (content_hash)
+create unique index settlement_report_content_once on settlement_report (content_hash)
   where content_hash is not null and status <> 'refused';
-create unique index report_file_once on settlement_report (file_name) where origin = 'provider';
-create index report_due on settlement_report (due_at) where due_at is not null;
+create unique index settlement_report_file_once on settlement_report (file_name)
+  where origin = 'provider';
+create index settlement_report_due on settlement_report (next_attempt_at)
+  where next_attempt_at is not null;
 
 -- The content until it is applied, in pieces, so that whatever was accepted outlives a crash.
 create table settlement_content (
@@ -59,7 +59,6 @@ create table settlement_content (
   piece bytea not null,
   primary key (report_id, number)
 );
-alter table settlement_content alter piece set storage external;
 
 -- Lines until their report is found to be whole and they are applied.
 create table settlement_staged (
@@ -72,18 +71,18 @@ create table settlement_staged (
 create index settlement_staged_fact on settlement_staged (report_id, fact, line);
 
 -- Every line of every settlement details report, once: the same batch in another file has the same
--- lines. Never changed.
+-- lines. What it says is never changed; the record that explains it is filled in once.
 create table settlement_line (
   id bigint generated always as identity primary key,
   report_id text not null references settlement_report,
   line integer not null,
-  -- What makes it the same as another, as a hash; and the how many-th such line of its report it is.
+  -- What makes it the same as another, as a hash; and its number among the same of its report.
   fact bytea not null,
   occurrence integer not null,
   merchant_account text not null,
   batch text not null,
   type text not null,
-  -- What the type means to us; see reconciliation/settlement.ts.
+  -- What the type means to us.
   meaning text not null,
   psp_reference text,
   merchant_reference text,
@@ -94,46 +93,42 @@ create table settlement_line (
   zone text not null,
   booked_at timestamptz,
   -- Minor units; what comes to us is positive, what is taken negative. Fees are positive.
-  gross_currency text not null,
+  gross_currency char(3) not null,
   gross bigint not null,
-  net_currency text not null,
+  net_currency char(3) not null,
   net bigint not null,
   fees bigint not null,
   payment_id text references payment,
   -- The fact of ours that it stands for, and the amount that we have of it, signed like gross.
   record_type text,
   record_id text,
-  our_currency text,
+  our_currency char(3),
   ours bigint,
   created_at timestamptz not null default now(),
-  constraint settlement_line_once unique (fact, occurrence),
+  -- When the record was found: at once, or when it came.
+  matched_at timestamptz,
+  constraint settlement_line_fact_once unique (fact, occurrence),
+  constraint matched_has_time check ((record_id is null) = (matched_at is null)),
   constraint record_is_whole check (
     (record_type is null) = (record_id is null) and (record_id is null) = (ours is null)
-      and (ours is null) = (our_currency is null)
+    and (ours is null) = (our_currency is null)
   )
 );
 create index settlement_line_record on settlement_line (record_id) where record_id is not null;
 create index settlement_line_payment on settlement_line (payment_id) where payment_id is not null;
 create index settlement_line_created on settlement_line (created_at);
-create trigger settlement_line_kept before update or delete or truncate on settlement_line
-  execute function refuse_change();
-
--- What a person has decided: the decision stands beside what was found, which is never changed.
-alter table discrepancy
-  add resolution text,
-  add reason text,
-  add operator jsonb,
-  add resolved_at timestamptz,
-  add constraint resolved_says_how check (
-    (status = 'resolved') = (resolution is not null and resolved_at is not null)
-  );
-create index discrepancy_kind on discrepancy (kind, id);
-
--- Held money may come to the account after all, or be given up.
-alter table authorisation
-  drop constraint authorisation_disposition_check,
-  add constraint authorisation_disposition_check check (
-    disposition in ('kept', 'released', 'reversing', 'differs', 'applied', 'writtenOff')
-  );
-
-create index ledger_transfer_created on ledger_transfer (created_at);
+create function keep_settlement_line() returns trigger language plpgsql as $$
+declare
+  match constant text[] := '{payment_id,record_type,record_id,our_currency,ours,matched_at}';
+begin
+  if tg_op = 'UPDATE' and old.record_id is null
+    and to_jsonb(new) - match = to_jsonb(old) - match
+  then
+    return new;
+  end if;
+  raise exception 'settlement_line is append-only' using errcode = 'integrity_constraint_violation';
+end $$;
+create trigger settlement_line_append_only before update or delete on settlement_line
+  for each row execute function keep_settlement_line();
+create trigger settlement_line_no_truncate before truncate on settlement_line
+  for each statement execute function refuse_change();

@@ -6,12 +6,16 @@ create table other_event (
   type text not null,
   account_id integer references account,
   -- Whose it is, where it is one client's own; null where it is everybody's.
-  client_id text,
+  client_id text references client,
   data jsonb not null,
   created_at timestamptz not null default clock_timestamp()
 );
-create trigger other_event_kept before update or delete or truncate on other_event
-  execute function refuse_change();
+create index other_event_created on other_event using brin (created_at)
+  with (autosummarize = on, pages_per_range = 32);
+create trigger other_event_append_only before update or delete on other_event
+  for each row execute function refuse_change();
+create trigger other_event_no_truncate before truncate on other_event
+  for each statement execute function refuse_change();
 
 -- Events that have no place in the feed yet, written with them. One announcer at a time gives them
 -- their place after they are committed, so that no later one is ever shown before an earlier one
@@ -32,15 +36,9 @@ create table event_feed (
   type text not null,
   account_id integer,
   -- Of a payment's event the payment's client: a third party sees only its own.
-  client_id text,
-  constraint announced_once unique (payment_id, sequence),
-  constraint other_announced_once unique (event_id),
+  client_id text references client,
+  constraint event_feed_payment_once unique (payment_id, sequence),
+  constraint event_feed_event_once unique (event_id),
   constraint event_of_one check (num_nonnulls(payment_id, event_id) = 1)
 );
 create index event_feed_client on event_feed (client_id, position);
-
--- What happened before there was a feed stands at its beginning.
-insert into event_feed (payment_id, sequence, type, account_id, client_id)
-select e.payment_id, e.sequence, e.type, p.account_id, p.client_id
-from payment_event e join payment p on p.id = e.payment_id
-order by e.created_at, e.payment_id, e.sequence;

@@ -1,0 +1,191 @@
+/**
+ * Money that is sent back whole, because it is not the payment's own: a reversal cancels or refunds,
+ * whichever is possible (docs.adyen.com/online-payments/reversal). Until it is gone it stands in
+ * clearing; what can't go back by itself is for a person to decide about.
+ */
+import { Problem } from '../problem.ts'
+import type { RequestReference } from '../provider.ts'
+import { findAuthorisation, isTaken, openDiscrepancy, operationsOf, post } from './aggregate.ts'
+import type {
+  Authorisation,
+  Effect,
+  EventOf,
+  LifecycleContext,
+  Operation,
+  PaymentAggregate,
+  Report
+} from './model.ts'
+import { addOperation, addReport, isSame, recordOperation } from './operation.ts'
+
+/**
+ * Money went back that is not the payment's own, whoever asked for it and by whatever kind of
+ * request; undefined where it is the payment's own, or not known.
+ */
+export function onHeldReversed(
+  aggregate: PaymentAggregate,
+  reference: string | null,
+  by: RequestReference,
+  context: LifecycleContext
+): Effect | undefined {
+  const known = findAuthorisation(aggregate, reference)
+  if (reference === null || known?.outcome !== 'authorised') return undefined
+  // A person has decided what becomes of this money since: it can't have gone back as well.
+  if (known.disposition === 'applied' || known.disposition === 'writtenOff') return 'contradictory'
+  const reversal = findReversal(aggregate, reference)
+  if (reversal !== undefined) {
+    const succeeded = { outcome: 'succeeded', reference: by.providerReference } as const
+    moveReversed(aggregate, reversal, succeeded, context)
+    return 'applied'
+  }
+  return known.disposition === 'differs' ? giveBackHeld(aggregate, known) : undefined
+}
+
+/** Money that differs was given back by a person, at the provider. */
+function giveBackHeld(aggregate: PaymentAggregate, held: Authorisation): Effect {
+  const { payment } = aggregate
+  held.disposition = 'released'
+  aggregate.touched.add(held)
+  if (isTaken(payment) && held.amount.value > 0) {
+    const cause = { type: 'payment', id: payment.id } as const
+    post(aggregate, 'reversal', held.reference, held.amount, cause)
+  }
+  return 'applied'
+}
+
+export function onReversalRefused(
+  aggregate: PaymentAggregate,
+  event: EventOf<'reversalRefused'>,
+  context: LifecycleContext
+): Effect {
+  const { by, reason } = event
+  const reversal = findReversal(aggregate, event.authorisationReference)
+  // Somebody else's request was refused; or ours, of which more is known already.
+  if (reversal === undefined || !isOurs(reversal, by)) return 'ignored'
+  const refused = { outcome: 'refused', reference: by.providerReference, reason } as const
+  moveReversed(aggregate, reversal, refused, context)
+  return 'applied'
+}
+
+/** What a reversal had given back came back. */
+export function onReversalFailed(
+  aggregate: PaymentAggregate,
+  event: EventOf<'refundFailed'>,
+  context: LifecycleContext
+): Effect {
+  const { authorisationReference, by, reason } = event
+  const reversal = findReversal(aggregate, authorisationReference)
+  if (reversal === undefined) {
+    const known = findAuthorisation(aggregate, authorisationReference)
+    const isOther = aggregate.payment.authorisationReference !== authorisationReference
+    return known?.outcome === 'authorised' && isOther ? 'contradictory' : 'deferred'
+  }
+  const failed = { outcome: 'failed', reference: by.providerReference, reason } as const
+  moveReversed(aggregate, reversal, failed, context)
+  return 'applied'
+}
+
+/** Adds a report to a reversal of ours: clearing is emptied, or filled again, by what it changes. */
+export function moveReversed(
+  aggregate: PaymentAggregate,
+  reversal: Operation,
+  report: Report,
+  context: LifecycleContext
+): void {
+  const before = addReport(aggregate, reversal, report)
+  if (before === undefined) return
+  const { id, amount, status, failure, authorisationReference: authorisation } = reversal
+  const fact = `${id}.${aggregate.payment.eventCount}`
+  const isMoney = isTaken(aggregate.payment)
+  if (isMoney && status === 'succeeded') {
+    post(aggregate, 'reversal', fact, amount, { type: 'reversal', id })
+  } else if (isMoney && before === 'succeeded') {
+    post(aggregate, 'reversalFailed', fact, amount, { type: 'reversal', id })
+  }
+  recordOperation(aggregate, reversal, context)
+  if (status !== 'failed') return
+  // The money stays in clearing: a person must say what becomes of it.
+  const details = { reversalId: id, authorisation, reason: failure?.message }
+  openDiscrepancy(aggregate, 'reversal_failed', fact, details, context)
+}
+
+function findReversal(aggregate: PaymentAggregate, reference: string): Operation | undefined {
+  return operationsOf(aggregate, 'reversal').findLast(
+    ({ authorisationReference }) => authorisationReference === reference
+  )
+}
+
+/** Whether the reversal that the provider reports is ours: so long as it has no reference, any. */
+function isOurs(reversal: Operation, by: RequestReference): boolean {
+  return reversal.providerReference === null || isSame(reversal, by)
+}
+
+export type HeldDecision = 'applyToAccount' | 'sendBack' | 'writtenOff'
+
+/** Held money that waits for a decision; undefined where it went back, or was decided about. */
+export function findHeld(
+  aggregate: PaymentAggregate,
+  reference: string
+): Authorisation | undefined {
+  const known = findAuthorisation(aggregate, reference)
+  if (known?.disposition === 'differs') return known
+  if (known?.disposition !== 'reversing') return undefined
+  return findReversal(aggregate, reference)?.status === 'failed' ? known : undefined
+}
+
+/**
+ * Does with held money what was decided: `resolution_not_allowed` where that can't be. `cause` is
+ * the discrepancy that was resolved by it.
+ */
+export function decideHeld(
+  aggregate: PaymentAggregate,
+  reference: string,
+  decision: HeldDecision,
+  cause: string,
+  context: LifecycleContext
+): void {
+  const held = findHeld(aggregate, reference)
+  if (held === undefined) {
+    throw notAllowed('The money went back, is on its way back, or was decided about already.')
+  }
+  aggregate.touched.add(held)
+  if (decision === 'sendBack') sendBackAgain(aggregate, held, context)
+  else keepHeld(aggregate, held, decision, cause)
+}
+
+function sendBackAgain(
+  aggregate: PaymentAggregate,
+  held: Authorisation,
+  context: LifecycleContext
+): void {
+  const { reference: authorisationReference, amount } = held
+  if (amount.value === 0) throw notAllowed('It is an amount of 0: there is nothing to send back.')
+  held.disposition = 'reversing'
+  const given = { kind: 'reversal', authorisationReference, amount } as const
+  recordOperation(aggregate, addOperation(aggregate, given, context), context)
+}
+
+function keepHeld(
+  aggregate: PaymentAggregate,
+  held: Authorisation,
+  decision: 'applyToAccount' | 'writtenOff',
+  cause: string
+): void {
+  const { payment } = aggregate
+  const { amount } = held
+  const isMoney = isTaken(payment) && amount.value > 0
+  if (decision === 'applyToAccount') {
+    if (!isMoney) throw notAllowed('Nothing was taken: it was only reserved, or is an amount of 0.')
+    if (amount.currency !== payment.amount.currency) {
+      const currencies = `The account is in ${payment.amount.currency}, the money ${amount.currency}.`
+      throw notAllowed(currencies)
+    }
+  }
+  held.disposition = decision === 'applyToAccount' ? 'applied' : 'writtenOff'
+  if (!isMoney) return
+  const kind = decision === 'applyToAccount' ? 'heldApplied' : 'heldWrittenOff'
+  post(aggregate, kind, cause, amount, { type: 'discrepancy', id: cause })
+}
+
+function notAllowed(detail: string): Problem {
+  return new Problem('resolution_not_allowed', detail)
+}
