@@ -29,9 +29,9 @@ async function readAll(db: Db, rounds = 30): Promise<unknown[]> {
     onProgress: () => {}
   }
   for (let round = 0; round < rounds && (await readReports(deps)) > 0; round += 1) {
-    await sql`update settlement_report set next_attempt_at = now() where next_attempt_at is not null`.execute(
-      db
-    )
+    await sql`
+      update settlement_report set next_attempt_at = now()
+      where next_attempt_at is not null`.execute(db)
   }
   return faults
 }
