@@ -24,6 +24,12 @@ export async function testDatabase(t: Test): Promise<{ url: string; db: Db }> {
   return { url, db }
 }
 
+/** Clients with these ids, for what is written below the API: they may do nothing. */
+export async function insertClients(db: Db, ...ids: string[]): Promise<void> {
+  const values = ids.map((id) => ({ id, name: id, scopes: [] }))
+  await db.insertInto('client').values(values).execute()
+}
+
 let ownServer: Promise<TestServer> | undefined
 
 function startOwnServer(): Promise<TestServer> {

@@ -131,7 +131,7 @@ function toResult(notification: DueNotification, effect: Effect | 'unknown'): No
       return ended(notification, effect)
     case 'contradictory': {
       const { eventCode } = notification
-      const fault = `${eventCode} says that money moved in a way that cannot be true of its payment.`
+      const fault = `${eventCode} reports a movement of money that cannot be true of its payment.`
       return parked(notification, fault)
     }
     default:

@@ -73,7 +73,7 @@ export async function leaseRegistration(
     .where('id', '=', id)
     .where('provider_session', 'is', null)
     .where('status', '<>', 'failed')
-    .where(sql<SqlBool>`leased_until is null or leased_until <= now()`)
+    .where(sql<SqlBool>`(leased_until is null or leased_until <= now())`)
     .returningAll()
     .executeTakeFirst()
   return row && toWanted(row)

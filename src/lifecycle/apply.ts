@@ -171,7 +171,7 @@ function onRejected(
   return 'applied'
 }
 
-/** The provider answered a request of ours with a definite no: nothing happened and nothing will. */
+/** The provider answered our request with a definite no: nothing happened and nothing will. */
 function onOperationRejected(
   aggregate: PaymentAggregate,
   { id, reason }: EventOf<'operationRejected'>,

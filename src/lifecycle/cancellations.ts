@@ -212,8 +212,8 @@ function cancelPayment(aggregate: PaymentAggregate, context: LifecycleContext): 
 }
 
 /**
- * The cancellation that is reported. A payment has one at a time, and cancelling twice is cancelling
- * once, so one that waits for its outcome has it, whoever else may have asked.
+ * The cancellation that is reported. A payment has one at a time, and cancelling twice is
+ * cancelling once, so one that waits for its outcome has it, whoever else may have asked.
  */
 function findCancellation(
   aggregate: PaymentAggregate,

@@ -108,7 +108,7 @@ export function onCaptured(
   const report = successOf(by, again)
   const known = findCapture(aggregate, own, by)
   if (known === undefined) {
-    // No more is taken than was reserved: an adjustment, or a failure of another capture, is missing.
+    // No more is taken than was reserved: an adjustment, or a failure of another one, is missing.
     const taken = aggregate.payment.amountCaptured + amount.value
     if (taken > largestAuthorised(own)) return 'deferred'
     takeOverFailure(aggregate, own, by, context)
@@ -176,7 +176,10 @@ export function onCaptureFailed(
   return 'applied'
 }
 
-/** A person has seen at the provider that a capture was taken again: undefined where it was not lost. */
+/**
+ * A person has seen at the provider that a capture was taken again. Undefined where it did not
+ * fail, or its money would be more than was reserved.
+ */
 export function confirmRecapture(
   aggregate: PaymentAggregate,
   captureId: string,
@@ -210,7 +213,7 @@ export function amountEverTaken(aggregate: PaymentAggregate): number {
     .reduce((sum, { amount }) => sum + amount.value, 0)
 }
 
-/** By its own references, and not by one under which only a failure of another kind was reported. */
+/** By its own references, and not by one under which only a failure was reported. */
 function findCapture(
   aggregate: PaymentAggregate,
   own: Authorisation,

@@ -50,7 +50,8 @@ export async function saveDisputes(
       status = excluded.status, stage = excluded.stage,
       amount = excluded.amount, amount_charged_back = excluded.amount_charged_back,
       reason = excluded.reason, reason_code = excluded.reason_code,
-      defend_by = excluded.defend_by, reported = excluded.reported, also_reported_as = excluded.also_reported_as,
+      defend_by = excluded.defend_by, reported = excluded.reported,
+      also_reported_as = excluded.also_reported_as,
       updated_at = excluded.updated_at, closed_at = excluded.closed_at`.execute(tx)
 }
 

@@ -47,8 +47,8 @@ export type Decision = { operator: Operator; at: string }
 /**
  * What the provider reported, under which reference of its own. succeeded: it went well. failed: it
  * had been accepted and came to nothing. refused: it was not done. `reason` words a failure and
- * decides nothing, since it is not signed. `again`: the report words a capture as one that was taken
- * again. `whole`: the report is of a reversal, which gives back all that is left.
+ * decides nothing, since it is not signed. `again`: the report words a capture as one that was
+ * taken again. `whole`: the report is of a reversal, which gives back all that is left.
  */
 export type Report = {
   outcome: 'succeeded' | 'failed' | 'refused'

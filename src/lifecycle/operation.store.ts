@@ -92,14 +92,16 @@ export async function claimDueOperations(
         select id from operation where next_attempt_at <= now()
         order by next_attempt_at limit ${limit} for no key update skip locked
       )
-      returning id, kind, payment_id, authorisation_reference, amount, currency, provider_key, attempts,
+      returning id, kind, payment_id, authorisation_reference, amount, currency, provider_key,
+        attempts,
         first_tried_at
     )
     select claimed.id, kind, payment_id as "paymentId",
       claimed.authorisation_reference as "authorisationReference", claimed.amount,
       claimed.currency, claimed.provider_key as "providerKey", claimed.attempts,
       (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
-      case when claimed.authorisation_reference is null and method = 'paymentLink' then provider_session end
+      case when claimed.authorisation_reference is null and method = 'paymentLink'
+        then provider_session end
         as link
     from claimed join payment on payment.id = payment_id`.execute(db)
   return rows
@@ -113,7 +115,8 @@ export async function recordAccepted(db: Db, id: string, reference: string): Pro
   await sql`
     update operation set provider_reference = coalesce(provider_reference, ${reference}),
       updated_at = now(),
-      next_attempt_at = case when status = 'requested' then first_tried_at + interval '24 hours 1 minute' end
+      next_attempt_at = case when status = 'requested'
+        then first_tried_at + interval '24 hours 1 minute' end
     where id = ${id}`.execute(db)
 }
 

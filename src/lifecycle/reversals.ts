@@ -1,7 +1,7 @@
 /**
- * Money that is sent back whole, because it is not the payment's own: a reversal cancels or refunds,
- * whichever is possible (docs.adyen.com/online-payments/reversal). Until it is gone it stands in
- * clearing; what can't go back by itself is for a person to decide about.
+ * Money that is sent back whole, because it is not the payment's own: a reversal cancels or
+ * refunds, whichever is possible (docs.adyen.com/online-payments/reversal). Until it is gone it
+ * stands in clearing; what can't go back by itself is for a person to decide about.
  */
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
@@ -84,7 +84,7 @@ export function onReversalFailed(
   return 'applied'
 }
 
-/** Adds a report to a reversal of ours: clearing is emptied, or filled again, by what it changes. */
+/** Adds a report to a reversal of ours: clearing is emptied, or filled again. */
 export function moveReversed(
   aggregate: PaymentAggregate,
   reversal: Operation,
@@ -176,8 +176,8 @@ function keepHeld(
   if (decision === 'applyToAccount') {
     if (!isMoney) throw notAllowed('Nothing was taken: it was only reserved, or is an amount of 0.')
     if (amount.currency !== payment.amount.currency) {
-      const currencies = `The account is in ${payment.amount.currency}, the money ${amount.currency}.`
-      throw notAllowed(currencies)
+      const { currency } = payment.amount
+      throw notAllowed(`The account is in ${currency}, the money ${amount.currency}.`)
     }
   }
   held.disposition = decision === 'applyToAccount' ? 'applied' : 'writtenOff'

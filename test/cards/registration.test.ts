@@ -245,7 +245,7 @@ t.test('a registration is made once under its key', async (t) => {
     const inAMinute = new Date(Date.now() + 60_000)
     const [row] = await db
       .updateTable('card_registration')
-      .set({ leased_until: inAMinute })
+      .set({ lease: crypto.randomUUID(), leased_until: inAMinute })
       .where('idempotency_key', '=', 'key-5')
       .returning('id')
       .execute()
@@ -253,7 +253,7 @@ t.test('a registration is made once under its key', async (t) => {
     t.match(early, { status: 409, body: { code: 'idempotency_key_in_flight' } })
     await db
       .updateTable('card_registration')
-      .set({ leased_until: new Date(0) })
+      .set({ lease: crypto.randomUUID(), leased_until: new Date(0) })
       .execute()
     const late = await register(accountId, {}, 'key-5')
     t.match(late, { status: 201, body: { id: row?.id } })

@@ -8,6 +8,7 @@ import {
 import { newId } from '../../src/id.ts'
 import { beginning } from '../../src/payments/payment.ts'
 import { registerCard } from '../registered-card.ts'
+import { insertClients } from '../test-database.ts'
 import {
   type Answer,
   newAccountId,
@@ -317,6 +318,7 @@ t.test('0 switches the guard off, and nothing is written for it', async (t) => {
 
 t.test('below the API', async (t) => {
   const { db, call } = await testService(t)
+  await insertClients(db, 'cli_1', 'cli_2')
   const accountId = Number(newAccountId())
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const insert = (guard?: { windowS: number; allow: boolean }, amount = 900) => {

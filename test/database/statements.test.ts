@@ -46,8 +46,6 @@ const offenders: readonly string[] = [
   'recordResults: now in case',
   'replayEvents: now in do update',
   'requestCardSync: now in do update',
-  'saveOperations: now in case',
-  'saveOperations: now in do update',
   'saveToldReport: now in case'
 ]
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import { listPayments } from '../../src/payments/payment.store.ts'
-import { testDatabase } from '../test-database.ts'
+import { insertClients, testDatabase } from '../test-database.ts'
 import { newAccountId, testService } from '../test-service.ts'
 
 type Row = { id: string; status: string; reference: string | null }
@@ -301,17 +301,20 @@ const noFilter = {
 t.test('a list of what is pending reads nothing else, newest first', async (t) => {
   const { db } = await testDatabase(t)
   const made = 3000
+  await insertClients(db, 'cli')
   await sql`insert into account (id, currency, status) values (1, 'GBP', 'open')`.execute(db)
   // The newest of the few that are pending is older than most of those that have paid.
   await sql`insert into payment (id, client_id, idempotency_key, account_id, currency, amount,
-      channel, method, capture, save_card, return_url, expires_at, status, provider_key,
-      amount_captured, authorisation, finished_at)
+      channel, method, capture, save_card, return_url, expires_at, status, provider_key)
     select 'pay_' || lpad(n::text, 16, '0'), 'cli', 'k' || n, 1, 'GBP', 100, 'selfcare',
-      'hostedPage', 'automatic', 'never', 'https://a.example', now(),
-      case when n <= 30 then 'pending' else 'captured' end, 'k',
-      case when n <= 30 then 0 else 100 end, case when n > 30 then 'PSP' || n end,
-      case when n > 30 then now() end
-    from generate_series(1, ${sql.lit(made)}) as n`.execute(db)
+      'hostedPage', 'automatic', 'never', 'https://a.example', now(), 'pending', 'k'
+    from generate_series(1, 30) as n`.execute(db)
+  await sql`insert into payment (id, client_id, account_id, currency, amount, channel, method,
+      capture, save_card, expires_at, status, amount_authorised, amount_captured, finished_at,
+      processor_name, processor_reference, taken_at)
+    select 'pay_' || lpad(n::text, 16, '0'), 'cli', 1, 'GBP', 100, 'selfcare', 'recorded',
+      'automatic', 'never', now(), 'captured', 100, 100, now(), 'till', n, now()
+    from generate_series(31, ${sql.lit(made)}) as n`.execute(db)
   await sql`analyze payment`.execute(db)
   const found = await db.transaction().execute(async (tx) => {
     const filter = { ...noFilter, status: 'pending' as const, limit: 20 }

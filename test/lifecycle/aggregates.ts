@@ -5,6 +5,7 @@ import { applyEvent } from '../../src/lifecycle/apply.ts'
 import type {
   Discrepancy,
   Effect,
+  EventOf,
   LifecycleContext,
   Operation,
   OperationKind,
@@ -33,11 +34,9 @@ export const visa: CardFace = {
   registeredCardId: null
 }
 
-type Told<Type extends ProviderEvent['type']> = Extract<ProviderEvent, { type: Type }>
-
 export const paidBy = (
   authorisation: string,
-  changes: Partial<Told<'authorised'>> = {}
+  changes: Partial<EventOf<'authorised'>> = {}
 ): ProviderEvent => ({
   type: 'authorised',
   authorisationReference: authorisation,
@@ -53,6 +52,23 @@ export const refusedBy = (authorisation: string, failure = declined): ProviderEv
   failure
 })
 
+/** What is reserved has this amount, as of the nth day. */
+export const adjusted = (value: number, n = 1): EventOf<'amountAdjusted'> => ({
+  type: 'amountAdjusted',
+  authorisationReference: first,
+  amount: gbp(value),
+  by: { providerReference: `ADJUSTED${n}`, reference: 'by hand' },
+  at: new Date(Date.UTC(2026, 1, n))
+})
+
+export const fraudReported = (authorisation: string): EventOf<'fraudReported'> => ({
+  type: 'fraudReported',
+  authorisationReference: authorisation,
+  reference: `FRAUD${authorisation}`,
+  amount: price,
+  reason: 'Card not present fraud'
+})
+
 export const closedBy = (by: 'customer' | 'refusals' | 'time'): ProviderEvent => ({
   type: 'pageClosed',
   by
@@ -63,7 +79,7 @@ export const expiryOf = (authorisation: string): ProviderEvent => ({
   authorisationReference: authorisation
 })
 
-/** The request that the provider tells of; one of ours tells our reference. */
+/** The request that the provider names; of one of ours it gives our reference. */
 export const requestOf = (authorisation: string, reference = 'not ours'): RequestReference => ({
   providerReference: `MOD${authorisation}`,
   reference
@@ -72,7 +88,7 @@ export const requestOf = (authorisation: string, reference = 'not ours'): Reques
 /** A request that somebody made at the provider. */
 export const byHand: RequestReference = { providerReference: 'MODBYHAND', reference: 'by hand' }
 
-/** Ours: what the provider took it under, and the reference that we sent. */
+/** Ours: the reference under which the provider accepted it, and the one that we sent. */
 export const ours = ({ id }: Pick<Operation, 'id'>): RequestReference => ({
   providerReference: `MOD${id}`,
   reference: id
@@ -83,7 +99,7 @@ export const reversed = (
   by = requestOf(authorisation),
   amount: Money = price,
   action: 'cancel' | 'refund' | null = null
-): Told<'reversed'> => ({
+): EventOf<'reversed'> => ({
   type: 'reversed',
   authorisationReference: authorisation,
   amount,
@@ -109,7 +125,7 @@ export const rejected = (id: string): ProviderEvent => ({
 })
 export const unknown = (id: string): ProviderEvent => ({ type: 'operationUnknown', id })
 
-/** Money came again that a refund or a reversal had given back. */
+/** Money came back that a refund or a reversal had given back. */
 export const refundFailedOf = (
   authorisation: string,
   by = requestOf(authorisation),
@@ -129,7 +145,7 @@ export const captured = (
   again = false
 ): ProviderEvent => ({ type: 'captured', authorisationReference: authorisation, amount, by, again })
 
-/** That a capture which failed was taken again. */
+/** A capture that is worded as taken again after a failure. */
 export const recaptured = (
   authorisation: string,
   amount: Money = price,
@@ -178,11 +194,11 @@ export const refundRefused = (by: RequestReference): ProviderEvent => ({
 })
 
 export const disputed = (
-  news: DisputeEvent,
-  changes: Partial<Told<'disputed'>> = {}
+  event: DisputeEvent,
+  changes: Partial<EventOf<'disputed'>> = {}
 ): ProviderEvent => ({
   type: 'disputed',
-  event: news,
+  event,
   dispute: 'DISPUTE1',
   authorisationReference: null,
   amount: price,
@@ -272,7 +288,7 @@ export function newAggregate(changes: Partial<Payment> = {}): PaymentAggregate {
 /** The first reference of money in every aggregate that has some. */
 export const first = 'PSP0000000000001'
 
-/** an aggregate as it stands when its payment has this status, with nothing to be written. */
+/** An aggregate as it stands when its payment has this status, with nothing to be written. */
 export function aggregateOf(
   status: PaymentStatus,
   changes: Partial<Payment> = {}
@@ -335,24 +351,28 @@ export function apply(aggregate: PaymentAggregate, ...events: ProviderEvent[]): 
   return events.map((event) => applyEvent(aggregate, event, contextOf(aggregate)))
 }
 
-/**
- * Applies events as the inbox does: what is early is kept, and applied again after each one that
- * was not. Answers what never found what it rests on.
- */
-export function applyPatiently(
+/** Applies events that have this effect, which leaves the aggregate as it was. */
+export function checkUnchanged(
+  t: Test,
   aggregate: PaymentAggregate,
+  effect: Exclude<Effect, 'applied'>,
   ...events: ProviderEvent[]
-): ProviderEvent[] {
-  let early: ProviderEvent[] = []
+): void {
   for (const event of events) {
-    const waiting = [...early, event]
-    early = waiting.filter((one) => apply(aggregate, one)[0] === 'deferred')
-    for (let before = -1; early.length > 0 && before !== early.length; ) {
-      before = early.length
-      early = early.filter((one) => apply(aggregate, one)[0] === 'deferred')
-    }
+    const before = structuredClone(aggregate)
+    t.strictSame(apply(aggregate, event), [effect], event.type)
+    t.strictSame(aggregate, before, `${event.type} changes nothing`)
   }
-  return early
+}
+
+/** Applies events, each twice: the second time it changes nothing. */
+export function applyTwice(t: Test, aggregate: PaymentAggregate, ...events: ProviderEvent[]): void {
+  for (const event of events) {
+    t.strictSame(apply(aggregate, event), ['applied'], event.type)
+    const after = structuredClone(aggregate)
+    t.match(apply(aggregate, event)[0], /applied|ignored/, event.type)
+    t.strictSame(aggregate, after, `${event.type} again changes nothing`)
+  }
 }
 
 /** The only one of a kind. */
@@ -362,17 +382,20 @@ export function only(aggregate: PaymentAggregate, kind: OperationKind): Operatio
   return found[0] as Operation
 }
 
-/** What is to be written of an aggregate, in words. */
+/** What is to be written of an aggregate, in words, without the count in a fact of an operation. */
 export function traceOf(aggregate: PaymentAggregate) {
+  const named = (fact: string) => fact.replace(/^(cap|rev)_(\w+)\.\d+$/, '$1_$2')
   return {
     status: aggregate.payment.status,
     events: aggregate.events.map(({ type }) => type),
-    postings: aggregate.postings.map(({ kind, fact, amount }) => `${kind} ${fact} ${amount.value}`),
-    discrepancies: aggregate.discrepancies.map(({ kind, fact }) => `${kind} ${fact}`)
+    postings: aggregate.postings.map(
+      ({ kind, fact, amount }) => `${kind} ${named(fact)} ${amount.value}`
+    ),
+    discrepancies: aggregate.discrepancies.map(({ kind, fact }) => `${kind} ${named(fact)}`)
   }
 }
 
-/** Where the money stands: what decides the same in whatever order it was told. */
+/** Where the money stands, minor units. */
 export function standOf(aggregate: PaymentAggregate) {
   const { status, amountCaptured, amountRefunded, amountRefunding } = aggregate.payment
   return {
@@ -420,7 +443,7 @@ export function ordersOf<T>(things: readonly T[]): T[][] {
 export function checkAggregate(t: Test, aggregate: PaymentAggregate): void {
   const { payment, events, authorisations, operations, disputes } = aggregate
   const before = beginnings.get(aggregate) as Payment
-  t.same(
+  t.strictSame(
     events.map(({ sequence }) => sequence),
     events.map((_, place) => before.eventCount + place + 1),
     'events are numbered on without holes'
@@ -451,7 +474,7 @@ export function checkAggregate(t: Test, aggregate: PaymentAggregate): void {
   const facts = aggregate.postings.map(({ kind, fact }) => `${kind} ${fact}`)
   t.equal(new Set(facts).size, facts.length, 'a fact is posted once')
   const found = aggregate.discrepancies.map(({ kind, fact }) => `${kind} ${fact}`)
-  t.equal(new Set(found).size, found.length, 'a finding is opened once')
+  t.equal(new Set(found).size, found.length, 'a discrepancy is opened once')
 
   for (const one of operations) {
     t.equal(one.failure !== null, one.status === 'failed', `${one.kind} failed: it says why`)

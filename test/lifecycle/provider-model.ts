@@ -231,30 +231,22 @@ export function newModel() {
   function failCapture(payment: ModelPayment, own: Authorisation, pick: number) {
     const one = own.captures.find(({ ok, hasFailed }) => ok && !hasFailed)
     const isHeld = chargedBackOf(own) > 0 || own.disputes.length > 0 || own.isGone || own.isBack
-    // What was refunded of it and came again is told before, or waits for ever: it moves nothing.
-    const everRefunded = own.refunds.reduce((total, { value }) => total + value, 0)
-    if (one === undefined || isHeld || takenOf(own) - one.value < everRefunded) return
-    const isSole = own.captures.filter(({ value }) => value === one.value).length === 1
-    const isOurs = one.by.reference !== 'by hand' || !own.isManual
-    const other = { ...newHand(), reference: payment.id }
-    const by = isSole && isOurs && pick % 3 === 0 ? other : one.by
+    if (one === undefined || isHeld) return
     one.ok = false
     one.hasFailed = true
-    tell(payment, captureFailedOf(own.reference, gbp(one.value), by), true)
+    tell(payment, captureFailedOf(own.reference, gbp(one.value), one.by), true)
     // Where other money has come meanwhile, a person must look at what is taken again.
     if (pick % 2 === 0 || payment.authorisations.length > 1) return
-    one.ok = true
-    const again = isSole && isOurs && pick % 5 === 0 ? other : one.by
-    tell(payment, recaptured(own.reference, gbp(one.value), again), true)
+    own.captures.push({ by: newHand(), value: one.value, ok: true, hasFailed: true })
+    const again = own.captures.at(-1) as Capture
+    tell(payment, recaptured(own.reference, gbp(one.value), again.by), true)
   }
 
-  function failRefund(payment: ModelPayment, own: Authorisation, pick: number) {
+  function failRefund(payment: ModelPayment, own: Authorisation) {
     const one = own.refunds.findLast(({ ok }) => ok)
     if (one === undefined) return
-    const isOther = pick % 2 === 0
     one.ok = false
-    const by = isOther ? { ...newHand(), reference: payment.id } : one.by
-    tell(payment, refundFailedOf(own.reference, by, gbp(one.value)), isOther)
+    tell(payment, refundFailedOf(own.reference, one.by, gbp(one.value)))
   }
 
   /** Money that we sent back comes again, by the request that sent it. */

@@ -70,7 +70,8 @@ t.test('the database refuses a payment that breaks a rule, and names the rule', 
     insert into payment select copy.* from payment p
     cross join lateral jsonb_populate_record(p, '{"id": "pay_1", "channel": "fax"}') copy`
   await t.rejects(inserted.execute(db), { code: '23514', constraint: 'payment_channel_check' })
-  await sql`insert into authorisation (reference, payment_id, currency, amount, outcome, disposition)
+  await sql`insert into authorisation
+    (reference, payment_id, currency, amount, outcome, disposition)
     select 'A', id, currency, amount, 'authorised', 'kept' from payment`.execute(db)
   await change(captured)
 })

@@ -5,6 +5,7 @@ import type { Db } from '../../src/database/database.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
 import { checkMoney } from '../invariants.ts'
+import { insertClients } from '../test-database.ts'
 import { adyenApiKey, type TestService, testService } from '../test-service.ts'
 import { discrepanciesOf, download, makeReport, read } from './reports.ts'
 
@@ -21,6 +22,7 @@ async function makePayments({ db, call }: TestService): Promise<Made[]> {
   for (let place = 0; place < accounts; place += 1) {
     await call('PUT', `/v1/accounts/${firstAccount + place}`, { body: { currency: 'GBP' } })
   }
+  await insertClients(db, 'cli_bulk')
   const made = Array.from({ length: count }, (_, place) => ({
     id: newId('pay'),
     psp: `PSP${String(place).padStart(13, '0')}`,
