@@ -69,7 +69,8 @@ export async function applyLines(
   await saveAggregates(tx, [...payments.aggregates.values()], providerName)
   if (kind === 'settlementDetails') {
     const none = { paymentId: null, record: null, ours: null }
-    await insertLines(tx, reportId, [...found, ...others.map((one) => ({ ...one, ...none }))])
+    const all = [...found, ...others.map((one) => ({ ...one, ...none }))]
+    await insertLines(tx, reportId, all, payments.context.now)
   }
   const times = ours.map(({ line }) => line.bookedAt ?? '')
   return {

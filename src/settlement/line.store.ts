@@ -113,7 +113,7 @@ const insertStatement = statement(`
     "pspReference", "merchantReference", "modificationReference", "modificationMerchantReference",
     "bookedAs", zone, "bookedAt", gross->>'currency', (gross->>'value')::bigint, net->>'currency',
     (net->>'value')::bigint, fees, "paymentId", record->>'type', record->>'id',
-    record->'amount'->>'currency', ours, case when record is not null then now() end
+    record->'amount'->>'currency', ours, case when record is not null then $3::timestamptz end
   from jsonb_to_recordset($2::jsonb) as x(fact text, occurrence integer, line jsonb,
     "paymentId" text, record jsonb, ours bigint)
   cross join jsonb_to_record(x.line) as l(line integer, "merchantAccount" text, batch text,
@@ -124,9 +124,11 @@ const insertStatement = statement(`
 export async function insertLines(
   tx: Tx,
   reportId: string,
-  lines: readonly MatchedLine[]
+  lines: readonly MatchedLine[],
+  now: Date
 ): Promise<void> {
-  if (lines.length > 0) await tx.executeQuery(insertStatement(reportId, JSON.stringify(lines)))
+  if (lines.length === 0) return
+  await tx.executeQuery(insertStatement(reportId, JSON.stringify(lines), now))
 }
 
 /** A line of an earlier report, or of an earlier part, that no record explained. */
