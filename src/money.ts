@@ -2,6 +2,9 @@
 
 export type Money = { currency: string; value: number }
 
+/** The amount and nothing else, for what goes out. */
+export const moneyOf = ({ currency, value }: Money): Money => ({ currency, value })
+
 /** Active codes of ISO 4217 by the number of their decimals, without funds, metals and tests. */
 const codesByDecimals: Readonly<Record<number, string>> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',

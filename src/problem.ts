@@ -39,6 +39,12 @@ export class Problem extends Error {
   }
 }
 
+/** `value`, which a store has found; else the problem that there is none. */
+export function found<T>(value: T | undefined, code: ProblemCode, detail: string): T {
+  if (value === undefined) throw new Problem(code, detail)
+  return value
+}
+
 export type ProblemDocument = {
   type: string
   title: string

@@ -1,4 +1,5 @@
 /** What an instance is made of: built once by the service; routes and tasks pick what they need. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Logger } from 'pino'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import type { Db } from './database/database.ts'
@@ -47,3 +48,8 @@ export type Context = ConfigValues & {
   metrics: Metrics
   log: Logger
 }
+
+/** Routes, and what of the context they need: all of it unless they say so. */
+export type Routes<Needs extends keyof Context = keyof Context> = FastifyPluginAsyncTypebox<
+  Pick<Context, Needs>
+>

@@ -189,13 +189,8 @@ function addressPolicyOf({ sandbox, webhooksAllowLoopback = sandbox }: ServiceOp
 }
 
 function createProvider(options: ServiceOptions, metrics: Metrics): AdyenProvider {
-  const { environment, apiKey, merchantAccount, liveUrlPrefix, checkoutUrl } = options.adyen
   return createAdyenProvider({
-    environment,
-    apiKey,
-    merchantAccount,
-    liveUrlPrefix,
-    checkoutUrl,
+    ...options.adyen,
     timeoutMs: options.adyenTimeoutMs,
     onCall: ({ operation, outcome, ms }) =>
       metrics.providerCalls.observe({ operation, outcome }, ms / 1000)

@@ -1,34 +1,32 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { type Entry, listEntries } from '../ledger/ledger.store.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { changeCharge, createCharge, getAccount, putAccount } from './account.commands.ts'
 import {
   AccountParams,
   AccountSchema,
-  type AccountView,
   ChangeCharge,
   ChargePage,
   ChargeParams,
   ChargeSchema,
-  type ChargeView,
   CreateCharge,
   EntryPage,
-  type EntryView,
   ListChargesQuery,
-  ListEntriesQuery,
   PutAccount
 } from './account.schema.ts'
-import { type Account, type Charge, findBalance, listCharges } from './account.store.ts'
+import {
+  type Account,
+  type Balance,
+  type Charge,
+  findBalance,
+  listCharges
+} from './account.store.ts'
 import { toAccountNumber } from './account-number.ts'
 
-export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (
-  app,
-  { db }
-) => {
+export const accountRoutes: Routes<'db'> = async (app, { db }) => {
   app.put(
     '/v1/accounts/:accountId',
     {
@@ -39,15 +37,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = asy
         tags: ['Accounts'],
         params: AccountParams,
         body: PutAccount,
-        response: {
-          200: ref(AccountSchema),
-          201: ref(AccountSchema)
-        }
+        response: { 200: ref(AccountSchema), 201: ref(AccountSchema) }
       },
-      config: {
-        scope: 'accounts:write',
-        problems: ['account_not_known', 'account_currency_fixed']
-      }
+      config: { scope: 'accounts:write', problems: ['account_not_known', 'account_currency_fixed'] }
     },
     async (request, reply) => {
       const id = toAccountNumber(request.params.accountId)
@@ -58,7 +50,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = asy
         ...(name !== undefined && { name }),
         ...(status !== undefined && { status: status as Account['status'] })
       })
-      return reply.code(created ? 201 : 200).send(await toAccountView(account))
+      return reply.code(created ? 201 : 200).send(toAccountView(account, await findBalance(db, id)))
     }
   )
 
@@ -74,7 +66,10 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = asy
       },
       config: { scope: 'accounts:read', problems: ['account_not_known'], etag: true }
     },
-    async (request) => await toAccountView(await getAccount(db, request.params.accountId))
+    async (request) => {
+      const account = await getAccount(db, request.params.accountId)
+      return toAccountView(account, await findBalance(db, account.id))
+    }
   )
 
   app.post(
@@ -89,10 +84,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = asy
         tags: ['Accounts'],
         params: AccountParams,
         body: CreateCharge,
-        response: {
-          200: ref(ChargeSchema),
-          201: ref(ChargeSchema)
-        }
+        response: { 200: ref(ChargeSchema), 201: ref(ChargeSchema) }
       },
       config: {
         scope: 'accounts:write',
@@ -179,7 +171,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = asy
           'entries of one `id` before its dot add up to nothing.',
         tags: ['Accounts'],
         params: AccountParams,
-        querystring: ListEntriesQuery,
+        querystring: PageQuery,
         response: { 200: EntryPage }
       },
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
@@ -195,23 +187,6 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = asy
       return await sendPage(request, reply, find, toEntryView, byEntry)
     }
   )
-
-  async function toAccountView({ id, currency, name, status }: Account): Promise<AccountView> {
-    const { outstanding, overdue, inQuery, credit } = await findBalance(db, id)
-    const money = (value: number) => ({ currency, value })
-    return {
-      id: String(id),
-      currency,
-      name,
-      status,
-      balance: {
-        outstanding: money(outstanding),
-        overdue: money(overdue),
-        inQuery: money(inQuery),
-        credit: money(credit)
-      }
-    }
-  }
 }
 
 const byEntry = {
@@ -219,7 +194,25 @@ const byEntry = {
   pattern: /^\w{1,80}\.\w{1,10}$/
 }
 
-function toChargeView(charge: Charge, currency: string): ChargeView {
+/** As the API shows it, in minor units of its currency. */
+export function toAccountView({ id, currency, name, status }: Account, balance: Balance) {
+  const money = (value: number) => ({ currency, value })
+  return {
+    id: String(id),
+    currency,
+    name,
+    status,
+    balance: {
+      outstanding: money(balance.outstanding),
+      overdue: money(balance.overdue),
+      inQuery: money(balance.inQuery),
+      credit: money(balance.credit)
+    }
+  }
+}
+
+/** As the API shows it. */
+export function toChargeView(charge: Charge, currency: string) {
   return {
     id: charge.id,
     amount: { currency, value: charge.amount },
@@ -227,12 +220,13 @@ function toChargeView(charge: Charge, currency: string): ChargeView {
     inQuery: charge.inQuery,
     reference: charge.reference,
     dueAt: charge.dueAt.toISOString(),
-    status: charge.openAmount > 0 ? 'open' : 'paid',
+    status: charge.openAmount > 0 ? ('open' as const) : ('paid' as const),
     createdAt: charge.createdAt.toISOString()
   }
 }
 
-function toEntryView(entry: Entry): EntryView {
+/** As the API shows it. */
+export function toEntryView(entry: Entry) {
   return {
     id: byEntry.positionOf(entry),
     createdAt: entry.createdAt.toISOString(),

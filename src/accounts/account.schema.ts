@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import {
   AccountId,
   Amount,
@@ -41,22 +41,13 @@ export const AccountSchema = Type.Object(
     name: nullable(Type.String()),
     status: Type.Enum(['open', 'closed']),
     balance: Type.Object({
-      outstanding: Type.Unsafe<Static<typeof Balance>>({
-        ...ref(Balance),
-        description: 'Owed and not yet paid: charges, in query or not, and money taken back'
-      }),
-      overdue: Type.Unsafe<Static<typeof Balance>>({
-        ...ref(Balance),
-        description: 'Outstanding, past due and not in query'
-      }),
-      inQuery: Type.Unsafe<Static<typeof Balance>>({
-        ...ref(Balance),
-        description: 'Outstanding, and questioned by the customer: not matched to money'
-      }),
-      credit: Type.Unsafe<Static<typeof Balance>>({
-        ...ref(Balance),
-        description: 'Money that no charge has taken yet'
-      })
+      outstanding: ref(
+        Balance,
+        'Owed and not yet paid: charges, in query or not, and money taken back'
+      ),
+      overdue: ref(Balance, 'Outstanding, past due and not in query'),
+      inQuery: ref(Balance, 'Outstanding, and questioned by the customer: not matched to money'),
+      credit: ref(Balance, 'Money that no charge has taken yet')
     })
   },
   {
@@ -77,7 +68,6 @@ export const AccountSchema = Type.Object(
     ]
   }
 )
-export type AccountView = Static<typeof AccountSchema>
 
 export const CreateCharge = Type.Object(
   {
@@ -125,7 +115,7 @@ export const ChargeSchema = Type.Object(
     ]
   }
 )
-export type ChargeView = Static<typeof ChargeSchema>
+
 export const ChangeCharge = Type.Object(
   { inQuery: Type.Boolean({ description: 'Whether the customer questions it' }) },
   { $id: 'ChangeCharge', additionalProperties: false, examples: [{ inQuery: true }] }
@@ -137,7 +127,7 @@ export const ListChargesQuery = Type.Object(
   { additionalProperties: false }
 )
 
-export const EntrySchema = Type.Object(
+const EntrySchema = Type.Object(
   {
     id: Type.String({ examples: ['txn_06f1k2m3n4p5q6r7.credit'] }),
     createdAt: Timestamp,
@@ -151,10 +141,7 @@ export const EntrySchema = Type.Object(
     }),
     amount: ref(Amount),
     direction: Type.Enum(['debit', 'credit']),
-    cause: Type.Object({
-      type: Type.String({ examples: ['payment'] }),
-      id: Type.String()
-    }),
+    cause: Type.Object({ type: Type.String({ examples: ['payment'] }), id: Type.String() }),
     paymentId: nullable(Type.String())
   },
   {
@@ -173,6 +160,4 @@ export const EntrySchema = Type.Object(
     description: 'One side of a transfer: each has a debit and a credit of the same amount'
   }
 )
-export type EntryView = Static<typeof EntrySchema>
 export const EntryPage = pageOf(EntrySchema)
-export const ListEntriesQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })

@@ -1,24 +1,14 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref } from '../http/common.schema.ts'
+import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { getAccount } from './account.commands.ts'
 import { AccountParams } from './account.schema.ts'
 import { toAccountNumber } from './account-number.ts'
 import { createAdjustment } from './adjustment.commands.ts'
-import {
-  AdjustmentPage,
-  AdjustmentSchema,
-  type AdjustmentView,
-  CreateAdjustment,
-  ListAdjustmentsQuery
-} from './adjustment.schema.ts'
+import { AdjustmentPage, AdjustmentSchema, CreateAdjustment } from './adjustment.schema.ts'
 import { type Adjustment, type Direction, listAdjustments } from './adjustment.store.ts'
 
-export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (
-  app,
-  { db }
-) => {
+export const adjustmentRoutes: Routes<'db'> = async (app, { db }) => {
   app.post(
     '/v1/accounts/:accountId/adjustments',
     {
@@ -33,10 +23,7 @@ export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = 
         tags: ['Accounts'],
         params: AccountParams,
         body: CreateAdjustment,
-        response: {
-          200: ref(AdjustmentSchema),
-          201: ref(AdjustmentSchema)
-        }
+        response: { 200: ref(AdjustmentSchema), 201: ref(AdjustmentSchema) }
       },
       config: {
         scope: 'accounts:write',
@@ -73,7 +60,7 @@ export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = 
         description: 'Newest first.',
         tags: ['Accounts'],
         params: AccountParams,
-        querystring: ListAdjustmentsQuery,
+        querystring: PageQuery,
         response: { 200: AdjustmentPage }
       },
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
@@ -88,7 +75,8 @@ export const adjustmentRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = 
   )
 }
 
-function toAdjustmentView(adjustment: Adjustment, currency: string): AdjustmentView {
+/** As the API shows it. */
+export function toAdjustmentView(adjustment: Adjustment, currency: string) {
   const { id, accountId, amount, createdAt, direction, reference, reason, chargeId } = adjustment
   return {
     id,

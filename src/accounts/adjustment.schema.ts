@@ -1,14 +1,5 @@
-import { type Static, Type } from 'typebox'
-import {
-  AccountId,
-  Amount,
-  ListQuery,
-  nullable,
-  pageOf,
-  ref,
-  Timestamp,
-  text
-} from '../http/common.schema.ts'
+import { Type } from 'typebox'
+import { AccountId, Amount, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 
 const Direction = Type.Enum(['credit', 'debit'], {
   description: 'credit: the customer owes less by it; debit: more'
@@ -72,6 +63,4 @@ export const AdjustmentSchema = Type.Object(
     ]
   }
 )
-export type AdjustmentView = Static<typeof AdjustmentSchema>
 export const AdjustmentPage = pageOf(AdjustmentSchema)
-export const ListAdjustmentsQuery = Type.Object({ ...ListQuery }, { additionalProperties: false })

@@ -1,18 +1,16 @@
 import { createHash, createSecretKey, timingSafeEqual } from 'node:crypto'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Tx } from '../database/database.ts'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { answerOnce } from '../http/idempotency.commands.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import type { Reply } from '../http/idempotency.store.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import { found, Problem } from '../problem.ts'
+import type { Context, Routes } from '../service-context.ts'
 import {
   ListNotificationsQuery,
   NotificationPage,
-  NotificationParams,
   NotificationSchema
 } from './notification.schema.ts'
 import {
@@ -42,9 +40,10 @@ const bodySizeMaxBytes = 1024 * 1024
 /** Where Adyen sends its notifications. */
 export const notificationPath = '/webhooks/adyen'
 
-export const notificationRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'adyen' | 'wake' | 'metrics'>
-> = async (app, deps) => {
+export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = async (
+  app,
+  deps
+) => {
   const { db, adyen, metrics, wake } = deps
   const isLive = adyen.environment === 'LIVE'
   const inbox = createInbox(db)
@@ -113,7 +112,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<
       const { status, eventCode, reference } = request.query
       const find = (before: string | null, limit: number) =>
         listNotifications(db, { status, eventCode, reference, before, limit })
-      return await sendPage(request, reply, find, toView, byId)
+      return await sendPage(request, reply, find, toNotificationView, byId)
     }
   )
 
@@ -125,10 +124,8 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<
         summary: 'Try a notification again',
         description: 'For one that waits or is parked: it is due at once, its tries counted anew.',
         tags: ['Reconciliation'],
-        params: NotificationParams,
-        response: {
-          202: ref(NotificationSchema)
-        }
+        params: IdParams,
+        response: { 202: ref(NotificationSchema) }
       },
       config: {
         scope: 'reconciliation:write',
@@ -168,19 +165,16 @@ function readItems(body: unknown): NotificationItem[] | undefined {
   return items.every(isItem) ? items : undefined
 }
 
+const itemTexts = 'pspReference merchantAccountCode merchantReference eventCode eventDate'.split(
+  ' '
+)
+
 function isItem(item: unknown): item is NotificationItem {
   if (typeof item !== 'object' || item === null) return false
   const fields = item as Record<string, unknown>
   const amount = fields.amount as Record<string, unknown> | null | undefined
-  const texts = [
-    'pspReference',
-    'merchantAccountCode',
-    'merchantReference',
-    'eventCode',
-    'eventDate'
-  ]
   return (
-    texts.every((name) => typeof fields[name] === 'string') &&
+    itemTexts.every((name) => typeof fields[name] === 'string') &&
     (fields.originalReference == null || typeof fields.originalReference === 'string') &&
     typeof amount?.currency === 'string' &&
     ['number', 'string'].includes(typeof amount.value) &&
@@ -190,10 +184,8 @@ function isItem(item: unknown): item is NotificationItem {
 }
 
 async function retryNotification(tx: Tx, id: string): Promise<Reply> {
-  const notification = await lockNotification(tx, id)
-  if (notification === undefined) {
-    throw new Problem('notification_not_found', 'No notification has this id.')
-  }
+  const known = await lockNotification(tx, id)
+  const notification = found(known, 'notification_not_found', 'No notification has this id.')
   const { status, fault } = notification
   const mayRetry = status === 'waiting' || status === 'parked' || fault !== null
   if (!mayRetry) {
@@ -201,10 +193,11 @@ async function retryNotification(tx: Tx, id: string): Promise<Reply> {
   }
   await makeDue(tx, id)
   const now: ListedNotification = { ...notification, status: 'received', fault: null, attempts: 0 }
-  return { status: 202, body: JSON.stringify(toView(now)) }
+  return { status: 202, body: JSON.stringify(toNotificationView(now)) }
 }
 
-function toView(row: ListedNotification) {
+/** As the API shows it, and the item as it came, but for its signature. */
+export function toNotificationView(row: ListedNotification) {
   const { additionalData, ...item } = row.item
   const { hmacSignature: _, ...shown } = additionalData ?? {}
   return {

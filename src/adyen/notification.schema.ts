@@ -69,5 +69,3 @@ export const ListNotificationsQuery = Type.Object(
   },
   { additionalProperties: false }
 )
-
-export const NotificationParams = Type.Object({ id: Type.String({ maxLength: 100 }) })

@@ -1,16 +1,15 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref } from '../http/common.schema.ts'
+import { Type } from 'typebox'
+import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import { found } from '../problem.ts'
+import type { Routes } from '../service-context.ts'
 import { acknowledgeFile, makeFile, rejectDetails } from './billing.commands.ts'
 import {
   AcknowledgeFile,
   BillingFilePage,
   BillingFileSchema,
   FileParams,
-  ListFilesQuery,
   MakeFile,
   RejectDetails,
   type RejectedDetailBody,
@@ -20,9 +19,7 @@ import { type CountedFile, findContent, findFile, listFiles } from './billing.st
 import { type Rejection, type TransactionType, toFileView } from './billing.ts'
 
 /** Files for a billing system that reads no feed, and what it sends back. */
-export const billingRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'providerName'>
-> = async (app, deps) => {
+export const billingRoutes: Routes<'db' | 'providerName'> = async (app, deps) => {
   app.post(
     '/v1/billing-files',
     {
@@ -95,17 +92,15 @@ export const billingRoutes: FastifyPluginAsyncTypebox<
     async (request, reply) => {
       const { externalFileName, details } = request.body
       const rejections = details.map(toRejection)
-      return sendSaved(
-        reply,
-        await rejectDetails(deps, claimOf(request), externalFileName, rejections)
-      )
+      const answer = await rejectDetails(deps, claimOf(request), externalFileName, rejections)
+      return sendSaved(reply, answer)
     }
   )
 
   await readRoutes(app, deps)
 }
 
-const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, { db }) => {
+const readRoutes: Routes<'db'> = async (app, { db }) => {
   app.get(
     '/v1/billing-files',
     {
@@ -114,7 +109,7 @@ const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, {
         summary: 'List the files for the billing system',
         description: 'Newest first.',
         tags: ['Postings'],
-        querystring: ListFilesQuery,
+        querystring: PageQuery,
         response: { 200: BillingFilePage }
       },
       config: { scope: 'reconciliation:read', problems: [] }
@@ -140,9 +135,8 @@ const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, {
       config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findFile(db, request.params.id)
-      if (found === undefined) throw notFound()
-      return toFileView(found.file, found.counts)
+      const { file, counts } = known(await findFile(db, request.params.id))
+      return toFileView(file, counts)
     }
   )
 
@@ -155,22 +149,22 @@ const readRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db'>> = async (app, {
         description: 'Byte for byte the same at every time.',
         tags: ['Postings'],
         params: FileParams,
-        response: { 200: ref(UploadSchema) }
+        // It goes out as the text that was kept.
+        response: { 200: Type.Unsafe<string>(ref(UploadSchema)) }
       },
       config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'] }
     },
     async (request, reply) => {
       const { id } = request.params
-      const content = await findContent(db, id)
-      if (content === undefined) throw notFound()
+      const content = known(await findContent(db, id))
       reply.header('content-disposition', `attachment; filename="${id}"`)
-      return reply.type('application/json; charset=utf-8').send(content as never)
+      return reply.type('application/json; charset=utf-8').send(content)
     }
   )
 }
 
-function notFound(): Problem {
-  return new Problem('billing_file_not_found', 'No file has this id.')
+function known<T>(value: T | undefined): T {
+  return found(value, 'billing_file_not_found', 'No file has this id.')
 }
 
 function toRejection(detail: RejectedDetailBody): Rejection {

@@ -1,14 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import {
-  Balance,
-  Currency,
-  ListQuery,
-  nullable,
-  pageOf,
-  ref,
-  Timestamp,
-  text
-} from '../http/common.schema.ts'
+import { Balance, Currency, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 import { recordsMax, transactionTypes, uploadFields } from './billing.ts'
 
 const count = Type.Integer({ minimum: 0 })
@@ -42,7 +33,6 @@ export const BillingFileSchema = Type.Object(
   }
 )
 export const BillingFilePage = pageOf(BillingFileSchema)
-export const ListFilesQuery = Type.Object(ListQuery, { additionalProperties: false })
 export const FileParams = Type.Object({ id: Type.String() })
 
 export const MakeFile = Type.Object(
@@ -58,7 +48,6 @@ export const MakeFile = Type.Object(
     examples: [{ currency: 'GBP', transactionType: 'payment' }]
   }
 )
-export type MakeFileBody = Static<typeof MakeFile>
 
 export const AcknowledgeFile = Type.Object(
   { outcome: Type.Literal('posted') },
@@ -69,9 +58,7 @@ const types: Record<string, TSchema> = {
   recordCount: count,
   totalAmount: Type.Number({ minimum: 0, maximum: 999_999_999.99 }),
   detailSequence: Type.Integer({ minimum: 1 }),
-  hierarchyEntity: Type.Object({
-    accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 })
-  }),
+  hierarchyEntity: Type.Object({ accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) }),
   amount: Type.Number({ minimum: 0, maximum: 9_999_999.99 }),
   paymentReference: nullable(Type.String({ maxLength: 40 })),
   cardReference: nullable(Type.String({ maxLength: 30 })),
@@ -137,9 +124,7 @@ const unread = Object.fromEntries(
 const RejectedDetail = Type.Object(
   {
     detailSequence: Type.Integer({ minimum: 1, maximum: recordsMax }),
-    hierarchyEntity: Type.Object({
-      accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 })
-    }),
+    hierarchyEntity: Type.Object({ accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) }),
     transactionType: Type.Enum(['PAYMENT', 'REFUND']),
     transactionId: Type.Optional(text(100)),
     rejectionReason: Type.Optional(

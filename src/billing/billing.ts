@@ -34,7 +34,7 @@ export function toFileView(file: BillingFile, counts: Record<PostingStatus, numb
     transactionType,
     recordCount,
     totalAmount: { currency, value: totalAmount },
-    counts,
+    counts: { open: counts.open, posted: counts.posted, rejected: counts.rejected },
     createdAt: createdAt.toISOString()
   }
 }

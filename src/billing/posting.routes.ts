@@ -1,9 +1,8 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import { readAfter, toGrowingPage } from '../http/cursor.ts'
+import { pageSize, readAfter, toGrowingPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import { found } from '../problem.ts'
+import type { Routes } from '../service-context.ts'
 import { acknowledgePosting } from './posting.commands.ts'
 import {
   AcknowledgePosting,
@@ -15,9 +14,7 @@ import {
 import { findPosting, listPostings } from './posting.store.ts'
 import { type PostingOutcome, toPostingView } from './posting.ts'
 
-export const postingRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'providerName'>
-> = async (app, deps) => {
+export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) => {
   const { db } = deps
 
   app.get(
@@ -36,7 +33,7 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request) => {
-      const { status, limit = 20 } = request.query
+      const { status, limit = pageSize } = request.query
       const after = readAfter(request.query.after)
       return toGrowingPage(await listPostings(db, { status, after, limit }), after, toPostingView)
     }
@@ -55,9 +52,8 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
       config: { scope: 'reconciliation:read', problems: ['posting_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findPosting(db, request.params.id)
-      if (found === undefined) throw new Problem('posting_not_found', 'No posting has this id.')
-      return toPostingView(found)
+      const posting = await findPosting(db, request.params.id)
+      return toPostingView(found(posting, 'posting_not_found', 'No posting has this id.'))
     }
   )
 
@@ -85,10 +81,8 @@ export const postingRoutes: FastifyPluginAsyncTypebox<
     async (request, reply) => {
       const { outcome, reason = null } = request.body
       const said = { outcome: outcome as PostingOutcome, reason }
-      return sendSaved(
-        reply,
-        await acknowledgePosting(deps, claimOf(request), request.params.id, said)
-      )
+      const answer = await acknowledgePosting(deps, claimOf(request), request.params.id, said)
+      return sendSaved(reply, answer)
     }
   )
 }

@@ -1,5 +1,15 @@
-import { type Static, Type } from 'typebox'
-import { AccountId, Amount, nullable, ref, Timestamp, text } from '../http/common.schema.ts'
+import { Type } from 'typebox'
+import {
+  AccountId,
+  Amount,
+  growingListQuery,
+  growingPageOf,
+  nullable,
+  ref,
+  Timestamp,
+  text,
+  when
+} from '../http/common.schema.ts'
 import { channels } from '../payments/payment.ts'
 import { postingKinds, postingStatuses } from './posting.ts'
 
@@ -64,29 +74,9 @@ export const PostingSchema = Type.Object(
   { $id: 'Posting', examples: [example] }
 )
 
-export const PostingPage = Type.Object(
-  {
-    data: Type.Array(ref(PostingSchema)),
-    nextCursor: Type.String({
-      description: 'Never null: at the end it is the position to ask again from, as `after`'
-    })
-  },
-  { examples: [{ data: [example], nextCursor: 'WyI0MTciXQ' }] }
-)
-
+export const PostingPage = growingPageOf(PostingSchema)
 export const PostingQuery = Type.Object(
-  {
-    status: Type.Optional(Type.Enum([...postingStatuses])),
-    after: Type.Optional(
-      Type.String({
-        maxLength: 200,
-        description: '`nextCursor` of the answer before; without it from the oldest'
-      })
-    ),
-    limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Page size' })
-    )
-  },
+  { status: Type.Optional(Type.Enum([...postingStatuses])), ...growingListQuery },
   { additionalProperties: false }
 )
 
@@ -102,10 +92,7 @@ export const AcknowledgePosting = Type.Object(
   {
     $id: 'AcknowledgePosting',
     additionalProperties: false,
-    if: { properties: { outcome: { const: 'rejected' } }, required: ['outcome'] },
-    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema, not a promise.
-    then: { required: ['reason'] },
+    ...when({ outcome: { const: 'rejected' } }, ['outcome'], { required: ['reason'] }),
     examples: [{ outcome: 'posted' }, { outcome: 'rejected', reason: 'The account is archived' }]
   }
 )
-export type AcknowledgePostingBody = Static<typeof AcknowledgePosting>

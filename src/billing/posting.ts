@@ -3,7 +3,7 @@
  * has moved already when a posting is shown: billing confirms it, or says why it does not take it.
  */
 import { type LedgerAccount, type PostingKind, postings } from '../ledger/ledger.ts'
-import type { Money } from '../money.ts'
+import { type Money, moneyOf } from '../money.ts'
 import type { Channel } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 
@@ -78,11 +78,11 @@ export function toPostingView(posting: BillingPosting) {
   return {
     id,
     accountId: String(accountId),
-    amount,
+    amount: moneyOf(amount),
     direction,
     kind,
     paymentId,
-    cause,
+    cause: { type: cause.type, id: cause.id },
     ...referencesOf(posting),
     channel,
     occurredAt: posting.occurredAt.toISOString(),

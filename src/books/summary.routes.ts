@@ -1,15 +1,15 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { SummaryQuery, SummarySchema } from './summary.schema.ts'
 import { countDiscrepancies, sumPayouts, sumPostings, sumSettled } from './summary.store.ts'
-import { toSummary } from './summary.ts'
+import { toSummary, toSummaryView } from './summary.ts'
 
 const dayMs = 24 * 60 * 60_000
 
-export const summaryRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'merchantAccount'>
-> = async (app, { db, merchantAccount }) => {
+export const summaryRoutes: Routes<'db' | 'merchantAccount'> = async (
+  app,
+  { db, merchantAccount }
+) => {
   app.get(
     '/v1/reconciliation/summary',
     {
@@ -36,7 +36,7 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<
         const settled = await sumSettled(tx, merchantAccount, span)
         const payouts = await sumPayouts(tx, merchantAccount, span)
         const discrepancies = await countDiscrepancies(tx, span)
-        return { date, currencies: toSummary(postings, settled, payouts), discrepancies }
+        return toSummaryView(date, toSummary(postings, settled, payouts), discrepancies)
       })
     }
   )

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { discrepancyKinds } from '../discrepancies/discrepancy.ts'
 import { ledgerAccounts } from '../ledger/ledger.ts'
 
@@ -78,13 +78,7 @@ export const SummarySchema = Type.Object(
               { account: 'customer', opening: 0, debits: 0, credits: 5000, closing: -5000 },
               { account: 'provider', opening: 0, debits: 5000, credits: 0, closing: 5000 }
             ],
-            settlement: {
-              lines: 1,
-              provider: 2500,
-              ledger: 2500,
-              difference: 0,
-              unsettled: 2500
-            },
+            settlement: { lines: 1, provider: 2500, ledger: 2500, difference: 0, unsettled: 2500 },
             payout: {
               payments: 2480,
               fees: 20,
@@ -101,7 +95,6 @@ export const SummarySchema = Type.Object(
     ]
   }
 )
-export type SummaryView = Static<typeof SummarySchema>
 
 export const SummaryQuery = Type.Object(
   { date: Type.Optional(date) },

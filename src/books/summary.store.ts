@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
-import type { DiscrepancyKind } from '../discrepancies/discrepancy.ts'
-import type { PayoutSum, PostingSum, SettledSum } from './summary.ts'
+import type { DiscrepancyCount, PayoutSum, PostingSum, SettledSum } from './summary.ts'
 
 /** From `from` to before `to`. */
 export type Span = { from: Date; to: Date }
@@ -60,13 +59,6 @@ export async function sumPayouts(
     where created_at >= ${from} and created_at < ${to} and merchant_account = ${merchantAccount}
     group by 1`.execute(db)
   return rows
-}
-
-export type DiscrepancyCount = {
-  kind: DiscrepancyKind
-  opened: number
-  resolved: number
-  open: number
 }
 
 /** Opened and resolved within the span, and open at its end. */

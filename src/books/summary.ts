@@ -1,4 +1,5 @@
 /** A day of the books, by currency: what moved, what it left, what the provider settled. Pure. */
+import type { DiscrepancyKind } from '../discrepancies/discrepancy.ts'
 import { type LedgerAccount, ledgerAccounts } from '../ledger/ledger.ts'
 
 /** What was posted of a kind: minor units, before the day and on it. */
@@ -33,6 +34,28 @@ export type PayoutSum = {
   carried: number
   paidOut: number
   other: number
+}
+
+export type DiscrepancyCount = {
+  kind: DiscrepancyKind
+  opened: number
+  resolved: number
+  open: number
+}
+
+/** The day as the API shows it. */
+export function toSummaryView(
+  date: string,
+  currencies: ReturnType<typeof toSummary>,
+  discrepancies: readonly DiscrepancyCount[]
+) {
+  const toCountView = ({ kind, opened, resolved, open }: DiscrepancyCount) => ({
+    kind,
+    opened,
+    resolved,
+    open
+  })
+  return { date, currencies, discrepancies: discrepancies.map(toCountView) }
 }
 
 /** Of each currency; every `closing` is `opening` and the debits less the credits. */

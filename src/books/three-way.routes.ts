@@ -1,7 +1,6 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../http/common.schema.ts'
 import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { ThreeWayQuery, ThreeWaySchema } from './three-way.schema.ts'
 import { sumUp } from './three-way.store.ts'
 import { balance } from './three-way.ts'
@@ -9,9 +8,10 @@ import { balance } from './three-way.ts'
 const dayMs = 24 * 60 * 60_000
 const longestDays = 31
 
-export const threeWayRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'merchantAccount'>
-> = async (app, { db, merchantAccount }) => {
+export const threeWayRoutes: Routes<'db' | 'merchantAccount'> = async (
+  app,
+  { db, merchantAccount }
+) => {
   app.get(
     '/v1/reconciliation/three-way',
     {
@@ -32,7 +32,7 @@ export const threeWayRoutes: FastifyPluginAsyncTypebox<
       const period = readPeriod(request.query)
       const { from, to } = period
       const currencies = balance(await sumUp(db, period, merchantAccount))
-      return { from: from.toISOString(), to: to.toISOString(), currencies } as never
+      return { from: from.toISOString(), to: to.toISOString(), currencies }
     }
   )
 }

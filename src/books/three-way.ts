@@ -28,7 +28,9 @@ export const billingReasons = ['notAcknowledgedYet', 'rejected'] as const
 
 export const sides = ['provider', 'ledger', 'billing'] as const
 export type Side = (typeof sides)[number]
-export type Reason = (typeof providerReasons)[number] | (typeof billingReasons)[number]
+export type ProviderReason = (typeof providerReasons)[number]
+export type BillingReason = (typeof billingReasons)[number]
+export type Reason = ProviderReason | BillingReason
 
 /** How many movements, and what they come to: minor units, what customers paid is positive. */
 export type Sum = { count: number; amount: number }
@@ -36,7 +38,7 @@ export type Sum = { count: number; amount: number }
 /** A line of what the store has added up. */
 export type SummedUp = Sum & { currency: string; what: Side | Reason }
 
-export type Explained = Sum & { reason: Reason }
+export type Explained<R extends Reason> = Sum & { reason: R }
 
 export type CurrencyBalance = {
   currency: string
@@ -44,7 +46,7 @@ export type CurrencyBalance = {
   ledger: Sum
   billing: Sum
   /** From the ledger to the provider, and from the ledger to billing. */
-  differences: { provider: Explained[]; billing: Explained[] }
+  differences: { provider: Explained<ProviderReason>[]; billing: Explained<BillingReason>[] }
   /** What the reasons leave over, of both differences: 0, else this service has a fault. */
   unexplained: number
 }
@@ -62,7 +64,7 @@ export function balance(all: readonly SummedUp[]): CurrencyBalance[] {
         return { count, amount }
       }
       const [provider, ledger, billing] = [find('provider'), find('ledger'), find('billing')]
-      const explain = (reasons: readonly Reason[]) =>
+      const explain = <R extends Reason>(reasons: readonly R[]) =>
         reasons.map((reason) => ({ reason, ...find(reason) })).filter(({ count }) => count > 0)
       const differences = { provider: explain(providerReasons), billing: explain(billingReasons) }
       const unexplained =

@@ -1,26 +1,24 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { findAccount } from '../accounts/account.store.ts'
+import { getAccount } from '../accounts/account.commands.ts'
+import { toAccountNumber } from '../accounts/account-number.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, nothing, ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { deleteCard } from './card.commands.ts'
 import {
   CardList,
   CardParams,
   CardsParams,
   RegisterCard,
-  RegistrationParams,
   RegistrationSchema
 } from './card.schema.ts'
 import { listCards } from './card.store.ts'
 import { toCardView } from './card-view.ts'
 import { registerCard, returnFromRegistration } from './registration.commands.ts'
 
-export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const cardRoutes: Routes = async (app, deps) => {
   const { db, publicUrl } = deps
 
   app.get(
@@ -39,9 +37,9 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
       config: { scope: 'cards:read', problems: ['account_not_known'] }
     },
     async (request) => {
-      const accountId = toAccountNumber(request.params.accountId)
-      const cards = await listCards(db, accountId)
-      if (cards.length === 0 && (await findAccount(db, accountId)) === undefined) throw notKnown()
+      const { accountId } = request.params
+      const cards = await listCards(db, toAccountNumber(accountId))
+      if (cards.length === 0) await getAccount(db, accountId)
       return { data: cards.map(toCardView) }
     }
   )
@@ -57,7 +55,7 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
           'until it has done it.',
         tags: ['Cards'],
         params: CardParams,
-        response: { 204: { type: 'null', description: 'Removed' } }
+        response: { 204: nothing('Removed') }
       },
       config: { scope: 'cards:write', problems: ['account_not_known', 'card_not_found'] }
     },
@@ -66,7 +64,7 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
       await deleteCard(deps, toAccountNumber(accountId), cardId, (error) =>
         request.log.warn({ err: error, cardId }, 'a card is still to be removed at the provider')
       )
-      return reply.code(204).send(undefined as never)
+      return reply.code(204).send()
     }
   )
 
@@ -114,7 +112,7 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
   // Beside the payments' own: what begins otherwise goes there.
   app.get(
     '/return/:id(^reg_.*)',
-    { schema: { hide: true, params: RegistrationParams } },
+    { schema: { hide: true, params: IdParams } },
     async (request, reply) => {
       const target = await returnFromRegistration(deps, request.params.id, (error) =>
         request.log.warn({ err: error }, 'a registered card is not asked for on the way back')
@@ -122,16 +120,4 @@ export const cardRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) 
       return reply.redirect(target, 303)
     }
   )
-}
-
-const accountNumber = /^[1-9][0-9]{0,7}$/
-
-/** An id that cannot exist is not found, like any other that does not. */
-function toAccountNumber(accountId: string): number {
-  if (!accountNumber.test(accountId)) throw notKnown()
-  return Number(accountId)
-}
-
-function notKnown(): Problem {
-  return new Problem('account_not_known', 'No account has this number.')
 }

@@ -3,10 +3,9 @@ import { CustomerSchema, nullable, ref, Timestamp } from '../http/common.schema.
 
 export const CardsParams = Type.Object({ accountId: Type.String({ maxLength: 100 }) })
 export const CardParams = Type.Object({
-  accountId: Type.String({ maxLength: 100 }),
+  ...CardsParams.properties,
   cardId: Type.String({ maxLength: 100 })
 })
-export const RegistrationParams = Type.Object({ id: Type.String({ maxLength: 100 }) })
 
 const cardExample = {
   id: 'crd_06f1k2m3n4p5q6r7',
@@ -18,7 +17,7 @@ const cardExample = {
   createdAt: '2026-11-22T09:00:00.000Z'
 }
 
-export const RegisteredCardSchema = Type.Object(
+const RegisteredCardSchema = Type.Object(
   {
     id: Type.String({ description: '`registeredCardId` of a payment', maxLength: 30 }),
     brand: nullable(Type.String({ description: "The provider's name of it, such as visa or mc" })),

@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
@@ -7,12 +6,12 @@ import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
 import { PaymentSchema } from '../payments/payment.schema.ts'
 import type { Payment } from '../payments/payment.ts'
-import type { Context } from '../service-context.ts'
+import type { Context, Routes } from '../service-context.ts'
 import { CreatePayment, type CreatePaymentBody } from './create.schema.ts'
 import { createPayment } from './create-payment.commands.ts'
 import type { CreateRequest } from './create-request.ts'
 
-export const createRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const createRoutes: Routes = async (app, deps) => {
   app.post(
     '/v1/payments',
     {
@@ -27,9 +26,7 @@ export const createRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps
           'answered: there will be one payment.',
         tags: ['Payments'],
         body: CreatePayment,
-        response: {
-          201: ref(PaymentSchema)
-        }
+        response: { 201: ref(PaymentSchema) }
       },
       config: {
         scope: 'payments:write',

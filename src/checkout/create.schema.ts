@@ -1,5 +1,12 @@
 import { type Static, Type } from 'typebox'
-import { AccountId, Amount, CustomerSchema, text, textPattern } from '../http/common.schema.ts'
+import {
+  AccountId,
+  Amount,
+  CustomerSchema,
+  text,
+  textPattern,
+  when
+} from '../http/common.schema.ts'
 import { Reference } from '../payments/payment.schema.ts'
 import { channels } from '../payments/payment.ts'
 import { createMethods } from './create-request.ts'
@@ -29,15 +36,6 @@ const Allocation = Type.Object(
   },
   { additionalProperties: false }
 )
-
-/** Of a body whose fields are so, something else holds too. */
-function when(properties: object, present: string[], then: object, otherwise?: object) {
-  return {
-    if: { properties, required: present },
-    then,
-    ...(otherwise && { else: otherwise })
-  }
-}
 
 export const CreatePayment = Type.Object(
   {

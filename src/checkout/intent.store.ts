@@ -4,7 +4,7 @@ import { type Database, type Db, statement, type Tx } from '../database/database
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
 import { linkFirstPollS } from '../jobs.ts'
-import { clockSkewMs } from '../payments/payment.store.ts'
+import { idClockSkewMs } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
 import type { EarlierPayment } from './recorded.ts'
 
@@ -195,7 +195,7 @@ function isDuplicate(error: unknown): boolean {
 
 /** Ids carry the time, so that the newest of an account are found by their key. */
 function oldestId(windowS: number): string {
-  return smallestIdAt('pay', new Date(Date.now() - windowS * 1000 - clockSkewMs))
+  return smallestIdAt('pay', new Date(Date.now() - windowS * 1000 - idClockSkewMs))
 }
 
 /**

@@ -22,8 +22,8 @@ export type RecordRequest = Omit<NewRecord, 'id'> & {
   visibleTo: string | null
 }
 
-/** The clocks of a processor and of this service may differ so far. */
-const clockSkewMs = 5 * 60_000
+/** How far a processor's clock may be ahead of ours. */
+const takenAheadMaxMs = 5 * 60_000
 
 /**
  * Records a payment that was taken elsewhere. The processor's reference is its natural key: the
@@ -71,7 +71,7 @@ function checkRequest({ amount, takenAt }: RecordRequest): void {
     const detail = 'The billing system holds two decimals.'
     throw new Problem('amount_not_representable', detail, { errors: [{ pointer, detail }] })
   }
-  if (takenAt.getTime() > Date.now() + clockSkewMs) {
+  if (takenAt.getTime() > Date.now() + takenAheadMaxMs) {
     const detail = 'It lies in the future: record what was taken already.'
     throw new Problem('request_invalid', detail, { errors: [{ pointer: '/takenAt', detail }] })
   }

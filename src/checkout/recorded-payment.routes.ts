@@ -1,4 +1,3 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
@@ -7,12 +6,12 @@ import { PaymentSchema } from '../payments/payment.schema.ts'
 import type { Channel, Payment } from '../payments/payment.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
 import type { CardFace, Failure } from '../provider.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import type { RecordedOutcome } from './recorded.ts'
 import { type RecordRequest, recordPayment } from './recorded-payment.commands.ts'
 import { RecordPayment, type RecordPaymentBody } from './recorded-payment.schema.ts'
 
-export const recordedPaymentRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const recordedPaymentRoutes: Routes = async (app, deps) => {
   app.post(
     '/v1/recorded-payments',
     {

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { AccountId, Amount, text } from '../http/common.schema.ts'
-import { OperatorRef, Processor } from '../payments/payment.schema.ts'
+import { AccountId, Amount, text, when } from '../http/common.schema.ts'
+import { OperatorRef, Processor, Reference } from '../payments/payment.schema.ts'
 import { channels } from '../payments/payment.ts'
 import { failureCodes } from '../provider.ts'
 
@@ -36,26 +36,18 @@ export const RecordPayment = Type.Object(
       )
     ),
     operator: Type.Optional(OperatorRef),
-    reference: Type.Optional(text(69, { minLength: 1, description: "The caller's own reference" }))
+    reference: Type.Optional(Reference)
   },
   {
     $id: 'RecordPayment',
     additionalProperties: false,
     allOf: [
       // Whoever acts for the customer is named, and says why.
-      {
-        if: { properties: { channel: { const: 'agent' } }, required: ['channel'] },
-        // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema, not a promise.
-        then: {
-          required: ['operator'],
-          properties: { operator: { type: 'object', required: ['reason'] } }
-        }
-      },
-      {
-        if: { properties: { outcome: { const: 'captured' } }, required: ['outcome'] },
-        // biome-ignore lint/suspicious/noThenProperty: as above.
-        then: { properties: { failure: false } }
-      }
+      when({ channel: { const: 'agent' } }, ['channel'], {
+        required: ['operator'],
+        properties: { operator: { type: 'object', required: ['reason'] } }
+      }),
+      when({ outcome: { const: 'captured' } }, ['outcome'], { properties: { failure: false } })
     ],
     examples: [
       {

@@ -1,26 +1,21 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { PaymentParams } from '../payments/payment.schema.ts'
-import type { Context } from '../service-context.ts'
+import { IdParams } from '../http/common.schema.ts'
+import type { Routes } from '../service-context.ts'
 import { returnFromPage } from './return.commands.ts'
 
 /** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
-export const returnRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
-  app.get(
-    '/return/:id',
-    { schema: { hide: true, params: PaymentParams } },
-    async (request, reply) => {
-      const result = {
-        sessionResult: rawParameter(request.url, 'sessionResult'),
-        redirectResult: rawParameter(request.url, 'redirectResult')
-      }
-      const target = await returnFromPage(deps, request.params.id, result, (error) =>
-        request.log.warn({ err: error }, 'what the customer came back with was not applied')
-      )
-      if (target !== undefined) return reply.redirect(target, 303)
-      reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-      return reply.type('text/html; charset=utf-8').send(goodbye)
+export const returnRoutes: Routes = async (app, deps) => {
+  app.get('/return/:id', { schema: { hide: true, params: IdParams } }, async (request, reply) => {
+    const result = {
+      sessionResult: rawParameter(request.url, 'sessionResult'),
+      redirectResult: rawParameter(request.url, 'redirectResult')
     }
-  )
+    const target = await returnFromPage(deps, request.params.id, result, (error) =>
+      request.log.warn({ err: error }, 'what the customer came back with was not applied')
+    )
+    if (target !== undefined) return reply.redirect(target, 303)
+    reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+    return reply.type('text/html; charset=utf-8').send(goodbye)
+  })
 }
 
 /** What the customer sees whom nobody awaits; it knows no outcome. */

@@ -1,21 +1,19 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import { found } from '../problem.ts'
+import type { Routes } from '../service-context.ts'
 import {
   DiscrepancyPage,
   DiscrepancySchema,
   ListDiscrepanciesQuery,
-  OfDiscrepancy,
   ResolveDiscrepancy
 } from './discrepancy.schema.ts'
 import { findDiscrepancy, listDiscrepancies } from './discrepancy.store.ts'
 import { toDiscrepancyView } from './discrepancy.ts'
 import { resolveDiscrepancy } from './resolution.commands.ts'
 
-export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const discrepancyRoutes: Routes = async (app, deps) => {
   const { db } = deps
 
   app.get(
@@ -53,19 +51,18 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app,
         operationId: 'getDiscrepancy',
         summary: 'Get a discrepancy',
         tags: ['Settlement'],
-        params: OfDiscrepancy,
+        params: IdParams,
         response: { 200: ref(DiscrepancySchema) }
       },
       config: { scope: 'reconciliation:read', problems: ['discrepancy_not_found'], etag: true }
     },
     async (request, reply) => {
-      const found = await findDiscrepancy(db, request.params.id)
-      if (found === undefined) {
-        throw new Problem('discrepancy_not_found', 'No discrepancy has this id.')
-      }
+      const { id } = request.params
+      const discrepancy = await findDiscrepancy(db, id)
+      const known = found(discrepancy, 'discrepancy_not_found', 'No discrepancy has this id.')
       // Its age is no change of it.
-      reply.header('etag', `"${found.status}"`)
-      return toDiscrepancyView(found)
+      reply.header('etag', `"${known.status}"`)
+      return toDiscrepancyView(known)
     }
   )
 
@@ -79,7 +76,7 @@ export const discrepancyRoutes: FastifyPluginAsyncTypebox<Context> = async (app,
           'Once, by one of its `resolutions`. What it moves is a ledger entry or an event of the ' +
           'payment; what was found stays as it is.',
         tags: ['Settlement'],
-        params: OfDiscrepancy,
+        params: IdParams,
         body: ResolveDiscrepancy,
         response: { 200: ref(DiscrepancySchema) }
       },

@@ -1,5 +1,12 @@
-import { type Static, Type } from 'typebox'
-import { ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
+import { Type } from 'typebox'
+import {
+  createdRange,
+  ListQuery,
+  nullable,
+  pageOf,
+  Timestamp,
+  text
+} from '../http/common.schema.ts'
 import {
   askedResolutions,
   discrepancyKinds,
@@ -73,7 +80,6 @@ export const DiscrepancySchema = Type.Object(
     ]
   }
 )
-export type DiscrepancyView = Static<typeof DiscrepancySchema>
 export const DiscrepancyPage = pageOf(DiscrepancySchema)
 
 export const ListDiscrepanciesQuery = Type.Object(
@@ -82,12 +88,10 @@ export const ListDiscrepanciesQuery = Type.Object(
     kind: Type.Optional(Type.Enum([...discrepancyKinds])),
     status: Type.Optional(Type.Enum([...discrepancyStatuses])),
     paymentId: Type.Optional(text(100)),
-    createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
-    createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
+    ...createdRange
   },
   { additionalProperties: false }
 )
-export const OfDiscrepancy = Type.Object({ id: Type.String({ maxLength: 100 }) })
 
 export const ResolveDiscrepancy = Type.Object(
   {

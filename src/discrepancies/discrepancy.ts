@@ -300,7 +300,7 @@ export function toDiscrepancyView(found: StoredDiscrepancy) {
     resolution: decision && {
       resolution: decision.resolution,
       reason: decision.reason,
-      operator: decision.operator,
+      operator: decision.operator && { id: decision.operator.id },
       at: found.resolvedAt?.toISOString() ?? ''
     },
     createdAt: found.createdAt.toISOString()

@@ -18,4 +18,3 @@ export function toFeedView(event: FeedEvent, providerName: string) {
     data
   }
 }
-export type FeedView = ReturnType<typeof toFeedView>

@@ -1,17 +1,15 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { readAfter, toGrowingPage } from '../http/cursor.ts'
+import { WaitHeaders } from '../http/common.schema.ts'
+import { pageSize, readAfter, toGrowingPage } from '../http/cursor.ts'
 import { readWait } from '../http/prefer.ts'
-import type { Context } from '../service-context.ts'
-import { FeedPage, FeedQuery, PreferHeader } from './feed.schema.ts'
+import type { Routes } from '../service-context.ts'
+import { FeedPage, FeedQuery } from './feed.schema.ts'
 import { type FeedEvent, listFeed } from './feed.store.ts'
 import { toFeedView } from './feed-view.ts'
 
-export const feedRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'providerName' | 'feedSignal'>
-> = async (app, deps) => {
+export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (app, deps) => {
   const { db, providerName, feedSignal } = deps
   const reads = new Map<string, Promise<FeedEvent[]>>()
 
@@ -25,14 +23,14 @@ export const feedRoutes: FastifyPluginAsyncTypebox<
           'Oldest first, in one order that never changes: an event that is not shown yet comes ' +
           'after those that are. Ask again with `after`; `Prefer: wait=N` waits for the next one.',
         tags: ['Outcomes'],
-        headers: PreferHeader,
+        headers: WaitHeaders,
         querystring: FeedQuery,
         response: { 200: FeedPage }
       },
       config: { scope: 'payments:read', problems: [] }
     },
     async (request, reply) => {
-      const { limit = 20 } = request.query
+      const { limit = pageSize } = request.query
       const after = readAfter(request.query.after)
       const filter = { clientId: visibleTo(clientOf(request)), after, limit }
       const waitS = readWait(request.headers.prefer)

@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
-import { nullable, ref, Timestamp } from '../http/common.schema.ts'
+import { growingListQuery, growingPageOf, nullable, Timestamp } from '../http/common.schema.ts'
 import { EventSchema } from '../payments/payment.schema.ts'
 
 const [example] = (EventSchema as { examples?: unknown[] }).examples ?? []
 
-export const FeedEventSchema = Type.Object(
+const FeedEventSchema = Type.Object(
   {
     id: Type.String({ description: 'The same in every delivery: take each once' }),
     type: Type.String({ examples: ['payment.captured'] }),
@@ -23,33 +23,5 @@ export const FeedEventSchema = Type.Object(
   { $id: 'FeedEvent', examples: [example] }
 )
 
-export const FeedPage = Type.Object(
-  {
-    data: Type.Array(ref(FeedEventSchema)),
-    nextCursor: Type.String({
-      description: 'Never null: at the end it is the position to ask again from, as `after`'
-    })
-  },
-  { examples: [{ data: [example], nextCursor: 'WyI0MTciXQ' }] }
-)
-
-export const FeedQuery = Type.Object(
-  {
-    after: Type.Optional(
-      Type.String({
-        maxLength: 200,
-        description: '`nextCursor` of the answer before; without it from the oldest'
-      })
-    ),
-    limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Page size' })
-    )
-  },
-  { additionalProperties: false }
-)
-
-export const PreferHeader = Type.Object({
-  prefer: Type.Optional(
-    Type.String({ description: '`wait=N`: wait up to N seconds, at most 30 (RFC 7240)' })
-  )
-})
+export const FeedPage = growingPageOf(FeedEventSchema)
+export const FeedQuery = Type.Object(growingListQuery, { additionalProperties: false })

@@ -18,10 +18,7 @@ declare module 'fastify' {
 const cachedForMs = 5_000
 const cachedMax = 10_000
 
-export type ClientCache = {
-  find(key: string): Promise<Client | undefined>
-  drop(): void
-}
+export type ClientCache = { find(key: string): Promise<Client | undefined>; drop(): void }
 
 /** Clients by the hash of their key, for a few seconds. Unknown keys are not remembered. */
 export function createClientCache(db: Db): ClientCache {

@@ -1,6 +1,7 @@
-import { type Static, type TInteger, type TSchema, type TUnsafe, Type } from 'typebox'
+import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { currencies } from '../money.ts'
 import { problems } from '../problems.ts'
+import { pageSize } from './cursor.ts'
 
 type NamedSchema = TSchema & { $id: string }
 const isNamed = (schema: object): schema is NamedSchema => '$id' in schema
@@ -9,10 +10,10 @@ const isNamed = (schema: object): schema is NamedSchema => '$id' in schema
 const named = new Map<string, NamedSchema>()
 
 /** A reference to a schema that the OpenAPI document names; its type is the schema's own. */
-export function ref<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
+export function ref<T extends TSchema>(schema: T, description?: string): TUnsafe<Static<T>> {
   if (!isNamed(schema)) throw new Error('only a schema with $id can be referred to')
   named.set(schema.$id, schema)
-  return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` })
+  return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#`, ...(description && { description }) })
 }
 
 /** Every schema with $id that `schema` is, holds or refers to; each after those that it names. */
@@ -39,9 +40,27 @@ export function text(
 export const textCharacter = '[^\\p{Cc}\\p{Cs}\\p{Bidi_C}]'
 export const textPattern = `^${textCharacter}*$`
 
+/** Of a body whose fields are so, something else holds too. */
+export function when(properties: object, present: string[], then: object, otherwise?: object) {
+  return { if: { properties, required: present }, then, ...(otherwise && { else: otherwise }) }
+}
+
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
 }
+
+/** The schema of an answer without a body. */
+export function nothing(description: string) {
+  return Type.Unsafe<undefined>({ type: 'null', description })
+}
+
+export const IdParams = Type.Object({ id: Type.String({ maxLength: 100 }) })
+
+export const WaitHeaders = Type.Object({
+  prefer: Type.Optional(
+    Type.String({ description: '`wait=N`: wait up to N seconds, at most 30 (RFC 7240)' })
+  )
+})
 
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
 
@@ -51,10 +70,7 @@ export const AccountId = Type.String({
   examples: ['10000001']
 })
 
-export const Currency = Type.Enum([...currencies], {
-  description: 'ISO 4217',
-  examples: ['GBP']
-})
+export const Currency = Type.Enum([...currencies], { description: 'ISO 4217', examples: ['GBP'] })
 
 /** An amount that a caller asks for: at least 1 minor unit, within what JSON holds exactly. */
 export const Amount = Type.Object(
@@ -89,14 +105,18 @@ export const CustomerSchema = Type.Object(
   { additionalProperties: false }
 )
 
-const limitOptions = { minimum: 1, maximum: 100, default: 20, description: 'Page size' }
+const PageSize = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 100, default: pageSize, description: 'Page size' })
+)
 export const ListQuery = {
-  // Optional to the caller; the handler always has one, since the default is filled in.
-  limit: Type.Optional(Type.Integer(limitOptions)) as unknown as TInteger,
+  limit: PageSize,
   cursor: Type.Optional(
     Type.String({ maxLength: 200, description: '`nextCursor` of the page before' })
   )
 }
+
+/** Of a list that is not filtered. */
+export const PageQuery = Type.Object(ListQuery, { additionalProperties: false })
 
 /** A page of items of a schema with $id. */
 export function pageOf<T extends TSchema>(item: T) {
@@ -108,6 +128,37 @@ export function pageOf<T extends TSchema>(item: T) {
     },
     { examples: [{ data: examples, nextCursor: null }] }
   )
+}
+
+/** Of a list that only grows. */
+export const growingListQuery = {
+  after: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description: '`nextCursor` of the answer before; without it from the oldest'
+    })
+  ),
+  limit: PageSize
+}
+
+/** A page of such a list, of items of a schema with $id. */
+export function growingPageOf<T extends TSchema>(item: T) {
+  const { examples = [] } = item as { examples?: unknown[] }
+  return Type.Object(
+    {
+      data: Type.Array(ref(item)),
+      nextCursor: Type.String({
+        description: 'Never null: at the end it is the position to ask again from, as `after`'
+      })
+    },
+    { examples: [{ data: examples, nextCursor: 'WyI0MTciXQ' }] }
+  )
+}
+
+/** Of a list by the time of what it has. */
+export const createdRange = {
+  createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
+  createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
 }
 
 export const ProblemSchema = Type.Object(

@@ -1,6 +1,9 @@
 /** Lists in pages, by opaque positions: what a page ended with, and the next begins after. */
 import { Problem } from '../problem.ts'
 
+/** Items on a page, where the caller asks for no other number. */
+export const pageSize = 20
+
 export function toCursor(position: string): string {
   return Buffer.from(JSON.stringify([position])).toString('base64url')
 }
@@ -24,7 +27,7 @@ export function readCursor(
   })
 }
 
-type ListRequest = { url: string; query: { limit: number; cursor?: string | undefined } }
+type ListRequest = { url: string; query: { limit?: number; cursor?: string } }
 type ListReply = { header(name: string, value: string): unknown }
 type Order<T> = { positionOf: (item: T) => string; pattern: RegExp }
 export type Page<V> = { data: V[]; nextCursor: string | null }
@@ -36,7 +39,7 @@ export const byId: Order<{ id: string }> = {
 
 /** A page of what `find` reads after a position, with a link to the next one (RFC 8288). */
 export async function sendPage<T, V>(
-  { url, query: { limit, cursor } }: ListRequest,
+  { url, query: { limit = pageSize, cursor } }: ListRequest,
   reply: ListReply,
   find: (after: string | null, limit: number) => Promise<readonly T[]>,
   toView: (item: T) => V,

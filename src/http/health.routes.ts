@@ -1,14 +1,9 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import type { Context } from '../service-context.ts'
+import type { Context, Routes } from '../service-context.ts'
 
 /** Live: the process answers. Ready: it can do its work; a load balancer asks this one. */
-export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'isStopping'>> = async (
-  app,
-  context
-) => {
-  const Live = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
-  const Ready = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
+export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) => {
+  const Ok = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Unavailable = Type.Object(
     { status: Type.Enum(['unavailable']), fault: Type.String() },
     { examples: [{ status: 'unavailable', fault: 'the database does not answer' }] }
@@ -23,7 +18,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'isSto
         summary: 'Whether the process answers',
         tags,
         security: [],
-        response: { 200: Live }
+        response: { 200: Ok }
       },
       config: { quiet: true }
     },
@@ -38,7 +33,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'isSto
         summary: 'Whether the service can do its work',
         tags,
         security: [],
-        response: { 200: Ready, 503: Unavailable }
+        response: { 200: Ok, 503: Unavailable }
       },
       config: { quiet: true }
     },

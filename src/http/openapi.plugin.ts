@@ -1,8 +1,8 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import { Problem, type ProblemDocument, toProblemDocument } from '../problem.ts'
 import { type ProblemCode, problems } from '../problems.ts'
-import { toProblemReplies } from './problem-replies.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -102,15 +102,19 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
     headers.properties['idempotency-key'] = { type: 'string', description: keyDescription }
     headers.required = ['idempotency-key']
   }
-  const hasBody = route.method !== 'GET'
-  const own = [...(idempotent ? keyProblems : []), ...(problems ?? [])]
-  const refused = problems && toProblemReplies(own, { hasScope: scope !== undefined, hasBody })
+  const refused = toProblemReplies([
+    ...everyRoute,
+    ...(scope === undefined ? [] : withScope),
+    ...(route.method === 'GET' ? [] : withBody),
+    ...(idempotent ? keyProblems : []),
+    ...(problems ?? [])
+  ])
   const needed = scope === undefined ? '' : `\n\nScope: \`${scope}\`.`
   return {
     ...schema,
     description: `${schema.description ?? ''}${needed}`.trim(),
     headers,
-    response: { ...response, ...refused }
+    response: { ...response, ...(problems && refused) }
   }
 }
 
@@ -135,6 +139,39 @@ function describe(replies: Record<string, object> = {}): Record<string, object> 
       { description: statusWords[status], ...reply }
     ])
   )
+}
+
+/** What may go wrong with any route, with one that needs a key, and with one that has a body. */
+const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
+const withScope: ProblemCode[] = ['unauthenticated', 'scope_missing', 'card_number_refused']
+const withBody: ProblemCode[] = ['body_too_large', 'content_type_unsupported']
+
+/**
+ * The responses for these problems by status, with examples. They are no response schemas of the
+ * route, since a problem is sent as the text that it is.
+ */
+function toProblemReplies(codes: readonly ProblemCode[]): Record<string, unknown> {
+  const byStatus = Map.groupBy(new Set(codes), (code) => problems[code].status)
+  return Object.fromEntries([...byStatus].map(([status, some]) => [status, toReply(some)]))
+}
+
+function toReply(codes: readonly ProblemCode[]): unknown {
+  const description = codes.map((code) => `\`${code}\`: ${problems[code].title}.`).join('\n\n')
+  const examples = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }]))
+  const schema = { $ref: 'Problem#' }
+  return { description, content: { 'application/problem+json': { schema, examples } } }
+}
+
+const examplePlace = {
+  publicUrl: 'https://payments.example',
+  instance: '/v1/payments',
+  requestId: '3b1f6f0e4d0c4f6c9a40d5f3b7a0c1d2'
+}
+
+function exampleOf(code: ProblemCode): ProblemDocument {
+  const errors = [{ pointer: '/amount/value', detail: 'must be integer' }]
+  const extras = code === 'request_invalid' ? { errors } : {}
+  return toProblemDocument(new Problem(code, problems[code].cause, extras), examplePlace)
 }
 
 /** Interactive docs, the document itself, and a page that tells cause and cure of each problem. */

@@ -55,7 +55,7 @@ export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
         status: reply.statusCode,
         ms: Math.round(ms * 10) / 10,
         ...(request.client && { clientId: request.client.id }),
-        ...(request.headers.traceparent && traceIdOf(request))
+        ...traceIdOf(request)
       },
       'request'
     )

@@ -3,6 +3,7 @@
  * one comes in any order, and each kind changes it once: the table says what each means
  * (docs.adyen.com/risk-management/disputes-api/dispute-notifications).
  */
+import { moneyOf } from '../money.ts'
 import type { DisputeEvent } from '../provider.ts'
 import { findAuthorisation, post, record } from './aggregate.ts'
 import { amountEverTaken } from './captures.ts'
@@ -238,7 +239,7 @@ export function toDisputeView(dispute: Dispute, paymentId: string) {
     paymentId,
     status,
     stage,
-    amount,
+    amount: moneyOf(amount),
     amountChargedBack,
     reason,
     reasonCode,

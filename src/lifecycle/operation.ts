@@ -5,7 +5,7 @@
  * the reports came does not matter.
  */
 import type { EventType } from '../payments/event.ts'
-import { type Payment, providerKey } from '../payments/payment.ts'
+import { providerKey } from '../payments/payment.ts'
 import type { Failure, RequestReference } from '../provider.ts'
 import { record } from './aggregate.ts'
 import type {
@@ -17,6 +17,7 @@ import type {
   PaymentAggregate,
   Report
 } from './model.ts'
+import { toOperationView } from './operation-view.ts'
 
 const prefixes: Readonly<Record<OperationKind, OperationPrefix>> = {
   capture: 'cap',
@@ -215,21 +216,6 @@ export function recordOperation(
 ): void {
   const { kind } = operation
   aggregate.touched.add(operation)
-  const data = { [kind]: toOperationView(operation, aggregate.payment) }
+  const data = { [kind]: toOperationView(operation, aggregate.payment.id) }
   record(aggregate, `${kind}.${what}` as EventType, data, context)
-}
-
-/** As the API and the events show it. */
-export function toOperationView(operation: Operation, payment: Pick<Payment, 'id'>) {
-  const { id, kind, amount, status, failure, origin } = operation
-  const createdAt = operation.createdAt.toISOString()
-  const shared = { id, paymentId: payment.id, amount, status, failure, origin }
-  if (kind === 'refund') {
-    const { reason, operator, decision, processor } = operation
-    return { ...shared, reason, operator, decision, processor, createdAt }
-  }
-  if (kind === 'reversal') {
-    return { ...shared, authorisation: operation.authorisationReference, createdAt }
-  }
-  return { ...shared, ...(kind === 'cancellation' && { reason: operation.reason }), createdAt }
 }

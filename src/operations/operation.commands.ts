@@ -7,7 +7,7 @@ import { requestCancellation } from '../lifecycle/cancellations.ts'
 import { requestCapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
 import { findRefund, isRecordedTwice } from '../lifecycle/operation.store.ts'
-import { toOperationView } from '../lifecycle/operation.ts'
+import { toOperationView } from '../lifecycle/operation-view.ts'
 import {
   approveRefund,
   type RefundAsked,
@@ -38,7 +38,7 @@ async function change(
       const aggregate = await lockAggregate(tx, paymentId, visibleTo)
       const operation = rule(aggregate, { now: await readClock(tx), newId })
       await saveAggregates(tx, [aggregate], deps.providerName)
-      return { status, body: JSON.stringify(toOperationView(operation, aggregate.payment)) }
+      return { status, body: JSON.stringify(toOperationView(operation, paymentId)) }
     })
     deps.wake('send_operations')
     return answer

@@ -1,20 +1,18 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
-import type { TSchema } from 'typebox'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { listDisputes } from '../lifecycle/dispute.store.ts'
 import { toDisputeView } from '../lifecycle/disputes.ts'
 import { findRefund, listOperations } from '../lifecycle/operation.store.ts'
-import { toOperationView } from '../lifecycle/operation.ts'
+import { toCaptureView, toRefundView } from '../lifecycle/operation-view.ts'
 import type { RefundAsked } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import { found } from '../problem.ts'
+import type { Routes } from '../service-context.ts'
 import {
   type Asking,
   cancelPayment,
@@ -32,13 +30,11 @@ import {
   type CreateRefundBody,
   DecideOnRefund,
   DisputePage,
-  ListOfPayment,
-  OfPayment,
   RefundPage,
   RefundSchema
 } from './operation.schema.ts'
 
-export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, deps) => {
+export const operationRoutes: Routes = async (app, deps) => {
   app.post(
     '/v1/payments/:id/captures',
     {
@@ -49,7 +45,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'Takes money that an authorisation reserved. One capture a payment: of a partial one ' +
           'the rest is released. Its outcome comes as an event of the payment.',
         tags: ['Payments'],
-        params: OfPayment,
+        params: IdParams,
         body: CreateCapture,
         response: { 202: ref(CaptureSchema) }
       },
@@ -68,10 +64,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
     },
     async (request, reply) => {
       const amount = (request.body.amount ?? null) as Money | null
-      return sendSaved(
-        reply,
-        await capturePayment(deps, askingOf(request), request.params.id, amount)
-      )
+      const answer = await capturePayment(deps, askingOf(request), request.params.id, amount)
+      return sendSaved(reply, answer)
     }
   )
 
@@ -85,7 +79,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'Before its capture. A page ends here at once, a link is closed, a reservation is ' +
           'released at the payment provider. Money that comes all the same is sent back.',
         tags: ['Payments'],
-        params: OfPayment,
+        params: IdParams,
         body: CreateCancellation,
         response: { 202: ref(CancellationSchema) }
       },
@@ -98,10 +92,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
     },
     async (request, reply) => {
       const { reason = null } = request.body
-      return sendSaved(
-        reply,
-        await cancelPayment(deps, askingOf(request), request.params.id, reason)
-      )
+      const answer = await cancelPayment(deps, askingOf(request), request.params.id, reason)
+      return sendSaved(reply, answer)
     }
   )
 
@@ -115,7 +107,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           'All or part of what was captured. It reserves its amount at once; the account moves ' +
           'when it succeeds. Above the operator’s limit it waits for an approval.',
         tags: ['Refunds'],
-        params: OfPayment,
+        params: IdParams,
         body: CreateRefund,
         response: { 202: ref(RefundSchema) }
       },
@@ -136,10 +128,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
     },
     async (request, reply) => {
       const asked = toRefundAsked(request.body)
-      return sendSaved(
-        reply,
-        await refundPayment(deps, askingOf(request), request.params.id, asked)
-      )
+      const answer = await refundPayment(deps, askingOf(request), request.params.id, asked)
+      return sendSaved(reply, answer)
     }
   )
 
@@ -153,7 +143,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
           summary: isApproval ? 'Approve a refund' : 'Reject a refund',
           description: 'By another operator than the one who asked for it; both are kept.',
           tags: ['Refunds'],
-          params: OfPayment,
+          params: IdParams,
           body: DecideOnRefund,
           response: { 200: ref(RefundSchema) }
         },
@@ -171,10 +161,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
       async (request, reply) => {
         const { operator } = request.body
         const asking = askingOf(request)
-        return sendSaved(
-          reply,
-          await decideOnRefund(deps, asking, request.params.id, decision, operator)
-        )
+        const answer = await decideOnRefund(deps, asking, request.params.id, decision, operator)
+        return sendSaved(reply, answer)
       }
     )
   }
@@ -183,7 +171,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Context> = async (app, d
 }
 
 /** What was asked about a payment, and what its disputes have come to. */
-const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
+const listRoutes: Routes = async (app, { db }) => {
   app.get(
     '/v1/refunds/:id',
     {
@@ -191,88 +179,89 @@ const listRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { db }) => {
         operationId: 'getRefund',
         summary: 'Get a refund',
         tags: ['Refunds'],
-        params: OfPayment,
+        params: IdParams,
         response: { 200: ref(RefundSchema) }
       },
       config: { scope: 'payments:read', problems: ['refund_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findRefund(db, request.params.id, visibleTo(clientOf(request)))
-      if (found === undefined) throw new Problem('refund_not_found', 'No refund has this id.')
-      return toOperationView(found.operation, { id: found.paymentId }) as never
+      const known = await findRefund(db, request.params.id, visibleTo(clientOf(request)))
+      const refund = found(known, 'refund_not_found', 'No refund has this id.')
+      return toRefundView(refund.operation, refund.paymentId)
     }
   )
 
-  for (const { kind, path, operationId, summary, page } of lists) {
-    app.get(
-      `/v1/payments/:id/${path}`,
-      {
-        schema: {
-          operationId,
-          summary,
-          description: 'Newest first; those that were asked for at the payment provider as well.',
-          tags: [kind === 'refund' ? 'Refunds' : 'Payments'],
-          params: OfPayment,
-          querystring: ListOfPayment,
-          response: { 200: page }
-        },
-        config: { scope: 'payments:read', problems: ['payment_not_found'] }
-      },
-      async (request, reply) => {
-        const { id } = await getPayment(request, request.params.id)
-        if (kind === 'dispute') {
-          const find = (before: string | null, limit: number) => listDisputes(db, id, before, limit)
-          return (await sendPage(
-            request,
-            reply,
-            find,
-            (one) => toDisputeView(one, id),
-            byId
-          )) as never
-        }
-        const find = (before: string | null, limit: number) =>
-          listOperations(db, id, kind, before, limit)
-        return (await sendPage(
-          request,
-          reply,
-          find,
-          (one) => toOperationView(one, { id }),
-          byId
-        )) as never
-      }
-    )
+  const ofPayment = {
+    description: 'Newest first; those that were asked for at the payment provider as well.',
+    params: IdParams,
+    querystring: PageQuery
   }
+  const config: FastifyContextConfig = { scope: 'payments:read', problems: ['payment_not_found'] }
+
+  app.get(
+    '/v1/payments/:id/captures',
+    {
+      schema: {
+        operationId: 'listCaptures',
+        summary: 'List the captures of a payment',
+        tags: ['Payments'],
+        ...ofPayment,
+        response: { 200: CapturePage }
+      },
+      config
+    },
+    async (request, reply) => {
+      const { id } = await getPayment(request, request.params.id)
+      const find = (before: string | null, limit: number) =>
+        listOperations(db, id, 'capture', before, limit)
+      return await sendPage(request, reply, find, (one) => toCaptureView(one, id), byId)
+    }
+  )
+
+  app.get(
+    '/v1/payments/:id/refunds',
+    {
+      schema: {
+        operationId: 'listRefunds',
+        summary: 'List the refunds of a payment',
+        tags: ['Refunds'],
+        ...ofPayment,
+        response: { 200: RefundPage }
+      },
+      config
+    },
+    async (request, reply) => {
+      const { id } = await getPayment(request, request.params.id)
+      const find = (before: string | null, limit: number) =>
+        listOperations(db, id, 'refund', before, limit)
+      return await sendPage(request, reply, find, (one) => toRefundView(one, id), byId)
+    }
+  )
+
+  app.get(
+    '/v1/payments/:id/disputes',
+    {
+      schema: {
+        operationId: 'listDisputes',
+        summary: 'List the disputes of a payment',
+        tags: ['Payments'],
+        ...ofPayment,
+        response: { 200: DisputePage }
+      },
+      config
+    },
+    async (request, reply) => {
+      const { id } = await getPayment(request, request.params.id)
+      const find = (before: string | null, limit: number) => listDisputes(db, id, before, limit)
+      return await sendPage(request, reply, find, (one) => toDisputeView(one, id), byId)
+    }
+  )
 
   async function getPayment(request: FastifyRequest, id: string): Promise<{ id: string }> {
     const payment = await findPayment(db, id, visibleTo(clientOf(request)))
-    if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
-    return payment
+    return found(payment, 'payment_not_found', 'No payment has this id.')
   }
 }
-
-const lists = [
-  {
-    kind: 'capture',
-    path: 'captures',
-    operationId: 'listCaptures',
-    summary: 'List the captures of a payment',
-    page: CapturePage
-  },
-  {
-    kind: 'refund',
-    path: 'refunds',
-    operationId: 'listRefunds',
-    summary: 'List the refunds of a payment',
-    page: RefundPage
-  },
-  {
-    kind: 'dispute',
-    path: 'disputes',
-    operationId: 'listDisputes',
-    summary: 'List the disputes of a payment',
-    page: DisputePage
-  }
-] as const satisfies Array<{ page: TSchema; [name: string]: unknown }>
 
 /** All fields are optional, so no body at all says the same as an empty one. */
 async function withBody(request: FastifyRequest): Promise<void> {

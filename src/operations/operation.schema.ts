@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Amount, ListQuery, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
+import { Amount, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 import { disputeStages, disputeStatuses } from '../lifecycle/model.ts'
 import { FailureSchema, OperatorRef, Processor } from '../payments/payment.schema.ts'
 
@@ -28,10 +28,7 @@ const outcome = {
 
 export const CaptureSchema = Type.Object(
   { id: Type.String(), ...outcome, createdAt: Timestamp },
-  {
-    $id: 'Capture',
-    examples: [{ id: 'cap_06f1k2m3n4p5q6r7', ...example, createdAt: exampleTime }]
-  }
+  { $id: 'Capture', examples: [{ id: 'cap_06f1k2m3n4p5q6r7', ...example, createdAt: exampleTime }] }
 )
 export const CapturePage = pageOf(CaptureSchema)
 
@@ -89,7 +86,7 @@ export const RefundSchema = Type.Object(
 )
 export const RefundPage = pageOf(RefundSchema)
 
-export const DisputeSchema = Type.Object(
+const DisputeSchema = Type.Object(
   {
     id: Type.String(),
     paymentId: Type.String(),
@@ -190,6 +187,3 @@ export const DecideOnRefund = Type.Object(
     examples: [{ operator: { id: 'supervisor-2', reason: 'Checked with billing' } }]
   }
 )
-
-export const OfPayment = Type.Object({ id: Type.String({ maxLength: 100 }) })
-export const ListOfPayment = Type.Object({ ...ListQuery }, { additionalProperties: false })

@@ -1,6 +1,8 @@
+import { moneyOf } from '../money.ts'
+import type { Failure } from '../provider.ts'
 import type { EventType } from './event.ts'
 import type { PaymentView } from './payment.schema.ts'
-import { amountRefundable, beginning, isFinished, type Payment } from './payment.ts'
+import { amountRefundable, beginning, isFinished, type Operator, type Payment } from './payment.ts'
 
 /** An event as it is kept: the payment as it was then, null for the first. */
 export type StoredEvent = {
@@ -11,17 +13,17 @@ export type StoredEvent = {
   createdAt: Date
 }
 
-/** The payment as the API shows it. */
+/** The payment as the API shows it. Here as in every view, each field that goes out is named. */
 export function toPaymentView(payment: Payment, providerName: string): PaymentView {
   return {
     id: payment.id,
     accountId: String(payment.accountId),
-    amount: payment.amount,
+    amount: moneyOf(payment.amount),
     channel: payment.channel,
     method: payment.method,
     status: payment.status,
     finished: isFinished(payment.status),
-    failure: payment.failure,
+    failure: payment.failure && toFailureView(payment.failure),
     checkout:
       payment.status === 'pending' && payment.checkoutUrl !== null
         ? { url: payment.checkoutUrl, expiresAt: payment.expiresAt.toISOString() }
@@ -35,12 +37,12 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
     reference: payment.reference,
     description: payment.description,
     metadata: payment.metadata,
-    operator: payment.operator,
-    provider: payment.processor ?? {
-      name: providerName,
-      reference: payment.authorisationReference
+    operator: payment.operator && toOperatorView(payment.operator),
+    provider: {
+      name: payment.processor?.name ?? providerName,
+      reference: payment.processor?.reference ?? payment.authorisationReference
     },
-    settlement: payment.settlement,
+    settlement: toSettlementView(payment),
     createdAt: payment.createdAt.toISOString(),
     updatedAt: payment.updatedAt.toISOString(),
     finishedAt: payment.finishedAt?.toISOString() ?? null
@@ -49,7 +51,26 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
 
 /** What the provider tells of a card says nothing of its registration. */
 function toCardView({ card, registeredCardId }: Payment): PaymentView['card'] {
-  return card && { ...card, registeredCardId: registeredCardId ?? card.registeredCardId }
+  if (card === null) return null
+  const { brand, lastFour, expiryMonth, expiryYear, funding } = card
+  return {
+    ...{ brand, lastFour, expiryMonth, expiryYear, funding },
+    registeredCardId: registeredCardId ?? card.registeredCardId
+  }
+}
+
+function toSettlementView({ settlement }: Payment): PaymentView['settlement'] {
+  if (settlement === null) return null
+  const { settledAt, batch, gross, fees, net, currency } = settlement
+  return { settledAt, batch, gross, fees, net, currency }
+}
+
+export function toFailureView({ code, message, retryable }: Failure): Failure {
+  return { code, message, retryable }
+}
+
+export function toOperatorView({ id, reason }: Operator): Operator {
+  return { id, ...(reason !== undefined && { reason }) }
 }
 
 /** The payment as it was when it was created, before anything else happened to it. */

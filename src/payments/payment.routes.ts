@@ -1,29 +1,18 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ListQuery, ref } from '../http/common.schema.ts'
+import { IdParams, PageQuery, ref, WaitHeaders } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { matchesETag } from '../http/etag.plugin.ts'
 import { readWait } from '../http/prefer.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
-import {
-  EventPage,
-  ListPaymentsQuery,
-  PaymentPage,
-  PaymentParams,
-  PaymentSchema,
-  WaitHeaders
-} from './payment.schema.ts'
+import { found } from '../problem.ts'
+import type { Routes } from '../service-context.ts'
+import { EventPage, ListPaymentsQuery, PaymentPage, PaymentSchema } from './payment.schema.ts'
 import { findPayment, listEvents, listPayments } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
 import { type StoredEvent, toETag, toEventView, toPaymentView } from './payment-view.ts'
 
-export const paymentRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'providerName' | 'waiters'>
-> = async (app, deps) => {
+export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (app, deps) => {
   const { db, providerName } = deps
   const toView = (payment: Payment) => toPaymentView(payment, providerName)
 
@@ -39,7 +28,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
           'has finished: at most N seconds, at most 30.',
         tags: ['Payments'],
         headers: WaitHeaders,
-        params: PaymentParams,
+        params: IdParams,
         response: { 200: ref(PaymentSchema) }
       },
       config: { scope: 'payments:read', problems: ['payment_not_found'], etag: true }
@@ -94,8 +83,8 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
         summary: 'List the events of a payment',
         description: 'All that happened to it, oldest first, numbered without holes.',
         tags: ['Payments'],
-        params: PaymentParams,
-        querystring: Type.Object(ListQuery, { additionalProperties: false }),
+        params: IdParams,
+        querystring: PageQuery,
         response: { 200: EventPage }
       },
       config: { scope: 'payments:read', problems: ['payment_not_found'] }
@@ -124,8 +113,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<
 
   async function getPayment(request: FastifyRequest, id: string): Promise<Payment> {
     const payment = await findPayment(db, id, visibleTo(clientOf(request)))
-    if (payment === undefined) throw new Problem('payment_not_found', 'No payment has this id.')
-    return payment
+    return found(payment, 'payment_not_found', 'No payment has this id.')
   }
 }
 

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import {
   AccountId,
   Amount,
+  createdRange,
   ListQuery,
   nullable,
   pageOf,
@@ -24,7 +25,7 @@ export const FailureSchema = Type.Object(
   { $id: 'Failure' }
 )
 
-export const CardSchema = Type.Object(
+const CardSchema = Type.Object(
   {
     brand: nullable(Type.String()),
     lastFour: nullable(Type.String()),
@@ -36,7 +37,7 @@ export const CardSchema = Type.Object(
   { $id: 'Card', description: 'For display only; any part may be null' }
 )
 
-export const SettlementSchema = Type.Object(
+const SettlementSchema = Type.Object(
   {
     settledAt: nullable(Timestamp),
     batch: Type.String({ description: 'The payable batch, as on the bank statement' }),
@@ -65,10 +66,7 @@ export const Processor = Type.Object(
 )
 
 /** Of what somebody else reported the reason may be missing. */
-const OperatorView = Type.Object({
-  id: Type.String(),
-  reason: Type.Optional(Type.String())
-})
+const OperatorView = Type.Object({ id: Type.String(), reason: Type.Optional(Type.String()) })
 
 const paymentExample = {
   id: 'pay_06f1k2m3n4p5q6r7',
@@ -143,14 +141,6 @@ export const PaymentSchema = Type.Object(
 )
 export type PaymentView = Static<typeof PaymentSchema>
 
-export const WaitHeaders = Type.Object({
-  prefer: Type.Optional(
-    Type.String({ description: '`wait=N`: wait up to N seconds, at most 30 (RFC 7240)' })
-  )
-})
-
-export const PaymentParams = Type.Object({ id: Type.String({ maxLength: 100 }) })
-
 export const ListPaymentsQuery = Type.Object(
   {
     ...ListQuery,
@@ -158,8 +148,7 @@ export const ListPaymentsQuery = Type.Object(
     status: Type.Optional(Type.Enum([...statuses])),
     channel: Type.Optional(Type.Enum([...channels])),
     reference: Type.Optional(Reference),
-    createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
-    createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
+    ...createdRange
   },
   {
     additionalProperties: false,

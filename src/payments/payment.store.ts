@@ -142,7 +142,7 @@ export type PaymentFilter = {
 }
 
 /** Ids carry the time of the process that made them; the database's `created_at` may differ. */
-export const clockSkewMs = 2 * 60 * 60_000
+export const idClockSkewMs = 2 * 60 * 60_000
 
 /** Newest first; by key, so that page 1,000 costs what page 1 does. */
 export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payment[]> {
@@ -161,12 +161,12 @@ export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payme
   if (createdFrom !== undefined) {
     query = query
       .where('created_at', '>=', createdFrom)
-      .where('id', '>=', smallestIdAt('pay', new Date(createdFrom.getTime() - clockSkewMs)))
+      .where('id', '>=', smallestIdAt('pay', new Date(createdFrom.getTime() - idClockSkewMs)))
   }
   if (createdTo !== undefined) {
     query = query
       .where('created_at', '<', createdTo)
-      .where('id', '<', smallestIdAt('pay', new Date(createdTo.getTime() + clockSkewMs)))
+      .where('id', '<', smallestIdAt('pay', new Date(createdTo.getTime() + idClockSkewMs)))
   }
   if (Object.keys(filter.metadata).length > 0) {
     query = query.where(sql<boolean>`metadata @> ${JSON.stringify(filter.metadata)}::jsonb`)

@@ -1,24 +1,29 @@
+/**
+ * Callers who wait for a payment to change. Long polling has five places: http/prefer.ts reads
+ * `Prefer: wait=N`; GET of a payment waits here, and GET of the feed in feed/feed-signal.ts. Whoever
+ * commits events has them announced (webhooks/announce.jobs.ts), which sends one NOTIFY with the
+ * payments that changed; database/listener.ts hears it on every instance, and service.ts passes it
+ * on to both.
+ */
 import type { Db } from '../database/database.ts'
 import { findPayments } from './payment.store.ts'
 import type { Payment } from './payment.ts'
 
-/** So many are read by one statement. */
+/** So many payments are read by one statement. */
 const readAtOnce = 500
 /** After a read that failed, ms. */
 const readAgainMs = 500
 
-type Waiter = { seen: (payment: Payment) => void }
+type Waiter = { see(payment: Payment): void; stop(): void }
 
 export type Waiters = ReturnType<typeof createWaiters>
 
 /**
- * Callers who wait for a payment to change, on this instance. They hold a socket and some memory,
- * and no connection to the database: what changed is read once for all who wait for it. Whoever
- * hears of changes (a notice of the database) says so by `changed`.
+ * Those who wait on this instance. Each holds a socket and some memory, and no connection to the
+ * database: a payment that changed is read once for all who wait for it.
  */
 export function createWaiters(db: Db, onFault: (error: unknown) => void) {
   const waiters = new Map<string, Set<Waiter>>()
-  const leave = new Set<() => void>()
   const due = new Set<string>()
   let reading = false
   let closed = false
@@ -31,7 +36,7 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
       for (const id of ids) due.delete(id)
       try {
         for (const payment of await findPayments(db, ids)) {
-          for (const waiter of waiters.get(payment.id) ?? []) waiter.seen(payment)
+          for (const waiter of waiters.get(payment.id) ?? []) waiter.see(payment)
         }
       } catch (error) {
         onFault(error)
@@ -64,36 +69,30 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
       ms: number,
       signal: AbortSignal
     ): Promise<Payment> {
-      const own = waiters.get(id) ?? new Set()
-      waiters.set(id, own)
+      const end = Promise.withResolvers<void>()
+      const stop = () => end.resolve()
       let last: Payment | undefined
-      let stop: () => void = () => {}
-      const stopped = new Promise<void>((resolve) => {
-        stop = resolve
-      })
-      const waiter: Waiter = {
-        seen(payment) {
-          last = payment
-          if (isEnough(payment)) stop()
-        }
+      const see = (payment: Payment) => {
+        last = payment
+        if (isEnough(payment)) stop()
       }
-      // Listening comes before reading: what changes in between is heard.
-      own.add(waiter)
+      const waiter = { see, stop }
+      // Waiting begins before reading, so that no change in between is missed.
+      const others = waiters.get(id) ?? new Set()
+      waiters.set(id, others.add(waiter))
       const timer = setTimeout(stop, ms)
-      if (closed || signal.aborted) stop()
       signal.addEventListener('abort', stop)
-      leave.add(stop)
+      if (closed || signal.aborted) stop()
       try {
         const first = await read()
-        if (last === undefined) waiter.seen(first)
-        await stopped
+        if (last === undefined) see(first)
+        await end.promise
         return last ?? first
       } finally {
         clearTimeout(timer)
         signal.removeEventListener('abort', stop)
-        leave.delete(stop)
-        own.delete(waiter)
-        if (own.size === 0) waiters.delete(id)
+        others.delete(waiter)
+        if (others.size === 0) waiters.delete(id)
       }
     },
 
@@ -101,7 +100,7 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
     close(): void {
       closed = true
       due.clear()
-      for (const stop of leave) stop()
+      for (const { stop } of [...waiters.values()].flatMap((some) => [...some])) stop()
     }
   }
 }

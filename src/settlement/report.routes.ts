@@ -1,26 +1,20 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { ref } from '../http/common.schema.ts'
+import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { buildValidator } from '../http/validation.plugin.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import { found, Problem } from '../problem.ts'
+import type { Routes } from '../service-context.ts'
 import { receiveReport } from './report.commands.ts'
 import {
   ListReportsQuery,
-  OfReport,
   ReportFile,
   ReportPage,
   ReportSchema,
-  type ReportView,
   UploadQuery
 } from './report.schema.ts'
 import { findReport, type ListedReport, listReports } from './report.store.ts'
 
-export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
-  app,
-  deps
-) => {
+export const reportRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
   const { db } = deps
   await app.register(uploadRoute, deps)
 
@@ -41,7 +35,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
       const { status } = request.query
       const find = (before: string | null, limit: number) =>
         listReports(db, { status, before, limit })
-      return await sendPage(request, reply, find, toView, byId)
+      return await sendPage(request, reply, find, toReportView, byId)
     }
   )
 
@@ -53,23 +47,20 @@ export const reportRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'
         summary: 'Get a settlement report',
         description: 'With how far it was read.',
         tags: ['Settlement'],
-        params: OfReport,
+        params: IdParams,
         response: { 200: ref(ReportSchema) }
       },
       config: { scope: 'reconciliation:read', problems: ['report_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findReport(db, request.params.id)
-      if (found === undefined) {
-        throw new Problem('report_not_found', 'No settlement report has this id.')
-      }
-      return toView(found)
+      const report = await findReport(db, request.params.id)
+      return toReportView(found(report, 'report_not_found', 'No settlement report has this id.'))
     }
   )
 }
 
 /** By itself, since no other route takes what is not JSON. */
-const uploadRoute: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (app, deps) => {
+const uploadRoute: Routes<'db' | 'wake'> = async (app, deps) => {
   const compile = buildValidator({})
   // The file stays in the connection until it is read there; it is not a body to be looked into.
   app.addContentTypeParser('text/csv', (_request, _payload, done) => done(null, undefined))
@@ -98,7 +89,7 @@ const uploadRoute: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = asy
         contentOf(request),
         request.query.fileName ?? null
       )
-      return reply.code(isNew ? 202 : 200).send(toView(report))
+      return reply.code(isNew ? 202 : 200).send(toReportView(report))
     }
   )
 }
@@ -111,7 +102,8 @@ function contentOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
   return request.raw
 }
 
-function toView(report: ListedReport): ReportView {
+/** As the API shows it. */
+export function toReportView(report: ListedReport) {
   const { id, status, kind, origin, lines, applied, matched, discrepancies, fault } = report
   return {
     ...{ id, status, kind, origin, fileName: report.file_name },

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { ListQuery, nullable, pageOf, Timestamp } from '../http/common.schema.ts'
 import { reportKinds, reportStatuses } from './settlement.ts'
 
@@ -55,14 +55,12 @@ export const ReportSchema = Type.Object(
     ]
   }
 )
-export type ReportView = Static<typeof ReportSchema>
 export const ReportPage = pageOf(ReportSchema)
 
 export const ListReportsQuery = Type.Object(
   { ...ListQuery, status: Type.Optional(Type.Enum([...reportStatuses])) },
   { additionalProperties: false }
 )
-export const OfReport = Type.Object({ id: Type.String({ maxLength: 100 }) })
 
 export const UploadQuery = Type.Object(
   {

@@ -1,18 +1,14 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
-import type { Context } from '../service-context.ts'
+import { found } from '../problem.ts'
+import type { Routes } from '../service-context.ts'
 import { findDelivery, listAttempts } from './delivery.store.ts'
 import { retryDelivery } from './webhook.commands.ts'
 import { DeliverySchema, DeliveryWithAttemptsSchema, WebhookParams } from './webhook.schema.ts'
 import { toAttemptView, toDeliveryView } from './webhook.ts'
 
-export const deliveryRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wake'>> = async (
-  app,
-  deps
-) => {
+export const deliveryRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
   const { db } = deps
 
   app.get(
@@ -28,10 +24,10 @@ export const deliveryRoutes: FastifyPluginAsyncTypebox<Pick<Context, 'db' | 'wak
       config: { scope: 'webhooks:read', problems: ['delivery_not_found'], etag: true }
     },
     async (request) => {
-      const found = await findDelivery(db, request.params.id, clientOf(request).id)
-      if (found === undefined) throw new Problem('delivery_not_found', 'No delivery has this id.')
-      const attempts = await listAttempts(db, found.id)
-      return { ...toDeliveryView(found), attempts: attempts.map(toAttemptView) }
+      const known = await findDelivery(db, request.params.id, clientOf(request).id)
+      const delivery = found(known, 'delivery_not_found', 'No delivery has this id.')
+      const attempts = await listAttempts(db, delivery.id)
+      return { ...toDeliveryView(delivery), attempts: attempts.map(toAttemptView) }
     }
   )
 

@@ -1,12 +1,11 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { nothing, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { Problem } from '../problem.ts'
+import { found } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
-import type { Context } from '../service-context.ts'
+import type { Routes } from '../service-context.ts'
 import { listDeliveries } from './delivery.store.ts'
 import {
   changeEndpoint,
@@ -27,7 +26,6 @@ import {
   ReplayedSchema,
   WebhookEndpointPage,
   WebhookEndpointSchema,
-  WebhookListQuery,
   WebhookParams,
   WebhookSecretSchema
 } from './webhook.schema.ts'
@@ -38,9 +36,7 @@ const tags = ['Webhooks']
 const unknown: ProblemCode = 'webhook_endpoint_not_found'
 
 /** Endpoints are their client's own, third party or not: to others they do not exist. */
-export const webhookRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'checkUrl' | 'wake'>
-> = async (app, deps) => {
+export const webhookRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, deps) => {
   const { db } = deps
 
   app.post(
@@ -82,7 +78,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
         summary: "List the client's webhook endpoints",
         description: 'Newest first.',
         tags,
-        querystring: WebhookListQuery,
+        querystring: PageQuery,
         response: { 200: WebhookEndpointPage }
       },
       config: { scope: 'webhooks:read', problems: [] }
@@ -143,20 +139,18 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
           'by their ids for as long as they are kept.',
         tags,
         params: WebhookParams,
-        response: { 204: { type: 'null', description: 'Deleted' } }
+        response: { 204: nothing('Deleted') }
       },
       config: { scope: 'webhooks:write', problems: [unknown] }
     },
     async (request, reply) => {
       await removeEndpoint(db, clientOf(request).id, request.params.id)
-      return reply.code(204).send(undefined as never)
+      return reply.code(204).send()
     }
   )
 
   async function getEndpoint(id: string, clientId: string): Promise<WebhookEndpoint> {
-    const endpoint = await findEndpoint(db, id, clientId)
-    if (endpoint !== undefined) return endpoint
-    throw new Problem('webhook_endpoint_not_found', 'No webhook endpoint has this id.')
+    return found(await findEndpoint(db, id, clientId), unknown, 'No webhook endpoint has this id.')
   }
 
   app.get(
@@ -187,9 +181,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<
 }
 
 /** What is asked of an endpoint. */
-const webhookActionRoutes: FastifyPluginAsyncTypebox<
-  Pick<Context, 'db' | 'checkUrl' | 'wake'>
-> = async (app, deps) => {
+const webhookActionRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, deps) => {
   const asked = { tags, params: WebhookParams }
 
   app.post(

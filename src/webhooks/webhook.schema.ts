@@ -170,7 +170,6 @@ export const DeliveryWithAttemptsSchema = Type.Object(
 )
 
 export const WebhookParams = Type.Object({ id: Type.String() })
-export const WebhookListQuery = Type.Object(ListQuery, { additionalProperties: false })
 export const DeliveryListQuery = Type.Object(
   { status: Type.Optional(Type.Enum([...deliveryStatuses])), ...ListQuery },
   { additionalProperties: false }

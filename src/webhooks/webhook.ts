@@ -24,8 +24,16 @@ export type WebhookEndpoint = {
 
 /** The endpoint as the API shows it: never with its secret. */
 export function toEndpointView(endpoint: WebhookEndpoint) {
-  const { clientId: _, events, createdAt, ...shown } = endpoint
-  return { ...shown, events: [...events], createdAt: createdAt.toISOString() }
+  const { id, url, events, description, status, disabledReason, createdAt } = endpoint
+  return {
+    id,
+    url,
+    events: [...events],
+    description,
+    status,
+    disabledReason,
+    createdAt: createdAt.toISOString()
+  }
 }
 
 export const deliveryStatuses = ['pending', 'delivered', 'failed'] as const
@@ -68,8 +76,9 @@ export function toDeliveryView(delivery: Delivery) {
   }
 }
 
-export function toAttemptView({ startedAt, ...attempt }: Attempt) {
-  return { ...attempt, startedAt: startedAt.toISOString() }
+export function toAttemptView(attempt: Attempt) {
+  const { number, startedAt, durationMs, httpStatus, error, response } = attempt
+  return { number, startedAt: startedAt.toISOString(), durationMs, httpStatus, error, response }
 }
 
 /** Says why a URL can be no endpoint's; null where it can. May ask the DNS, for a second or two. */

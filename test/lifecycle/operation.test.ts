@@ -16,9 +16,9 @@ import {
   newOperation,
   standingOf,
   timesFailed,
-  timesSucceeded,
-  toOperationView
+  timesSucceeded
 } from '../../src/lifecycle/operation.ts'
+import { toOperationView } from '../../src/lifecycle/operation-view.ts'
 import {
   aggregateOf,
   apply,
@@ -208,7 +208,7 @@ t.test('what a client sees of each kind', async (t) => {
         { kind, authorisationReference: first, amount: price, ...changes },
         newContext()
       ),
-      { id: 'pay_1' }
+      'pay_1'
     )
   const shared = {
     paymentId: 'pay_1',
