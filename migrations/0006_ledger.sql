@@ -61,6 +61,9 @@ create table allocation (
   constraint only_charges_reopen check (amount > 0 or charge_id is not null)
 );
 create index allocation_charge on allocation (charge_id);
+-- What the money of a payment paid, and what an account's money paid last: for taking it back.
+create index allocation_transfer on allocation (transfer_id);
+create index allocation_account on allocation (account_id, id) where charge_id is not null;
 create trigger allocation_append_only before update or delete on allocation
   for each row execute function refuse_change();
 create trigger allocation_no_truncate before truncate on allocation

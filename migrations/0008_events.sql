@@ -19,13 +19,18 @@ create trigger other_event_no_truncate before truncate on other_event
 
 -- Events that have no place in the feed yet, written with them. One announcer at a time gives them
 -- their place after they are committed, so that no later one is ever shown before an earlier one
--- that is still committing. Without an index: it is empty almost always.
+-- that is still committing. Without an index of all: it is empty almost always.
 create table event_outbox (
   payment_id text,
   sequence integer,
   event_id text,
+  -- What cannot be announced is set aside, so that the rest goes on.
+  next_attempt_at timestamptz not null default now(),
+  attempts integer not null default 0,
   created_at timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+create index event_outbox_set_aside on event_outbox (payment_id, sequence) where attempts > 0;
 
 -- The feed: every event once, in the order in which it was announced.
 create table event_feed (

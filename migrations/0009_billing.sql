@@ -19,6 +19,8 @@ create trigger billing_file_no_truncate before truncate on billing_file
 -- Transfers that have no place in the feed of postings yet, written with them; see event_outbox.
 create table posting_outbox (
   transfer_id text not null,
+  next_attempt_at timestamptz not null default now(),
+  attempts integer not null default 0,
   created_at timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 

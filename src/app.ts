@@ -118,7 +118,7 @@ function mayMakeEvents(method: string, route: string): boolean {
   return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
 }
 
-/** Bodies are JSON, or nothing at all; Fastify would read text as well, and mind an empty one. */
+/** Bodies are JSON, or nothing at all; Fastify would take text too, and refuse an empty one. */
 function addJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()

@@ -47,6 +47,12 @@ export function createMetrics() {
       labelNames: ['task'],
       registers
     }),
+    itemFaults: new Counter({
+      name: 'background_item_faults_total',
+      help: 'Items of background work that failed while the others went on, by task',
+      labelNames: ['task'],
+      registers
+    }),
     workFaults: new Counter({
       name: 'background_work_faults_total',
       help: 'Rounds of background work that failed, by task',

@@ -34,7 +34,7 @@ export type Context = ConfigValues & {
   publicUrl: string
   /** Whether browsers may also return to http on loopback. */
   sandbox: boolean
-  /** For how long one has a call to the provider to itself, s: its deadline and a margin. */
+  /** For how long a call to the provider is leased, s: its deadline and a margin. */
   leaseS: number
   /** For `adyen/` alone. */
   adyen: AdyenConfig

@@ -7,16 +7,17 @@ import { buildApp } from './app.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import { connect } from './database/database.ts'
 import { listen } from './database/listener.ts'
+import { leaseMarginS } from './due/delays.ts'
 import { startWorker, type Worker } from './due/worker.ts'
 import { changedChannel } from './feed/feed.store.ts'
 import { createFeedSignal } from './feed/feed-signal.ts'
 import { createClientCache } from './http/auth.plugin.ts'
-import { leaseMarginS, webhookDeadlineMs } from './jobs.ts'
 import { createMetrics, createMetricsServer, type Metrics } from './metrics.ts'
 import { createWaiters } from './payments/waiters.commands.ts'
 import type { Context } from './service-context.ts'
-import { announcing, delivering, tasksOf } from './tasks.ts'
+import { type TaskName, tasksOf } from './tasks.ts'
 import { createDispatcher } from './webhooks/delivery.jobs.ts'
+import { webhookDeadlineMs } from './webhooks/delivery-schedule.ts'
 import { createWebhookTransport } from './webhooks/webhook.transport.ts'
 import { createCheckUrl, createResolve } from './webhooks/webhook-address.transport.ts'
 
@@ -28,8 +29,6 @@ export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   sandbox: boolean
   /** Whether webhooks may go to this machine; in the sandbox they may. */
   webhooksAllowLoopback?: boolean
-  /** Pauses between the tries of a webhook, s, where they are not the usual ones: for tests. */
-  webhookRetryS?: readonly number[]
   /** How long it says that it is not ready, and still accepts, before it closes; ms. */
   drainMs?: number
   /** Undefined: no metrics are served. */
@@ -49,7 +48,7 @@ export type Service = {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { log } = options
   let stopping = false
-  let worker: Worker | undefined
+  let worker: Worker<TaskName> | undefined
   const context = createContext(
     options,
     (task) => worker?.wake(task),
@@ -60,7 +59,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   worker = startWorker(tasksOf(context, deliveries.dispatcher), {
     onDone: (task, count) => {
       metrics.work.inc({ task }, count)
-      if (task !== announcing && task !== delivering) context.wake(announcing)
+      if (task !== 'announce' && task !== 'deliver_webhooks') context.wake('announce')
     },
     onFault: (task, error) => {
       metrics.workFaults.inc({ task })
@@ -135,11 +134,11 @@ export function createContext(
   }
 }
 
-/** Hears what this instance and others have changed, and wakes whoever waits for it here. */
+/** Listens for what any instance has changed, and wakes those who wait for it on this one. */
 async function subscribe(
   databaseUrl: string,
   { clients, waiters, feedSignal }: Context,
-  worker: Worker
+  worker: Worker<TaskName>
 ) {
   const channels = {
     client_changed: clients.drop,
@@ -149,7 +148,7 @@ async function subscribe(
     }
   }
   return await listen(databaseUrl, channels, () => {
-    // Anything may have been said while nobody listened.
+    // Changes may have been missed while the connection was down.
     clients.drop()
     waiters.changedAny()
     feedSignal.announced()
@@ -166,13 +165,12 @@ function createDeliveries(options: ServiceOptions, context: Context) {
     db,
     providerName,
     send: transport.send,
-    wake: () => wake(delivering),
+    wake: () => wake('deliver_webhooks'),
     onOutcome: (outcome) => metrics.webhooks.inc({ outcome }),
     onEndpointDisabled: (webhookEndpointId) =>
       log.warn({ webhookEndpointId }, 'a webhook endpoint was disabled'),
-    onFault: (deliveryId, error) =>
-      log.error({ err: error, deliveryId }, 'an attempt to deliver could not be made or recorded'),
-    retryS: options.webhookRetryS
+    onFault: (about, error) =>
+      log.error({ err: error, ...about }, 'an attempt to deliver could not be made or recorded')
   })
   return {
     dispatcher,

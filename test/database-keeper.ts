@@ -14,11 +14,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres } from '../sandbox/postgres.ts'
 import { findProcess } from '../sandbox/processes.ts'
 import { connect } from '../src/database/database.ts'
+import { grantTo } from '../src/database/grants.ts'
 import { migrate } from '../src/database/migrate.ts'
 import {
   ask,
   type KeeperMessage,
   noteOf,
+  serviceRoleOf,
   type TestServer,
   withDatabase
 } from './database-server.ts'
@@ -78,12 +80,16 @@ async function dropDatabases(url: string): Promise<void> {
   const ours = 'select datname as name from pg_database where starts_with(datname, $1)'
   const databases = await ask<{ name: string }>(url, ours, [template])
   for (const { name } of databases) await ask(url, `drop database ${name} with (force)`)
+  await ask(url, `drop role if exists ${serviceRoleOf(template)}`)
 }
 
 async function createTemplate(url: string): Promise<void> {
   await ask(url, `create database ${template}`)
   const db = connect(withDatabase(url, template))
   await migrate(db)
+  const role = serviceRoleOf(template)
+  await ask(url, `create role ${role} login password '${role}'`)
+  await grantTo(db, role)
   await db.destroy()
   // A database can't be copied while somebody is connected to it: from here on nobody can be.
   await ask(url, `alter database ${template} allow_connections false`)

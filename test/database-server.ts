@@ -68,6 +68,11 @@ export async function stopServer(run: number): Promise<void> {
   }
 }
 
+/** What the service connects as in every test: it may do what `grantTo` says, and no more. */
+export function serviceRoleOf(template: string): string {
+  return `${template}_service`
+}
+
 /** `url` with another database's name. */
 export function withDatabase(url: string, name: string): string {
   return url.replace(/^(\w+:\/\/[^/?]*)(\/[^?]*)?/, `$1/${name}`)

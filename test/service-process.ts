@@ -38,7 +38,7 @@ export function productionEnv(url: string, databaseUrl: string, simulatorUrl: st
  * outlive it. `env` is added to its environment.
  */
 export async function killable(t: Test, env: Record<string, string>) {
-  const { db, url: databaseUrl } = await testDatabase(t)
+  const { db, serviceUrl: databaseUrl } = await testDatabase(t)
   const url = `http://127.0.0.1:${await findFreePort()}`
   const simulator = await startSimulator({
     port: 0,

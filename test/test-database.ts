@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { connect, type Db } from '../src/database/database.ts'
-import { ask, findServer, startServer, type TestServer, withDatabase } from './database-server.ts'
+import {
+  ask,
+  findServer,
+  serviceRoleOf,
+  startServer,
+  type TestServer,
+  withDatabase
+} from './database-server.ts'
 
 /**
  * A new, migrated and empty database for one test file; dropped when `t` ends. A file that is run
  * without tap gets a server of its own, which ends with it.
+ *
+ * `url` and `db` are its owner's; `serviceUrl` that of the role that the service has.
  */
-export async function testDatabase(t: Test): Promise<{ url: string; db: Db }> {
+export async function testDatabase(t: Test): Promise<{ url: string; serviceUrl: string; db: Db }> {
   const server = (await findServer(process.ppid)) ?? (await startOwnServer())
   const name = `${server.template}_${randomUUID().slice(0, 8)}`
   await ask(server.url, `create database ${name} template ${server.template} strategy file_copy`)
@@ -21,7 +30,10 @@ export async function testDatabase(t: Test): Promise<{ url: string; db: Db }> {
     await db.destroy()
     await ask(server.url, `drop database ${name} with (force)`)
   })
-  return { url, db }
+  const service = new URL(url)
+  service.username = serviceRoleOf(server.template)
+  service.password = service.username
+  return { url, serviceUrl: service.href, db }
 }
 
 /** Clients with these ids, for what is written below the API: they may do nothing. */

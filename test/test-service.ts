@@ -34,6 +34,7 @@ export type Call = {
 export type TestService = {
   url: string
   db: Db
+  /** The owner's; the service itself connects as a role that was granted what it needs. */
   databaseUrl: string
   service: Service
   simulatorUrl: string
@@ -74,7 +75,7 @@ export function newAccountId(): string {
  * HTTP on loopback; closed when `t` ends.
  */
 export async function testService(t: Test, options: Options = {}): Promise<TestService> {
-  const { db, url: databaseUrl } = await testDatabase(t)
+  const { db, url: databaseUrl, serviceUrl } = await testDatabase(t)
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
   const simulator = await startSimulator({
@@ -98,7 +99,7 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     duplicateWindowS: 600,
     refundApprovalAbove: null,
     settlementMissingDays: 7,
-    databaseUrl,
+    databaseUrl: serviceUrl,
     publicUrl: url,
     sandbox: true,
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),

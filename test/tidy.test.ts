@@ -17,7 +17,8 @@ const packages: Readonly<Record<string, RegExp>> = {
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
   reader: /^(csv-parse|node:stream)$/,
-  transport: /^(@adyen\/api-library\b.*|node:(https?|dns\/promises|net)|ipaddr\.js)$/,
+  transport:
+    /^(@adyen\/api-library\b.*|undici|node:(dns|timers)\/promises|node:stream|ipaddr\.js)$/,
   wiring: /./,
   sandbox: /^(node:.+|kysely|pino)$/,
   simulator: /^(node:.+|fastify)$/
@@ -39,22 +40,22 @@ const roles: Readonly<Record<string, readonly string[]>> = {
 
 /** Folders and files of src, low to high: each knows only what stands before it. */
 const order = [
-  ...['problems', 'problem', 'money', 'id', 'card-number', 'provider', 'jobs', 'database', 'due'],
+  ...['problems', 'problem', 'money', 'id', 'card-number', 'provider', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
   ...['lifecycle', 'checkout', 'operations', 'discrepancies', 'settlement', 'billing', 'books'],
   ...['feed', 'webhooks', 'adyen', 'config', 'logger', 'metrics', 'tasks', 'app', 'service'],
   ...['openapi-file', 'main']
 ]
 
-/** Files of src itself that are rules; the others wire things together. */
-const topRules = [
+/** Rules among the files of src itself and of what all stands on; the others wire things up. */
+const barePaths = [
   'problems.ts',
   'problem.ts',
   'money.ts',
   'id.ts',
   'card-number.ts',
   'provider.ts',
-  'jobs.ts'
+  'due/delays.ts'
 ]
 /** The only ones that read the environment. */
 const programs = ['main.ts', 'sandbox/simulator/main.ts']
@@ -74,9 +75,10 @@ const vagueFolders = ['utils', 'util', 'helpers', 'common', 'types', 'lib', 'sha
 
 function roleOf(path: string): string {
   const [folder = ''] = path.split('/')
+  if (barePaths.includes(path)) return 'rules'
   if (path.startsWith('sandbox/simulator/')) return 'simulator'
   if (folder === 'sandbox') return folder
-  if (!path.includes('/')) return topRules.includes(path) ? 'rules' : 'wiring'
+  if (!path.includes('/')) return 'wiring'
   const suffix = /\.(\w+)\.ts$/.exec(path)?.[1]
   return suffix ?? (wiringRooms.includes(folder) ? 'wiring' : 'rules')
 }

@@ -1,10 +1,8 @@
 import type { Db, Tx } from '../database/database.ts'
-import { post, settleCharge } from '../ledger/ledger.store.ts'
+import { allocateCharge, post } from '../ledger/ledger.store.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import { Problem } from '../problem.ts'
 import {
-  type Account,
-  type Charge,
   findAccount,
   findChargeByReference,
   findCharges,
@@ -14,7 +12,9 @@ import {
   updateAccount,
   updateInQuery
 } from './account.store.ts'
+import type { Account } from './account.ts'
 import { toAccountNumber } from './account-number.ts'
+import type { Charge } from './charge.ts'
 
 /** The account that a path names, or the problem that there is none. */
 export async function getAccount(db: Db, accountId: string): Promise<Account> {
@@ -36,11 +36,9 @@ export function requireCurrency(account: Account, amount: Money): void {
   throw new Problem('currency_mismatch', `Account ${account.id} is kept in ${account.currency}.`)
 }
 
-type PutAccountRequest = {
-  id: number
-  currency: string
+type PutAccountRequest = Pick<Account, 'id' | 'currency'> & {
   name?: string
-  status?: 'open' | 'closed'
+  status?: Account['status']
 }
 
 /** Makes the account, or brings its name and status up to date. Its currency never changes. */
@@ -66,64 +64,70 @@ export async function putAccount(
   })
 }
 
-type CreateChargeRequest = { accountId: number; reference: string; amount: Money; dueAt: Date }
+/** What the billing system pushes: the reference is the natural key within the account. */
+type Pushed = { accountId: number; reference: string; amount: Money }
 
-/**
- * What the customer owes. The reference is the natural key: the same content again is the same
- * charge. Credit of the account is matched to it at once.
- */
-export async function createCharge(
-  db: Db,
-  request: CreateChargeRequest
-): Promise<{ charge: Charge; currency: string; created: boolean }> {
-  requireAmount(request.amount)
-  return await db.transaction().execute((tx) => addCharge(tx, request))
+/** How one kind of it is kept. `same`: whether a known one has the same content, amount aside. */
+type Kept<T> = {
+  find: (tx: Tx, accountId: number, reference: string) => Promise<T | undefined>
+  same: (known: T) => boolean
+  conflict: (known: T, currency: string) => Problem
+  insert: (tx: Tx, account: Account) => Promise<T>
 }
 
-async function addCharge(tx: Tx, request: CreateChargeRequest) {
-  const { accountId, amount, reference, dueAt } = request
+/** Writes it down; the same content under the same reference again is the same record. */
+export async function once<T extends { amount: number }>(
+  db: Db,
+  { accountId, reference, amount }: Pushed,
+  { find, same, conflict, insert }: Kept<T>
+): Promise<{ record: T; currency: string; created: boolean }> {
+  requireAmount(amount)
+  return await db.transaction().execute(async (tx) => {
+    const account = await lockKnown(tx, accountId)
+    const { currency } = account
+    const known = await find(tx, accountId, reference)
+    if (known === undefined) {
+      return { record: await insert(tx, account), currency, created: true }
+    }
+    const isSame = known.amount === amount.value && currency === amount.currency && same(known)
+    if (!isSame) throw conflict(known, currency)
+    return { record: known, currency, created: false }
+  })
+}
+
+async function lockKnown(tx: Tx, accountId: number): Promise<Account> {
   const account = await lockAccount(tx, accountId)
   if (account === undefined) throw new Problem('account_not_known', `No account ${accountId}.`)
-  const known = await findChargeByReference(tx, accountId, reference)
-  if (known !== undefined) return { ...sameCharge(known, request, account), created: false }
-  if (account.status === 'closed') {
-    throw new Problem('account_closed', `Account ${accountId} is closed.`)
-  }
-  requireCurrency(account, amount)
-  const charge = (await insertCharge(tx, {
-    accountId,
-    reference,
-    amount: amount.value,
-    dueAt
-  })) as Charge
-  await post(tx, [
-    {
-      kind: 'charge',
-      fact: charge.id,
-      accountId,
-      amount,
-      cause: { type: 'charge', id: charge.id },
-      paymentId: null
-    }
-  ])
-  const matched = (await findChargeByReference(tx, accountId, reference)) as Charge
-  return { charge: matched, currency: account.currency, created: true }
+  return account
 }
 
-function sameCharge(known: Charge, request: CreateChargeRequest, account: Account) {
-  const { amount, dueAt, reference } = request
-  const same =
-    known.amount === amount.value &&
-    account.currency === amount.currency &&
-    known.dueAt.getTime() === dueAt.getTime()
-  if (!same) {
-    throw new Problem(
-      'charge_conflict',
-      `${reference} is a charge of ${known.amount} ${account.currency} (minor units), due ` +
-        `${known.dueAt.toISOString()}.`
-    )
-  }
-  return { charge: known, currency: account.currency }
+/** What the customer owes. Credit of the account is matched to it at once. */
+export async function createCharge(
+  db: Db,
+  request: Pushed & { dueAt: Date }
+): Promise<{ charge: Charge; currency: string; created: boolean }> {
+  const { accountId, amount, reference, dueAt } = request
+  const { record: charge, ...rest } = await once<Charge>(db, request, {
+    find: findChargeByReference,
+    same: (known) => known.dueAt.getTime() === dueAt.getTime(),
+    conflict: (known, currency) =>
+      new Problem(
+        'charge_conflict',
+        `${reference} is a charge of ${known.amount} ${currency} (minor units), due ` +
+          `${known.dueAt.toISOString()}.`
+      ),
+    async insert(tx, account) {
+      if (account.status === 'closed') {
+        throw new Problem('account_closed', `Account ${accountId} is closed.`)
+      }
+      requireCurrency(account, amount)
+      const id = await insertCharge(tx, { accountId, reference, amount: amount.value, dueAt })
+      const cause = { type: 'charge', id } as const
+      await post(tx, [{ kind: 'charge', fact: id, accountId, amount, cause, paymentId: null }])
+      return (await findChargeByReference(tx, accountId, reference)) as Charge
+    }
+  })
+  return { charge, ...rest }
 }
 
 type ChangeChargeRequest = { accountId: number; chargeId: string; inQuery: boolean }
@@ -137,15 +141,14 @@ export async function changeCharge(
   { accountId, chargeId, inQuery }: ChangeChargeRequest
 ): Promise<{ charge: Charge; currency: string }> {
   return await db.transaction().execute(async (tx) => {
-    const account = await lockAccount(tx, accountId)
-    if (account === undefined) throw new Problem('account_not_known', `No account ${accountId}.`)
+    const { currency } = await lockKnown(tx, accountId)
     const [known] = await findCharges(tx, accountId, [chargeId])
     if (known === undefined) {
       throw new Problem('charge_not_known', 'The account has no charge of this id.')
     }
     await updateInQuery(tx, chargeId, inQuery)
-    if (!inQuery) await settleCharge(tx, accountId, chargeId)
+    if (!inQuery) await allocateCharge(tx, accountId, chargeId)
     const [charge = known] = await findCharges(tx, accountId, [chargeId])
-    return { charge, currency: account.currency }
+    return { charge, currency }
   })
 }

@@ -17,14 +17,10 @@ import {
   ListChargesQuery,
   PutAccount
 } from './account.schema.ts'
-import {
-  type Account,
-  type Balance,
-  type Charge,
-  findBalance,
-  listCharges
-} from './account.store.ts'
+import { findBalance, listCharges } from './account.store.ts'
+import type { Account, Balance } from './account.ts'
 import { toAccountNumber } from './account-number.ts'
+import type { Charge } from './charge.ts'
 
 export const accountRoutes: Routes<'db'> = async (app, { db }) => {
   app.put(

@@ -1,32 +1,15 @@
 import { type Kysely, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
+import type { Account, Balance } from './account.ts'
+import type { Charge } from './charge.ts'
 
-export type Account = {
-  id: number
-  currency: string
-  name: string | null
-  status: 'open' | 'closed'
-}
-
-export type Charge = {
-  id: string
-  accountId: number
-  reference: string
-  amount: number
-  openAmount: number
-  inQuery: boolean
-  dueAt: Date
-  createdAt: Date
-}
-
-/** Minor units of the account's currency, each at least 0. */
-export type Balance = { outstanding: number; overdue: number; inQuery: number; credit: number }
+const accountColumns = ['id', 'currency', 'name', 'status'] as const
 
 export async function findAccount(db: Kysely<Database>, id: number): Promise<Account | undefined> {
   return await db
     .selectFrom('account')
-    .select(['id', 'currency', 'name', 'status'])
+    .select(accountColumns)
     .where('id', '=', id)
     .executeTakeFirst()
 }
@@ -35,7 +18,7 @@ export async function findAccount(db: Kysely<Database>, id: number): Promise<Acc
 export async function lockAccount(tx: Tx, id: number): Promise<Account | undefined> {
   return await tx
     .selectFrom('account')
-    .select(['id', 'currency', 'name', 'status'])
+    .select(accountColumns)
     .where('id', '=', id)
     .forNoKeyUpdate()
     .executeTakeFirst()
@@ -84,24 +67,18 @@ const chargeColumns = [
   'created_at as createdAt'
 ] as const
 
-/** Undefined where the account has a charge with that reference already. */
+/** Answers its id. */
 export async function insertCharge(
   tx: Tx,
-  charge: { accountId: number; reference: string; amount: number; dueAt: Date }
-): Promise<Charge | undefined> {
-  return await tx
+  charge: Pick<Charge, 'accountId' | 'reference' | 'amount' | 'dueAt'>
+): Promise<string> {
+  const { accountId: account_id, reference, amount, dueAt: due_at } = charge
+  const id = newId('chg')
+  await tx
     .insertInto('charge')
-    .values({
-      id: newId('chg'),
-      account_id: charge.accountId,
-      reference: charge.reference,
-      amount: charge.amount,
-      open_amount: charge.amount,
-      due_at: charge.dueAt
-    })
-    .onConflict((conflict) => conflict.constraint('charge_reference_once').doNothing())
-    .returning(chargeColumns)
-    .executeTakeFirst()
+    .values({ id, account_id, reference, amount, open_amount: amount, due_at })
+    .execute()
+  return id
 }
 
 export async function findChargeByReference(

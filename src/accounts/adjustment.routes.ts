@@ -6,7 +6,8 @@ import { AccountParams } from './account.schema.ts'
 import { toAccountNumber } from './account-number.ts'
 import { createAdjustment } from './adjustment.commands.ts'
 import { AdjustmentPage, AdjustmentSchema, CreateAdjustment } from './adjustment.schema.ts'
-import { type Adjustment, type Direction, listAdjustments } from './adjustment.store.ts'
+import { listAdjustments } from './adjustment.store.ts'
+import type { Adjustment, Direction } from './adjustment.ts'
 
 export const adjustmentRoutes: Routes<'db'> = async (app, { db }) => {
   app.post(

@@ -1,20 +1,6 @@
 import type { Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-
-/** credit: the customer owes less by it. debit: more. */
-export type Direction = 'credit' | 'debit'
-
-/** `amount` in minor units of the account's currency. */
-export type Adjustment = {
-  id: string
-  accountId: number
-  direction: Direction
-  amount: number
-  reference: string
-  reason: string
-  chargeId: string | null
-  createdAt: Date
-}
+import type { Adjustment } from './adjustment.ts'
 
 const adjustmentColumns = [
   'id',

@@ -1,14 +1,14 @@
 import client from '@adyen/api-library/lib/src/client.js'
 import type { EnvironmentEnum } from '@adyen/api-library/lib/src/config.js'
-import type { Provider } from '../provider.ts'
+import type { OperationRequest, Provider } from '../provider.ts'
 import { createTransport } from './adyen.transport.ts'
 import { type Adyen, as } from './adyen-request.ts'
 import { toAdyenAmount } from './amount.ts'
+import { createCardPayments } from './card-payments.provider.ts'
 import { createCards } from './cards.provider.ts'
-import { createCharges } from './charges.provider.ts'
 import { createLinks } from './links.provider.ts'
-import { createModifications } from './modifications.provider.ts'
-import { createSessions } from './sessions.provider.ts'
+import { createOperations } from './operations.provider.ts'
+import { createPages } from './pages.provider.ts'
 
 export type AdyenOptions = {
   environment: 'TEST' | 'LIVE'
@@ -29,47 +29,53 @@ export type AdyenProvider = Provider & { close(): void }
 /** The provider over Adyen's Checkout API v72: what each call says stands in its own file. */
 export function createAdyenProvider(options: AdyenOptions): AdyenProvider {
   const adyen = connect(options)
-  const sessions = createSessions(adyen)
-  const links = createLinks(adyen)
-  const charges = createCharges(adyen)
-  const modifications = createModifications(adyen)
-  const cards = createCards(adyen)
-
-  /** The call, and a note of how it went. */
-  async function timed<T extends { outcome: string }>(
-    operation: string,
-    call: () => Promise<T>
-  ): Promise<T> {
-    const startedAt = performance.now()
-    const answer = await call()
-    const ms = performance.now() - startedAt
-    options.onCall?.({ operation, outcome: answer.outcome, ms })
-    return answer
+  const calls = {
+    ...createPages(adyen),
+    ...createLinks(adyen),
+    ...createCardPayments(adyen),
+    ...createOperations(adyen),
+    ...createCards(adyen)
   }
-
   return {
     name: 'adyen',
     canExpress: (amount) => toAdyenAmount(amount) !== undefined,
-    createHostedPage: (request, trace) => timed('sessions', () => sessions.create(request, trace)),
-    findPageResult: (session, result, paymentId, deadlineMs) =>
-      timed('session_result', () =>
-        sessions.findResult({ session, result, paymentId, deadlineMs })
-      ),
-    requestOperation: (request) => timed(`${request.kind}s`, () => modifications.modify(request)),
-    createPaymentLink: (request, trace) => timed('links', () => links.create(request, trace)),
-    findLinkStatus: async (link) =>
-      (await timed('link_status', () => links.findStatus(link))).outcome,
-    expireLink: (link) => timed('link_expiry', () => links.expire(link)),
-    createCardPayment: (request, trace) => timed('payments', () => charges.charge(request, trace)),
-    finishCardPayment: (request, deadlineMs) =>
-      timed('payment_details', () => charges.finish({ ...request, deadlineMs })),
-    createRegistrationPage: (request, trace) =>
-      timed('registrations', () => cards.openRegistration(request, trace)),
-    listStoredCards: (accountId) => timed('stored_cards', () => cards.list(accountId)),
-    forgetCard: (accountId, token) =>
-      timed('stored_card_removals', () => cards.forget(accountId, token)),
+    ...observe(calls, options.onCall),
     close: adyen.transport.close
   }
+}
+
+type Calls = Omit<Provider, 'name' | 'canExpress'>
+
+/** How the calls are named where they are counted; what is asked about a payment by its kind. */
+const operationNames: Readonly<Record<string, string>> = {
+  createHostedPage: 'sessions',
+  findPageResult: 'session_result',
+  createPaymentLink: 'links',
+  findLinkStatus: 'link_status',
+  expireLink: 'link_expiry',
+  createCardPayment: 'payments',
+  finishCardPayment: 'payment_details',
+  createRegistrationPage: 'registrations',
+  listStoredCards: 'stored_cards',
+  forgetCard: 'stored_card_removals'
+}
+
+/** The same calls, each of which is told to `onCall` once it is answered. */
+function observe(calls: Calls, onCall: AdyenOptions['onCall']): Calls {
+  type Call = (...request: unknown[]) => Promise<string | { outcome: string }>
+  const observed = Object.entries(calls).map(([name, call]) => [
+    name,
+    async (...request: unknown[]) => {
+      const startedAt = performance.now()
+      const answer = await (call as Call)(...request)
+      const ms = performance.now() - startedAt
+      const outcome = typeof answer === 'string' ? answer : answer.outcome
+      const operation = operationNames[name] ?? `${(request[0] as OperationRequest).kind}s`
+      onCall?.({ operation, outcome, ms })
+      return answer
+    }
+  ])
+  return Object.fromEntries(observed) as Calls
 }
 
 function connect(options: AdyenOptions): Adyen {

@@ -3,6 +3,8 @@
  * (docs.adyen.com/development-resources/error-codes).
  */
 
+import type { Answer, HostedPage } from '../provider.ts'
+
 /** The request may or may not have been processed: ask again under the same key, or wait. */
 export class AdyenOutcomeUnknown extends Error {}
 
@@ -46,8 +48,28 @@ export function readError(error: unknown, kind: 'harmless' | 'moves_money'): Una
   return stored && kind === 'harmless' ? { ...unknown(reason), retry: 'new_key' } : unknown(reason)
 }
 
-function unknown(reason: string): Unanswered & { outcome: 'unknown' } {
+export function unknown(reason: string): Unanswered & { outcome: 'unknown' } {
   return { outcome: 'unknown', reason, retry: 'same_key' }
+}
+
+export function done<T>(value: T): Answer<T> {
+  return { outcome: 'done', value }
+}
+
+/** The page that `call` opens, where the answer is about what we know by this reference. */
+export async function openPage(
+  reference: string,
+  call: () => Promise<{ id?: string; url?: string; reference?: string }>
+): Promise<Answer<HostedPage>> {
+  try {
+    const { id, url, reference: answered } = await call()
+    if (typeof id !== 'string' || typeof url !== 'string' || answered !== reference) {
+      return unknown('a page without id or url')
+    }
+    return done({ session: id, url })
+  } catch (error) {
+    return readError(error, 'harmless')
+  }
 }
 
 function isHttpError(error: unknown): error is HttpError {

@@ -1,7 +1,6 @@
 /** Adyen's payment links (docs.adyen.com/api-explorer/Checkout/72/post/paymentLinks). */
 import { PaymentLinksApi } from '@adyen/api-library/lib/src/services/checkout/paymentLinksApi.js'
-import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
-import type { Answer, HostedPage, LinkStatus, PaymentLinkRequest, Trace } from '../provider.ts'
+import type { LinkStatus, Provider } from '../provider.ts'
 import {
   type Adyen,
   as,
@@ -11,56 +10,9 @@ import {
   toShopperReference,
   toStoreMode
 } from './adyen-request.ts'
-import { readError } from './answer.ts'
+import { done, openPage, readError, unknown } from './answer.ts'
 
-export function createLinks({ client, merchantAccount }: Adyen) {
-  const links = new PaymentLinksApi(client)
-  return {
-    create: (request: PaymentLinkRequest, trace: Trace | undefined) =>
-      createLink(links, merchantAccount, request, trace),
-    findStatus: (link: string) => findStatus(links, link),
-    expire: (link: string) => expireLink(links, link)
-  }
-}
-
-async function createLink(
-  links: PaymentLinksApi,
-  merchantAccount: string,
-  request: PaymentLinkRequest,
-  trace: Trace | undefined
-): Promise<Answer<HostedPage>> {
-  try {
-    const body = toLinkRequest(merchantAccount, request)
-    const { id, url, reference } = await links.paymentLinks(body, callOptions(request.key, trace))
-    if (typeof id === 'string' && typeof url === 'string' && reference === request.paymentId) {
-      return { outcome: 'done', value: { session: id, url } }
-    }
-    return { outcome: 'unknown', reason: 'a link without id or url', retry: 'same_key' }
-  } catch (error) {
-    return readError(error, 'harmless')
-  }
-}
-
-function toLinkRequest(
-  merchantAccount: string,
-  request: PaymentLinkRequest
-): checkout.PaymentLinkRequest {
-  const { saveCard, returnUrl, description } = request
-  return {
-    ...toOrder(merchantAccount, request),
-    expiresAt: request.expiresAt,
-    reusable: false,
-    allowedPaymentMethods: ['scheme'],
-    // A link may be passed on: whoever opens it is not shown the cards of the account.
-    ...(saveCard !== 'never' && { shopperReference: toShopperReference(request.accountId) }),
-    ...toStoreMode(saveCard),
-    // The merchant account's default is never relied on.
-    ...(request.capture === 'automatic' ? { captureDelayHours: 0 } : { manualCapture: true }),
-    ...(returnUrl && { returnUrl }),
-    ...(description && { description }),
-    ...toShopper(request.customer)
-  }
-}
+type Links = Pick<Provider, 'createPaymentLink' | 'findLinkStatus' | 'expireLink'>
 
 const statuses: ReadonlyMap<string, LinkStatus> = new Map([
   ['active', 'open'],
@@ -70,26 +22,54 @@ const statuses: ReadonlyMap<string, LinkStatus> = new Map([
   ['expired', 'expired']
 ])
 
-/** Unlike a page's, the status may be asked for again and again. Any error says nothing of it. */
-async function findStatus(links: PaymentLinksApi, link: string): Promise<{ outcome: LinkStatus }> {
-  try {
-    const { id, status } = await links.getPaymentLink(link)
-    return { outcome: (id === link && statuses.get(String(status))) || 'unknown' }
-  } catch {
-    return { outcome: 'unknown' }
-  }
-}
+export function createLinks({ client, merchantAccount }: Adyen): Links {
+  const api = new PaymentLinksApi(client)
 
-async function expireLink(links: PaymentLinksApi, link: string): Promise<Answer<null>> {
-  try {
-    const { id, status } = await links.updatePaymentLink(link, { status: as('expired') })
-    if (id === link && String(status) === 'expired') return { outcome: 'done', value: null }
-    return { outcome: 'unknown', reason: `a link that is ${status}`, retry: 'same_key' }
-  } catch (error) {
-    const answer = readError(error, 'harmless')
-    // One that had expired already may be refused, and is what was asked for.
-    const isExpired =
-      answer.outcome === 'rejected' && (await findStatus(links, link)).outcome === 'expired'
-    return isExpired ? { outcome: 'done', value: null } : answer
+  /** Unlike a page's, the status may be asked for again and again. Any error says nothing of it. */
+  async function findLinkStatus(link: string): Promise<LinkStatus> {
+    try {
+      const { id, status } = await api.getPaymentLink(link)
+      return (id === link && statuses.get(String(status))) || 'unknown'
+    } catch {
+      return 'unknown'
+    }
+  }
+
+  return {
+    findLinkStatus,
+
+    createPaymentLink: (request, trace) =>
+      openPage(request.paymentId, () => {
+        const { saveCard, returnUrl, description } = request
+        const body = {
+          ...toOrder(merchantAccount, request),
+          expiresAt: request.expiresAt,
+          reusable: false,
+          allowedPaymentMethods: ['scheme'],
+          // A link may be passed on: whoever opens it is not shown the cards of the account.
+          ...(saveCard !== 'never' && { shopperReference: toShopperReference(request.accountId) }),
+          ...toStoreMode(saveCard),
+          // The merchant account's default is never relied on.
+          ...(request.capture === 'automatic' ? { captureDelayHours: 0 } : { manualCapture: true }),
+          ...(returnUrl && { returnUrl }),
+          ...(description && { description }),
+          ...toShopper(request.customer)
+        }
+        return api.paymentLinks(body, callOptions(request.key, trace))
+      }),
+
+    async expireLink(link) {
+      try {
+        const { id, status } = await api.updatePaymentLink(link, { status: as('expired') })
+        const isExpired = id === link && String(status) === 'expired'
+        return isExpired ? done(null) : unknown(`a link that is ${status}`)
+      } catch (error) {
+        const answer = readError(error, 'harmless')
+        // One that had expired already may be refused, and is what was asked for.
+        const isExpired =
+          answer.outcome === 'rejected' && (await findLinkStatus(link)) === 'expired'
+        return isExpired ? done(null) : answer
+      }
+    }
   }
 }

@@ -1,80 +1,50 @@
 import { recordCardNews } from '../cards/card-news.commands.ts'
 import type { CardNews } from '../cards/card-news.ts'
-import { type Db, isContended, isUnavailable, type Tx } from '../database/database.ts'
-import { delayAfter, notificationRetryS, notificationTriesMax, waitingTriesMax } from '../jobs.ts'
+import type { Tx } from '../database/database.ts'
+import { delayAfter } from '../due/delays.ts'
+import { lockDue } from '../due/due.store.ts'
+import { type OnFault, runBatch } from '../due/run-each.ts'
 import { applyEvents, type EventOfPayment } from '../lifecycle/apply.commands.ts'
 import type { Effect } from '../lifecycle/model.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
+import type { Context } from '../service-context.ts'
 import {
-  claimDueNotifications,
   type DueNotification,
+  dueNotifications,
   type NotificationResult,
   recordResults
 } from './notification.store.ts'
 import { toProviderEvent } from './provider-event.ts'
 import { toCardNews } from './token-notification.ts'
 
-export type NotificationDeps = {
-  db: Db
-  providerName: string
-  /** Called for a notification that could not be applied; it is tried again, and parked at last. */
-  onFault: (notificationId: string, error: unknown) => void
-  /** Called when the cards of accounts are to be asked for. */
-  wakeSync: () => void
-}
+/** What could not be applied is a fault; it is tried again, and parked at last. */
+export type NotificationDeps = Pick<Context, 'db' | 'providerName' | 'wake'> & { onFault: OnFault }
 
 /** As many as are applied in one transaction: each payment and account is locked once for all. */
 export const notificationBatchSize = 100
 
-/**
- * Applies what is due: one round, which answers how many it took. Where a batch fails, its items
- * are applied one by one, so that a bad one is set aside and the others go on.
- */
+/** Trying a notification again whose payment is unknown, or which could not be applied; seconds. */
+const notificationRetryS = [1, 5, 15, 60, 300, 1_800, 7_200, 21_600] as const
+/** A notification that could not be applied this often is parked for a person. */
+const faultyTriesMax = 6
+/** One whose payment never appeared is parked after about a week. */
+const waitingTriesMax = 36
+
+/** Applies what is due: one round, which answers how many it took. */
 export async function applyNotifications(deps: NotificationDeps): Promise<number> {
-  try {
-    return (await applyDue(deps, notificationBatchSize, () => {})).length
-  } catch (error) {
-    if (isUnavailable(error) && !isContended(error)) throw error
-    deps.onFault('of a batch', error)
-  }
-  let count = 0
-  while (count < notificationBatchSize && (await applyOne(deps))) count += 1
-  return count
-}
-
-async function applyDue(
-  deps: NotificationDeps,
-  limit: number,
-  onClaimed: (due: DueNotification[]) => void
-): Promise<DueNotification[]> {
   let isCardHinted = false
-  const due = await deps.db.transaction().execute(async (tx) => {
-    const claimed = await claimDueNotifications(tx, limit)
-    onClaimed(claimed)
-    if (claimed.length > 0) isCardHinted = await applyAll(tx, deps, claimed)
-    return claimed
+  const count = await runBatch<DueNotification>(deps.db, {
+    size: notificationBatchSize,
+    take: (tx, limit, only) => lockDue(tx, dueNotifications, limit, only),
+    work: async (tx, due) => {
+      if (await applyAll(tx, deps, due)) isCardHinted = true
+    },
+    setAside: (tx, due, error) =>
+      record(tx, deps, [{ notification: due, result: toFault(due, error) }]),
+    onFault: (due, error) => deps.onFault({ notificationId: due?.id }, error)
   })
-  if (isCardHinted) deps.wakeSync()
-  return due
-}
-
-/** False where nothing is due. */
-async function applyOne(deps: NotificationDeps): Promise<boolean> {
-  let claimed: DueNotification | undefined
-  try {
-    await applyDue(deps, 1, ([first]) => {
-      claimed = first
-    })
-    return claimed !== undefined
-  } catch (error) {
-    const isLost = isUnavailable(error) && !isContended(error)
-    if (claimed === undefined || isLost) throw error
-    const failed = claimed
-    await deps.db.transaction().execute(async (tx) => {
-      await record(tx, deps, [{ notification: failed, result: toFault(deps, failed, error) }])
-    })
-    return true
-  }
+  if (isCardHinted) deps.wake('sync_cards')
+  return count
 }
 
 /** What became of a notification. */
@@ -158,23 +128,18 @@ function toUnknown(notification: DueNotification): NotificationResult {
 
 /** Its payment, or the fact that it rests on, is not known yet: it may still come. */
 function toWaiting(notification: DueNotification): NotificationResult {
-  const { id, tries } = notification
-  if (tries >= waitingTriesMax) {
+  const { id, attempts } = notification
+  if (attempts >= waitingTriesMax) {
     const fault = 'The payment, or the fact that this rests on, never became known here.'
     return parked(notification, fault)
   }
-  return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, tries) }
+  return { id, status: 'waiting', fault: null, retryInS: delayAfter(notificationRetryS, attempts) }
 }
 
-function toFault(
-  deps: NotificationDeps,
-  notification: DueNotification,
-  error: unknown
-): NotificationResult {
-  const { id, tries } = notification
-  deps.onFault(id, error)
+function toFault(notification: DueNotification, error: unknown): NotificationResult {
+  const { id, attempts } = notification
   const fault = error instanceof Error ? error.message : String(error)
-  return tries + 1 >= notificationTriesMax
+  return attempts + 1 >= faultyTriesMax
     ? parked(notification, fault)
-    : { id, status: 'received', fault, retryInS: delayAfter(notificationRetryS, tries) }
+    : { id, status: 'received', fault, retryInS: delayAfter(notificationRetryS, attempts) }
 }

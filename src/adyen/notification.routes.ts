@@ -165,9 +165,13 @@ function readItems(body: unknown): NotificationItem[] | undefined {
   return items.every(isItem) ? items : undefined
 }
 
-const itemTexts = 'pspReference merchantAccountCode merchantReference eventCode eventDate'.split(
-  ' '
-)
+const itemTexts = [
+  'pspReference',
+  'merchantAccountCode',
+  'merchantReference',
+  'eventCode',
+  'eventDate'
+]
 
 function isItem(item: unknown): item is NotificationItem {
   if (typeof item !== 'object' || item === null) return false

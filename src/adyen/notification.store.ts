@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
+import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
 import { newId } from '../id.ts'
 import {
   fingerprintOfItem,
@@ -21,11 +22,11 @@ const insertStatement = statement(`
     fault, next_attempt_at)
   select id, decode(fingerprint, 'hex'), event_code, success, psp_reference, original_reference,
     merchant_reference, merchant_account, currency, amount, live, item, status,
-    fault, case when status = 'received' then now() end
-  from jsonb_to_recordset($1::jsonb) as x(id text, fingerprint text, event_code text,
-    success boolean, psp_reference text, original_reference text, merchant_reference text,
-    merchant_account text, currency text, amount bigint, live boolean, item jsonb, status text,
-    fault text)
+    fault, case when status = 'received' then at end
+  from (select now() as at) as clock cross join jsonb_to_recordset($1::jsonb) as x(id text,
+    fingerprint text, event_code text, success boolean, psp_reference text, original_reference text,
+    merchant_reference text, merchant_account text, currency text, amount bigint, live boolean,
+    item jsonb, status text, fault text)
   on conflict (fingerprint) do nothing`)
 
 /** How many statements store at the same time; what comes meanwhile goes into the next one. */
@@ -198,64 +199,36 @@ function hideIn(value: unknown): unknown {
   return isHidden ? '[card number]' : value
 }
 
-export type DueNotification = CardNotification & {
+type DueRow = CardNotification & {
   id: string
-  tries: number
   /** The payment that it is about; null while none is known. */
   paymentId: string | null
 }
-
-const dueColumns = sql.raw(
-  'id, attempts, event_code, success, psp_reference, original_reference, merchant_reference, ' +
-    'currency, amount, item'
-)
-
-/** What we have under the references of a notification. */
-type AboutRow = {
-  payment_id: string | null
-  account_id: number | null
-  may_keep_card: boolean
-  registration_id: string | null
-}
+export type DueNotification = Locked<DueRow>
 
 /**
- * Notifications that are due, oldest first, locked until the end of `tx`. The payment is found by
- * our reference of it or of what we asked about it, or by the reference of the authorisation that
- * the item is about.
+ * Notifications that are to be applied. The payment is found by our reference of it or of what we
+ * asked about it, or by the reference of the authorisation that the item is about.
  */
-export async function claimDueNotifications(tx: Tx, limit: number): Promise<DueNotification[]> {
-  const { rows } = await sql<NotificationRow & AboutRow>`
-    with due as (
-      select ${dueColumns}, next_attempt_at from notification where next_attempt_at <= now()
-      order by next_attempt_at, id limit ${limit} for update skip locked
-    )
-    select due.*, coalesce(payment.id, asked.payment_id, original.payment_id, own.payment_id)
-        as payment_id,
-      coalesce(payment.account_id, registration.account_id) as account_id,
-      coalesce(payment.save_card <> 'never', false) as may_keep_card,
-      registration.id as registration_id
-    from due
-    left join payment on payment.id = due.merchant_reference
-    left join operation asked on asked.id = due.merchant_reference
-    left join card_registration registration on registration.id = due.merchant_reference
-    left join authorisation original on original.reference = due.original_reference
-    left join authorisation own on own.reference = due.psp_reference
-    order by due.next_attempt_at, due.id`.execute(tx)
-  return rows.map((row) => ({
-    id: row.id,
-    tries: row.attempts,
-    eventCode: row.event_code,
-    success: row.success,
-    pspReference: row.psp_reference,
-    originalReference: row.original_reference,
-    amount: { currency: row.currency ?? '', value: row.amount },
-    item: row.item,
-    merchantReference: row.merchant_reference,
-    paymentId: row.payment_id,
-    accountId: row.account_id,
-    mayKeepCard: row.may_keep_card,
-    registrationId: row.registration_id
-  }))
+export const dueNotifications: Queue<DueRow> = {
+  table: 'notification',
+  key: ['id'],
+  read: sql<DueRow>`
+    claimed.id, claimed.event_code as "eventCode", claimed.success,
+    claimed.psp_reference as "pspReference", claimed.original_reference as "originalReference",
+    claimed.merchant_reference as "merchantReference", claimed.item,
+    jsonb_build_object(
+      'currency', coalesce(claimed.currency, ''), 'value', claimed.amount) as amount,
+    coalesce(payment.id, asked.payment_id, original.payment_id, own.payment_id) as "paymentId",
+    coalesce(payment.account_id, registration.account_id) as "accountId",
+    coalesce(payment.save_card <> 'never', false) as "mayKeepCard",
+    registration.id as "registrationId"
+    from claimed
+    left join payment on payment.id = claimed.merchant_reference
+    left join operation asked on asked.id = claimed.merchant_reference
+    left join card_registration registration on registration.id = claimed.merchant_reference
+    left join authorisation original on original.reference = claimed.original_reference
+    left join authorisation own on own.reference = claimed.psp_reference`
 }
 
 export type NotificationResult = {
@@ -268,11 +241,14 @@ export type NotificationResult = {
 
 export async function recordResults(tx: Tx, results: readonly NotificationResult[]): Promise<void> {
   await sql`
-    update notification set status = x.status, fault = x.fault, attempts = attempts + 1,
-      next_attempt_at = now() + make_interval(secs => "retryInS"),
-      applied_at = case when x.status = 'applied' then now() end
-    from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
-      as x(id text, status text, fault text, "retryInS" double precision)
+    update notification set status = x.status, fault = x.fault,
+      attempts = least(attempts + 1, ${attemptsMax}::integer), next_attempt_at = x.next,
+      applied_at = case when x.status = 'applied' then x.at end
+    from (
+      select id, status, fault, now() + make_interval(secs => "retryInS") as next, now() as at
+      from jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
+        as r(id text, status text, fault text, "retryInS" double precision)
+    ) as x
     where notification.id = x.id and next_attempt_at is not null`.execute(tx)
 }
 
@@ -292,7 +268,6 @@ const listed = [
   'item',
   'status',
   'fault',
-  'next_attempt_at',
   'attempts',
   'received_at',
   'applied_at'
@@ -332,7 +307,7 @@ export async function lockNotification(
     .executeTakeFirst()
 }
 
-/** Due at once, with its tries counted anew. */
+/** Due at once, with its attempts counted anew. */
 export async function makeDue(tx: Tx, id: string): Promise<void> {
   await sql`
     update notification set status = 'received', fault = null, attempts = 0, next_attempt_at = now()

@@ -1,14 +1,17 @@
 import { isUnavailable } from '../database/database.ts'
-import { delayAfter, reportLeaseS, reportRetryS, reportTriesMax } from '../jobs.ts'
+import type { OnFault } from '../due/run-each.ts'
 import type { Context } from '../service-context.ts'
 import { storeContent } from '../settlement/report.commands.ts'
 import {
   awaitUpload,
-  claimDueReport,
+  claimReport,
   type DueReport,
   discardContent,
   finishContent,
   postponeReport,
+  reportAttemptsMax,
+  reportLeaseS,
+  reportsToFetch,
   saveProgress
 } from '../settlement/report.store.ts'
 import type { ReportAnswer } from './report.transport.ts'
@@ -19,9 +22,11 @@ export type DownloadDeps = Pick<Context, 'db' | 'wake' | 'merchantAccount' | 'is
   environment: 'TEST' | 'LIVE'
   checkoutUrl: string | undefined
   fetchReport: (address: string) => Promise<ReportAnswer>
-  onFault: (reportId: string, error: unknown) => void
+  onFault: OnFault
 }
 
+/** How often it is looked whether the provider has told of a report. */
+export const fetchEveryMs = 3_000
 const toldAtOnce = 20
 
 /** Notes the reports that the provider told of, then fetches one that is due. One round. */
@@ -32,12 +37,12 @@ export async function fetchReports(deps: DownloadDeps): Promise<number> {
     const fault = 'The address in the notification is not one of the payment provider: upload it.'
     await saveToldReport(deps.db, told, address ?? null, address === undefined ? fault : null)
   }
-  const due = await claimDueReport(deps.db, false, reportLeaseS)
+  const due = await claimReport(deps.db, reportsToFetch)
   if (due === undefined) return 0
   try {
     await fetchOne(deps, due)
   } catch (error) {
-    deps.onFault(due.id, error)
+    deps.onFault({ reportId: due.id }, error)
     if (isUnavailable(error)) return 1
     await tryAgain(deps, due, error instanceof Error ? error.message : String(error))
   }
@@ -54,7 +59,7 @@ async function fetchOne(deps: DownloadDeps, due: DueReport): Promise<void> {
   await discardContent(db, due.id)
   const content = await storeContent(db, due.id, held(deps, due, answer.content))
   await db.transaction().execute(async (tx) => {
-    if (!(await saveProgress(tx, due, {}, reportLeaseS))) throw interrupted()
+    if (!(await saveProgress(tx, due, {}))) throw interrupted()
     await finishContent(tx, due.id, content)
   })
   wake('read_reports')
@@ -71,7 +76,7 @@ async function* held(
     yield part
     if (performance.now() - saidAt < (reportLeaseS * 1000) / 4) continue
     saidAt = performance.now()
-    if (isStopping() || !(await saveProgress(db, due, {}, reportLeaseS))) {
+    if (isStopping() || !(await saveProgress(db, due, {}))) {
       throw interrupted()
     }
   }
@@ -81,8 +86,8 @@ async function* held(
 const interrupted = () => new Error('the download was interrupted')
 
 async function tryAgain({ db }: DownloadDeps, due: DueReport, reason: string): Promise<void> {
-  if (due.tries >= reportTriesMax) {
+  if (due.attempts >= reportAttemptsMax) {
     return await awaitUpload(db, due, `${reason} Fetch it by hand and upload it.`)
   }
-  await postponeReport(db, due, delayAfter(reportRetryS, due.tries), reason)
+  await postponeReport(db, due, reason)
 }

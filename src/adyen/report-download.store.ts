@@ -36,7 +36,7 @@ export async function saveToldReport(
     insert into settlement_report
       (id, status, origin, file_name, url, notification_id, fault, next_attempt_at)
     values (${newId('set')}, ${status}, 'provider', ${told.fileName}, ${address},
-      ${told.notificationId}, ${fault}, case when ${status} = 'received' then now() end)
+      ${told.notificationId}, ${fault}, ${fault === null ? sql`now()` : null})
     on conflict (file_name) where origin = 'provider' do update set
       notification_id = excluded.notification_id, url = excluded.url, attempts = 0,
       status = case when settlement_report.status in ('awaitingUpload', 'refused')

@@ -1,26 +1,56 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
+import { attemptsMax } from '../due/due.store.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
 
 /** Any number: one at a time gives postings their places, over all instances. */
 const placingLock = 7_240_013
 
+/** A transfer that is committed and has no place in the feed of postings yet. */
+export type UnplacedTransfer = { id: string; attempts: number }
+
 /**
- * Gives up to `limit` committed transfers their places in the feed of postings, in the order in
- * which they were made, and answers how many. Another one waits for the end of `tx`: what it then
- * finds comes after. So none is ever shown before an earlier one that is still committing.
+ * Takes up to `limit` committed transfers, in the order in which they were made. Another one waits
+ * for the end of `tx`: what it then finds comes after. So none is ever shown before an earlier one
+ * that is still committing. `only`: this one, where it has no place still.
  */
-export async function placePostings(tx: Tx, limit: number): Promise<number> {
+export async function takeTransfers(
+  tx: Tx,
+  limit: number,
+  only?: UnplacedTransfer
+): Promise<UnplacedTransfer[]> {
   await sql`select pg_advisory_xact_lock(${placingLock})`.execute(tx)
-  const result = await sql`
+  const { rows } = await sql<UnplacedTransfer>`
     with taken as (
       delete from posting_outbox where ctid = any(array(
-        select ctid from posting_outbox order by created_at, transfer_id limit ${limit}
-      )) returning transfer_id, created_at
+        select ctid from posting_outbox where next_attempt_at <= clock_timestamp()
+          ${only === undefined ? sql`` : sql`and transfer_id = ${only.id}`}
+        order by created_at, transfer_id limit ${limit}
+      )) returning transfer_id, attempts, created_at
     )
+    select transfer_id as id, attempts from taken order by created_at, transfer_id`.execute(tx)
+  return rows
+}
+
+/** Gives transfers that were taken their places in the feed of postings, in their order. */
+export async function placePostings(tx: Tx, transfers: readonly UnplacedTransfer[]): Promise<void> {
+  const ids = transfers.map(({ id }) => id)
+  await sql`
     insert into billing_posting (id)
-    select transfer_id from taken order by created_at, transfer_id`.execute(tx)
-  return Number(result.numAffectedRows ?? 0n)
+    select id from unnest(${ids}::text[]) with ordinality as taken (id, number)
+    order by number`.execute(tx)
+}
+
+/** Leaves a transfer that could not be given its place for `delayS` seconds. */
+export async function setTransferAside(
+  tx: Tx,
+  { id }: UnplacedTransfer,
+  delayS: number
+): Promise<void> {
+  await sql`
+    update posting_outbox set attempts = least(attempts + 1, ${attemptsMax}::integer),
+      next_attempt_at = now() + make_interval(secs => ${delayS})
+    where transfer_id = ${id}`.execute(tx)
 }
 
 /**

@@ -3,12 +3,13 @@
  * is never believed: it only makes us ask.
  */
 import { sql } from 'kysely'
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
+import { type Claimed, isHeld, noLease, postpone, type Queue } from '../due/due.store.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import { newId } from '../id.ts'
 import type { StoredCard } from '../provider.ts'
 import { type CardRow, cardColumns, toCard } from './card.store.ts'
-import { toCardEvent } from './card-view.ts'
+import { toCardEvent } from './card.ts'
 
 /**
  * Makes it due to ask for the cards of these accounts; of those that are not known, nothing. A list
@@ -19,39 +20,23 @@ export async function requestCardSync(tx: Tx, accountIds: readonly number[]): Pr
   await sql`
     insert into card_sync (account_id, next_attempt_at)
     select id, now() from account where id = any(${accountIds}::integer[]) order by id
-    on conflict (account_id) do update set next_attempt_at = now(), attempts = 0, looks = 0,
-      lease = null, leased_until = null
+    on conflict (account_id) do update set next_attempt_at = excluded.next_attempt_at,
+      attempts = 0, looks = 0, ${noLease}
   `.execute(tx)
 }
 
+type Sync = { accountId: number; looks: number }
 /** An account whose cards are to be asked for, by whoever has the lease. */
-export type DueSync = { accountId: number; lease: string; tries: number; looks: number }
+export type DueSync = Claimed<Sync>
 
-/** Takes accounts that are due for `leaseS` seconds. */
-export async function claimDueSyncs(db: Db, leaseS: number, limit: number): Promise<DueSync[]> {
-  const { rows } = await sql<DueSync>`
-    with due as (
-      select account_id from card_sync where next_attempt_at <= now()
-      order by next_attempt_at limit ${limit} for update skip locked
-    )
-    update card_sync
-    set next_attempt_at = now() + make_interval(secs => ${leaseS}), lease = gen_random_uuid(),
-      leased_until = now() + make_interval(secs => ${leaseS})
-    from due where card_sync.account_id = due.account_id
-    returning card_sync.account_id as "accountId", lease, attempts as tries, looks`.execute(db)
-  return rows
-}
-
-/** Leaves the account due in `delayS`: Adyen did not answer. */
-export async function postponeSync(db: Db, sync: DueSync, delayS: number): Promise<void> {
-  await sql`
-    update card_sync set attempts = attempts + 1, lease = null, leased_until = null,
-      next_attempt_at = now() + make_interval(secs => ${delayS})
-    where account_id = ${sync.accountId} and lease = ${sync.lease}`.execute(db)
+export const syncs: Queue<Sync> = {
+  table: 'card_sync',
+  key: ['account_id'],
+  read: sql<Sync>`account_id as "accountId", looks from claimed`
 }
 
 /** How many cards a list changed here, of each kind. */
-export type SyncResult = Record<Change, number>
+type SyncResult = Record<Change, number>
 type Change = 'added' | 'updated' | 'removed'
 
 const shownColumns = sql.raw(cardColumns.map((name) => `card.${name}`).join(', '))
@@ -63,28 +48,22 @@ const shownColumns = sql.raw(cardColumns.map((name) => `card.${name}`).join(', '
  */
 export async function applyCardList(
   tx: Tx,
-  { accountId, lease }: DueSync,
+  sync: DueSync,
   cards: readonly StoredCard[],
   lookAgainInS: number | null
 ): Promise<SyncResult | undefined> {
+  const { accountId } = sync
   // Locked first: hints and removals for the account wait until the list is applied.
-  const held = await tx
-    .selectFrom('card_sync')
-    .select('account_id')
-    .where('account_id', '=', accountId)
-    .where('lease', '=', lease)
-    .forUpdate()
-    .executeTakeFirst()
-  if (held === undefined) return undefined
+  const { rows } = await sql`
+    select from card_sync where ${isHeld(syncs, sync)} for update`.execute(tx)
+  if (rows.length === 0) return undefined
   const result = await writeCards(tx, accountId, cards)
   const isNews = result.added + result.updated + result.removed > 0
-  await (isNews || lookAgainInS === null
-    ? sql`delete from card_sync where account_id = ${accountId}`
-    : sql`
-        update card_sync set looks = looks + 1, attempts = 0, lease = null, leased_until = null,
-          next_attempt_at = now() + make_interval(secs => ${lookAgainInS})
-        where account_id = ${accountId}`
-  ).execute(tx)
+  if (isNews || lookAgainInS === null) {
+    await sql`delete from card_sync where account_id = ${accountId}`.execute(tx)
+  } else {
+    await postpone(tx, syncs, sync, lookAgainInS, sql`looks = looks + 1, attempts = 0`)
+  }
   return result
 }
 

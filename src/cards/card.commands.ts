@@ -1,7 +1,8 @@
-import { delayAfter, providerRetryS } from '../jobs.ts'
+import { delayAfter, providerRetryS } from '../due/delays.ts'
+import { postpone } from '../due/due.store.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
-import { type DueRemoval, postponeRemoval, recordRemoved, removeCard } from './card.store.ts'
+import { type DueRemoval, recordRemoved, removals, removeCard } from './card.store.ts'
 
 /**
  * Removes a card: here at once, then at the provider. What keeps that from being done is told to
@@ -25,13 +26,13 @@ export async function forgetCard(
   { db, provider }: Pick<Context, 'db' | 'provider'>,
   removal: DueRemoval
 ): Promise<void> {
-  const { id, accountId, token, tries } = removal
+  const { accountId, token, attempts } = removal
   const answer = await provider.forgetCard(accountId, token)
   if (answer.outcome === 'done') {
     await db.transaction().execute((tx) => recordRemoved(tx, removal))
     return
   }
-  await postponeRemoval(db, id, delayAfter(providerRetryS, tries))
+  await postpone(db, removals, removal, delayAfter(providerRetryS, attempts - 1))
   // Most often the credential lacks a right: it is asked again until somebody has mended that.
   if (answer.outcome === 'rejected') throw new Error(answer.reason)
 }

@@ -1,28 +1,34 @@
-import { isUnavailable } from '../database/database.ts'
-import { delayAfter, lookAgainS, providerRetryS } from '../jobs.ts'
+import { delayAfter, providerRetryS } from '../due/delays.ts'
+import { claimDue, postpone } from '../due/due.store.ts'
+import { type OnFault, runEach } from '../due/run-each.ts'
 import type { Context } from '../service-context.ts'
 import { forgetCard } from './card.commands.ts'
-import { claimDueRemovals } from './card.store.ts'
-import { applyCardList, claimDueSyncs, type DueSync, postponeSync } from './card-sync.store.ts'
+import { removals } from './card.store.ts'
+import { applyCardList, type DueSync, syncs } from './card-sync.store.ts'
 
 /** Calls at once: few, since payments come first. */
 const batchSize = 20
 
-export type CardJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & {
-  onFault: (accountId: number, error: unknown) => void
-}
+/**
+ * Asking for the cards of an account again when there was nothing new: the provider stores a card a
+ * while after it told of the payment (docs.adyen.com/online-payments/tokenization).
+ */
+const lookAgainS = [5, 60] as const
+
+export type CardJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
 /** Asks for the cards of accounts where they may have changed. One round. */
 export async function syncCards(deps: CardJobDeps): Promise<number> {
-  const due = await claimDueSyncs(deps.db, deps.leaseS, batchSize)
-  await Promise.all(due.map((sync) => attempt(deps, sync.accountId, () => syncAccount(deps, sync))))
-  return due.length
+  const { db, leaseS } = deps
+  const due = await claimDue(db, syncs, { limit: batchSize, leaseS })
+  const onFault = ({ accountId }: DueSync, error: unknown) => deps.onFault({ accountId }, error)
+  return await runEach(due, (sync) => syncAccount(deps, sync), { db, queue: syncs, onFault })
 }
 
 async function syncAccount({ db, provider }: CardJobDeps, sync: DueSync): Promise<void> {
   const answer = await provider.listStoredCards(sync.accountId)
   if (answer.outcome !== 'done') {
-    await postponeSync(db, sync, delayAfter(providerRetryS, sync.tries))
+    await postpone(db, syncs, sync, delayAfter(providerRetryS, sync.attempts - 1))
     // As above all where the credential lacks a right: asked again until somebody has mended that.
     if (answer.outcome === 'rejected') throw new Error(answer.reason)
     return
@@ -33,20 +39,11 @@ async function syncAccount({ db, provider }: CardJobDeps, sync: DueSync): Promis
 
 /** Removes cards at the provider that were removed here. One round. */
 export async function forgetCards(deps: CardJobDeps): Promise<number> {
-  const due = await claimDueRemovals(deps.db, deps.leaseS, batchSize)
-  await Promise.all(due.map((one) => attempt(deps, one.accountId, () => forgetCard(deps, one))))
-  return due.length
-}
-
-/** One account's fault holds up no other's: it is due again when its lease ends. */
-async function attempt(
-  { onFault }: CardJobDeps,
-  accountId: number,
-  work: () => Promise<void>
-): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!isUnavailable(error)) onFault(accountId, error)
-  }
+  const { db, leaseS } = deps
+  const due = await claimDue(db, removals, { limit: batchSize, leaseS })
+  return await runEach(due, (removal) => forgetCard(deps, removal), {
+    db,
+    queue: removals,
+    onFault: ({ id: cardId, accountId }, error) => deps.onFault({ cardId, accountId }, error)
+  })
 }

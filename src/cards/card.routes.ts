@@ -15,7 +15,7 @@ import {
   RegistrationSchema
 } from './card.schema.ts'
 import { listCards } from './card.store.ts'
-import { toCardView } from './card-view.ts'
+import { toCardView } from './card.ts'
 import { registerCard, returnFromRegistration } from './registration.commands.ts'
 
 export const cardRoutes: Routes = async (app, deps) => {

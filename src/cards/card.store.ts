@@ -1,21 +1,9 @@
 /** The registered cards of the accounts, as Adyen told them last. */
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database/database.ts'
+import type { Database, Tx } from '../database/database.ts'
+import { type Claimed, done, leaseTo, newLease, type Queue } from '../due/due.store.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
-import type { CardFace } from '../provider.ts'
-import { toCardEvent } from './card-view.ts'
-
-/** What is seen of a card; the year has four digits. */
-export type RegisteredFace = Omit<CardFace, 'registeredCardId'>
-
-/** A card that can be charged. `token` is the provider's name of it, and never leaves us. */
-export type Card = {
-  id: string
-  accountId: number
-  token: string
-  face: RegisteredFace
-  createdAt: Date
-}
+import { type Card, toCardEvent } from './card.ts'
 
 export const cardColumns = [
   'id',
@@ -75,8 +63,15 @@ export async function listCards(db: Kysely<Database>, accountId: number): Promis
   return rows.map(toCard)
 }
 
-/** A removal that Adyen is still to be asked for. */
-export type DueRemoval = { id: string; accountId: number; token: string; tries: number }
+type Removal = { id: string; accountId: number; token: string }
+/** A removal that Adyen is to be asked for. */
+export type DueRemoval = Claimed<Removal>
+
+export const removals: Queue<Removal> = {
+  table: 'card',
+  key: ['id'],
+  read: sql<Removal>`id, account_id as "accountId", token from claimed`
+}
 
 /**
  * Hides the card from now on, tells of it, and holds its removal at Adyen for `leaseS` seconds;
@@ -89,51 +84,21 @@ export async function removeCard(
   leaseS: number
 ): Promise<DueRemoval | undefined> {
   await discardList(tx, accountId)
-  const row = await tx
-    .updateTable('card')
-    .set({
-      removed_at: sql`now()`,
-      next_attempt_at: sql`now() + make_interval(secs => ${leaseS})`
-    })
-    .where('id', '=', cardId)
-    .where('account_id', '=', accountId)
-    .where('removed_at', 'is', null)
-    .returning(cardColumns)
-    .executeTakeFirst()
+  const lease = newLease(cardId)
+  const { rows } = await sql<CardRow>`
+    update card set removed_at = now(), ${leaseTo(lease.id, leaseS)}
+    where id = ${cardId} and account_id = ${accountId} and removed_at is null
+    returning ${sql.raw(cardColumns.join(', '))}`.execute(tx)
+  const [row] = rows
   if (row === undefined) return undefined
   await recordOtherEvents(tx, [toCardEvent('card.removed', toCard(row))])
-  return { id: cardId, accountId, token: row.token, tries: 0 }
-}
-
-/** Takes removals that are due for `leaseS` seconds. */
-export async function claimDueRemovals(
-  db: Db,
-  leaseS: number,
-  limit: number
-): Promise<DueRemoval[]> {
-  const { rows } = await sql<DueRemoval>`
-    with due as (
-      select id from card where next_attempt_at <= now()
-      order by next_attempt_at limit ${limit} for no key update skip locked
-    )
-    update card set next_attempt_at = now() + make_interval(secs => ${leaseS})
-    from due where card.id = due.id
-    returning card.id, account_id as "accountId", token, attempts as tries`.execute(db)
-  return rows
-}
-
-/** Leaves the removal due in `delayS`: Adyen did not say that it was done. */
-export async function postponeRemoval(db: Db, cardId: string, delayS: number): Promise<void> {
-  await sql`
-    update card set attempts = attempts + 1,
-      next_attempt_at = now() + make_interval(secs => ${delayS})
-    where id = ${cardId} and next_attempt_at is not null`.execute(db)
+  return { id: cardId, accountId, token: row.token, attempts: 1, lease }
 }
 
 /** Adyen has the card no more: from now on a list that shows its token tells of a new card. */
-export async function recordRemoved(tx: Tx, { id, accountId }: DueRemoval): Promise<void> {
-  await discardList(tx, accountId)
-  await tx.updateTable('card').set({ next_attempt_at: null }).where('id', '=', id).execute()
+export async function recordRemoved(tx: Tx, removal: DueRemoval): Promise<void> {
+  await discardList(tx, removal.accountId)
+  await done(tx, removals, removal)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { findAccount } from '../accounts/account.store.ts'
 import { type Client, mayReturnTo } from '../clients/client.ts'
 import type { Tx } from '../database/database.ts'
+import { delayAfter, providerRetryS } from '../due/delays.ts'
 import {
   type Claim,
   claimKey,
@@ -11,7 +12,6 @@ import {
 } from '../http/idempotency.store.ts'
 import { withParameter } from '../http/return-url.ts'
 import { newId } from '../id.ts'
-import { delayAfter, providerRetryS } from '../jobs.ts'
 import { Problem, type ProblemPlace, toProblemDocument } from '../problem.ts'
 import type { Customer, HostedPage, Trace } from '../provider.ts'
 import type { Context } from '../service-context.ts'

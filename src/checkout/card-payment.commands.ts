@@ -2,8 +2,7 @@
  * Charging a registered card. Money may move with every call: the provider is asked again only for
  * what it was asked first, under the same key, and for a day at most; then a person must find out.
  */
-
-import { moneyRetryForMs } from '../jobs.ts'
+import { moneyRetryForMs } from '../due/delays.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import type { Answer, CardPaymentResult, ProviderEvent } from '../provider.ts'

@@ -1,8 +1,8 @@
 /** Charges of registered cards whose outcome is not known yet, and when to ask for it again. */
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
+import { moneyRetryForMs } from '../due/delays.ts'
 import type { Reply } from '../http/idempotency.store.ts'
-import { chargeRetryMaxS, chargeRetryMinS, moneyRetryForMs } from '../jobs.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import { type Payment, pageGraceMs } from '../payments/payment.ts'
 import { notBeingCancelled } from './page.store.ts'
@@ -23,9 +23,11 @@ export async function isStillWanted(db: Db, id: string): Promise<boolean> {
 /** When the provider was asked first: for the charge, or for what came of 3-D Secure. */
 const askedAt = sql`coalesce(returned_at, payment.created_at)`
 
-/** Each pause is as long as the question is old. */
-const nextLook = sql`now() + greatest(make_interval(secs => ${chargeRetryMinS}),
-  least(make_interval(secs => ${chargeRetryMaxS}), now() - ${askedAt}))`
+/** Asking what became of a charge: each pause is as long as the question is old, within these. */
+const retryMinS = 2
+const retryMaxS = 3_600
+const nextLook = sql`now() + greatest(make_interval(secs => ${retryMinS}),
+  least(make_interval(secs => ${retryMaxS}), now() - ${askedAt}))`
 
 /** What the provider is at is not asked for again; but that it never told is noticed. */
 const lastLook = sql`${askedAt} + make_interval(secs => ${moneyRetryForMs / 1000})`

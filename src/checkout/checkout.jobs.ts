@@ -1,5 +1,7 @@
-import { isUnavailable } from '../database/database.ts'
-import { moneyRetryForMs, reservationMaxS } from '../jobs.ts'
+import { isUnavailable, type Tx } from '../database/database.ts'
+import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
+import { type Locked, lockDue, setAside } from '../due/due.store.ts'
+import { type OnFault, runBatch } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
@@ -10,13 +12,14 @@ import { claimDueCardPayments, type DueCardPayment } from './card-payment.store.
 import { keepReply, toReply } from './create-answer.commands.ts'
 import { finishCreate } from './create-payment.commands.ts'
 import { claimDueLinks, type DueLink, postponeLink, recordToldPaid } from './link.store.ts'
-import { claimDueCreates, claimEndedPages, stopLooking } from './page.store.ts'
+import { claimDueCreates, endedPages, stopLooking } from './page.store.ts'
 import {
   claimDueReturns,
   type DueReturn,
   findForgottenReservations,
   forgetReturn,
   postponeReturn,
+  type Reservation,
   takeReturns,
   type Unanswered
 } from './page-return.store.ts'
@@ -25,7 +28,17 @@ import { recordPageResult } from './return.commands.ts'
 /** As many calls at once as the transport has sockets to spare for. */
 const batchSize = 100
 
-export type JobDeps = Context & { onFault: (paymentId: string, error: unknown) => void }
+/** A page that could not be ended so often is shown to a person, and tried again for all that. */
+const shownAfterAttempts = 6
+
+/**
+ * A reservation that is neither captured nor released for so long: Adyen keeps it for 28 days
+ * (docs.adyen.com/online-payments/adjust-authorisation), and has two more to say that it expired.
+ */
+const reservationMaxS = 30 * 24 * 60 * 60
+
+export type JobDeps = Context & { onFault: OnFault }
+type EndedPage = Locked<{ id: string }>
 
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */
 export async function finishCreates(deps: JobDeps): Promise<number> {
@@ -41,22 +54,41 @@ export async function finishCreates(deps: JobDeps): Promise<number> {
 }
 
 /** Ends payments whose page ended without an outcome, or never opened. One round. */
-export async function endPages({ db, provider }: JobDeps): Promise<number> {
-  return await db.transaction().execute(async (tx) => {
-    const ids = await claimEndedPages(tx, batchSize)
-    if (ids.length === 0) return 0
-    const event = { type: 'pageClosed', by: 'time' } as const
-    const events = ids.map((paymentId) => ({ paymentId, event }))
-    const { aggregates } = await applyEvents(tx, provider.name, events)
-    for (const { payment } of aggregates.values()) {
-      // Its create was never answered: this is what a repetition gets.
-      if (payment.providerSession !== null) continue
-      await keepReply(tx, payment, toReply(payment, provider.name))
-    }
-    const unanswered = (await takeReturns(tx, ids)).map(toFinding)
-    await openDiscrepancies(tx, provider.name, 'outcome_unknown', unanswered)
-    return ids.length
+export async function endPages({ db, provider, onFault }: JobDeps): Promise<number> {
+  return await runBatch<EndedPage>(db, {
+    size: batchSize,
+    take: (tx, limit, only) => lockDue(tx, endedPages, limit, only),
+    work: async (tx, ended) => {
+      const ids = ended.map(({ id }) => id)
+      await endAll(tx, provider.name, ids)
+    },
+    setAside: (tx, page) =>
+      setAside(tx, endedPages, page, delayAfter(providerRetryS, page.attempts)),
+    show: async (tx, { id: paymentId, attempts }) => {
+      if (attempts + 1 < shownAfterAttempts) return
+      const details = {
+        attempts: attempts + 1,
+        cause: 'The payment could not be ended: see the log.'
+      }
+      await openDiscrepancies(tx, provider.name, 'outcome_unknown', [
+        { paymentId, fact: paymentId, details }
+      ])
+    },
+    onFault: (page, error) => onFault({ paymentId: page?.id }, error)
   })
+}
+
+async function endAll(tx: Tx, providerName: string, ids: readonly string[]): Promise<void> {
+  const event = { type: 'pageClosed', by: 'time' } as const
+  const events = ids.map((paymentId) => ({ paymentId, event }))
+  const { aggregates } = await applyEvents(tx, providerName, events)
+  for (const { payment } of aggregates.values()) {
+    // Its create was never answered: this is what a repetition gets.
+    if (payment.providerSession !== null) continue
+    await keepReply(tx, payment, toReply(payment, providerName))
+  }
+  const unanswered = (await takeReturns(tx, ids)).map(toFinding)
+  await openDiscrepancies(tx, providerName, 'outcome_unknown', unanswered)
 }
 
 /** The customer came back with a result, and the provider never said what it was. */
@@ -90,18 +122,22 @@ async function askForPage(deps: JobDeps, due: DueReturn): Promise<void> {
  * Shows reservations that were neither captured nor released for longer than the provider keeps
  * them: it was to say that they expired. One round.
  */
-export async function showForgottenReservations({ db, provider }: JobDeps): Promise<number> {
-  return await db.transaction().execute(async (tx) => {
-    const found = await findForgottenReservations(tx, reservationMaxS, batchSize)
-    const findings = found.map(
-      ({ paymentId, authorisationReference: authorisation, authorisedAt }) => ({
+export async function showForgottenReservations(deps: JobDeps): Promise<number> {
+  return await runBatch<Reservation>(deps.db, {
+    size: batchSize,
+    take: (tx, limit, only) => findForgottenReservations(tx, reservationMaxS, limit, only),
+    work: async (tx, found) => {
+      const findings = found.map(({ paymentId, authorisationReference, authorisedAt }) => ({
         paymentId,
-        fact: authorisation,
-        details: { authorisation, authorisedAt: authorisedAt.toISOString() }
-      })
-    )
-    await openDiscrepancies(tx, provider.name, 'outcome_unknown', findings)
-    return found.length
+        fact: authorisationReference,
+        details: {
+          authorisation: authorisationReference,
+          authorisedAt: authorisedAt.toISOString()
+        }
+      }))
+      await openDiscrepancies(tx, deps.provider.name, 'outcome_unknown', findings)
+    },
+    onFault: (found, error) => deps.onFault({ paymentId: found?.paymentId }, error)
   })
 }
 
@@ -179,7 +215,8 @@ async function forEach<Due>(
         await work(one)
       } catch (error) {
         // Still unknown is no fault, nor is a database that is away: the payment is due again.
-        if (!(error instanceof Problem || isUnavailable(error))) deps.onFault(idOf(one), error)
+        if (error instanceof Problem || isUnavailable(error)) return
+        deps.onFault({ paymentId: idOf(one) }, error)
       }
     })
   )

@@ -3,9 +3,9 @@ import { type Kysely, sql } from 'kysely'
 import { type Database, type Db, statement, type Tx } from '../database/database.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
-import { linkFirstPollS } from '../jobs.ts'
 import { idClockSkewMs } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
+import { linkFirstPollS } from './link.store.ts'
 import type { EarlierPayment } from './recorded.ts'
 
 /** What an earlier payment is that may well be the same: it has paid, or it may still. */

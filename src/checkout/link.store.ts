@@ -1,9 +1,14 @@
 /** Payment links that are open: when to ask the provider what became of them. */
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
-import { linkPollS, toldPaidWaitS } from '../jobs.ts'
 import { pageGraceMs } from '../payments/payment.ts'
 import { notBeingCancelled } from './page.store.ts'
+
+/** A link is looked after this long after it was made, and then every hour while it is open. */
+export const linkFirstPollS = 600
+const linkPollS = 3_600
+/** How long the notification may take of a link that the provider says was paid. */
+const toldPaidWaitS = 3_600
 
 const graceEnd = sql`expires_at + make_interval(secs => ${pageGraceMs / 1000})`
 

@@ -1,8 +1,13 @@
 /** Browsers that came back from a page with a result that the provider could not be asked about. */
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import { delayAfter, pageAskS, pageLastAskS } from '../jobs.ts'
+import { delayAfter } from '../due/delays.ts'
 import type { Money } from '../money.ts'
+
+/** Asking again what became of a page whose customer came back, until the page ends; seconds. */
+const pageAskS = [5, 15, 60, 300, 900, 3_600] as const
+/** The last time is so long before the page ends. */
+const pageLastAskS = 60
 
 /** Keeps what the page gave the browser of a pending payment; a later one is the truer one. */
 export async function keepReturn(db: Db, paymentId: string, result: string): Promise<void> {
@@ -67,11 +72,12 @@ export async function takeReturns(tx: Tx, paymentIds: readonly string[]): Promis
 
 export type Reservation = { paymentId: string; authorisationReference: string; authorisedAt: Date }
 
-/** Reservations that nobody captured or released for `ageS` seconds, not shown yet. */
+/** Reservations that nobody captured or released for `ageS` seconds and that were not shown yet. */
 export async function findForgottenReservations(
   tx: Tx,
   ageS: number,
-  limit: number
+  limit: number,
+  only?: Reservation
 ): Promise<Reservation[]> {
   const { rows } = await sql<Reservation>`
     select p.id as "paymentId", p.authorisation_reference as "authorisationReference",
@@ -80,6 +86,7 @@ export async function findForgottenReservations(
     where p.status = 'authorised' and a.created_at < now() - make_interval(secs => ${ageS})
       and not exists (select from discrepancy d
         where d.kind = 'outcome_unknown' and d.fact = p.authorisation_reference)
+      ${only === undefined ? sql`` : sql`and p.id = ${only.paymentId}`}
     order by p.id limit ${limit}`.execute(tx)
   return rows
 }

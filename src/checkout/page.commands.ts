@@ -1,4 +1,4 @@
-import { delayAfter, providerRetryS } from '../jobs.ts'
+import { delayAfter, providerRetryS } from '../due/delays.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Answer, HostedPage, Trace } from '../provider.ts'

@@ -1,6 +1,7 @@
 /** How payments get under way: which still wait for the provider's answer, and what came of it. */
 import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
+import type { Queue } from '../due/due.store.ts'
 import type { Claim, Reply } from '../http/idempotency.store.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import { type Payment, pageGraceMs } from '../payments/payment.ts'
@@ -108,16 +109,15 @@ export async function claimDueCreate(
 }
 
 /**
- * Payments whose page ended without an outcome, or never opened; locked until the end of `tx`. A
- * link is asked, and a charge whose customer came back is not ended by time.
+ * Payments whose page ended without an outcome, or never opened. A link is asked, and a charge
+ * whose customer came back is not ended by time.
  */
-export async function claimEndedPages(tx: Tx, limit: number): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select id from payment
-    where next_attempt_at <= now() and status = 'pending' and (method = 'hostedPage'
-      or method = 'registeredCard' and provider_session is not null and redirect_result is null)
-    order by next_attempt_at limit ${limit} for no key update skip locked`.execute(tx)
-  return rows.map(({ id }) => id)
+export const endedPages: Queue<{ id: string }> = {
+  table: 'payment',
+  key: ['id'],
+  where: sql`status = 'pending' and (method = 'hostedPage'
+    or method = 'registeredCard' and provider_session is not null and redirect_result is null)`,
+  read: sql`id from claimed`
 }
 
 /** Nothing more is to be asked of a pending payment: what became of it is for a person to say. */

@@ -18,7 +18,7 @@ export const returnRoutes: Routes = async (app, deps) => {
   })
 }
 
-/** What the customer sees whom nobody awaits; it knows no outcome. */
+/** For a customer with no returnUrl to go to; it does not know the outcome. */
 const goodbye = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

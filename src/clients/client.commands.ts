@@ -27,7 +27,7 @@ npm run client -- revoke NAME|ID
 Scopes: ${scopes.join(' ')}
 `.trim()
 
-/** After a rotation the old key works for this long, unless told otherwise. */
+/** After a rotation the old key works for this long, unless asked otherwise. */
 const graceHoursDefault = '24'
 
 const options = {
@@ -42,19 +42,15 @@ const options = {
 /** Runs the command; answers what is to be printed. Throws `UsageFault`. */
 export async function runClientCommand(db: Db, args: readonly string[]): Promise<string> {
   const { values, positionals } = parse(args)
+  const { json = false } = values
   const [action, name = ''] = positionals
   switch (action) {
     case 'create':
-      return await create(db, toClient(values), values.json === true)
+      return await create(db, toClient(values), json)
     case 'list':
-      return show(await listClients(db), values.json === true)
+      return show(await listClients(db), json)
     case 'rotate':
-      return await rotate(
-        db,
-        name,
-        values['grace-hours'] ?? graceHoursDefault,
-        values.json === true
-      )
+      return await rotate(db, name, values['grace-hours'] ?? graceHoursDefault, json)
     case 'revoke':
       return await revoke(db, name)
     default:
@@ -127,11 +123,11 @@ async function rotate(db: Db, name: string, graceHours: string, json: boolean): 
   const { id, revokedAt } = await getClient(db, name)
   if (revokedAt !== null) throw new UsageFault(`Client ${id} is revoked: no key of it can work.`)
   const key = newApiKey()
-  const until = new Date(Date.now() + Number(graceHours) * 3_600_000)
-  await db.transaction().execute(async (tx) => {
-    await expireKeys(tx, id, until)
+  const until = await db.transaction().execute(async (tx) => {
+    const end = await expireKeys(tx, id, Number(graceHours))
     await insertKey(tx, id, key)
     await announceClientChange(tx)
+    return end
   })
   if (json) return JSON.stringify({ id, key })
   return `Key    ${key}\nIt is shown only now. The old key works until ${until.toISOString()}.`

@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import type { Client, Scope } from './client.ts'
+import type { Client } from './client.ts'
 
 const keyPrefix = 'opk_'
 
@@ -15,46 +15,29 @@ export function hashKey(key: string): Buffer {
   return hash('sha256', key, 'buffer')
 }
 
-const findClientStatement = statement<{
-  id: string
-  name: string
-  scopes: Scope[]
-  third_party: boolean
-  return_origins: string[]
-  expires_in_ms: number | null
-}>(`select client.id, name, scopes, third_party, return_origins,
-      (extract(epoch from expires_at - now()) * 1000)::double precision as expires_in_ms
-    from api_key join client on client.id = client_id
-    where hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`)
-
 /** A client by one of its keys, and for how long the key is still good. */
-export type KnownClient = { client: Client; expiresInMs: number }
+type KnownClient = { client: Client; expiresInMs: number }
+
+const findClientStatement = statement<Client & { expiresInMs: number | null }>(`
+  select client.id, name, scopes, third_party as "thirdParty", return_origins as "returnOrigins",
+    (extract(epoch from expires_at - now()) * 1000)::double precision as "expiresInMs"
+  from api_key join client on client.id = client_id
+  where hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`)
 
 /** The client that a key belongs to, unless the key or the client is no longer valid. */
 export async function findClient(db: Db, hash: Buffer): Promise<KnownClient | undefined> {
   const { rows } = await db.executeQuery(findClientStatement(hash))
-  const row = rows[0]
-  if (row === undefined) return undefined
-  const { id, name, scopes, third_party: thirdParty, return_origins: returnOrigins } = row
-  return {
-    client: { id, name, scopes, thirdParty, returnOrigins },
-    expiresInMs: row.expires_in_ms ?? Number.POSITIVE_INFINITY
-  }
+  if (rows[0] === undefined) return undefined
+  const { expiresInMs, ...client } = rows[0]
+  return { client, expiresInMs: expiresInMs ?? Number.POSITIVE_INFINITY }
 }
 
 export async function insertClient(tx: Tx, client: Omit<Client, 'id'>): Promise<string> {
   const id = newId('cli')
-  await tx
-    .insertInto('client')
-    .values({
-      id,
-      name: client.name,
-      scopes: [...client.scopes],
-      third_party: client.thirdParty,
-      return_origins: [...client.returnOrigins],
-      revoked_at: null
-    })
-    .execute()
+  const { name, thirdParty, returnOrigins } = client
+  await sql`
+    insert into client (id, name, scopes, third_party, return_origins)
+    values (${id}, ${name}, ${client.scopes}, ${thirdParty}, ${returnOrigins})`.execute(tx)
   return id
 }
 
@@ -66,21 +49,22 @@ export async function insertKey(tx: Tx, clientId: string, key: string): Promise<
     .execute()
 }
 
-/** The keys of the client that have no end yet get one. */
-export async function expireKeys(tx: Tx, clientId: string, at: Date): Promise<void> {
-  await tx
-    .updateTable('api_key')
-    .set({ expires_at: at })
-    .where('client_id', '=', clientId)
-    .where('expires_at', 'is', null)
-    .execute()
+/** Keys without an end get one, `hours` from now by the database's clock; answers when it is. */
+export async function expireKeys(tx: Tx, clientId: string, hours: number): Promise<Date> {
+  const { rows } = await sql<{ until: Date }>`
+    with expired as (
+      update api_key set expires_at = now() + make_interval(hours => ${hours})
+      where client_id = ${clientId} and expires_at is null
+    )
+    select now() + make_interval(hours => ${hours}) as until`.execute(tx)
+  return (rows[0] as { until: Date }).until
 }
 
-/** False where no client of that name or id is there to be revoked. */
+/** False where it was revoked before. */
 export async function revokeClient(tx: Tx, clientId: string): Promise<boolean> {
   const result = await tx
     .updateTable('client')
-    .set({ revoked_at: new Date() })
+    .set({ revoked_at: sql`now()` })
     .where('id', '=', clientId)
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
@@ -102,14 +86,13 @@ export async function findClientByName(
 }
 
 export async function listClients(db: Db): Promise<ListedClient[]> {
-  const rows = await db.selectFrom('client').selectAll().orderBy('id').execute()
-  return rows.map((row) => ({
-    id: row.id,
-    name: row.name,
-    scopes: row.scopes,
-    thirdParty: row.third_party,
-    returnOrigins: row.return_origins,
-    createdAt: row.created_at,
-    revokedAt: row.revoked_at
-  }))
+  return await db
+    .selectFrom('client')
+    .select([
+      ...(['id', 'name', 'scopes', 'third_party as thirdParty'] as const),
+      ...(['return_origins as returnOrigins', 'created_at as createdAt'] as const),
+      'revoked_at as revokedAt'
+    ])
+    .orderBy('id')
+    .execute()
 }

@@ -79,7 +79,9 @@ create table allocation (
     references debit(transfer_id),
   constraint allocation_transfer_id_fkey foreign key (transfer_id) references credit(transfer_id)
 );
+create index allocation_account on allocation (account_id, id) where charge_id is not null;
 create index allocation_charge on allocation (charge_id);
+create index allocation_transfer on allocation (transfer_id);
 create trigger allocation_append_only before delete or update on allocation
   for each row execute function refuse_change();
 create trigger allocation_no_truncate before truncate on allocation
@@ -371,8 +373,11 @@ create table event_outbox (
   payment_id text,
   sequence integer,
   event_id text,
+  next_attempt_at timestamptz not null default now(),
+  attempts integer not null default 0,
   created_at timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0);
+create index event_outbox_set_aside on event_outbox (payment_id, sequence) where attempts > 0;
 
 create table idempotency_key (
   client_id text not null,
@@ -676,6 +681,8 @@ create trigger payment_event_no_truncate before truncate on payment_event
 
 create table posting_outbox (
   transfer_id text not null,
+  next_attempt_at timestamptz not null default now(),
+  attempts integer not null default 0,
   created_at timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0);
 

@@ -195,6 +195,8 @@ export type Database = {
     payment_id: string | null
     sequence: number | null
     event_id: string | null
+    next_attempt_at: Generated<Date>
+    attempts: Generated<number>
     created_at: Generated<Date>
   }
   idempotency_key: Due & {
@@ -325,7 +327,12 @@ export type Database = {
     payment: unknown
     created_at: Generated<Date>
   }
-  posting_outbox: { transfer_id: string; created_at: Generated<Date> }
+  posting_outbox: {
+    transfer_id: string
+    next_attempt_at: Generated<Date>
+    attempts: Generated<number>
+    created_at: Generated<Date>
+  }
   settlement_content: { report_id: string; number: number; piece: Buffer }
   settlement_line: {
     id: GeneratedAlways<number>

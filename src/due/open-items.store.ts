@@ -17,6 +17,9 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
     union all select 'postings_open', count(*) from (
       select from billing_posting where status = 'open' limit 10000) as first
     union all select 'postings_rejected', count(*) from billing_posting where status = 'rejected'
+    -- What can't be given its place, while the rest goes on.
+    union all select 'events_set_aside', count(*) from event_outbox where attempts > 0
+    union all select 'postings_set_aside', count(*) from posting_outbox where attempts > 0
     union all select 'reports_due', count(*) from settlement_report
       where next_attempt_at is not null
     union all select 'reports_awaiting_upload', count(*) from settlement_report

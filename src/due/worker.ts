@@ -1,9 +1,9 @@
 /** The background work: each task is a loop of rounds, safe on any number of instances. */
 import { setTimeout } from 'node:timers/promises'
-import { pollEveryMs } from '../jobs.ts'
+import { pollEveryMs } from './delays.ts'
 
-export type Task = {
-  name: string
+export type Task<Name extends string = string> = {
+  name: Name
   /** One round; answers how much it did. Another follows at once while there is more. */
   run: () => Promise<number>
   /** How long it rests when nothing is due and nobody wakes it, ms. */
@@ -15,14 +15,18 @@ export type Task = {
   batchSize?: number
 }
 
-export type WorkerEvents = {
-  onDone: (task: string, count: number) => void
-  onFault: (task: string, error: unknown) => void
+/** Keeps the name's own type, so that a list of tasks knows all of its names. */
+export const defineTask = <const Name extends string>(task: Task<Name>): Task<Name> => task
+
+export type WorkerEvents<Name extends string> = {
+  onDone: (task: Name, count: number) => void
+  onFault: (task: Name, error: unknown) => void
 }
 
-export type Worker = {
+/** `Name`: those of its tasks, so that nobody wakes one that is not there. */
+export type Worker<Name extends string> = {
   /** Something may be due for the task of this name, or for any. */
-  wake(task?: string): void
+  wake(task?: Name): void
   /** Lets the rounds under way end, and begins no other. */
   stop(): Promise<void>
 }
@@ -33,7 +37,10 @@ const gatherMs = 10
 /** After a fault, so that a broken database is not asked without end. */
 const restAfterFaultMs = 1_000
 
-export function startWorker(tasks: readonly Task[], events: WorkerEvents): Worker {
+export function startWorker<Name extends string>(
+  tasks: readonly Task<Name>[],
+  events: WorkerEvents<Name>
+): Worker<Name> {
   const loops = tasks.map((task) => startLoop(task, events))
   return {
     wake(task) {
@@ -45,7 +52,7 @@ export function startWorker(tasks: readonly Task[], events: WorkerEvents): Worke
   }
 }
 
-function startLoop(task: Task, events: WorkerEvents) {
+function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<Name>) {
   const { name, run, everyMs = pollEveryMs, batchSize = 0 } = task
   let stopping = false
   let woken = false

@@ -1,8 +1,17 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
+import { attemptsMax } from '../due/due.store.ts'
 import type { EventType } from '../payments/event.ts'
 import { findPayments } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
+
+/** An event that is committed and has no place in the feed yet. */
+export type UnplacedEvent = {
+  paymentId: string | null
+  sequence: number | null
+  eventId: string | null
+  attempts: number
+}
 
 /** An event that has just been given its place. */
 export type Announced = {
@@ -18,29 +27,63 @@ export type Announced = {
 const announcerLock = 7_240_001
 
 /**
- * Gives up to `limit` committed events their places in the feed, in the order in which they
- * happened, and answers them. Another announcer waits for the end of `tx`: what it then finds comes
- * after.
+ * Takes up to `limit` committed events, in the order in which they happened. Another announcer
+ * waits for the end of `tx`: what it then finds comes after. Those of a payment wait for an earlier
+ * one that was set aside. `only`: this one, where it has no place still.
  */
-export async function announceEvents(tx: Tx, limit: number): Promise<Announced[]> {
+export async function takeUnplaced(
+  tx: Tx,
+  limit: number,
+  only?: UnplacedEvent
+): Promise<UnplacedEvent[]> {
   await sql`select pg_advisory_xact_lock(${announcerLock})`.execute(tx)
-  const { rows } = await sql<Announced>`
+  // By the time of this moment: an event may have been written after `tx` began.
+  const { rows } = await sql<UnplacedEvent>`
     with taken as (
       delete from event_outbox where ctid = any(array(
-        select ctid from event_outbox order by created_at, payment_id, sequence limit ${limit}
-      )) returning payment_id, sequence, event_id, created_at
+        select o.ctid from event_outbox o
+        where o.next_attempt_at <= clock_timestamp() and not exists (
+          select from event_outbox earlier
+          where earlier.payment_id = o.payment_id and earlier.sequence < o.sequence
+            and earlier.attempts > 0 and earlier.next_attempt_at > clock_timestamp())
+          ${only === undefined ? sql`` : sql`and ${isEvent(only)}`}
+        order by o.created_at, o.payment_id, o.sequence limit ${limit}
+      )) returning payment_id, sequence, event_id, attempts, created_at
     )
+    select payment_id as "paymentId", sequence, event_id as "eventId", attempts from taken
+    order by created_at, payment_id, sequence`.execute(tx)
+  return rows
+}
+
+/** Gives events that were taken their places in the feed, in their order. */
+export async function placeEvents(tx: Tx, events: readonly UnplacedEvent[]): Promise<Announced[]> {
+  const { rows } = await sql<Announced>`
     insert into event_feed (payment_id, sequence, event_id, type, account_id, client_id)
-    select taken.payment_id, taken.sequence, taken.event_id, coalesce(e.type, o.type),
+    select taken."paymentId", taken.sequence, taken."eventId", coalesce(e.type, o.type),
       coalesce(p.account_id, o.account_id), coalesce(p.client_id, o.client_id)
-    from taken
-    left join payment_event e on e.payment_id = taken.payment_id and e.sequence = taken.sequence
-    left join payment p on p.id = taken.payment_id
-    left join other_event o on o.id = taken.event_id
-    order by taken.created_at, taken.payment_id, taken.sequence
+    from rows from (jsonb_to_recordset(${JSON.stringify(events)}::jsonb)
+      as ("paymentId" text, sequence integer, "eventId" text)) with ordinality
+      as taken ("paymentId", sequence, "eventId", number)
+    left join payment_event e on e.payment_id = taken."paymentId" and e.sequence = taken.sequence
+    left join payment p on p.id = taken."paymentId"
+    left join other_event o on o.id = taken."eventId"
+    order by taken.number
     returning position, type, payment_id as "paymentId", account_id as "accountId",
       client_id as "clientId"`.execute(tx)
   return rows
+}
+
+const isEvent = ({ paymentId, sequence, eventId }: UnplacedEvent) =>
+  eventId === null
+    ? sql`payment_id = ${paymentId} and sequence = ${sequence}`
+    : sql`event_id = ${eventId}`
+
+/** Leaves an event that could not be announced for `delayS` seconds. */
+export async function setEventAside(tx: Tx, event: UnplacedEvent, delayS: number): Promise<void> {
+  await sql`
+    update event_outbox set attempts = least(attempts + 1, ${attemptsMax}::integer),
+      next_attempt_at = now() + make_interval(secs => ${delayS})
+    where ${isEvent(event)}`.execute(tx)
 }
 
 /** The channel that tells which payments changed: their ids, with commas between them. */

@@ -37,7 +37,7 @@ export function createClientCache(db: Db): ClientCache {
         return undefined
       }
       if (known.size >= cachedMax) known.clear()
-      // What was read before a change was told of may be what the change has ended.
+      // A change may have come while it was read: then it may be out of date.
       if (drops === dropsBefore) {
         const untilMs = Math.min(cachedForMs, found.expiresInMs)
         known.set(name, { client: found.client, until: performance.now() + untilMs })

@@ -1,4 +1,4 @@
-/** Lists in pages, by opaque positions: what a page ended with, and the next begins after. */
+/** Pages of lists. A cursor is the position of a page's last item, opaque to the caller. */
 import { Problem } from '../problem.ts'
 
 /** Items on a page, where the caller asks for no other number. */

@@ -7,7 +7,7 @@ import { pathOf } from './problems.plugin.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** It is done once for an Idempotency-Key, which a request must have. */
+    /** Its work is done once per Idempotency-Key, which every request must have. */
     idempotent?: boolean
   }
   interface FastifyRequest {

@@ -88,7 +88,7 @@ export async function addOpenApi(
   })
 }
 
-/** What the configuration of a route says of it, said in its schema. */
+/** The schema of a route, with what its configuration adds to the document. */
 function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySchema {
   const { problems, scope, etag, idempotent } = route.config ?? {}
   const headers = structuredClone(schema.headers ?? { type: 'object', properties: {} }) as Headers
@@ -174,7 +174,7 @@ function exampleOf(code: ProblemCode): ProblemDocument {
   return toProblemDocument(new Problem(code, problems[code].cause, extras), examplePlace)
 }
 
-/** Interactive docs, the document itself, and a page that tells cause and cure of each problem. */
+/** Interactive docs, the document itself, and a page with the cause and cure of each problem. */
 export async function addDocs(app: FastifyInstance): Promise<void> {
   app.get('/docs/problems', { schema: { hide: true } }, async (_, reply) =>
     reply
@@ -186,7 +186,7 @@ export async function addDocs(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
-    // Its own pictures are styled in place.
+    // Its own images have inline styles.
     transformStaticCSP: (policy) => policy.replace(/style-src [^;]*/, "$& 'unsafe-inline'"),
     uiConfig: { docExpansion: 'list', persistAuthorization: true }
   })

@@ -1,5 +1,5 @@
 /** The longest that a caller may wait for a change, s. */
-export const waitMaxS = 30
+const waitMaxS = 30
 
 /**
  * How long the caller would wait, in seconds: `Prefer: wait=N` (RFC 7240, 4.3), alone or among

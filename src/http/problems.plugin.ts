@@ -22,7 +22,7 @@ export function addProblems(app: FastifyInstance, publicUrl: string): void {
   })
 }
 
-export function sendProblem(
+function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   problem: Problem,
@@ -90,10 +90,10 @@ function toProblem(error: FastifyError): Problem {
   return fromFastify(error) ?? new Problem('internal_error', 'A fault of ours.', { cause: error })
 }
 
-/** Ajv's errors that only say that there are others, which say more. */
+/** Ajv's errors that only say that there are others. */
 const summaries = new Set(['if', 'propertyNames'])
 
-/** Ajv's own also has the name that a fault of a name is about. */
+/** Ajv's error; `propertyName` is the name that `propertyNames` refused. */
 type Validation = NonNullable<FastifyError['validation']>[number] & { propertyName?: string }
 
 /** Ajv's error as a pointer to the field itself, also where it is missing or unknown. */

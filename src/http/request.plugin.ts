@@ -31,8 +31,8 @@ export function traceOf(request: FastifyRequest): Trace {
   return { 'x-request-id': request.id, ...(traceId !== undefined && { traceparent: span }) }
 }
 
-/** Told of each answer, for metrics. */
-export type OnAnswer = (route: string, method: string, status: number, ms: number) => void
+/** Called for each answer, for metrics. */
+type OnAnswer = (route: string, method: string, status: number, ms: number) => void
 
 /** Headers that every answer has, and one line of log for every request: ids, never bodies. */
 export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {

@@ -8,7 +8,7 @@ import { namedIn, ProblemSchema } from './common.schema.ts'
 type Compile = { schema: unknown; httpPart?: string | undefined }
 
 /**
- * Bodies are taken at their word: nothing is coerced, dropped or defaulted, and all faults are told
+ * Bodies are taken as they are: nothing is coerced, dropped or defaulted, and all faults are named
  * at once. Query strings hold only text, so there numbers are read from it.
  */
 export function buildValidator(shared: Record<string, unknown>) {

@@ -5,11 +5,14 @@ import { type Paid, recordPaid, standing, takeBack } from './taking-back.ts'
 
 /** The items of one account. Which of them are needed: see the kinds of `Change`. */
 export type Items = {
-  /** What is open; and every charge of `paid`, open or not. */
+  /** What is open and not in query; and every charge that is named or in `paid`, open or not. */
   owed: readonly Owed[]
   /** Open credits, oldest first. */
   credits: readonly OpenCredit[]
-  /** The money that has paid charges, as the rows were written, negative ones too. */
+  /**
+   * What paid charges, as the rows were written, negative ones too; of the other money than a
+   * debit's own, only the last rows that can be needed.
+   */
   paid: readonly Paid[]
 }
 
@@ -36,7 +39,7 @@ type State = { waiting: Owed[]; owed: Owed[]; credits: OpenCredit[]; paid: Paid[
  * The allocations that the changes lead to, in order. After each change credit is matched to what
  * is owed, so that the two never stand side by side.
  */
-export function settle(items: Items, changes: readonly Change[]): Allocation[] {
+export function allocate(items: Items, changes: readonly Change[]): Allocation[] {
   const begin = new Set(changes.flatMap((change) => (change.kind === 'charge' ? change.id : [])))
   const owed = items.owed.map((item) => ({ ...item }))
   const state: State = {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import { type Change, type Items, settle } from './allocating.ts'
+import { allocate, type Change, type Items } from './allocating.ts'
 import {
   isCustomerCredit,
   isCustomerDebit,
@@ -37,7 +37,7 @@ export async function post(tx: Tx, all: readonly Posting[]): Promise<void> {
     ...postings[posting.kind],
     opens: opensOf(posting)
   }))
-  await write(tx, transfers, await settleAccounts(tx, changesOf(transfers)))
+  await write(tx, transfers, await allocateAll(tx, changesOf(transfers)))
 }
 
 function opensOf({ kind }: Posting): Transfer['opens'] {
@@ -45,9 +45,9 @@ function opensOf({ kind }: Posting): Transfer['opens'] {
 }
 
 /** Matches credit to a charge that is no longer in query; the caller has locked the account. */
-export async function settleCharge(tx: Tx, accountId: number, id: string): Promise<void> {
+export async function allocateCharge(tx: Tx, accountId: number, id: string): Promise<void> {
   const changes = [{ accountId, kind: 'charge', id } as const]
-  const allocations = await settleAccounts(tx, changes)
+  const allocations = await allocateAll(tx, changes)
   if (allocations.length > 0) await write(tx, [], allocations)
 }
 
@@ -70,7 +70,7 @@ function changesOf(transfers: readonly Transfer[]): Array<OfAccount<Change>> {
 }
 
 /** What to allocate for the changes of accounts, which are locked. */
-async function settleAccounts(
+async function allocateAll(
   tx: Tx,
   changes: ReadonlyArray<OfAccount<Change>>
 ): Promise<Array<OfAccount<Allocation>>> {
@@ -78,7 +78,7 @@ async function settleAccounts(
   const byAccount = Map.groupBy(changes, ({ accountId }) => accountId)
   const itemsOf = await readItems(tx, changes)
   return [...byAccount].flatMap(([accountId, own]) =>
-    settle(itemsOf(accountId), own).map((one) => ({ accountId, ...one }))
+    allocate(itemsOf(accountId), own).map((one) => ({ accountId, ...one }))
   )
 }
 
@@ -87,42 +87,36 @@ async function readItems(
   tx: Tx,
   changes: ReadonlyArray<OfAccount<Change>>
 ): Promise<(accountId: number) => Items> {
-  const accountsOf = (...kinds: Array<Change['kind']>) => [
-    ...new Set(changes.filter(({ kind }) => kinds.includes(kind)).map(({ accountId }) => accountId))
-  ]
-  const debited = accountsOf('debit')
-  const others = accountsOf('credit', 'charge').filter((id) => !debited.includes(id))
-  const spending = accountsOf('charge', 'debit')
-  const named = changes.flatMap((change) =>
-    change.kind === 'credit' ? change.allocations.map(({ chargeId }) => chargeId) : []
-  )
-  const owed = await tx.executeQuery(owedStatement(others, named, debited))
+  const movements = changes.filter((change) => change.kind !== 'charge')
+  const debits = movements.filter(({ kind }) => kind === 'debit')
+  const spending = changes.filter(({ kind }) => kind !== 'credit').map(accountOf)
   const none = { rows: [] }
+  const paid =
+    debits.length > 0 ? await tx.executeQuery(paidStatement(JSON.stringify(debits))) : none
+  const charges = [...movements.flatMap(({ allocations }) => allocations), ...paid.rows].map(
+    ({ chargeId }) => chargeId
+  )
+  const owed = await tx.executeQuery(owedStatement(changes.map(accountOf), charges))
   const credits = spending.length > 0 ? await tx.executeQuery(creditStatement(spending)) : none
-  const paid = debited.length > 0 ? await tx.executeQuery(paidStatement(debited)) : none
-  return (accountId) => {
+  return (id) => {
     const ownOf = <T extends { accountId: number }>(all: readonly T[]) =>
-      all.filter((one) => one.accountId === accountId)
+      all.filter(({ accountId }) => accountId === id)
     return { owed: ownOf(owed.rows), credits: ownOf(credits.rows), paid: ownOf(paid.rows) }
   }
 }
 
-/**
- * $1: accounts of which what is open is enough, and of charges in query those that are named ($2).
- * $3: accounts of which every charge is read, since it may reopen.
- */
+const accountOf = ({ accountId }: OfAccount<unknown>) => accountId
+
+/** $1: accounts. $2: charges that are read also where they are in query or paid. */
 const owedStatement = statement<OfAccount<Owed>>(`
   select account_id as "accountId", 'charge' as kind, id, open_amount as "openAmount",
     due_at as "dueAt", in_query as "inQuery"
   from charge
-  where account_id = any($1::integer[]) and open_amount > 0
-    and (not in_query or id = any($2::text[]))
-  union all
-  select account_id, 'charge', id, open_amount, due_at, in_query
-  from charge where account_id = any($3::integer[])
+  where account_id = any($1::integer[])
+    and (id = any($2::text[]) or (open_amount > 0 and not in_query))
   union all
   select account_id, 'debit', transfer_id, open_amount, null, false
-  from debit where account_id = any($1::integer[] || $3::integer[]) and open_amount > 0`)
+  from debit where account_id = any($1::integer[]) and open_amount > 0`)
 
 const creditStatement = statement<OfAccount<OpenCredit>>(`
   select c.account_id as "accountId", transfer_id as "transferId", open_amount as "openAmount",
@@ -131,13 +125,40 @@ const creditStatement = statement<OfAccount<OpenCredit>>(`
   where c.account_id = any($1) and open_amount > 0
   order by transfer_id`)
 
+/**
+ * $1: debits. Of what paid charges of the account, in the order in which it was written: all that
+ * the money of the debits' payments paid, and that paid the charges that they name; and of the rest
+ * the last rows, back to where they add up to what the debits take. No earlier row is reached.
+ */
 const paidStatement = statement<OfAccount<Paid>>(`
-  select c.account_id as "accountId", a.transfer_id as "transferId", a.charge_id as "chargeId",
+  with recursive debit as (
+    select * from jsonb_to_recordset($1::jsonb)
+      as x("accountId" integer, "paymentId" text, amount bigint, allocations jsonb)
+  ), last as (
+    select "accountId", 9223372036854775807 as id, 0::bigint as sum, sum(amount)::bigint as taken
+    from debit group by "accountId"
+    union all
+    select "accountId", a.id, sum + a.amount, taken
+    from last cross join lateral (
+      select id, amount from allocation
+      where account_id = "accountId" and charge_id is not null and allocation.id < last.id
+      order by id desc limit 1
+    ) a
+    where sum < taken
+  ), needed as (
+    select id from last
+    union
+    select a.id from debit
+    join ledger_transfer t on t.payment_id = "paymentId"
+    join allocation a on a.transfer_id = t.id
+    union
+    select a.id from debit cross join jsonb_to_recordset(allocations) as named("chargeId" text)
+    join allocation a on a.charge_id = "chargeId"
+  )
+  select a.account_id as "accountId", a.transfer_id as "transferId", a.charge_id as "chargeId",
     t.payment_id as "paymentId", a.amount
-  from charge c
-  join allocation a on a.charge_id = c.id
-  join ledger_transfer t on t.id = a.transfer_id
-  where c.account_id = any($1)
+  from needed join allocation a using (id) join ledger_transfer t on t.id = a.transfer_id
+  where a.charge_id is not null
   order by a.id`)
 
 /** The open amount of an item is its amount less its allocations. */
@@ -221,7 +242,7 @@ export type Entry = {
   createdAt: Date
 }
 
-export type EntryPosition = { transferId: string; direction: string }
+type EntryPosition = { transferId: string; direction: string }
 
 /**
  * The entries of a customer's account, newest first: each transfer as its two sides.

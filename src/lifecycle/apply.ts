@@ -24,7 +24,14 @@ import { onCaptured, onCaptureFailed, onCaptureRefused } from './captures.ts'
 import { onDisputed } from './disputes.ts'
 import type { Discrepancy, Effect, EventOf, LifecycleContext, PaymentAggregate } from './model.ts'
 import { addReport, isDoubtful, recordOperation } from './operation.ts'
-import { onOwnReversed, onRefunded, onRefundFailed, onRefundRefused, report } from './refunds.ts'
+import {
+  onOwnReversed,
+  onRefunded,
+  onRefundFailed,
+  onRefundRefused,
+  refundReversed,
+  report
+} from './refunds.ts'
 import { moveReversed, onHeldReversed, onReversalFailed, onReversalRefused } from './reversals.ts'
 
 /** Applies a fact. Whatever is not `applied` leaves the aggregate as it was. */
@@ -57,7 +64,7 @@ function effectOf(
     case 'captured':
       return isTaken(aggregate.payment)
         ? onTaken(aggregate, event, context)
-        : onCaptured(aggregate, event, context)
+        : onCapturedOnRequest(aggregate, event, context)
     case 'captureRefused':
       return onCaptureRefused(aggregate, event, context)
     case 'captureFailed':
@@ -103,6 +110,16 @@ function effectOf(
     case 'operationUnknown':
       return onOperationUnknown(aggregate, event.id, context)
   }
+}
+
+function onCapturedOnRequest(
+  aggregate: PaymentAggregate,
+  event: EventOf<'captured'>,
+  context: LifecycleContext
+): Effect {
+  const effect = onCaptured(aggregate, event, context)
+  if (effect === 'applied') refundReversed(aggregate, event.authorisationReference, context)
+  return effect
 }
 
 function onPageClosed(

@@ -88,7 +88,6 @@ export function onCancelled(
   if (known?.outcome !== 'authorised') {
     return asked === undefined ? 'deferred' : cancelUnseen(aggregate, asked, event, context)
   }
-  if (known.disposition !== 'kept' && known.disposition !== 'released') return 'contradictory'
   cancelOwn(aggregate, known, by, context)
   return 'applied'
 }

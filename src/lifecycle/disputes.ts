@@ -99,7 +99,7 @@ export function onDisputed(
   const isForeign = reported.amount.currency !== payment.amount.currency
   if (money !== undefined && isForeign) return 'contradictory'
   const dispute = known ?? addDispute(aggregate, reported, context)
-  if (event === 'chargedBack') rename(aggregate, dispute, reported)
+  recognise(aggregate, dispute, reported)
   const wasOpen = dispute.status === 'open'
   follow(dispute, reported, context)
   if (money !== undefined) moveMoney(aggregate, dispute, reported)
@@ -138,34 +138,44 @@ function isOfOtherMoney(
 
 /**
  * From its chargeback on a dispute goes by the reference under which its money was taken: that is
- * taken once. Its announcement may be reported again under the one before.
+ * taken once. Whatever is reported again under another reference of it is about it too.
  */
-function rename(aggregate: PaymentAggregate, dispute: Dispute, reported: Disputed): void {
-  if (reported.dispute === dispute.reference || isOfMoney(aggregate, reported)) return
-  dispute.alsoReportedAs = [...dispute.alsoReportedAs, dispute.reference]
-  dispute.reference = reported.dispute
+function recognise(aggregate: PaymentAggregate, dispute: Dispute, reported: Disputed): void {
+  const { dispute: reference, event } = reported
+  if (reference === dispute.reference || isOfMoney(aggregate, reported)) return
+  const other = event === 'chargedBack' ? dispute.reference : reference
+  if (!dispute.alsoReportedAs.includes(other)) {
+    dispute.alsoReportedAs = [...dispute.alsoReportedAs, other]
+  }
+  if (event === 'chargedBack') dispute.reference = reference
 }
 
 /**
- * By its reference. An event that can't be the first may come under the authorisation's reference,
+ * By its references. An event that can't be the first may come under the authorisation's reference,
  * and a chargeback under another than its announcement: they belong to the last dispute that has
- * not had them.
+ * not had them. A chargeback moves money, so one under the reference of an announcement that has
+ * its chargeback already is of a dispute of its own.
  */
 function findDispute(aggregate: PaymentAggregate, reported: Disputed): Dispute | undefined {
   const { disputes } = aggregate
   const { dispute: reference, event } = reported
-  const same = disputes.find((one) => one.reference === reference)
-  if (same !== undefined) return same
-  if (opens.includes(event)) {
-    return disputes.find(({ alsoReportedAs }) => alsoReportedAs.includes(reference))
-  }
-  const without = disputes.filter((one) => !one.reported.includes(event))
+  const isAlso = ({ alsoReportedAs }: Dispute) =>
+    event !== 'chargedBack' && alsoReportedAs.includes(reference)
+  const same = disputes.find((one) => one.reference === reference || isAlso(one))
+  if (same !== undefined || opens.includes(event)) return same
   const { after } = meanings[event]
-  if (after !== undefined) {
-    return without.findLast((one) => one.reported.includes(after)) ?? disputes.at(-1)
-  }
-  return without.at(-1) ?? (isOfMoney(aggregate, reported) ? disputes.at(-1) : undefined)
+  const isUnnamed = isOfMoney(aggregate, reported)
+  // Under a reference that is not known yet only the amount says which one it can be.
+  const isMeant = (one: Dispute) =>
+    !one.reported.includes(event) &&
+    (after === undefined || one.reported.includes(after)) &&
+    (isUnnamed || one.amount.value === reported.amount.value)
+  return disputes.findLast(isMeant) ?? (isUnnamed ? disputes.findLast(has(event)) : undefined)
 }
+
+const has = (event: DisputeEvent) => (one: Dispute) => one.reported.includes(event)
+
+/** Events that announce a dispute. */
 const opens: readonly DisputeEvent[] = ['informationRequested', 'notified']
 
 /** Whether it came under the reference of the money, and not under one of its own. */

@@ -15,8 +15,11 @@ import type { DisputeEvent, Failure, ProviderEvent } from '../provider.ts'
 export type AuthorisationReport =
   /** Its amount is `value` now; `at` orders several (RFC 3339, UTC). */
   | { what: 'adjusted'; reference: string; value: number; at: string }
-  /** What was not captured of it is gone. */
-  | { what: 'expired' | 'cancelled'; reference: string }
+  /**
+   * What was not captured of it is gone. reversed: by a request that would have refunded what was
+   * captured. returned: it was held, and somebody gave it back at the provider.
+   */
+  | { what: 'expired' | 'cancelled' | 'reversed' | 'returned'; reference: string }
   /** A plain CAPTURE of an automatic capture: its authorisation had said so already. */
   | { what: 'captured'; reference: string; again: boolean }
   /** The card's bank says that it was fraud. */

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
+import { moneyRetryForMs } from '../due/delays.ts'
+import { type Claimed, postpone, type Queue } from '../due/due.store.ts'
 import type { Operation, OperationKind } from './model.ts'
 
 type Row = Omit<Operation, 'amount' | 'createdAt'> & {
@@ -60,10 +62,12 @@ export async function saveOperations(
         when excluded.status <> 'requested' or excluded.provider_key is null then null
         when operation.status = 'requested' then operation.next_attempt_at
         else excluded.next_attempt_at end,
+      lease = case when excluded.status = 'requested' then operation.lease end,
+      leased_until = case when excluded.status = 'requested' then operation.leased_until end,
       updated_at = excluded.updated_at`.execute(tx)
 }
 
-export type DueOperation = {
+type AskedOperation = {
   id: string
   kind: OperationKind
   paymentId: string
@@ -71,65 +75,39 @@ export type DueOperation = {
   amount: number
   currency: string
   providerKey: string
-  attempts: number
-  /** Since the first attempt, ms by the database's clock; 0 before it. */
+  /** Since the first attempt, ms by the database's clock. */
   triedForMs: number
   /** The link of the payment, where that is what is to be closed. */
   link: string | null
 }
+export type DueOperation = Claimed<AskedOperation>
 
-/** Takes operations that are due, for `leaseS` seconds, and notes their first attempt. */
-export async function claimDueOperations(
-  db: Db,
-  leaseS: number,
-  limit: number
-): Promise<DueOperation[]> {
-  const { rows } = await sql<DueOperation>`
-    with claimed as (
-      update operation set next_attempt_at = now() + make_interval(secs => ${leaseS}),
-        attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, now())
-      where id in (
-        select id from operation where next_attempt_at <= now()
-        order by next_attempt_at limit ${limit} for no key update skip locked
-      )
-      returning id, kind, payment_id, authorisation_reference, amount, currency, provider_key,
-        attempts,
-        first_tried_at
-    )
-    select claimed.id, kind, payment_id as "paymentId",
-      claimed.authorisation_reference as "authorisationReference", claimed.amount,
-      claimed.currency, claimed.provider_key as "providerKey", claimed.attempts,
-      (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
-      case when claimed.authorisation_reference is null and method = 'paymentLink'
-        then provider_session end
-        as link
-    from claimed join payment on payment.id = payment_id`.execute(db)
-  return rows
+/** Operations that the provider is to be asked for, with the time of their first attempt. */
+export const dueOperations: Queue<AskedOperation> = {
+  table: 'operation',
+  key: ['id'],
+  set: sql`first_tried_at = least(first_tried_at, now())`,
+  read: sql<AskedOperation>`
+    claimed.id, kind, payment_id as "paymentId",
+    claimed.authorisation_reference as "authorisationReference", claimed.amount,
+    claimed.currency, claimed.provider_key as "providerKey",
+    (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
+    case when claimed.authorisation_reference is null and method = 'paymentLink'
+      then provider_session end as link
+    from claimed join payment on payment.id = payment_id`
 }
 
 /**
- * The provider took it; its outcome comes as a notification. Where none comes within a day it is
- * due again, to be told to a person.
+ * The provider took it; its outcome comes as a notification. Where none comes within a day of the
+ * first attempt it is due again, to be shown to a person.
  */
-export async function recordAccepted(db: Db, id: string, reference: string): Promise<void> {
-  await sql`
-    update operation set provider_reference = coalesce(provider_reference, ${reference}),
-      updated_at = now(),
-      next_attempt_at = case when status = 'requested'
-        then first_tried_at + interval '24 hours 1 minute' end
-    where id = ${id}`.execute(db)
-}
-
-/** Whether it arrived is not known: it is due again in `delayS`, under the same key. */
-export async function postponeOperation(db: Db, id: string, delayS: number): Promise<void> {
-  await sql`
-    update operation set next_attempt_at = now() + make_interval(secs => ${delayS})
-    where id = ${id} and status = 'requested' and provider_reference is null`.execute(db)
-}
-
-/** It is not asked again: a person has been told. */
-export async function stopAsking(tx: Tx, id: string): Promise<void> {
-  await sql`update operation set next_attempt_at = null where id = ${id}`.execute(tx)
+export async function recordAccepted(db: Db, due: DueOperation, reference: string): Promise<void> {
+  const accepted = sql`
+    provider_reference = coalesce(provider_reference, ${reference}), updated_at = now()`
+  const leftS = (moneyRetryForMs - due.triedForMs) / 1000 + 60
+  if (await postpone(db, dueOperations, due, leftS, accepted)) return
+  // Its outcome was reported meanwhile, or somebody else is at it: the reference is true anyhow.
+  await sql`update operation set ${accepted} where id = ${due.id}`.execute(db)
 }
 
 /** Whether a refund of that processor and reference was recorded before. */

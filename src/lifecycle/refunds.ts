@@ -7,7 +7,14 @@ import type { Money } from '../money.ts'
 import { amountRefundable, type Operator, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
-import { findAuthorisation, findOwn, isTaken, operationsOf, post } from './aggregate.ts'
+import {
+  addToAuthorisation,
+  findAuthorisation,
+  findOwn,
+  isTaken,
+  operationsOf,
+  post
+} from './aggregate.ts'
 import { type CanExpress, checkCurrency, checkRepresentable } from './amounts.ts'
 import { cancelOwn } from './cancellations.ts'
 import { amountEverTaken } from './captures.ts'
@@ -249,9 +256,23 @@ export function onOwnReversed(
   if (isCaptured && !(isUndone && aggregate.payment.amountRefunded === 0)) {
     refundWhole(aggregate, own, by, context)
   } else {
+    addToAuthorisation(aggregate, own, { what: 'reversed', reference: by.providerReference })
     cancelOwn(aggregate, own, by, context)
   }
   return 'applied'
+}
+
+/** A capture is reported after a reversal of its reservation: that has refunded it. */
+export function refundReversed(
+  aggregate: PaymentAggregate,
+  authorisationReference: string,
+  context: LifecycleContext
+): void {
+  const own = findAuthorisation(aggregate, authorisationReference)
+  const reversed = own?.reported.find(({ what }) => what === 'reversed')
+  if (own === undefined || reversed === undefined || isTaken(aggregate.payment)) return
+  const by = { providerReference: reversed.reference, reference: '' }
+  refundWhole(aggregate, own, by, context)
 }
 
 /** A reversal of what was captured is a refund of all that is left. */
@@ -261,9 +282,9 @@ function refundWhole(
   by: RequestReference,
   context: LifecycleContext
 ): void {
-  const { amountCaptured, amountRefunded, amount } = aggregate.payment
+  const { amountRefunded, amount } = aggregate.payment
   const known = findRefund(aggregate, by)
-  const value = amountCaptured - amountRefunded
+  const value = amountEverTaken(aggregate) - amountRefunded
   if (known === undefined && value <= 0) return
   const refund = known ?? addRefund(aggregate, own, { ...amount, value }, by, context)
   const reference = by.providerReference
@@ -282,7 +303,7 @@ function shrinkWhole(aggregate: PaymentAggregate): void {
   payment.amountRefunded -= excess
   aggregate.touched.add(whole)
   const amount = { ...whole.amount, value: excess }
-  const fact = `${whole.id}.part.${payment.amountRefunded}`
+  const fact = `${whole.id}.part.${payment.eventCount}`
   post(aggregate, 'refundFailed', fact, amount, { type: 'refund', id: whole.id })
 }
 

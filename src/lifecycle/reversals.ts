@@ -5,7 +5,14 @@
  */
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
-import { findAuthorisation, isTaken, openDiscrepancy, operationsOf, post } from './aggregate.ts'
+import {
+  addToAuthorisation,
+  findAuthorisation,
+  isTaken,
+  openDiscrepancy,
+  operationsOf,
+  post
+} from './aggregate.ts'
 import type {
   Authorisation,
   Effect,
@@ -37,14 +44,20 @@ export function onHeldReversed(
     moveReversed(aggregate, reversal, succeeded, context)
     return 'applied'
   }
-  return known.disposition === 'differs' ? giveBackHeld(aggregate, known) : undefined
+  const isReturned = known.reported.some(({ what }) => what === 'returned')
+  if (known.disposition !== 'differs') return isReturned ? 'applied' : undefined
+  return returnHeld(aggregate, known, by)
 }
 
 /** Money that differs was given back by a person, at the provider. */
-function giveBackHeld(aggregate: PaymentAggregate, held: Authorisation): Effect {
+function returnHeld(
+  aggregate: PaymentAggregate,
+  held: Authorisation,
+  { providerReference: reference }: RequestReference
+): Effect {
   const { payment } = aggregate
   held.disposition = 'released'
-  aggregate.touched.add(held)
+  addToAuthorisation(aggregate, held, { what: 'returned', reference })
   if (isTaken(payment) && held.amount.value > 0) {
     const cause = { type: 'payment', id: payment.id } as const
     post(aggregate, 'reversal', held.reference, held.amount, cause)

@@ -1,56 +1,48 @@
-import type { JobDeps } from '../checkout/checkout.jobs.ts'
-import { isUnavailable } from '../database/database.ts'
-import { delayAfter, moneyRetryForMs, providerRetryS } from '../jobs.ts'
+import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
+import { claimDue, giveUp, postpone } from '../due/due.store.ts'
+import { type OnFault, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
-import {
-  claimDueOperations,
-  type DueOperation,
-  postponeOperation,
-  recordAccepted,
-  stopAsking
-} from '../lifecycle/operation.store.ts'
+import { type DueOperation, dueOperations, recordAccepted } from '../lifecycle/operation.store.ts'
 import type { Answer, OperationRequest, ProviderEvent } from '../provider.ts'
+import type { Context } from '../service-context.ts'
+
+export type OperationJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
 /** As many calls at once as the transport has sockets to spare for. */
 export const operationBatchSize = 100
 
 /** Asks the provider for what is due, each under its first key. One round. */
-export async function sendOperations(deps: JobDeps): Promise<number> {
-  const due = await claimDueOperations(deps.db, deps.leaseS, operationBatchSize)
-  await Promise.all(
-    due.map(async (operation) => {
-      try {
-        await sendModification(deps, operation)
-      } catch (error) {
-        if (isUnavailable(error)) return
-        deps.onFault(operation.paymentId, error)
-      }
-    })
-  )
-  return due.length
+export async function sendOperations(deps: OperationJobDeps): Promise<number> {
+  const { db, leaseS } = deps
+  const due = await claimDue(db, dueOperations, { limit: operationBatchSize, leaseS })
+  return await runEach(due, (operation) => sendOperation(deps, operation), {
+    db,
+    queue: dueOperations,
+    onFault: ({ id, paymentId }, error) => deps.onFault({ operationId: id, paymentId }, error)
+  })
 }
 
-async function sendModification(deps: JobDeps, due: DueOperation): Promise<void> {
+async function sendOperation(deps: OperationJobDeps, due: DueOperation): Promise<void> {
   const { db } = deps
   const { id, link, attempts } = due
   // A key is good for so long; what came of the request then is for a person to find out.
-  if (due.triedForMs > moneyRetryForMs) return await giveUp(deps, due)
+  if (due.triedForMs > moneyRetryForMs) return await stopAsking(deps, due)
   const answer = await ask(deps, due)
   // That we may not ask now says nothing of what an earlier try has done.
   const saysNothing = answer.outcome === 'rejected' && answer.access === true && attempts > 1
   if (answer.outcome === 'unknown' || saysNothing) {
-    await postponeOperation(db, id, delayAfter(providerRetryS, attempts))
+    await postpone(db, dueOperations, due, delayAfter(providerRetryS, attempts - 1))
   } else if (answer.outcome === 'rejected') {
     await apply(deps, due, { type: 'operationRejected', id, reason: answer.reason })
   } else if (link !== null) {
     await apply(deps, due, { type: 'linkExpired' })
   } else if (answer.value !== null) {
-    await recordAccepted(db, id, answer.value.reference)
+    await recordAccepted(db, due, answer.value.reference)
   }
 }
 
 async function ask(
-  { provider }: JobDeps,
+  { provider }: OperationJobDeps,
   due: DueOperation
 ): Promise<Answer<{ reference: string } | null>> {
   return due.link === null
@@ -77,16 +69,16 @@ function toRequest(due: DueOperation): OperationRequest {
     : { ...shared, kind, authorisationReference: authorisation }
 }
 
-async function giveUp({ db, provider }: JobDeps, { id, paymentId }: DueOperation) {
-  await db.transaction().execute(async (tx) => {
-    const event = { type: 'operationUnknown', id } as const
-    await applyEvents(tx, provider.name, [{ paymentId, event }])
-    await stopAsking(tx, id)
-  })
+/** A person is to find out what came of it. */
+async function stopAsking({ db, provider }: OperationJobDeps, due: DueOperation): Promise<void> {
+  const event = { type: 'operationUnknown', id: due.id } as const
+  await giveUp(db, dueOperations, due, (tx) =>
+    applyEvents(tx, provider.name, [{ paymentId: due.paymentId, event }])
+  )
 }
 
 async function apply(
-  { db, provider }: JobDeps,
+  { db, provider }: OperationJobDeps,
   { paymentId }: DueOperation,
   event: ProviderEvent
 ): Promise<void> {

@@ -74,7 +74,7 @@ export function toOperatorView({ id, reason }: Operator): Operator {
 }
 
 /** The payment as it was when it was created, before anything else happened to it. */
-export function asCreated(payment: Payment): Payment {
+function asCreated(payment: Payment): Payment {
   return { ...payment, ...beginning, updatedAt: payment.createdAt }
 }
 

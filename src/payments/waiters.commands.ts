@@ -1,9 +1,8 @@
 /**
  * Callers who wait for a payment to change. Long polling has five places: http/prefer.ts reads
- * `Prefer: wait=N`; GET of a payment waits here, and GET of the feed in feed/feed-signal.ts. Whoever
- * commits events has them announced (webhooks/announce.jobs.ts), which sends one NOTIFY with the
- * payments that changed; database/listener.ts hears it on every instance, and service.ts passes it
- * on to both.
+ * `Prefer: wait=N`; GET of a payment waits here, GET of the feed in feed/feed-signal.ts. Announcing
+ * committed events (webhooks/announce.jobs.ts) sends one NOTIFY with the payments that changed;
+ * database/listener.ts hears it on every instance, and service.ts passes it on to both.
  */
 import type { Db } from '../database/database.ts'
 import { findPayments } from './payment.store.ts'

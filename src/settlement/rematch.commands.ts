@@ -1,11 +1,12 @@
 import { type Db, isUnavailable } from '../database/database.ts'
+import type { OnFault } from '../due/run-each.ts'
 import { rematch } from './line.commands.ts'
 import { lockUnmatched, type UnmatchedLine } from './line.store.ts'
 
 export type RematchDeps = {
   db: Db
   providerName: string
-  onFault: (reportId: string, error: unknown) => void
+  onFault: OnFault
 }
 
 const linesAtOnce = 200
@@ -32,7 +33,7 @@ export async function rematchLines(deps: RematchDeps, since?: Date): Promise<num
         limit = 1
         continue
       }
-      deps.onFault(lines[0]?.reportId ?? '', error)
+      deps.onFault({ reportId: lines[0]?.reportId, line: lines[0]?.line.line }, error)
     }
     const last = lines.at(-1)
     if (last === undefined || lines.length < limit) return matched

@@ -1,18 +1,21 @@
 import { hash } from 'node:crypto'
-import { isUnavailable } from '../database/database.ts'
-import { delayAfter, reportLeaseS, reportRetryS, reportTriesMax } from '../jobs.ts'
-import { type Applied, applyLines } from './line.commands.ts'
+import { isUnavailable, type Tx } from '../database/database.ts'
+import { release } from '../due/due.store.ts'
+import { type Batch, type OnFault, runBatch } from '../due/run-each.ts'
+import { applyLines } from './line.commands.ts'
 import { type MissingDeps, openMissing } from './missing.commands.ts'
 import { rematchLines } from './rematch.commands.ts'
 import {
   beginReading,
-  claimDueReport,
+  claimReport,
   type DueReport,
   endReport,
   markStaged,
   postponeReport,
+  readApplied,
   readContent,
-  releaseReport,
+  reportAttemptsMax,
+  reportsToRead,
   saveProgress,
   stageLines
 } from './report.store.ts'
@@ -30,7 +33,7 @@ export type ReportJobDeps = MissingDeps & {
   readReport: ReadReport
   /** Whether to stop: another instance, or the next start, goes on. */
   isStopping: () => boolean
-  onFault: (reportId: string, error: unknown) => void
+  onFault: OnFault
   onProgress: (reportId: string, progress: { lines: number; applied: number }) => void
 }
 
@@ -44,10 +47,10 @@ class Interrupted extends Error {}
 /** Reads and applies a report that is due: one round, which answers whether there was one. */
 export async function readReports(deps: ReportJobDeps): Promise<number> {
   if (deps.isStopping()) return 0
-  const due = await claimDueReport(deps.db, true, reportLeaseS)
+  const due = await claimReport(deps.db, reportsToRead)
   if (due === undefined) return 0
   try {
-    if (due.tries > reportTriesMax) throw new Error('The process ended in the middle of it.')
+    if (due.attempts > reportAttemptsMax) throw new Error('The process ended in the middle of it.')
     const staged = due.isStaged ? due : await stage(deps, due)
     await apply(deps, staged)
     if (staged.kind === 'settlementDetails') await compareAll(deps, due)
@@ -64,7 +67,7 @@ async function compareAll(deps: ReportJobDeps, due: DueReport): Promise<void> {
     await rematchLines(deps, due.createdAt)
     await openMissing(deps)
   } catch (error) {
-    deps.onFault(due.id, error)
+    deps.onFault({ reportId: due.id }, error)
   }
 }
 
@@ -73,14 +76,15 @@ const givenUp =
   'This service could not read it to its end, and its operators were told. Once that is mended, ' +
   'upload it again: lines that were applied are not applied twice.'
 
+/** After the last attempt it is refused: somebody must mend what is wrong, and upload it again. */
 async function giveBack(deps: ReportJobDeps, due: DueReport, error: unknown): Promise<void> {
   const { db } = deps
-  if (error instanceof Interrupted) return await releaseReport(db, due)
-  deps.onFault(due.id, error)
+  if (error instanceof Interrupted) return void (await release(db, reportsToRead, due))
+  deps.onFault({ reportId: due.id }, error)
   if (error instanceof ReportFault) return await endReport(db, due, error.message)
   if (isUnavailable(error)) return
-  if (due.tries >= reportTriesMax) return await endReport(db, due, givenUp)
-  await postponeReport(db, due, delayAfter(reportRetryS, due.tries), triedAgain)
+  if (due.attempts >= reportAttemptsMax) return await endReport(db, due, givenUp)
+  await postponeReport(db, due, triedAgain)
 }
 
 type Staged = DueReport & { kind: ReportKind }
@@ -103,7 +107,7 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
     const unknownTypes = [...new Set(unknown.map(({ type }) => type.slice(0, 80)))]
     const progress = { lines: staged.length, kind, unknownTypes }
     await db.transaction().execute(async (tx) => {
-      await hold(deps, await saveProgress(tx, due, progress, reportLeaseS))
+      await hold(deps, await saveProgress(tx, due, progress))
       await stageLines(tx, due.id, staged)
     })
     lines += staged.length
@@ -119,43 +123,49 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
 /** A part at a time; one that fails is applied line by line, so that a bad line stands alone. */
 async function apply(deps: ReportJobDeps, staged: DueReport): Promise<void> {
   const { id, lines } = staged
-  for (let after = staged.applied; after < lines; after += linesAtOnce) {
-    const upTo = Math.min(lines, after + linesAtOnce)
-    try {
-      await applyPart(deps, staged, [after, upTo], false)
-    } catch (error) {
-      if (error instanceof Interrupted || isUnavailable(error)) throw error
-      deps.onFault(id, error)
-      for (let one = after; one < upTo; one += 1) await applyAlone(deps, staged, one)
-    }
-    if (upTo % progressEvery === 0) deps.onProgress(id, { lines, applied: upTo })
+  const part: Batch<number> = {
+    size: linesAtOnce,
+    take: (tx, limit, only) => findUnapplied(tx, staged, limit, only),
+    work: (tx, rows) => applyPart(tx, deps, staged, rows, false),
+    setAside: (tx, row) => applyPart(tx, deps, staged, [row], true),
+    onFault: (line, error) => deps.onFault({ reportId: id, line }, error),
+    isOver: (error) => error instanceof Interrupted || isUnavailable(error)
+  }
+  for (let { applied } = staged; applied < lines; ) {
+    const count = await runBatch(deps.db, part)
+    if (count === 0) throw new Error(`line ${applied} could not be applied`)
+    applied += count
+    if (applied % progressEvery === 0) deps.onProgress(id, { lines, applied })
   }
 }
 
-async function applyAlone(deps: ReportJobDeps, staged: DueReport, after: number): Promise<void> {
-  try {
-    await applyPart(deps, staged, [after, after + 1], false)
-  } catch (error) {
-    if (error instanceof Interrupted || isUnavailable(error)) throw error
-    await applyPart(deps, staged, [after, after + 1], true)
-  }
+/** The next lines, from 0, all before them being applied; or `only` this one, if it is next. */
+async function findUnapplied(
+  tx: Tx,
+  staged: DueReport,
+  limit: number,
+  only?: number
+): Promise<number[]> {
+  const applied = await readApplied(tx, staged)
+  if (applied === undefined) throw new Interrupted()
+  if (only !== undefined && only !== applied) return []
+  const length = Math.min(limit, staged.lines - applied)
+  return Array.from({ length }, (_, place) => applied + place)
 }
 
 async function applyPart(
+  tx: Tx,
   deps: ReportJobDeps,
   staged: DueReport,
-  range: readonly [number, number],
+  rows: readonly number[],
   isShownOnly: boolean
-): Promise<Applied> {
+): Promise<void> {
   const { providerName, merchantAccount } = deps
   const kind = staged.kind ?? 'settlementDetails'
   const applying = { reportId: staged.id, kind, providerName, merchantAccount }
-  return await deps.db.transaction().execute(async (tx) => {
-    const applied = await applyLines(tx, applying, range, isShownOnly)
-    const progress = { ...applied, applied: range[1] - range[0] }
-    await hold(deps, await saveProgress(tx, staged, progress, reportLeaseS))
-    return applied
-  })
+  const range = [rows[0] as number, (rows.at(-1) as number) + 1] as const
+  const result = await applyLines(tx, applying, range, isShownOnly)
+  await hold(deps, await saveProgress(tx, staged, { ...result, applied: rows.length }))
 }
 
 async function hold({ isStopping }: ReportJobDeps, isHeld: boolean): Promise<void> {

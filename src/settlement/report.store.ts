@@ -1,6 +1,17 @@
 /** Settlement reports: their content until it is applied, and how far that has come. */
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { type Database, type Db, statement, type Tx } from '../database/database.ts'
+import { delayAfter } from '../due/delays.ts'
+import {
+  type Claimed,
+  claimDue,
+  done,
+  isHeld,
+  noLease,
+  postpone,
+  type Queue,
+  renew
+} from '../due/due.store.ts'
 import { newId } from '../id.ts'
 import type { ReportKind, ReportStatus, SettlementLine } from './settlement.ts'
 
@@ -97,7 +108,7 @@ export async function finishContent(
   }
   await sql`
     update settlement_report set status = 'received', content_hash = ${content.hash},
-      size = ${content.size}, next_attempt_at = now(), attempts = 0, fault = null
+      size = ${content.size}, next_attempt_at = now(), attempts = 0, fault = null, ${noLease}
     where id = ${id}`.execute(tx)
   return id
 }
@@ -106,9 +117,8 @@ export async function finishContent(
 async function endWithout(tx: Db | Tx, which: RawBuilder<unknown>): Promise<void> {
   await sql`
     with ended as (
-      update settlement_report set status = 'done', next_attempt_at = null, lease = null,
-        leased_until = null, fault = null,
-        finished_at = now()
+      update settlement_report set status = 'done', next_attempt_at = null, ${noLease},
+        fault = null, finished_at = now()
       where origin = 'provider' and ${which} returning id
     )
     delete from settlement_content using ended where report_id = ended.id`.execute(tx)
@@ -132,45 +142,42 @@ export async function purgeUploads(db: Db): Promise<number> {
   return Number(result.numAffectedRows ?? 0n)
 }
 
-/** A report that is being read or applied, by whoever has its lease. */
-export type DueReport = {
+/** How long one who reads or fetches a report has it to itself, between two signs; seconds. */
+export const reportLeaseS = 60
+/** Fetching a report again, or going on with one, after a fault; seconds. */
+export const reportRetryS = [2, 15, 60, 300, 1_800, 7_200] as const
+/** After so many attempts it is for a person to bring it, or to mend what is wrong. */
+export const reportAttemptsMax = 8
+
+type Report = {
   id: string
-  lease: string
-  origin: 'upload' | 'provider'
   fileName: string | null
   url: string | null
-  hasContent: boolean
   isStaged: boolean
   kind: ReportKind | null
   lines: number
   applied: number
-  tries: number
   createdAt: Date
 }
+/** A report that is being fetched, read or applied, by whoever has its lease. */
+export type DueReport = Claimed<Report>
 
-/** Takes a report that is due, for `leaseS` seconds; a save of progress takes it for as long. */
-export async function claimDueReport(
-  db: Db,
-  hasContent: boolean,
-  leaseS: number
-): Promise<DueReport | undefined> {
-  const { rows } = await sql<DueReport>`
-    update settlement_report set next_attempt_at = now() + make_interval(secs => ${leaseS}),
-      attempts = attempts + 1, lease = gen_random_uuid(),
-        leased_until = now() + make_interval(secs => ${leaseS}), status = 'processing'
-    where id in (
-      select id from settlement_report
-      where next_attempt_at <= now() and (content_hash is not null) = ${hasContent}
-      order by next_attempt_at limit 1 for update skip locked
-    )
-    returning id, lease, origin, file_name as "fileName", url, kind, lines, applied,
-      created_at as "createdAt",
-      attempts as tries,
-      content_hash is not null as "hasContent", staged_at is not null as "isStaged"`.execute(db)
-  return rows[0]
+const reportQueue = (where: RawBuilder<unknown>): Queue<Report> => ({
+  table: 'settlement_report',
+  key: ['id'],
+  where,
+  set: sql`status = 'processing'`,
+  read: sql<Report>`id, file_name as "fileName", url, kind, lines, applied,
+    created_at as "createdAt", staged_at is not null as "isStaged" from claimed`
+})
+export const reportsToFetch = reportQueue(sql`content_hash is null`)
+export const reportsToRead = reportQueue(sql`content_hash is not null`)
+
+/** Takes a report that is due; a save of progress takes it for as long. */
+export async function claimReport(db: Db, queue: Queue<Report>): Promise<DueReport | undefined> {
+  return (await claimDue(db, queue, { limit: 1, leaseS: reportLeaseS }))[0]
 }
 
-type Held = Pick<DueReport, 'id' | 'lease'>
 type Progress = Partial<{
   lines: number
   applied: number
@@ -181,54 +188,43 @@ type Progress = Partial<{
   bookedUntil: string | null
 }>
 
-/** Adds to what was done, and holds the report for longer; false where somebody else has it. */
+/**
+ * Adds to what was done, and holds the report for longer; false where somebody else has it. Once
+ * lines were applied the attempts are counted anew: what fails after them is another fault.
+ */
 export async function saveProgress(
   db: Db | Tx,
-  { id, lease }: Held,
-  progress: Progress,
-  leaseS: number
+  due: DueReport,
+  progress: Progress
 ): Promise<boolean> {
   const { lines = 0, applied = 0, matched = 0, discrepancies = 0, kind = null } = progress
-  const { bookedUntil = null } = progress
-  const result = await sql`
-    update settlement_report set next_attempt_at = now() + make_interval(secs => ${leaseS}),
-      lines = lines + ${lines}, applied = applied + ${applied}, matched = matched + ${matched},
-      discrepancies = discrepancies + ${discrepancies}, kind = coalesce(${kind}, kind),
-      booked_until = greatest(booked_until, ${bookedUntil}::timestamptz),
-      unknown_types = array(
-        select distinct unnest(unknown_types || ${progress.unknownTypes ?? []}::text[]) order by 1)
-    where id = ${id} and lease = ${lease}`.execute(db)
-  return result.numAffectedRows === 1n
+  const { bookedUntil = null, unknownTypes = [] } = progress
+  const set = sql`
+    lines = lines + ${lines}, applied = applied + ${applied}, matched = matched + ${matched},
+    discrepancies = discrepancies + ${discrepancies}, kind = coalesce(${kind}, kind),
+    booked_until = greatest(booked_until, ${bookedUntil}::timestamptz),
+    unknown_types = array(
+      select distinct unnest(unknown_types || ${unknownTypes}::text[]) order by 1)
+    ${applied === 0 ? sql`` : sql`, attempts = 0`}`
+  return await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 
-/** Lets go of a report; it is due again in `delayS`. */
-export async function postponeReport(
-  db: Db,
-  { id, lease }: Held,
-  delayS: number,
-  fault: string
-): Promise<void> {
-  await sql`
-    update settlement_report set next_attempt_at = now() + make_interval(secs => ${delayS}),
-      fault = ${fault}, lease = null, leased_until = null
-    where id = ${id} and lease = ${lease}`.execute(db)
+/** How many of its lines are applied; undefined where somebody else has it. */
+export async function readApplied(tx: Tx, due: DueReport): Promise<number | undefined> {
+  const { rows } = await sql<{ applied: number }>`
+    select applied from settlement_report where ${isHeld(reportsToRead, due)}`.execute(tx)
+  return rows[0]?.applied
 }
 
-/** Lets go of a report that nothing is wrong with: another instance goes on at once. */
-export async function releaseReport(db: Db, { id, lease }: Held): Promise<void> {
-  await sql`
-    update settlement_report set next_attempt_at = now(), attempts = greatest(attempts - 1, 0),
-      lease = null, leased_until = null
-    where id = ${id} and lease = ${lease}`.execute(db)
+/** Lets go of a report after a fault; it is due again, each time later. */
+export async function postponeReport(db: Db, due: DueReport, fault: string): Promise<void> {
+  const delayS = delayAfter(reportRetryS, due.attempts - 1)
+  await postpone(db, reportsToRead, due, delayS, sql`fault = ${fault}`)
 }
 
 /** A person must upload it: the provider does not give it to us. */
-export async function awaitUpload(db: Db, { id, lease }: Held, fault: string): Promise<void> {
-  await sql`
-    update settlement_report set status = 'awaitingUpload', fault = ${fault},
-      next_attempt_at = null,
-      lease = null, leased_until = null
-    where id = ${id} and lease = ${lease}`.execute(db)
+export async function awaitUpload(db: Db, due: DueReport, fault: string): Promise<void> {
+  await done(db, reportsToRead, due, sql`status = 'awaitingUpload', fault = ${fault}`)
 }
 
 /**
@@ -237,35 +233,28 @@ export async function awaitUpload(db: Db, { id, lease }: Held, fault: string): P
  */
 export async function markStaged(
   db: Db,
-  { id, lease }: Held,
+  due: DueReport,
   uncheckedBatches: readonly string[]
 ): Promise<void> {
-  await sql`
-    update settlement_report set staged_at = now(), attempts = 0,
-      unchecked_batches = ${uncheckedBatches}
-    where id = ${id} and lease = ${lease}`.execute(db)
+  const set = sql`staged_at = now(), attempts = 0, unchecked_batches = ${uncheckedBatches}`
+  await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 
 /**
  * `fault`: why it was refused; null where it is done, and with it the report of the provider that
  * waited for its upload under the same name. What was kept for it goes.
  */
-export async function endReport(
-  db: Db,
-  { id, lease, fileName }: Held & Pick<DueReport, 'fileName'>,
-  fault: string | null
-): Promise<void> {
-  await forgetStaged(db, id, true)
-  if (fault === null && fileName !== null) {
-    await endWithout(db, sql`status = 'awaitingUpload' and file_name = ${fileName}`)
+export async function endReport(db: Db, due: DueReport, fault: string | null): Promise<void> {
+  await forgetStaged(db, due.id, true)
+  if (fault === null && due.fileName !== null) {
+    await endWithout(db, sql`status = 'awaitingUpload' and file_name = ${due.fileName}`)
   }
-  await sql`
-    update settlement_report set status = ${fault === null ? 'done' : 'refused'},
-      next_attempt_at = null,
-      lease = null, leased_until = null, fault = ${fault}, finished_at = now()
-      ${fault === null ? sql`` : sql`, staged_at = null`}
-      ${fault === null ? sql`` : sql`, lines = case when applied > 0 then lines else 0 end`}
-    where id = ${id} and lease = ${lease}`.execute(db)
+  const status = fault === null ? 'done' : 'refused'
+  // Nothing is staged of it any more: where it is fetched anew, it is read from its beginning.
+  const anew = sql`, staged_at = null, lines = case when applied > 0 then lines else 0 end`
+  const set = sql`status = ${status}, fault = ${fault}, finished_at = now()
+    ${fault === null ? sql`` : anew}`
+  await done(db, reportsToRead, due, set)
 }
 
 const rowsAtOnce = 20_000
@@ -283,11 +272,10 @@ export async function forgetStaged(db: Db, id: string, andContent = false): Prom
 }
 
 /** Begins to read a report, perhaps for the second time. */
-export async function beginReading(db: Db, { id, lease }: Held): Promise<void> {
-  await forgetStaged(db, id)
-  await sql`
-    update settlement_report set lines = 0, applied = 0, unknown_types = '{}', fault = null
-    where id = ${id} and lease = ${lease}`.execute(db)
+export async function beginReading(db: Db, due: DueReport): Promise<void> {
+  await forgetStaged(db, due.id)
+  const set = sql`lines = 0, applied = 0, unknown_types = '{}', fault = null`
+  await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 
 const readPieceStatement = statement<{ piece: Buffer }>(

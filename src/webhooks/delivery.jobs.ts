@@ -1,30 +1,32 @@
 import type { Db } from '../database/database.ts'
+import { release } from '../due/due.store.ts'
+import type { OnFault } from '../due/run-each.ts'
 import { findFeedEvents } from '../feed/feed.store.ts'
 import { toFeedView } from '../feed/feed-view.ts'
 import {
-  settleBatchSize,
-  webhookAtOnce,
-  webhookKeptForDays,
-  webhookLateS,
-  webhookRetryForS,
-  webhookRetryS,
-  webhookStopMs
-} from '../jobs.ts'
-import {
   claimDeliveries,
   type DueDelivery,
+  deliveries,
   forgetStopped,
   purgeDeliveries,
   recordDelivered,
   recordFailed,
-  releaseDelivery,
   settleStopped
 } from './delivery.store.ts'
-import { nextTryInS } from './delivery-schedule.ts'
+import { nextTryInS, webhookAtOnce, webhookRetryForS } from './delivery-schedule.ts'
 import { giveUpEndpoint } from './webhook.commands.ts'
 import { noteFailing } from './webhook.store.ts'
 import { type Send, type Sent, testType } from './webhook.ts'
 import { toSignedHeaders } from './webhook-signature.ts'
+
+/** What the first attempt may come late, where it is counted how long nothing worked; seconds. */
+const lateS = 3_600
+/** How much is settled at a time of what was pending at endpoints that were disabled. */
+const settleBatchSize = 2_000
+/** Attempts under way have this long to end when the service stops. */
+const stopMs = 2_000
+/** What is settled is shown this long. */
+const keptForDays = 30
 
 /** What came of an attempt: taken; answered otherwise; not answered; or not to be tried again. */
 export type DeliveryOutcome = 'delivered' | 'answered_badly' | 'unanswered' | 'given_up'
@@ -37,9 +39,7 @@ export type DispatcherDeps = {
   wake: () => void
   onOutcome: (outcome: DeliveryOutcome) => void
   onEndpointDisabled: (endpointId: string) => void
-  onFault: (deliveryId: string, error: unknown) => void
-  /** Pauses between tries, s; the last one for ever. */
-  retryS?: readonly number[] | undefined
+  onFault: OnFault
 }
 
 export type Dispatcher = {
@@ -79,13 +79,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   async function attemptOne(delivery: DueDelivery, readBody: ReadBody): Promise<void> {
     try {
       const body = await readBody(delivery).catch(async (error) => {
-        deps.onFault(delivery.id, error)
+        deps.onFault({ deliveryId: delivery.id }, error)
         await recordUnshown(deps, delivery)
       })
       if (body !== undefined) await deliver(deps, delivery, body, stopping.signal)
     } catch (error) {
       // Its lease ends, and it is tried again.
-      deps.onFault(delivery.id, error)
+      deps.onFault({ deliveryId: delivery.id }, error)
     }
   }
 
@@ -96,7 +96,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     async stop() {
       stopped = true
-      const timer = setTimeout(() => stopping.abort(), webhookStopMs)
+      const timer = setTimeout(() => stopping.abort(), stopMs)
       await round.catch(() => {})
       await Promise.all(underWay)
       clearTimeout(timer)
@@ -125,12 +125,12 @@ async function readBodies(
 }
 
 /** A fault of ours: it is tried again, and says nothing of the endpoint. */
-async function recordUnshown({ db, retryS, onOutcome }: DispatcherDeps, due: DueDelivery) {
+async function recordUnshown({ db, onOutcome }: DispatcherDeps, due: DueDelivery) {
   const now = new Date()
   const made = { startedAt: now, durationMs: 0, httpStatus: null, response: null }
   const attempt = { ...made, number: due.attempt, error: 'The event could not be shown.' }
-  const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() }, retryS)
-  await recordFailed(db, { id: due.id, attempt }, nextInS)
+  const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() })
+  await recordFailed(db, { ...due, attempt }, nextInS)
   if (nextInS === null) onOutcome('given_up')
 }
 
@@ -158,12 +158,12 @@ async function deliver(
   const headers = toSignedHeaders({ id: due.eventId, body, at: startedAt }, due.secrets)
   const sent = await deps.send({ url: due.url, headers, body, signal })
   if (signal.aborted && sent.httpStatus === null) {
-    return await releaseDelivery(db, due.id, due.attempt)
+    return void (await release(db, deliveries, due))
   }
   const { httpStatus, error, response } = sent
   const durationMs = Math.round(performance.now() - begun)
   const attempt = { number: due.attempt, startedAt, durationMs, httpStatus, error, response }
-  const tried = { id: due.id, attempt }
+  const tried = { ...due, attempt }
   if (isTaken(sent)) {
     const { wasFailing } = await recordDelivered(db, tried)
     deps.onOutcome('delivered')
@@ -183,11 +183,11 @@ async function recordFailure(
   tried: Parameters<typeof recordFailed>[1],
   sent: Sent
 ): Promise<void> {
-  const { db, retryS = webhookRetryS } = deps
+  const { db } = deps
   // A test answers a question of this moment.
   const isTest = due.position === null
   const failed = { ...due, retryAfter: sent.retryAfter, now: new Date(), random: Math.random() }
-  const nextInS = isTest ? null : nextTryInS(failed, retryS)
+  const nextInS = isTest ? null : nextTryInS(failed)
   await recordFailed(db, tried, nextInS)
   deps.onOutcome(sent.httpStatus === null ? 'unanswered' : 'answered_badly')
   if (nextInS === null) deps.onOutcome('given_up')
@@ -195,7 +195,7 @@ async function recordFailure(
   // Standard Webhooks: whoever answers 410 wants nothing more.
   if (sent.httpStatus === 410) await giveUp(deps, due.endpointId, 'gone', null)
   else if (nextInS === null && !isTest) {
-    await giveUp(deps, due.endpointId, 'failing', webhookRetryForS - webhookLateS)
+    await giveUp(deps, due.endpointId, 'failing', webhookRetryForS - lateS)
   }
 }
 
@@ -215,5 +215,5 @@ export async function settleWebhooks(db: Db): Promise<number> {
 
 /** Forgets what was settled long ago; answers how many. */
 export async function purgeWebhooks(db: Db): Promise<number> {
-  return await purgeDeliveries(db, webhookKeptForDays)
+  return await purgeDeliveries(db, keptForDays)
 }

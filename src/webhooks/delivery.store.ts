@@ -1,23 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from '../jobs.ts'
-import type { Attempt, Delivery, DeliveryStatus } from './webhook.ts'
+import { type Held, isHeld, leaseTo, noLease, type Queue } from '../due/due.store.ts'
+import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from './delivery-schedule.ts'
+import type { Attempt } from './webhook.ts'
 
 /** The id that an event of the feed `f` has in public, as `toFeedView` shows it. */
-const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
+export const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
 
 /**
- * What an endpoint `e` of a client `c` is told of: what it asked for, of what the client sees, as
- * GET /v1/events has it.
+ * What is delivered to an endpoint `e` of a client `c`: what it asked for, of what the client sees,
+ * as GET /v1/events has it.
  */
-const wants = sql.raw(
+export const wants = sql.raw(
   "'payments:read' = any(c.scopes) and ('*' = any(e.events) or f.type = any(e.events)) " +
     'and (not c.third_party or f.client_id = c.id)'
 )
-
-/** Of a delivery `d` and its endpoint `e`: pending when the endpoint was disabled, so it failed. */
-const isStopped = sql.raw("(d.status = 'pending' and d.term <> e.term)")
 
 /** Those that events are made due at. */
 export async function countEnabled(tx: Tx): Promise<number> {
@@ -43,43 +41,26 @@ export async function fanOut(tx: Tx, positions: readonly number[]): Promise<numb
   return Number(numAffectedRows)
 }
 
-/** A delivery of an event that is in no feed. */
-export async function insertTest(
-  tx: Tx,
-  endpointId: string,
-  event: { id: string; type: string }
-): Promise<Delivery> {
-  const { rows } = await sql<Delivery>`
-    with d as (
-      insert into webhook_delivery (endpoint_id, term, event_id, type)
-      select id, term, ${event.id}, ${event.type} from webhook_endpoint where id = ${endpointId}
-      returning *
-    )
-    select ${shown} from d join webhook_endpoint e on e.id = d.endpoint_id`.execute(tx)
-  return rows[0] as Delivery
-}
-
-/** A delivery `d` of an endpoint `e`: what was pending when that was disabled has failed. */
-const shown = sql`
-  d.id, d.endpoint_id as "endpointId", d.event_id as "eventId", d.type,
-  d.payment_id as "paymentId", case when ${isStopped} then 'failed' else d.status end as status,
-  case when not ${isStopped} then d.next_attempt_at end as "dueAt", d.delivered_at as "deliveredAt",
-  d.attempts_made as attempts, d.created_at as "createdAt"`
-
-export type DueDelivery = {
+export type DueDelivery = Held & {
   id: string
   endpointId: string
   position: number | null
   eventId: string
   createdAt: Date
   /** Of the schedule, this one included; and of all that were ever made, the number of this one. */
-  tries: number
+  attempts: number
   attempt: number
   /** Since its first try was due, s by the database's clock. */
   ageS: number
   url: string
   /** Each of them signs, the newest first. */
   secrets: string[]
+}
+
+export const deliveries: Queue<{ id: string }> = {
+  table: 'webhook_delivery',
+  key: ['id'],
+  read: sql`id from claimed`
 }
 
 /**
@@ -97,11 +78,9 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
   const { rows } = await sql<DueDelivery>`
     with open as (
       select e.id, e.term, e.url, e.failing_since is not null as failing,
-        array_remove(array[e.secret, case when e.old_secret_until > now() then e.old_secret end],
-          null) as secrets,
-        (select count(*) from webhook_delivery h
-          where h.endpoint_id = e.id and h.lease is not null
-            and h.next_attempt_at > now()) as under_way
+        e.secret, e.old_secret, e.old_secret_until,
+        (select count(*) from webhook_delivery h where h.endpoint_id = e.id
+          and h.lease is not null and h.leased_until > now()) as under_way
       from webhook_endpoint e join client c on c.id = e.client_id and c.revoked_at is null
       cross join lateral (
         select from webhook_delivery d
@@ -121,8 +100,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
           where earlier.endpoint_id = d.endpoint_id and earlier.payment_id = d.payment_id
             and earlier.sequence < d.sequence and earlier.next_attempt_at is not null
             and earlier.term = d.term
-            and (earlier.attempts = 0
-              or (earlier.lease is not null and earlier.next_attempt_at > now())
+            and (earlier.attempts = 0 or earlier.leased_until > now()
               or earlier.started_at > now() - make_interval(secs => ${webhookInOrderForS}))
           limit 1
         ) is null
@@ -136,24 +114,20 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
         select due.*, row_number() over (order by place, next_attempt_at) as turn from due
       ) as due
       where turn <= ${limit}::int and (place = 1 or turn <= ${limit - reserved}::int)
+    ), claimed as (
+      update webhook_delivery d set attempts_made = attempts_made + 1,
+        ${leaseTo(randomUUID(), webhookLeaseS)}
+      from chosen where d.id = chosen.delivery_id
+      returning d.*, url, secret, old_secret, old_secret_until
     )
-    update webhook_delivery d set lease = ${randomUUID()},
-      leased_until = now() + make_interval(secs => ${webhookLeaseS}), attempts = attempts + 1,
-      attempts_made = attempts_made + 1,
-      next_attempt_at = now() + make_interval(secs => ${webhookLeaseS})
-    from chosen where d.id = chosen.delivery_id
-    returning d.id, d.endpoint_id as "endpointId", d.position, d.event_id as "eventId",
-      d.created_at as "createdAt", d.attempts as tries, d.attempts_made as attempt,
-      extract(epoch from now() - d.started_at)::double precision as "ageS",
-      chosen.url, chosen.secrets`.execute(db)
+    select id, endpoint_id as "endpointId", position, event_id as "eventId",
+      created_at as "createdAt", attempts, attempts_made as attempt,
+      extract(epoch from now() - started_at)::double precision as "ageS", url,
+      array_remove(array[secret, (select old_secret where old_secret_until > now())], null)
+        as secrets,
+      json_build_object('id', lease, 'key', json_build_array(id)) as lease
+    from claimed`.execute(db)
   return rows
-}
-
-/** Gives back what was not tried, because the service stops: it is due at once. */
-export async function releaseDelivery(db: Db, id: string, attempt: number): Promise<void> {
-  await sql`
-    update webhook_delivery set lease = null, leased_until = null, next_attempt_at = now()
-    where id = ${id} and attempts_made = ${attempt} and lease is not null`.execute(db)
 }
 
 const attemptTable = sql.raw(
@@ -165,7 +139,7 @@ const attemptRow = ({ id, attempt }: Tried) => sql`
     ${attempt.httpStatus}, ${attempt.error}, ${attempt.response})
   on conflict do nothing`
 
-export type Tried = { id: string; attempt: Attempt }
+export type Tried = Held & { id: string; attempt: Attempt }
 
 /** The later events of the payment of `settled` that wait for it: they were never tried. */
 const waitsForIt = sql.raw(
@@ -180,9 +154,8 @@ const waitsForIt = sql.raw(
 export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailing: boolean }> {
   const { rows } = await sql<{ wasFailing: boolean }>`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set status = 'delivered', delivered_at = now(),
-        next_attempt_at = null,
-        lease = null, leased_until = null
+      update webhook_delivery
+      set status = 'delivered', delivered_at = now(), next_attempt_at = null, ${noLease}
       where id = ${tried.id} returning endpoint_id, payment_id, sequence
     ), freed as (
       update webhook_delivery later set next_attempt_at = now() from settled
@@ -194,32 +167,31 @@ export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailin
 }
 
 /**
- * It was not taken: it is due again in `nextInS` seconds, or given up where that is null. Nothing
- * changes where the delivery was settled in the meantime, or is in other hands. What waits for it
- * need not be looked at before.
+ * It was not taken: it is due again in `nextInS` seconds, or given up where that is null. Where the
+ * lease is gone nothing changes. What waits for it need not be looked at before.
  */
 export async function recordFailed(db: Db, tried: Tried, nextInS: number | null): Promise<void> {
   await sql`
     with attempt as (${attemptRow(tried)}), settled as (
-      update webhook_delivery set lease = null, leased_until = null,
-        status = case when ${nextInS}::double precision is null then 'failed' else 'pending' end,
+      update webhook_delivery set ${noLease}, status = ${nextInS === null ? 'failed' : 'pending'},
         next_attempt_at = now() + make_interval(secs => ${nextInS}::double precision)
-      where id = ${tried.id} and attempts_made = ${tried.attempt.number} and status = 'pending'
-      returning endpoint_id, payment_id, sequence,
-        least(next_attempt_at, started_at + make_interval(secs => ${webhookInOrderForS})) as free_at
+      where ${isHeld(deliveries, tried)}
+      returning endpoint_id, payment_id, sequence, next_attempt_at, started_at
+    ), free as (
+      select *, least(next_attempt_at,
+        started_at + make_interval(secs => ${webhookInOrderForS})) as at from settled
     )
-    update webhook_delivery later set next_attempt_at = settled.free_at from settled
-    where ${waitsForIt} and later.next_attempt_at < settled.free_at`.execute(db)
+    update webhook_delivery later set next_attempt_at = settled.at from free as settled
+    where ${waitsForIt} and later.next_attempt_at < settled.at`.execute(db)
 }
 
 /**
- * Settles what was pending at endpoints when they were disabled, up to `limit` at a time, and waits
+ * Fails what was pending at endpoints when they were disabled, up to `limit` at a time, and waits
  * for none that somebody else is at; answers how many.
  */
 export async function settleStopped(db: Db, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    update webhook_delivery set status = 'failed', next_attempt_at = null, lease = null,
-      leased_until = null
+    update webhook_delivery set status = 'failed', next_attempt_at = null, ${noLease}
     where id = any(array(
       select own.id from webhook_endpoint e cross join lateral (
         select d.id from webhook_delivery d
@@ -232,7 +204,7 @@ export async function settleStopped(db: Db, limit: number): Promise<number> {
 }
 
 /**
- * Looks no more at endpoints of which all is settled. A minute later than they were disabled: what
+ * Looks no more at endpoints of which all has failed. A minute later than they were disabled: what
  * did not see that yet has ended by then.
  */
 export async function forgetStopped(db: Db): Promise<void> {
@@ -245,120 +217,7 @@ export async function forgetStopped(db: Db): Promise<void> {
     ) is null`.execute(db)
 }
 
-/** What a new beginning of a delivery sets, beside the term of its endpoint. */
-const beginAnew = sql.raw(
-  "status = 'pending', next_attempt_at = now(), lease = null, leased_until = null, " +
-    'started_at = now(), attempts = 0, delivered_at = null'
-)
-const isUnderWay = sql.raw(
-  'webhook_delivery.lease is not null and webhook_delivery.next_attempt_at > now()'
-)
-
-/** Due at once, its time counted anew; one that is under way is left alone. */
-export async function restartDelivery(tx: Tx, id: string): Promise<void> {
-  await sql`
-    update webhook_delivery set ${beginAnew}, term = e.term from webhook_endpoint e
-    where webhook_delivery.id = ${id} and e.id = webhook_delivery.endpoint_id
-      and not (${isUnderWay} and webhook_delivery.term = e.term)`.execute(tx)
-}
-
-export type Range = { from: Date; to: Date }
-/** Events of a time; `clientId`: only of that client's payments, or null for everybody's. */
-export type Replayed = { endpointId: string; clientId: string | null; range: Range }
-
-/** Those that the endpoint wants; what is still to be announced is not among them. */
-const wanted = ({ endpointId, clientId, range: { from, to } }: Replayed) => {
-  // Written out, so that the events of one client are found by the index of its own.
-  const ofClient = clientId === null ? sql`` : sql`and f.client_id = ${clientId}`
-  return sql`
-    select f.*, e.term from (
-      select f.* from payment_event p
-        join event_feed f on f.payment_id = p.payment_id and f.sequence = p.sequence
-        where p.created_at >= ${from} and p.created_at < ${to} ${ofClient}
-      union all
-      select f.* from other_event o join event_feed f on f.event_id = o.id
-        where o.created_at >= ${from} and o.created_at < ${to} ${ofClient}
-    ) f
-    cross join webhook_endpoint e join client c on c.id = e.client_id
-    where e.id = ${endpointId} and ${wants}`
-}
-
-/** Whether more than `limit` events are to be replayed. */
-export async function isMoreThan(tx: Tx, replayed: Replayed, limit: number): Promise<boolean> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) from (${wanted(replayed)} limit ${limit + 1}) as found`.execute(tx)
-  return (rows[0]?.count ?? 0) > limit
-}
-
-/**
- * Makes the events of a time due at an endpoint, whatever became of them before: those that it has
- * never been told of, too. Answers how many.
- */
-export async function replayEvents(tx: Tx, replayed: Replayed): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    with wanted as (${wanted(replayed)}), due as (
-      insert into webhook_delivery
-        (endpoint_id, term, position, event_id, type, payment_id, sequence)
-      select ${replayed.endpointId}, f.term, f.position, ${eventId}, f.type, f.payment_id,
-        f.sequence
-      from wanted f order by f.position
-      on conflict (endpoint_id, position) do update set ${beginAnew}, term = excluded.term
-        where not (${isUnderWay} and webhook_delivery.term = excluded.term)
-    )
-    select count(*) from wanted`.execute(tx)
-  return rows[0]?.count ?? 0
-}
-
-/** One at an endpoint of the client, which may be deleted by now. */
-export async function findDelivery(
-  db: Db | Tx,
-  id: string,
-  clientId: string
-): Promise<Delivery | undefined> {
-  const { rows } = await sql<Delivery>`
-    select ${shown} from webhook_delivery d join webhook_endpoint e on e.id = d.endpoint_id
-    where d.id = ${id} and e.client_id = ${clientId}`.execute(db)
-  return rows[0]
-}
-
-/** Oldest first. */
-export async function listAttempts(db: Db, deliveryId: string): Promise<Attempt[]> {
-  const { rows } = await sql<Attempt>`
-    select number, started_at as "startedAt", duration_ms as "durationMs",
-      http_status as "httpStatus", error, response
-    from webhook_attempt where delivery_id = ${deliveryId} order by number`.execute(db)
-  return rows
-}
-
-export type DeliveryFilter = {
-  status: DeliveryStatus | undefined
-  before: string | null
-  limit: number
-}
-
-/** Newest first. */
-export async function listDeliveries(
-  db: Db,
-  endpointId: string,
-  { status, before, limit }: DeliveryFilter
-): Promise<Delivery[]> {
-  const ofStatus = status === undefined ? sql`` : hasStatus[status]
-  const { rows } = await sql<Delivery>`
-    select ${shown} from webhook_delivery d join webhook_endpoint e on e.id = d.endpoint_id
-    where d.endpoint_id = ${endpointId} ${ofStatus}
-      and (${before}::text is null or d.id < ${before})
-    order by d.id desc limit ${limit}`.execute(db)
-  return rows
-}
-
-/** Written out, so that the index of those that are not delivered is of use. */
-const hasStatus = {
-  pending: sql`and d.status = 'pending' and d.term = e.term`,
-  delivered: sql`and d.status = 'delivered'`,
-  failed: sql`and d.status <> 'delivered' and (d.status = 'failed' or d.term <> e.term)`
-}
-
-/** Forgets what was settled long ago, a thousand at a time; answers how many. */
+/** Forgets what ended long ago, a thousand at a time; answers how many. */
 export async function purgeDeliveries(db: Db, keptForDays: number): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from webhook_delivery where id in (

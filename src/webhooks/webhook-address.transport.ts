@@ -5,6 +5,7 @@
  */
 import { Resolver } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import ipaddr from 'ipaddr.js'
 import type { CheckUrl } from './webhook.ts'
 
@@ -20,8 +21,6 @@ export type AddressPolicy = {
 /** How long a name is asked for when an endpoint is made. */
 const checkWithinMs = 1_500
 const dnsOptions = { timeout: 2_000, tries: 2 }
-
-export class AddressRefused extends Error {}
 
 const refusedText = 'The host leads to a private or special address.'
 
@@ -52,7 +51,9 @@ export function createCheckUrl(policy: AddressPolicy): CheckUrl {
     if (fault !== null) return fault
     const { protocol, hostname } = new URL(text)
     if (toLiteral(hostname) !== undefined) return null
-    const found = await within(checkWithinMs, policy.resolve(toName(hostname)))
+    const resolved = policy.resolve(toName(hostname)).catch((): string[] => [])
+    // Addresses that are not known in time are not waited for.
+    const found = await Promise.race([resolved, setTimeout(checkWithinMs, [])])
     return found.every((one) => mayReach(one, protocol, policy)) ? null : refusedText
   }
 }
@@ -83,7 +84,7 @@ export function createLookup(protocol: string, policy: AddressPolicy): LookupFun
       (found) => {
         const [first] = found
         const isRefused = !found.every((one) => mayReach(one, protocol, policy))
-        if (isRefused || first === undefined) callback(new AddressRefused(refusedText), '')
+        if (isRefused || first === undefined) callback(new Error(refusedText), '')
         else if (options.all) callback(null, found.map(withFamily))
         else callback(null, first, withFamily(first).family)
       },
@@ -132,13 +133,4 @@ function isLocalName(name: string): boolean {
 
 function withFamily(address: string) {
   return { address, family: address.includes(':') ? 6 : 4 }
-}
-
-/** No addresses where they are not known in time. */
-async function within(ms: number, found: Promise<string[]>): Promise<string[]> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<string[]>((resolve) => {
-    timer = setTimeout(resolve, ms, [])
-  })
-  return await Promise.race([found.catch(() => []), late]).finally(() => clearTimeout(timer))
 }

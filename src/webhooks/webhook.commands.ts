@@ -3,27 +3,24 @@ import { recordOtherEvents } from '../events/event.store.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import { webhookOldSecretS } from '../jobs.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
+import { findDelivery } from './delivery-list.store.ts'
 import {
-  findDelivery,
   insertTest,
   isMoreThan,
   type Range,
   replayEvents,
   restartDelivery
-} from './delivery.store.ts'
+} from './replay.store.ts'
 import {
   countEndpoints,
   deleteEndpoint,
   disableEndpoint,
   findEndpoint,
   insertEndpoint,
-  lockEndpoint,
   rotateSecret,
-  saveEndpoint,
-  stopDeliveries
+  saveEndpoint
 } from './webhook.store.ts'
 import {
   type DisabledReason,
@@ -37,12 +34,15 @@ import {
 } from './webhook.ts'
 import { newSecret } from './webhook-signature.ts'
 
-/** As many events as one request replays: a statement of a second or so. */
-export const replayMax = 10_000
-/** As many endpoints of one client: each event is written once for each. */
-export const endpointsMax = 20
+/** An old secret signs this long after its rotation. */
+const oldSecretS = 24 * 60 * 60
 
-export type EndpointAsked = { url: string; events: string[]; description: string | null }
+/** As many events as one request replays: a statement of a second or so. */
+const replayMax = 10_000
+/** As many endpoints of one client: each event is written once for each. */
+const endpointsMax = 20
+
+type EndpointAsked = { url: string; events: string[]; description: string | null }
 
 /**
  * The saved answer holds the secret, as the endpoint does: whoever lost the first answer gets it
@@ -70,14 +70,14 @@ export async function createEndpoint(
   })
 }
 
-export type EndpointChange = {
+type EndpointChange = {
   url?: string | undefined
   events?: string[] | undefined
   description?: string | null | undefined
   status?: EndpointStatus | undefined
 }
 
-/** What is not told stays. Disabled, it is owed nothing; enabled, it begins anew. */
+/** What is left out stays. Disabling fails what is pending; enabling starts with new events. */
 export async function changeEndpoint(
   { db, checkUrl }: Pick<Context, 'db' | 'checkUrl'>,
   clientId: string,
@@ -89,7 +89,8 @@ export async function changeEndpoint(
   refuseMixedEvents(change.events ?? [])
   if (change.url !== undefined) await refuseUrl(checkUrl, change.url)
   return await db.transaction().execute(async (tx) => {
-    const endpoint = await getEndpoint(tx, id, clientId)
+    const endpoint = await findEndpoint(tx, id, clientId, 'change')
+    if (endpoint === undefined) throw notFound()
     const { status = endpoint.status } = change
     const changed: WebhookEndpoint = {
       ...endpoint,
@@ -100,16 +101,13 @@ export async function changeEndpoint(
       disabledReason: status === 'enabled' ? null : (endpoint.disabledReason ?? 'client')
     }
     await saveEndpoint(tx, changed)
-    if (status === 'disabled' && endpoint.status === 'enabled') await stopDeliveries(tx, id)
     return changed
   })
 }
 
 export async function removeEndpoint(db: Db, clientId: string, id: string): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    await getEndpoint(tx, id, clientId)
-    await deleteEndpoint(tx, id)
-  })
+  const isDeleted = await db.transaction().execute((tx) => deleteEndpoint(tx, id, clientId))
+  if (!isDeleted) throw notFound()
 }
 
 export async function rotateEndpointSecret(
@@ -118,9 +116,9 @@ export async function rotateEndpointSecret(
   id: string
 ): Promise<OnceAnswer> {
   return await answerOnce(db, claim, id, async (tx) => {
-    await getEndpoint(tx, id, claim.clientId)
     const secret = newSecret()
-    await rotateSecret(tx, id, secret, webhookOldSecretS)
+    const { clientId } = claim
+    if (!(await rotateSecret(tx, { id, clientId, secret }, oldSecretS))) throw notFound()
     return { status: 200, body: JSON.stringify({ secret }) }
   })
 }
@@ -132,7 +130,7 @@ export async function testEndpoint(
   id: string
 ): Promise<OnceAnswer> {
   const answer = await answerOnce(db, claim, id, async (tx) => {
-    await getEnabled(tx, id, claim.clientId)
+    await requireEnabled(tx, id, claim.clientId)
     const delivery = await insertTest(tx, id, { id: newId('evt'), type: testType })
     return { status: 202, body: JSON.stringify(toDeliveryView(delivery)) }
   })
@@ -147,7 +145,7 @@ export async function replayToEndpoint(
   { range, visibleTo }: { range: Range; visibleTo: string | null }
 ): Promise<OnceAnswer> {
   const answer = await answerOnce(db, claim, id, async (tx) => {
-    await getEnabled(tx, id, claim.clientId)
+    await requireEnabled(tx, id, claim.clientId)
     if (range.from >= range.to) throw badRange('must be after from')
     const replayed = { endpointId: id, clientId: visibleTo, range }
     if (await isMoreThan(tx, replayed, replayMax)) {
@@ -169,7 +167,7 @@ export async function retryDelivery(
   const answer = await answerOnce(db, claim, id, async (tx) => {
     const known = await findDelivery(tx, id, clientId)
     if (known === undefined) throw new Problem('delivery_not_found', 'No delivery has this id.')
-    const endpoint = await lockEndpoint(tx, known.endpointId, clientId, 'keep')
+    const endpoint = await findEndpoint(tx, known.endpointId, clientId, 'keep')
     if (endpoint?.status !== 'enabled') throw disabled()
     await restartDelivery(tx, id)
     const delivery = await findDelivery(tx, id, clientId)
@@ -199,19 +197,10 @@ export async function giveUpEndpoint(
   })
 }
 
-async function getEndpoint(
-  tx: Tx,
-  id: string,
-  clientId: string,
-  lock: 'change' | 'keep' = 'change'
-): Promise<WebhookEndpoint> {
-  const endpoint = await lockEndpoint(tx, id, clientId, lock)
+async function requireEnabled(tx: Tx, id: string, clientId: string): Promise<void> {
+  const endpoint = await findEndpoint(tx, id, clientId, 'keep')
   if (endpoint === undefined) throw notFound()
-  return endpoint
-}
-
-async function getEnabled(tx: Tx, id: string, clientId: string): Promise<void> {
-  if ((await getEndpoint(tx, id, clientId, 'keep')).status !== 'enabled') throw disabled()
+  if (endpoint.status !== 'enabled') throw disabled()
 }
 
 function notFound(): Problem {

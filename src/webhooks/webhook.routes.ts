@@ -6,7 +6,7 @@ import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
 import type { Routes } from '../service-context.ts'
-import { listDeliveries } from './delivery.store.ts'
+import { listDeliveries } from './delivery-list.store.ts'
 import {
   changeEndpoint,
   createEndpoint,

@@ -20,7 +20,7 @@ export async function countEndpoints(tx: Tx, clientId: string): Promise<number> 
   return rows[0]?.count ?? 0
 }
 
-export type NewEndpoint = {
+type NewEndpoint = {
   id: string
   clientId: string
   url: string
@@ -38,34 +38,22 @@ export async function insertEndpoint(tx: Tx, endpoint: NewEndpoint): Promise<Web
   return rows[0] as WebhookEndpoint
 }
 
-/** One that is there and the client's own. */
+const locks = { none: sql``, change: sql`for no key update`, keep: sql`for share` }
+
+/**
+ * One that is there and the client's own; locked until the end of the transaction to change it, or
+ * so that nobody does. Only a change holds up those who announce events.
+ */
 export async function findEndpoint(
   db: Db | Tx,
   id: string,
-  clientId: string
-): Promise<WebhookEndpoint | undefined> {
-  const { rows } = await sql<WebhookEndpoint>`
-    select ${shown} from webhook_endpoint
-    where id = ${id} and client_id = ${clientId} and deleted_at is null`.execute(db)
-  return rows[0]
-}
-
-const locks = { change: sql.raw('for no key update'), keep: sql.raw('for share') }
-
-/**
- * As `findEndpoint`, locked until the end of `tx`: to change it, or so that nobody does. Only a
- * change holds up those who announce events.
- */
-export async function lockEndpoint(
-  tx: Tx,
-  id: string,
   clientId: string,
-  lock: keyof typeof locks
+  lock: keyof typeof locks = 'none'
 ): Promise<WebhookEndpoint | undefined> {
   const { rows } = await sql<WebhookEndpoint>`
     select ${shown} from webhook_endpoint
     where id = ${id} and client_id = ${clientId} and deleted_at is null
-    ${locks[lock]}`.execute(tx)
+    ${locks[lock]}`.execute(db)
   return rows[0]
 }
 
@@ -84,50 +72,53 @@ export async function listEndpoints(
   return rows
 }
 
-/** A new term: what is pending so far is sent no more, and settled in the background. */
+/** A new term: what is pending so far is sent no more, and fails in the background. */
 const stop = sql.raw('term = term + 1, stopped_at = now()')
 
-/** Writes what a client may change. Whoever enables an endpoint gives it all its time again. */
+/**
+ * Writes what a client may change. Whoever enables an endpoint gives it all its time again; of one
+ * that is disabled nothing more is sent, however much is pending.
+ */
 export async function saveEndpoint(tx: Tx, endpoint: WebhookEndpoint): Promise<void> {
   const { id, url, events, description, status, disabledReason } = endpoint
+  const stops = sql`(status = 'enabled' and ${status} = 'disabled')`
   await sql`
     update webhook_endpoint set url = ${url}, events = ${events}, description = ${description},
       status = ${status}, disabled_reason = ${disabledReason},
-      failing_since = case when ${status} = status then failing_since end
-    where id = ${id}`.execute(tx)
+      failing_since = case when ${status} = status then failing_since end,
+      term = term + ${stops}::integer,
+      stopped_at = case when ${stops} then clock.at else stopped_at end
+    from (select now() as at) as clock where id = ${id}`.execute(tx)
 }
 
-/** Nothing more is sent of what is pending, however much it is. */
-export async function stopDeliveries(tx: Tx, id: string): Promise<void> {
-  await sql`update webhook_endpoint set ${stop} where id = ${id}`.execute(tx)
-}
-
-/** The secret so far signs beside the new one for `forS` seconds. */
+/** The secret so far signs beside the new one for `forS` seconds. False where it is not there. */
 export async function rotateSecret(
   tx: Tx,
-  id: string,
-  secret: string,
+  { id, clientId, secret }: Pick<NewEndpoint, 'id' | 'clientId' | 'secret'>,
   forS: number
-): Promise<void> {
-  await sql`
+): Promise<boolean> {
+  const { numAffectedRows } = await sql`
     update webhook_endpoint set old_secret = secret, secret = ${secret},
       old_secret_until = now() + make_interval(secs => ${forS})
-    where id = ${id}`.execute(tx)
+    where id = ${id} and client_id = ${clientId} and deleted_at is null`.execute(tx)
+  return numAffectedRows === 1n
 }
 
-/** Its row stays, for the history of its deliveries; its secrets do not. */
-export async function deleteEndpoint(tx: Tx, id: string): Promise<void> {
-  await sql`
+/** Its row stays, for the history of its deliveries; its secrets do not. False for none. */
+export async function deleteEndpoint(tx: Tx, id: string, clientId: string): Promise<boolean> {
+  const { numAffectedRows } = await sql`
     update webhook_endpoint set deleted_at = now(), status = 'disabled',
       disabled_reason = coalesce(disabled_reason, 'client'), secret = null, old_secret = null,
       ${stop}
-    where id = ${id}`.execute(tx)
+    where id = ${id} and client_id = ${clientId} and deleted_at is null`.execute(tx)
+  return numAffectedRows === 1n
 }
 
 /** `failing`: whether the last attempt failed. Notes the first failure after a success only. */
 export async function noteFailing(db: Db, id: string, failing: boolean): Promise<void> {
   await sql`
-    update webhook_endpoint set failing_since = case when ${failing}::boolean then now() end
+    update webhook_endpoint set failing_since = case when ${failing}::boolean then clock.at end
+    from (select now() as at) as clock
     where id = ${id} and (failing_since is null) = ${failing}::boolean`.execute(db)
 }
 

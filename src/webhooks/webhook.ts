@@ -84,7 +84,7 @@ export function toAttemptView(attempt: Attempt) {
 /** Says why a URL can be no endpoint's; null where it can. May ask the DNS, for a second or two. */
 export type CheckUrl = (url: string) => Promise<string | null>
 
-export type Outgoing = {
+type Outgoing = {
   url: string
   headers: Readonly<Record<string, string>>
   body: string

@@ -373,14 +373,18 @@ t.test('what Adyen sends', async (t) => {
   t.test('an item that cannot be applied is parked, the others of its request go on', async (t) => {
     const payments = [await createPayment(), await createPayment(), await createPayment()]
     const items = payments.map(({ id }) => signed(item({ merchantReference: id })))
-    // No account of money holds it: neither the translation nor the database takes these two.
-    const poison = [
-      signed(item({ merchantReference: payments[1].id, amount: { currency: 'POUND', value: 1 } })),
-      signed(item({ merchantReference: payments[1].id, amount: { currency: 'ISK', value: 101 } }))
-    ]
+    const poisonOf = (currency: string, value: number) =>
+      signed(item({ merchantReference: payments[1].id, amount: { currency, value } }))
+    const noMoney = [poisonOf('POUND', 1), poisonOf('', 1)]
+    // It has no amount in our minor units.
+    const poison = [poisonOf('ISK', 101)]
     const last = items.pop() as Item
-    t.equal((await send(envelope([items[0], ...poison, items[1], last]))).status, 202)
+    t.equal((await send(envelope([items[0], ...noMoney, ...poison, items[1], last]))).status, 202)
     for (const { id } of payments) await until(id, ({ status }) => status === 'captured')
+    for (const { pspReference } of noMoney) {
+      const parked = { status: 'parked', tries: 0, fault: 'The currency of the amount is none.' }
+      t.match(await settled(pspReference), parked)
+    }
     for (const one of poison) {
       const tried = await settled(
         one.pspReference,
@@ -454,9 +458,8 @@ t.test('what Adyen sends', async (t) => {
     t.same([settledAlready.status, settledAlready.body.code], [409, 'notification_not_retryable'])
     const unknown = await retry('ntf_0000000000000000', 'retry-3')
     t.same([unknown.status, unknown.body.code], [404, 'notification_not_found'])
-    await sql`update notification set status = 'parked', fault = 'a fault', next_attempt_at = null,
-      attempts = 6
-      where id = ${id}`.execute(db)
+    await sql`update notification set status = 'parked', fault = 'a fault', attempts = 6,
+      next_attempt_at = null where id = ${id}`.execute(db)
     t.equal((await retry(id, 'retry-4')).status, 202, 'a parked one may be tried too')
     const storm = await Promise.all(Array.from({ length: 10 }, () => retry(id, 'retry-5')))
     for (const { status, body } of storm) {

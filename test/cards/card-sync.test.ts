@@ -1,20 +1,20 @@
 import t, { type Test } from 'tap'
 import {
-  claimDueRemovals,
+  type DueRemoval,
   findCard,
   listCards,
-  postponeRemoval,
   recordRemoved,
+  removals,
   removeCard
 } from '../../src/cards/card.store.ts'
 import {
   applyCardList,
-  claimDueSyncs,
   type DueSync,
-  postponeSync,
-  requestCardSync
+  requestCardSync,
+  syncs
 } from '../../src/cards/card-sync.store.ts'
 import type { Db, Tx } from '../../src/database/database.ts'
+import { claimDue, postpone } from '../../src/due/due.store.ts'
 import type { StoredCard } from '../../src/provider.ts'
 import { testDatabase } from '../test-database.ts'
 
@@ -37,7 +37,9 @@ async function start(t: Test) {
   await db.insertInto('account').values(accounts).execute()
   const within = <T>(work: (tx: Tx) => Promise<T>) => db.transaction().execute(work)
   const hint = (...ids: number[]) => within((tx) => requestCardSync(tx, ids))
-  const claim = async () => (await claimDueSyncs(db, 60, 10))[0] as DueSync
+  const claimAll = (leaseS = 60) => claimDue(db, syncs, { limit: 10, leaseS })
+  const claim = async () => (await claimAll())[0] as DueSync
+  const claimRemovals = (leaseS = 60) => claimDue(db, removals, { limit: 10, leaseS })
   const apply = (sync: DueSync, cards: StoredCard[], againInS: number | null = null) =>
     within((tx) => applyCardList(tx, sync, cards, againInS))
   const sync = async (cards: StoredCard[], accountId = 1) => {
@@ -46,7 +48,7 @@ async function start(t: Test) {
   }
   const tokens = async (accountId = 1) =>
     (await listCards(db, accountId)).map(({ token }) => token).sort()
-  return { db, within, hint, claim, apply, sync, tokens }
+  return { db, within, hint, claim, claimAll, claimRemovals, apply, sync, tokens }
 }
 
 const rowsOf = async (db: Db) =>
@@ -99,12 +101,12 @@ t.test('a face may lack any part', async (t) => {
 t.test(
   'an account is asked for by one at a time, and again when its lease has ended',
   async (t) => {
-    const { db, hint, claim, apply } = await start(t)
+    const { db, hint, claim, claimAll, apply } = await start(t)
     await hint(1)
-    const [first] = await claimDueSyncs(db, 0, 10)
+    const [first] = await claimAll(0)
     const second = await claim()
-    t.same(await claimDueSyncs(db, 60, 10), [])
-    t.not(first?.lease, second.lease)
+    t.same(await claimAll(), [])
+    t.not(first?.lease.id, second.lease.id)
     t.equal(await apply(first as DueSync, [cardOf('OLD')]), undefined, 'whose lease is gone')
     t.match(await apply(second, [cardOf('NEW')]), { added: 1 })
     t.equal(await apply(second, []), undefined, 'a list is applied once')
@@ -118,7 +120,7 @@ t.test('a hint while a list is under way makes it worthless', async (t) => {
   const early = await claim()
   await hint(1)
   t.equal(await apply(early, []), undefined)
-  await postponeSync(db, early, 60)
+  await postpone(db, syncs, early, 60)
   const late = await claim()
   t.match(late, { accountId: 1 }, 'due at once, whatever the first has to say')
   t.match(await apply(late, [cardOf('A')]), { added: 1 })
@@ -164,12 +166,12 @@ t.test('a list with nothing new is asked for again, as often as it is told', asy
 t.test('an account whose list did not come is due again', async (t) => {
   const { db, hint, claim } = await start(t)
   await hint(1)
-  await postponeSync(db, await claim(), 0)
-  t.match(await claim(), { accountId: 1, tries: 1 })
+  await postpone(db, syncs, await claim(), 0)
+  t.match(await claim(), { accountId: 1, attempts: 2 })
 })
 
 t.test('a removed card', async (t) => {
-  const { db, within, hint, claim, apply, sync, tokens } = await start(t)
+  const { db, within, hint, claim, claimRemovals, apply, sync, tokens } = await start(t)
   await sync([cardOf('A'), cardOf('B')])
   const [card] = (await listCards(db, 1)).filter(({ token }) => token === 'A')
   const id = card?.id ?? ''
@@ -177,7 +179,7 @@ t.test('a removed card', async (t) => {
   const early = await claim()
   const removal = await within((tx) => removeCard(tx, 1, id, 0))
 
-  t.match(removal, { id, accountId: 1, token: 'A', tries: 0 })
+  t.match(removal, { id, accountId: 1, token: 'A', attempts: 1 })
   t.equal(await findCard(db, 1, id), undefined, 'is there no more')
   t.same(await tokens(), ['B'])
   t.equal(await within((tx) => removeCard(tx, 1, id, 0)), undefined, 'and is not removed twice')
@@ -187,19 +189,20 @@ t.test('a removed card', async (t) => {
   t.match(await apply(await claim(), list), { added: 0 }, 'nor while Adyen still has it')
   t.same(await tokens(), ['B'])
 
-  const [due] = await claimDueRemovals(db, 0, 10)
-  t.same(due, removal, 'is due at Adyen')
-  await postponeRemoval(db, id, 0)
-  t.match(await claimDueRemovals(db, 60, 10), [{ id, tries: 1 }])
-  t.same(await claimDueRemovals(db, 60, 10), [], 'by one at a time')
+  const [due] = await claimRemovals()
+  t.match(due, { id, accountId: 1, token: 'A', attempts: 2 }, 'is due at Adyen')
+  await postpone(db, removals, due as DueRemoval, 0)
+  const [last] = await claimRemovals()
+  t.match(last, { id, attempts: 3 })
+  t.same(await claimRemovals(), [], 'by one at a time')
 
   await hint(1)
   const between = await claim()
-  if (removal) await within((tx) => recordRemoved(tx, removal))
+  if (last) await within((tx) => recordRemoved(tx, last))
   t.equal(await apply(between, list), undefined, 'nor by a list asked for before Adyen had done it')
   t.same(await tokens(), ['B'])
-  await postponeRemoval(db, id, 0)
-  t.same(await claimDueRemovals(db, 60, 10), [], 'is done with')
+  if (last) t.equal(await postpone(db, removals, last, 0), false)
+  t.same(await claimRemovals(), [], 'is done with')
 
   t.match(await apply(await claim(), list), { added: 1 }, 'the same token later is a new card')
   t.same(await tokens(), ['A', 'B'])

@@ -1,11 +1,13 @@
 /** All that the operations on webhook endpoints and deliveries may answer, and what is sent. */
 import t from 'tap'
 import { startConsumer } from '../feed/consumer.ts'
+import { hurry } from '../webhooks/receivers.ts'
 import { createJudge, everyNode, resolve } from './document.ts'
 import { eventually, judgedService } from './judged.ts'
 
 t.test('every answer about webhooks is what the document says', async (t) => {
-  const service = await judgedService(t, { webhookRetryS: [0.05] })
+  const service = await judgedService(t)
+  hurry(t, service.db)
   const { meet, call, document } = service
   const consumer = await startConsumer(t)
   const asked = { url: consumer.url, events: ['*'], description: 'Billing' }

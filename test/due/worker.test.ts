@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
-import { startWorker, type Task } from '../../src/due/worker.ts'
+import { defineTask, startWorker, type Task } from '../../src/due/worker.ts'
 
 /** A task whose rounds end when the test says so; timers stand still until they are moved. */
 function puppet(t: Test, everyMs = 1_000) {
@@ -105,6 +105,26 @@ t.test('a task that throws without a promise is a fault like any other', async (
   })
   await settle()
   t.equal(faults.length, 1)
+  await worker.stop()
+})
+
+t.test('a task is woken by a name that there is', async (t) => {
+  const ran: string[] = []
+  const run = (name: string) => async () => {
+    ran.push(name)
+    return 0
+  }
+  const tasks = [
+    defineTask({ name: 'one', run: run('one') }),
+    defineTask({ name: 'two', run: run('two') })
+  ]
+  const worker = startWorker(tasks, { onDone: () => {}, onFault: () => {} })
+  await settle()
+  worker.wake('two')
+  // @ts-expect-error: a task that was renamed is not woken in silence.
+  worker.wake('three')
+  await settle()
+  t.same(ran, ['one', 'two', 'two'])
   await worker.stop()
 })
 

@@ -2,15 +2,8 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { killable } from '../service-process.ts'
-import {
-  addClient,
-  newAccountId,
-  paymentBody,
-  type TestService,
-  testService,
-  toolsOf
-} from '../test-service.ts'
-import { deskOf, quick, subscribe } from '../webhooks/receivers.ts'
+import { addClient, newAccountId, paymentBody, type TestService, toolsOf } from '../test-service.ts'
+import { deskOf, quickService, subscribe } from '../webhooks/receivers.ts'
 import { type Answering, type Consumer, eventually, type Found, startConsumer } from './consumer.ts'
 
 type Feed = () => Promise<Found[]>
@@ -58,7 +51,7 @@ async function payMany(
 }
 
 t.test('a consumer that is killed, slow, fails half of the time, and restarts', async (t) => {
-  const service = await testService(t, { ...quick, duplicateWindowS: 0 })
+  const service = await quickService(t, { duplicateWindowS: 0 })
   const desk = deskOf(service)
   const half: Answering = (_, n) => (n % 2 === 0 ? 500 : 200)
   const consumer = await subscribe(t, desk, half)
@@ -131,7 +124,7 @@ t.test('SIGKILL of the service in the middle loses none', async (t) => {
 })
 
 t.test('SIGTERM while an attempt is under way: it is given back, and comes at once', async (t) => {
-  const service = await testService(t, { ...quick, drainMs: 0 })
+  const service = await quickService(t, { drainMs: 0 })
   const consumer = await startConsumer(t, () => new Promise(() => {}))
   await deskOf(service).add(consumer.url)
   await service.createPayment()

@@ -5,7 +5,8 @@ import { announce } from '../../src/webhooks/announce.jobs.ts'
 import { testDatabase } from '../test-database.ts'
 import { type TestService, testService } from '../test-service.ts'
 
-const wakeDelivery = () => {}
+const wake = () => {}
+const onFault = (_: unknown, error: unknown) => t.fail(String(error))
 // biome-ignore lint/suspicious/noExplicitAny: what a test finds is what it asserts.
 type Found = any
 
@@ -95,7 +96,7 @@ t.test('an event that is still committing comes after those that are shown', asy
         insert into event_outbox (event_id, created_at)
         select id, created_at from written`.execute(tx)
   const announced = async () => {
-    await announce({ db, wakeDelivery })
+    await announce({ db, wake, onFault })
     const { rows } = await sql<{ type: string }>`
       select type from event_feed order by position`.execute(db)
     return rows.map(({ type }) => type)
@@ -117,12 +118,12 @@ t.test('many announcers give each event one place', async (t) => {
       returning id, created_at
     )
     insert into event_outbox (event_id, created_at) select id, created_at from written`.execute(db)
-  const counts = await Promise.all(Array.from({ length: 6 }, () => announce({ db, wakeDelivery })))
+  const counts = await Promise.all(Array.from({ length: 6 }, () => announce({ db, wake, onFault })))
   t.equal(
     counts.reduce((sum, count) => sum + count, 0),
     2500
   )
   const { rows } = await sql<{ count: number }>`select count(*) from event_feed`.execute(db)
   t.equal(rows[0]?.count, 2500)
-  t.equal(await announce({ db, wakeDelivery }), 0)
+  t.equal(await announce({ db, wake, onFault }), 0)
 })

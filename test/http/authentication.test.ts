@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import t from 'tap'
-import { hashKey } from '../../src/clients/client.store.ts'
+import { announceClientChange, hashKey } from '../../src/clients/client.store.ts'
 import { scopes } from '../../src/clients/client.ts'
 import { testService } from '../test-service.ts'
 import { pathOf, routes } from './routes.ts'
@@ -18,6 +18,13 @@ t.test('who may call what', async (t) => {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
+
+  /** As the command does: every instance hears of it. */
+  const change = (query: RawBuilder<unknown>) =>
+    db.transaction().execute(async (tx) => {
+      await query.execute(tx)
+      await announceClientChange(tx)
+    })
 
   t.test('the table of routes is the OpenAPI document', async (t) => {
     const { body } = await call('GET', '/openapi.json', { key: null })
@@ -83,7 +90,7 @@ t.test('who may call what', async (t) => {
   t.test('a revoked client is out at once, although it was known a moment ago', async (t) => {
     const key = await addClient({ name: 'to-be-revoked' })
     t.equal((await call('GET', '/v1/payments', { key })).status, 200)
-    await sql`update client set revoked_at = now() where name = 'to-be-revoked'`.execute(db)
+    await change(sql`update client set revoked_at = now() where name = 'to-be-revoked'`)
     t.equal(await untilStatus(key, 401), 401)
   })
 
@@ -91,8 +98,8 @@ t.test('who may call what', async (t) => {
     const key = await addClient({})
     t.equal((await call('GET', '/v1/payments', { key })).status, 200)
     const expire = async (interval: string) =>
-      await sql`update api_key set expires_at = now() + ${interval}::interval
-        where hash = ${hashKey(key)}`.execute(db)
+      await change(sql`update api_key set expires_at = now() + ${interval}::interval
+        where hash = ${hashKey(key)}`)
     await expire('1 hour')
     t.equal(await untilStatus(key, 200), 200)
     await expire('-1 second')
@@ -102,9 +109,7 @@ t.test('who may call what', async (t) => {
   t.test('a scope that is taken away is gone at once', async (t) => {
     const key = await addClient({ name: 'to-be-narrowed', scopes: ['payments:read'] })
     t.equal((await call('GET', '/v1/payments', { key })).status, 200)
-    await sql`update client set scopes = '{accounts:read}' where name = 'to-be-narrowed'`.execute(
-      db
-    )
+    await change(sql`update client set scopes = '{accounts:read}' where name = 'to-be-narrowed'`)
     t.equal(await untilStatus(key, 403), 403)
   })
 

@@ -6,7 +6,7 @@ import { toFileView } from '../../src/billing/billing.ts'
 import { toPostingView } from '../../src/billing/posting.ts'
 import { toSummary, toSummaryView } from '../../src/books/summary.ts'
 import { balance } from '../../src/books/three-way.ts'
-import { toCardView } from '../../src/cards/card-view.ts'
+import { toCardView } from '../../src/cards/card.ts'
 import { toDiscrepancyView } from '../../src/discrepancies/discrepancy.ts'
 import { toFeedView } from '../../src/feed/feed-view.ts'
 import { toDisputeView } from '../../src/lifecycle/disputes.ts'
@@ -118,8 +118,8 @@ const notification = {
   item: { eventCode: 'AUTHORISATION', additionalData: { hmacSignature: secret } },
   status: 'applied',
   fault: null,
-  due_at: null,
-  tries: 0,
+  next_attempt_at: null,
+  attempts: 0,
   received_at: now,
   applied_at: now
 } as unknown as Parameters<typeof toNotificationView>[0]

@@ -5,8 +5,16 @@ import { changeCharge, createCharge } from '../../src/accounts/account.commands.
 import { findBalance } from '../../src/accounts/account.store.ts'
 import { createAdjustment } from '../../src/accounts/adjustment.commands.ts'
 import { newId } from '../../src/id.ts'
+import { allocate, type Change } from '../../src/ledger/allocating.ts'
 import { post } from '../../src/ledger/ledger.store.ts'
-import { type Posting, type PostingKind, postings } from '../../src/ledger/ledger.ts'
+import {
+  isCustomerDebit,
+  type Posting,
+  type PostingKind,
+  postings
+} from '../../src/ledger/ledger.ts'
+import type { OpenCredit, Owed } from '../../src/ledger/matching.ts'
+import type { Paid } from '../../src/ledger/taking-back.ts'
 import { checkMoney, findLedgerFaults } from '../invariants.ts'
 import { testDatabase } from '../test-database.ts'
 
@@ -294,6 +302,60 @@ t.test('whatever happens, the books hold, and together is like one after the oth
     { numRuns: 200 }
   )
   t.pass('200 times')
+})
+
+/** What a debit allocates where every item that the account ever had is read. */
+async function expected(accountId: number, of: Posting): Promise<unknown[]> {
+  const { rows: owed } = await sql<Owed>`
+    select 'charge' as kind, id, open_amount as "openAmount", due_at as "dueAt",
+      in_query as "inQuery" from charge where account_id = ${accountId}
+    union all select 'debit', transfer_id, open_amount, null, false from debit
+      where account_id = ${accountId}`.execute(db)
+  const { rows: credits } = await sql<OpenCredit>`
+    select transfer_id as "transferId", open_amount as "openAmount", payment_id as "paymentId"
+    from credit join ledger_transfer t on t.id = transfer_id
+    where credit.account_id = ${accountId} and open_amount > 0 order by transfer_id`.execute(db)
+  const { rows: paid } = await sql<Paid>`
+    select transfer_id as "transferId", charge_id as "chargeId", payment_id as "paymentId", a.amount
+    from allocation a join ledger_transfer t on t.id = transfer_id
+    where a.account_id = ${accountId} and charge_id is not null order by a.id`.execute(db)
+  const { paymentId, amount, allocations = [] } = of
+  const change = { kind: 'debit', transferId: 'new', paymentId, amount: amount.value, allocations }
+  return allocate({ owed, credits, paid }, [change as Change]).map(({ id, ...one }) => ({
+    ...one,
+    id: id === 'new' ? null : id
+  }))
+}
+
+t.test('a debit takes back the same where only what it can need is read', async (t) => {
+  let debits = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(move, { minLength: 15, maxLength: 30 }), async (moves) => {
+      const side: Side = { ids: [await addAccount(), await addAccount()], charges: [[], []] }
+      for (const [at, one] of moves.entries()) {
+        const accountId = side.ids[one.account as 0 | 1]
+        const each = toPosting(side, one)
+        if (at % 2 === 0) {
+          side.charges[one.account as 0 | 1].push(await addCharge(accountId, `c${at}`, one.amount))
+        }
+        const expecting = isCustomerDebit(one.kind) ? await expected(accountId, each) : undefined
+        const { rows: before } = await sql<{ last: number }>`
+          select coalesce(max(id), 0) as last from allocation`.execute(db)
+        await write([each])
+        if (expecting === undefined) continue
+        debits += 1
+        const { rows: written } = await sql`
+          select a.transfer_id as "transferId", a.amount,
+            case when charge_id is null then 'debit' else 'charge' end as kind,
+            coalesce(charge_id, case when t.fact <> ${each.fact} then debit_transfer_id end) as id
+          from allocation a left join ledger_transfer t on t.id = debit_transfer_id
+          where a.id > ${before[0]?.last} order by a.id`.execute(db)
+        t.same(written, expecting)
+      }
+    }),
+    { numRuns: 50 }
+  )
+  t.ok(debits > 100, `${debits}`)
 })
 
 t.test('the money is right in the end', (t) => checkMoney(t, db))

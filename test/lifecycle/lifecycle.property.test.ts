@@ -6,10 +6,11 @@ import { changeCharge, createCharge } from '../../src/accounts/account.commands.
 import { createAdjustment } from '../../src/accounts/adjustment.commands.ts'
 import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { recordPayment } from '../../src/checkout/recorded-payment.commands.ts'
+import { claimDue, done } from '../../src/due/due.store.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
 import type { Operation, OperationKind } from '../../src/lifecycle/model.ts'
-import { recordAccepted } from '../../src/lifecycle/operation.store.ts'
+import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.store.ts'
 import {
   type Asking,
   cancelPayment,
@@ -297,8 +298,11 @@ async function receive(world: World, pick: number): Promise<void> {
       await apply(world, [{ paymentId: payment.id, event: rejected(due.id), once: true }])
     } else {
       model.receive(payment, { ...due, amount: gbp(due.value) } as never, choice % 6 === 5)
-      if (choice % 4 !== 3) await recordAccepted(db, due.id, `MOD${due.id}`)
-      else await sql`update operation set next_attempt_at = null where id = ${due.id}`.execute(db)
+      const only = sql`id = ${due.id}`
+      const [held] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+      if (held === undefined) throw new Error(`${due.id} is not due`)
+      if (choice % 4 !== 3) await recordAccepted(db, held, `MOD${due.id}`)
+      else await done(db, dueOperations, held)
     }
   }
 }

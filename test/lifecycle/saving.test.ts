@@ -5,12 +5,13 @@ import { createCharge } from '../../src/accounts/account.commands.ts'
 import { findBalance } from '../../src/accounts/account.store.ts'
 import { insertIntent } from '../../src/checkout/intent.store.ts'
 import { returnFromPage } from '../../src/checkout/return.commands.ts'
+import { claimDue, giveUp } from '../../src/due/due.store.ts'
 import { newId } from '../../src/id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/aggregate.store.ts'
 import { applyEvents, type EventOfPayment } from '../../src/lifecycle/apply.commands.ts'
 import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
 import type { Effect, PaymentAggregate } from '../../src/lifecycle/model.ts'
-import { stopAsking } from '../../src/lifecycle/operation.store.ts'
+import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.store.ts'
 import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
@@ -226,7 +227,7 @@ t.test('second money is written as a reversal that is due', async (t) => {
   const [kept, more] = [newReference(), newReference()]
   await applyTo(id, paidBy(kept), paidBy(more))
   const { rows } = await sql<{ id: string }>`
-    select id, kind, authorisation, amount, status, due_at <= now() as due, provider_key
+    select id, kind, authorisation, amount, status, next_attempt_at <= now() as due, provider_key
     from modification where payment_id = ${id}`.execute(db)
   const [reversal] = rows
   t.match(rows, [{ kind: 'reversal', authorisation: more, amount: 2500, status: 'requested' }])
@@ -245,13 +246,13 @@ t.test('second money is written as a reversal that is due', async (t) => {
   await applyTo(id, refundFailedOf(more))
   t.match(
     (
-      await sql`select status, due_at, failure from modification
+      await sql`select status, next_attempt_at, failure from modification
     where payment_id = ${id}`.execute(db)
     ).rows,
     [
       {
         status: 'failed',
-        due_at: null,
+        next_attempt_at: null,
         failure: { code: 'provider_error', message: 'Insufficient balance' }
       }
     ]
@@ -390,7 +391,7 @@ t.test('a capture that fails and is taken again is written each time', async (t)
     `captureFailed ${capture}.1 GBP 2500`,
     `payment ${capture}.2 GBP 2500`
   ])
-  const { rows } = await sql`select status, failure, successes, failures, origin, due_at
+  const { rows } = await sql`select status, failure, successes, failures, origin, next_attempt_at
     from modification where payment_id = ${id}`.execute(db)
   t.same(rows, [
     {
@@ -399,7 +400,7 @@ t.test('a capture that fails and is taken again is written each time', async (t)
       successes: 2,
       failures: 1,
       origin: 'provider',
-      due_at: null
+      next_attempt_at: null
     }
   ])
   await checkInvariants(t, [accountId])
@@ -457,19 +458,53 @@ t.test('a refund and a dispute are written as a whole, and read as they were', a
   await checkInvariants(t, [accountId])
 })
 
+t.test('what was accepted after its outcome was reported is due no more', async (t) => {
+  const accountId = await addAccount()
+  const id = await addPayment({ accountId })
+  const more = newReference()
+  await applyTo(id, paidBy(newReference()), paidBy(more))
+  const [reversal] = (await idsOf(id, 'reversal')) as [string]
+  const only = sql`id = ${reversal}`
+  const [held] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+  if (held === undefined) return t.fail('it is due')
+  await applyTo(id, reversed(more))
+  await recordAccepted(db, held, 'MOD1')
+  const { rows } = await sql`select status, next_attempt_at, lease, leased_until, attempts
+    from operation where id = ${reversal}`.execute(db)
+  const idle = { next_attempt_at: null, lease: null, leased_until: null }
+  t.same(rows, [{ status: 'succeeded', ...idle, attempts: 1 }])
+})
+
+t.test('what was accepted is due after a day, to be shown to a person', async (t) => {
+  const id = await addPayment({ accountId: await addAccount() })
+  await applyTo(id, paidBy(newReference()), paidBy(newReference()))
+  const [reversal] = (await idsOf(id, 'reversal')) as [string]
+  const only = sql`id = ${reversal}`
+  const [held] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+  if (held === undefined) return t.fail('it is due')
+  await recordAccepted(db, held, 'MOD2')
+  await recordAccepted(db, held, 'MOD3')
+  const { rows } = await sql`select provider_reference, lease,
+    round(extract(epoch from next_attempt_at - first_tried_at) / 60)::int as minutes
+    from operation where id = ${reversal}`.execute(db)
+  t.same(rows, [{ provider_reference: 'MOD2', lease: null, minutes: 24 * 60 + 1 }])
+})
+
 t.test('a reversal that is given up is due no more, and a discrepancy', async (t) => {
   const accountId = await addAccount()
   const id = await addPayment({ accountId })
   const more = newReference()
   await applyTo(id, paidBy(newReference()), paidBy(more))
   const [reversal] = (await idsOf(id, 'reversal')) as [string]
-  await db.transaction().execute(async (tx) => {
-    await applyEvents(tx, 'adyen', [{ paymentId: id, event: unknown(reversal) }])
-    await stopAsking(tx, reversal)
-  })
-  const { rows } = await sql`select status, due_at from modification
+  const only = sql`id = ${reversal}`
+  const [held] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+  if (held === undefined) return t.fail('it is due')
+  await giveUp(db, dueOperations, held, (tx) =>
+    applyEvents(tx, 'adyen', [{ paymentId: id, event: unknown(reversal) }])
+  )
+  const { rows } = await sql`select status, next_attempt_at from modification
     where payment_id = ${id}`.execute(db)
-  t.same(rows, [{ status: 'requested', due_at: null }])
+  t.same(rows, [{ status: 'requested', next_attempt_at: null }])
   t.match(
     (await sql`select kind, status from discrepancy where payment_id = ${id}`.execute(db)).rows,
     [{ kind: 'outcome_unknown', status: 'open' }]

@@ -47,15 +47,15 @@ export type Story = {
   end: End
 }
 
-const hand = (n: number): RequestReference => ({
+export const hand = (n: number): RequestReference => ({
   providerReference: `HAND00000000000${n}`,
   reference: 'by hand'
 })
 
-const automatic = () => newAggregate()
-const manual = () => newAggregate({ capture: 'manual' })
+export const automatic = () => newAggregate()
+export const manual = () => newAggregate({ capture: 'manual' })
 /** Reserved, with a capture of ours that the provider has accepted. */
-function capturing(...values: number[]): PaymentAggregate {
+export function capturing(...values: number[]): PaymentAggregate {
   const aggregate = aggregateOf('authorised')
   for (const value of values) {
     const asked = { amount: gbp(value), several: true }
@@ -65,7 +65,7 @@ function capturing(...values: number[]): PaymentAggregate {
   return aggregate
 }
 /** Captured, with refunds of ours that the provider has accepted. */
-function refunding(...values: number[]): PaymentAggregate {
+export function refunding(...values: number[]): PaymentAggregate {
   const aggregate = aggregateOf('captured')
   const nothing = { reason: null, operator: null, amountRefundable: null, processor: null }
   for (const value of values) {
@@ -75,7 +75,7 @@ function refunding(...values: number[]): PaymentAggregate {
   }
   return aggregate
 }
-const own = (aggregate: PaymentAggregate, n = 0) => {
+export const own = (aggregate: PaymentAggregate, n = 0) => {
   const operation = aggregate.operations[n]
   if (operation === undefined) throw new Error(`no operation ${n}`)
   return ours(operation)
@@ -95,11 +95,11 @@ const fraud: ProviderEvent = {
   amount: price,
   reason: 'Card not present fraud'
 }
-const dispute = (event: Parameters<typeof disputed>[0], changes = {}) =>
+export const dispute = (event: Parameters<typeof disputed>[0], changes = {}) =>
   disputed(event, { authorisationReference: first, ...changes })
 
-const paid = { status: 'captured', amountCaptured: 2500, account: 2500 } as const
-const notTaken = { status: 'failed', amountCaptured: 0, account: 0 } as const
+export const paid = { status: 'captured', amountCaptured: 2500, account: 2500 } as const
+export const notTaken = { status: 'failed', amountCaptured: 0, account: 0 } as const
 
 /** Stories of payments that are captured automatically. */
 const automaticStories: Story[] = [
@@ -674,4 +674,8 @@ const refundStories: Story[] = [
   }
 ]
 
-export const stories: readonly Story[] = [...automaticStories, ...manualStories, ...refundStories]
+export const commonStories: readonly Story[] = [
+  ...automaticStories,
+  ...manualStories,
+  ...refundStories
+]

@@ -132,7 +132,11 @@ t.test('a line is explained when the notification comes that it rests on', async
   t.match(await read(service, csvOf([refund, payoutFor([refund])])), { matched: 0 })
   const [opened] = await discrepanciesOf(service, 'status=open')
   t.match(opened, { kind: 'settlement_unmatched', paymentId: null })
-  const deps = { db, providerName: 'adyen', onFault: (_: string, error: unknown) => t.error(error) }
+  const deps = {
+    db,
+    providerName: 'adyen',
+    onFault: (_: unknown, error: unknown) => t.error(error)
+  }
   t.equal(await rematchLines(deps), 0, 'nothing is known yet')
 
   await control('PUT', '/_simulator/faults', { webhooks: { drop: null } })

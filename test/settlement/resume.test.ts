@@ -63,6 +63,67 @@ t.test(
   }
 )
 
+/** Rounds of reading until the report is refused, each as soon as it may be. */
+async function readUntilRefused(db: Db, id: string, changes: Partial<ReportJobDeps>) {
+  for (let rounds = 1; rounds < 20; rounds += 1) {
+    await readReports(jobsOf(db, changes))
+    const report = await findReport(db, id)
+    if (report?.status === 'refused') return { report, rounds }
+    await sql`update settlement_report set next_attempt_at = now()`.execute(db)
+  }
+  throw new Error('it is tried for ever')
+}
+
+t.test('a report that can’t be read is given to a person after the last attempt', async (t) => {
+  const { db } = await testDatabase(t)
+  const deps = { db, wake: () => {} }
+  const { report } = await receiveReport(deps, generate(10, merchantAccount), null)
+  const faults: unknown[] = []
+  const onFault: ReportJobDeps['onFault'] = (about, error) => faults.push([about, error])
+  const fault = new Error('invalid byte sequence for encoding "UTF8": 0x00')
+  const readReport: ReportJobDeps['readReport'] = () => {
+    throw fault
+  }
+  for (let stops = 0; stops < 3; stops += 1) {
+    let asked = 0
+    const isStopping = () => ++asked > 1
+    await readReports(jobsOf(db, { isStopping }))
+    t.match(await findReport(db, report.id), { status: 'processing', fault: null })
+  }
+  await readReports(jobsOf(db, { readReport }))
+  t.match(await findReport(db, report.id), {
+    status: 'processing',
+    fault: 'This service could not read it to its end, and tries again.'
+  })
+  await sql`update settlement_report set next_attempt_at = now()`.execute(db)
+  const { report: refused, rounds } = await readUntilRefused(db, report.id, { readReport, onFault })
+  t.equal(rounds, 7, 'being interrupted was no attempt')
+  t.match(refused, { fault: /^This service could not read it to its end, and its/, lines: 0 })
+  t.same(faults, Array(7).fill([{ reportId: report.id }, fault]))
+  t.equal(await countOf(db, 'settlement_content'), 0, 'its content is gone')
+  const again = await receiveReport(deps, generate(10, merchantAccount), null)
+  t.equal(again.isNew, true, 'and it may be uploaded again')
+})
+
+t.test('so is one of which a line can’t be stored at all', async (t) => {
+  const { db } = await testDatabase(t)
+  const deps = { db, wake: () => {} }
+  const { report } = await receiveReport(deps, generate(250, merchantAccount), null)
+  await sql`create function refuse() returns trigger language plpgsql as
+    $$ begin raise exception 'it can’t be'; end $$`.execute(db)
+  await sql`create trigger refuse before insert on settlement_line for each row
+    when (new.line = 230) execute function refuse()`.execute(db)
+  const { report: refused, rounds } = await readUntilRefused(db, report.id, {})
+  t.equal(rounds, 9, 'counted anew since the lines before it were applied')
+  t.ok(refused.applied > 200 && refused.applied < 250, `${refused.applied} were applied`)
+  t.match(refused.fault, /lines that were applied are not applied twice/)
+  await sql`drop trigger refuse on settlement_line`.execute(db)
+  const again = await receiveReport(deps, generate(250, merchantAccount), null)
+  await readReports(jobsOf(db))
+  t.match(await findReport(db, again.report.id), { status: 'done', applied: 251 })
+  t.equal(await countOf(db, 'settlement_line'), 251)
+})
+
 t.test('an upload that breaks off leaves nothing', async (t) => {
   const { db } = await testDatabase(t)
   async function* broken() {

@@ -1,10 +1,27 @@
 /** A client of the service that has webhook endpoints, as its operator sees it. */
+import { sql } from 'kysely'
 import type { Test } from 'tap'
+import type { Db } from '../../src/database/database.ts'
 import { type Answering, type Found, startConsumer } from '../feed/consumer.ts'
-import type { TestService } from '../test-service.ts'
+import { type TestService, testService } from '../test-service.ts'
 
-/** Pauses between the tries that no test has to wait for. */
-export const quick = { webhookRetryS: [0.05, 0.1, 0.2, 0.4] }
+/** A service whose deliveries are tried again with pauses that a test can wait for. */
+export async function quickService(t: Test, options?: Parameters<typeof testService>[1]) {
+  const service = await testService(t, options)
+  hurry(t, service.db)
+  return service
+}
+
+/** Makes what failed, and is to be tried again some time, due at once, again and again. */
+export function hurry(t: Test, db: Db): void {
+  const timer = setInterval(() => {
+    const again = sql`
+      update webhook_delivery set next_attempt_at = now()
+      where next_attempt_at > now() and lease is null and attempts > 0`
+    again.execute(db).catch(() => clearInterval(timer))
+  }, 50)
+  t.teardown(() => clearInterval(timer))
+}
 
 export function deskOf({ call }: TestService, key?: string) {
   const own = key === undefined ? {} : { key }

@@ -4,12 +4,9 @@ import t, { type Test } from 'tap'
 import type { Db } from '../../src/database/database.ts'
 import { announce } from '../../src/webhooks/announce.jobs.ts'
 import { createDispatcher, settleWebhooks } from '../../src/webhooks/delivery.jobs.ts'
-import {
-  claimDeliveries,
-  findDelivery,
-  listDeliveries,
-  restartDelivery
-} from '../../src/webhooks/delivery.store.ts'
+import { claimDeliveries } from '../../src/webhooks/delivery.store.ts'
+import { findDelivery, listDeliveries } from '../../src/webhooks/delivery-list.store.ts'
+import { restartDelivery } from '../../src/webhooks/replay.store.ts'
 import {
   changeEndpoint,
   createEndpoint,
@@ -18,10 +15,10 @@ import {
 } from '../../src/webhooks/webhook.commands.ts'
 import { eventually } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
-import { testService } from '../test-service.ts'
-import { deskOf, quick } from './receivers.ts'
+import { deskOf, quickService } from './receivers.ts'
 
-const wakeDelivery = () => {}
+const wake = () => {}
+const onFault = (_: unknown, error: unknown) => t.fail(String(error))
 const client = 'cli_1'
 const statuses = ['pending', 'delivered', 'failed'] as const
 
@@ -135,7 +132,7 @@ t.test(
     await db.transaction().execute(async (tx) => {
       await sql`update webhook_endpoint set status = 'disabled', disabled_reason = 'client',
       term = term + 1, stopped_at = now() where id = 'whe_1'`.execute(tx)
-      t.equal(await announce({ db, wakeDelivery }), 3)
+      t.equal(await announce({ db, wake, onFault }), 3)
     })
     t.same(await countShown(db, 'whe_1'), { pending: 0, delivered: 0, failed: 3 })
     await change(db, 'whe_1', 'enabled')
@@ -155,8 +152,8 @@ t.test('the more endpoints there are, the fewer events are announced at once', a
     Array.from({ length: 1_000 }, (_, n) => `whe_${n}`)
   )
   await addEvents(db, 30)
-  t.equal(await announce({ db, wakeDelivery }), 20)
-  t.equal(await announce({ db, wakeDelivery }), 10)
+  t.equal(await announce({ db, wake, onFault }), 20)
+  t.equal(await announce({ db, wake, onFault }), 10)
   const { rows } = await sql<{ n: number }>`select count(*) as n from webhook_delivery`.execute(db)
   t.equal(rows[0]?.n, 30_000)
 })
@@ -178,7 +175,7 @@ t.test('a client that may not read payments is told of none', async (t) => {
   const db = await withClient(t, '{webhooks:write}')
   await addEndpoints(db, ['whe_1'])
   await addEvents(db, 2)
-  t.equal(await announce({ db, wakeDelivery }), 2)
+  t.equal(await announce({ db, wake, onFault }), 2)
   t.same(await countShown(db, 'whe_1'), { pending: 0, delivered: 0, failed: 0 })
 })
 
@@ -226,7 +223,7 @@ t.test('an event that cannot be shown fails alone', async (t) => {
     values ('evt_bad', 'card.removed', '{}', 'infinity'), ('evt_good', 'card.removed', '{}', now())
   `.execute(db)
   await sql`insert into event_outbox (event_id) values ('evt_bad'), ('evt_good')`.execute(db)
-  await announce({ db, wakeDelivery })
+  await announce({ db, wake, onFault })
   const sent: string[] = []
   const faults: unknown[] = []
   const dispatcher = createDispatcher({
@@ -257,7 +254,7 @@ t.test('an event that cannot be shown fails alone', async (t) => {
 })
 
 t.test("a replay is not refused for the number of other clients' events", async (t) => {
-  const service = await testService(t, quick)
+  const service = await quickService(t)
   const { db, addClient } = service
   const scopes = ['webhooks:read', 'webhooks:write', 'payments:read', 'payments:write'] as const
   const key = await addClient({ scopes: [...scopes], thirdParty: true })

@@ -3,13 +3,13 @@ import { sql } from 'kysely'
 import t from 'tap'
 import type { Scope } from '../../src/clients/client.ts'
 import { eventually, type Found, startConsumer } from '../feed/consumer.ts'
-import { newAccountId, testService } from '../test-service.ts'
-import { capture, deskOf, quick, subscribe } from './receivers.ts'
+import { newAccountId } from '../test-service.ts'
+import { capture, deskOf, quickService, subscribe } from './receivers.ts'
 
 const scopes: Scope[] = ['webhooks:read', 'webhooks:write', 'payments:read', 'payments:write']
 
 t.test('an endpoint is told of every event as the feed shows it', async (t) => {
-  const service = await testService(t, quick)
+  const service = await quickService(t)
   const desk = deskOf(service)
   const all = await subscribe(t, desk)
   const some = await subscribe(t, desk, undefined, ['payment.captured', 'refund.succeeded'])
@@ -54,7 +54,7 @@ t.test('an endpoint is told of every event as the feed shows it', async (t) => {
 })
 
 t.test('each client has its own endpoints, and a third party its own events', async (t) => {
-  const service = await testService(t, { ...quick, duplicateWindowS: 0 })
+  const service = await quickService(t, { duplicateWindowS: 0 })
   const { addClient, call, db } = service
   const keys = { a: '', b: '', own: '' }
   for (const name of ['a', 'b'] as const) keys[name] = await addClient({ scopes, thirdParty: true })
@@ -125,7 +125,7 @@ function withoutUndefined(found: object) {
 }
 
 t.test('what is asked for is read strictly', async (t) => {
-  const service = await testService(t, quick)
+  const service = await quickService(t)
   const { call } = service
   const desk = deskOf(service)
   const create = (body: object, idempotencyKey: string = crypto.randomUUID()) =>
@@ -184,7 +184,7 @@ t.test('what is asked for is read strictly', async (t) => {
 })
 
 t.test('without leave, no endpoint is on this machine', async (t) => {
-  const service = await testService(t, { ...quick, webhooksAllowLoopback: false })
+  const service = await quickService(t, { webhooksAllowLoopback: false })
   const inside = await startConsumer(t)
   const idempotencyKey = 'inside'
   const body = { url: inside.url, events: ['*'] }
@@ -205,7 +205,7 @@ t.test('without leave, no endpoint is on this machine', async (t) => {
 })
 
 t.test('after a rotation two secrets sign, and after a day one', async (t) => {
-  const service = await testService(t, { ...quick, duplicateWindowS: 0 })
+  const service = await quickService(t, { duplicateWindowS: 0 })
   const desk = deskOf(service)
   const consumer = await subscribe(t, desk)
   const [old = ''] = consumer.state.secrets
@@ -230,7 +230,7 @@ t.test('after a rotation two secrets sign, and after a day one', async (t) => {
 })
 
 t.test('a test goes to one endpoint, once, and is in no feed', async (t) => {
-  const service = await testService(t, quick)
+  const service = await quickService(t)
   const desk = deskOf(service)
   const consumer = await subscribe(t, desk, () => 500)
   const other = await subscribe(t, desk)
@@ -260,7 +260,7 @@ t.test('a test goes to one endpoint, once, and is in no feed', async (t) => {
 })
 
 t.test('what is deleted is sent nothing, and its history can be read', async (t) => {
-  const service = await testService(t, quick)
+  const service = await quickService(t)
   const { call, db } = service
   const desk = deskOf(service)
   const consumer = await subscribe(t, desk, () => 500)

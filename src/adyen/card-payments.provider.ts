@@ -1,11 +1,11 @@
 /**
- * Charging a registered card: POST /payments, and POST /payments/details when the customer comes
+ * Paying with a registered card: POST /payments, and POST /payments/details when the customer comes
  * back from 3-D Secure
  * (docs.adyen.com/online-payments/build-your-integration/payment-result-codes).
  */
 import { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
 import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
-import type { Answer, CardPaymentRequest, CardPaymentResult, Trace } from '../provider.ts'
+import type { Answer, CardPaymentResult, Provider } from '../provider.ts'
 import {
   type Adyen,
   as,
@@ -16,60 +16,54 @@ import {
   toShopperReference
 } from './adyen-request.ts'
 import { fromAdyenAmount } from './amount.ts'
-import { readError } from './answer.ts'
+import { done, readError, unknown } from './answer.ts'
 import { toFailure } from './refusal.ts'
 
-export function createCharges({ client, merchantAccount }: Adyen) {
-  const payments = new PaymentsApi(client)
+type CardPayments = Pick<Provider, 'createCardPayment' | 'finishCardPayment'>
+
+export function createCardPayments({ client, merchantAccount }: Adyen): CardPayments {
+  const api = new PaymentsApi(client)
   return {
-    charge: (request: CardPaymentRequest, trace: Trace | undefined) => {
-      const { key, paymentId } = request
-      const body = toPaymentRequest(merchantAccount, request)
-      return ask('charge', paymentId, () => payments.payments(body, callOptions(key, trace)))
+    createCardPayment(request, trace) {
+      const body: checkout.PaymentRequest = {
+        ...toOrder(merchantAccount, request),
+        paymentMethod: { type: as<never>('scheme'), storedPaymentMethodId: request.token },
+        shopperReference: toShopperReference(request.accountId),
+        shopperInteraction: as('ContAuth'),
+        recurringProcessingModel: as('CardOnFile'),
+        returnUrl: request.returnUrl,
+        ...toCapture(request.capture),
+        ...toShopper(request.customer)
+      }
+      const call = () => api.payments(body, callOptions(request.key, trace))
+      return ask('payment', request.paymentId, call)
     },
-    finish: ({ key, paymentId, result, deadlineMs }: DetailsRequest) => {
+
+    /** `result` is the redirectResult as the URL had it, decoded. */
+    finishCardPayment({ key, paymentId, result }, deadlineMs) {
       const body = { details: { redirectResult: result } }
       const options = { ...callOptions(key), timeout: deadlineMs }
-      return ask('details', paymentId, () => payments.paymentsDetails(body, options))
+      return ask('details', paymentId, () => api.paymentsDetails(body, options))
     }
-  }
-}
-
-/** `result` is the redirectResult as the URL had it, decoded. */
-export type DetailsRequest = { key: string; paymentId: string; result: string; deadlineMs: number }
-
-function toPaymentRequest(
-  merchantAccount: string,
-  request: CardPaymentRequest
-): checkout.PaymentRequest {
-  return {
-    ...toOrder(merchantAccount, request),
-    paymentMethod: { type: as<never>('scheme'), storedPaymentMethodId: request.token },
-    shopperReference: toShopperReference(request.accountId),
-    shopperInteraction: as('ContAuth'),
-    recurringProcessingModel: as('CardOnFile'),
-    returnUrl: request.returnUrl,
-    ...toCapture(request.capture),
-    ...toShopper(request.customer)
   }
 }
 
 type PaymentAnswer = checkout.PaymentResponse | checkout.PaymentDetailsResponse
 
 /**
- * The answer, if it is about this payment. A charge is told by our own body, whose reference Adyen
- * may omit. Of details Adyen must say so: they come from a URL, which may have been another
+ * The answer, if it is about this payment. Of a new one our own body says so, whose reference Adyen
+ * may omit. Of details Adyen must say it: they come from a URL, which may have been another
  * payment's, and then nothing became of this one.
  */
 async function ask(
-  what: 'charge' | 'details',
+  what: 'payment' | 'details',
   paymentId: string,
   call: () => Promise<PaymentAnswer>
 ): Promise<Answer<CardPaymentResult>> {
   try {
     const answer = await call()
     const { merchantReference: told } = answer
-    const isOurs = told === paymentId || (told === undefined && what === 'charge')
+    const isOurs = told === paymentId || (told === undefined && what === 'payment')
     if (isOurs) return readResult(paymentId, answer)
     const reason = `an answer about ${told}`
     return what === 'details' && told ? { outcome: 'rejected', reason } : unknown(reason)
@@ -110,12 +104,4 @@ function readResult(paymentId: string, answer: PaymentAnswer): Answer<CardPaymen
 function readRedirect(action: PaymentAnswer['action']): string | undefined {
   const { type, method, url = '' } = (action ?? {}) as checkout.CheckoutRedirectAction
   return String(type) === 'redirect' && method === 'GET' && /^https?:/.test(url) ? url : undefined
-}
-
-function done(value: CardPaymentResult): Answer<CardPaymentResult> {
-  return { outcome: 'done', value }
-}
-
-function unknown(reason: string): Answer<CardPaymentResult> {
-  return { outcome: 'unknown', reason, retry: 'same_key' }
 }

@@ -1,6 +1,18 @@
 import type { OtherEvent } from '../events/event.store.ts'
+import type { CardFace } from '../provider.ts'
 import type { RegisteredCardView } from './card.schema.ts'
-import type { Card } from './card.store.ts'
+
+/** What is seen of a card; the year has four digits. */
+type RegisteredFace = Omit<CardFace, 'registeredCardId'>
+
+/** A card that can be charged. `token` is the provider's name of it, and never leaves us. */
+export type Card = {
+  id: string
+  accountId: number
+  token: string
+  face: RegisteredFace
+  createdAt: Date
+}
 
 export function toCardView({ id, face, createdAt }: Omit<Card, 'token'>): RegisteredCardView {
   const { brand, lastFour, expiryMonth, expiryYear, funding } = face

@@ -1,21 +1,21 @@
 import { ModificationsApi } from '@adyen/api-library/lib/src/services/checkout/modificationsApi.js'
-import type { Answer, OperationRequest } from '../provider.ts'
+import type { OperationRequest, Provider } from '../provider.ts'
 import { type Adyen, callOptions, toSentAmount } from './adyen-request.ts'
-import { readError } from './answer.ts'
+import { done, readError, unknown } from './answer.ts'
 
 /**
  * What is asked about a payment once it is made. Each is only received; what comes of it is told by
  * a notification (docs.adyen.com/online-payments/classic-integrations/modify-payments).
  */
-export function createModifications(adyen: Adyen) {
+export function createOperations(adyen: Adyen): Pick<Provider, 'requestOperation'> {
   const api = new ModificationsApi(adyen.client)
   return {
-    async modify(request: OperationRequest): Promise<Answer<{ reference: string }>> {
+    async requestOperation(request) {
       try {
-        const answer = await send(api, adyen.merchantAccount, request)
-        return typeof answer.pspReference === 'string'
-          ? { outcome: 'done', value: { reference: answer.pspReference } }
-          : { outcome: 'unknown', reason: 'no pspReference in the answer', retry: 'same_key' }
+        const { pspReference } = await send(api, adyen.merchantAccount, request)
+        return typeof pspReference === 'string'
+          ? done({ reference: pspReference })
+          : unknown('no pspReference in the answer')
       } catch (error) {
         return readError(error, 'moves_money')
       }

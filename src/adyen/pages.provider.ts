@@ -1,0 +1,106 @@
+/**
+ * Adyen's hosted page: POST /sessions to pay, or with the amount 0 to register a card alone, and
+ * GET /sessions/{id} when the customer comes back.
+ */
+import { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
+import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
+import type { HostedPageRequest, PageResult, Provider, RegistrationRequest } from '../provider.ts'
+import {
+  type Adyen,
+  as,
+  callOptions,
+  toCapture,
+  toOrder,
+  toShopper,
+  toShopperReference,
+  toStoreMode
+} from './adyen-request.ts'
+import { fromAdyenAmount } from './amount.ts'
+import { openPage, readError } from './answer.ts'
+
+type Pages = Pick<Provider, 'createHostedPage' | 'createRegistrationPage' | 'findPageResult'>
+
+export function createPages({ client, transport, merchantAccount }: Adyen): Pages {
+  const api = new PaymentsApi(client)
+  const { baseUrl } = api as unknown as { baseUrl: string }
+  return {
+    createHostedPage: (request, trace) =>
+      openPage(request.paymentId, () => {
+        const body = {
+          ...toPage(request),
+          ...toOrder(merchantAccount, request),
+          shopperInteraction: as<Interaction>(request.byPhone ? 'Moto' : 'Ecommerce'),
+          ...toStoreMode(request.saveCard),
+          ...toCapture(request.capture)
+        }
+        return api.sessions(body, callOptions(request.key, trace))
+      }),
+
+    // Nothing is taken: a zero-value authorisation, for which the customer opened the page.
+    createRegistrationPage: (request, trace) =>
+      openPage(request.registrationId, () => {
+        const body = {
+          ...toPage(request),
+          merchantAccount,
+          amount: { currency: request.currency, value: 0 },
+          reference: request.registrationId,
+          shopperInteraction: as<Interaction>('Ecommerce'),
+          ...toStoreMode('always')
+        }
+        return api.sessions(body, callOptions(request.key, trace))
+      }),
+
+    /**
+     * The result is sent raw: percent-encoded, Adyen answered 500 to it
+     * (github.com/Adyen/adyen-node-api-library/issues/1467). A definite no says that there is
+     * nothing to know; after any other error it is worth asking again.
+     */
+    async findPageResult(session, result, paymentId, deadlineMs) {
+      if (!sessionResultText.test(result)) return { outcome: 'open' }
+      try {
+        const url = `${baseUrl}/sessions/${encodeURIComponent(session)}?sessionResult=${result}`
+        const answer = JSON.parse(await transport.getRaw(url, undefined, deadlineMs))
+        return answer.id === session && answer.reference === paymentId
+          ? toPageResult(answer)
+          : { outcome: 'open' }
+      } catch (error) {
+        const said = readError(error, 'harmless')
+        const isDefinite = said.outcome === 'rejected' && said.access !== true
+        return { outcome: isDefinite ? 'open' : 'unknown' }
+      }
+    }
+  }
+}
+
+type Interaction = checkout.CreateCheckoutSessionRequest.ShopperInteractionEnum
+
+function toPage({
+  returnUrl,
+  expiresAt,
+  accountId,
+  customer
+}: HostedPageRequest | RegistrationRequest) {
+  return {
+    returnUrl,
+    mode: as<checkout.CreateCheckoutSessionRequest.ModeEnum>('hosted'),
+    expiresAt,
+    allowedPaymentMethods: ['scheme'],
+    shopperReference: toShopperReference(accountId),
+    ...toShopper(customer)
+  }
+}
+
+/** What Adyen puts into the return URL; anything else is not sent on. */
+const sessionResultText = /^[A-Za-z0-9+/=!_.~-]{1,8192}$/
+
+/** Whoever has paid, or is about to, is asked about again until Adyen says with what money. */
+function toPageResult(answer: checkout.SessionResultResponse): PageResult {
+  const status = String(answer.status)
+  if (status === 'canceled') return { outcome: 'cancelled' }
+  if (status === 'refused') return { outcome: 'refused' }
+  if (status !== 'completed' && status !== 'paymentPending') return { outcome: 'open' }
+  const paid = answer.payments?.find((one) => String(one.resultCode) === 'Authorised')
+  const amount = paid?.amount && fromAdyenAmount(paid.amount)
+  if (status !== 'completed' || !paid?.pspReference || !amount) return { outcome: 'unknown' }
+  return { outcome: 'paid', authorisationReference: paid.pspReference, amount }
+}
