@@ -152,3 +152,6 @@ create table discrepancy (
 create index discrepancy_payment on discrepancy (payment_id);
 create index discrepancy_kind on discrepancy (kind, id);
 create index discrepancy_open on discrepancy (id) where status = 'open';
+-- A refund that resolved one may come to nothing: then it is open again.
+create index discrepancy_refunded on discrepancy (id)
+  where status = 'resolved' and resolution = 'refund';

@@ -19,6 +19,8 @@ create table settlement_report (
   discrepancies integer not null default 0,
   -- Types of lines that are not known here.
   unknown_types text[] not null default '{}',
+  -- Those that carry a balance and do not add up to 0: nothing shows whether they are whole.
+  unchecked_batches text[] not null default '{}',
   -- uploading: not whole yet, and shown to nobody. awaitingUpload: the provider has it and does not
   -- give it to us. received: to be read. processing: being read, then applied. refused: nothing of
   -- it is kept.
@@ -69,7 +71,7 @@ create table settlement_staged (
 create index settlement_staged_fact on settlement_staged (report_id, fact, line);
 
 -- Every line of every settlement details report, once: the same batch in another file has the same
--- lines. Never changed.
+-- lines. What it says is never changed; the record that explains it is filled in once.
 create table settlement_line (
   id bigint generated always as identity primary key,
   report_id text not null references settlement_report,
@@ -103,7 +105,10 @@ create table settlement_line (
   our_currency char(3),
   ours bigint,
   created_at timestamptz not null default now(),
+  -- When the record was found: at once, or when it came.
+  matched_at timestamptz,
   constraint settlement_line_fact_once unique (fact, occurrence),
+  constraint matched_has_time check ((record_id is null) = (matched_at is null)),
   constraint record_is_whole check (
     (record_type is null) = (record_id is null) and (record_id is null) = (ours is null)
     and (ours is null) = (our_currency is null)
@@ -112,7 +117,18 @@ create table settlement_line (
 create index settlement_line_record on settlement_line (record_id) where record_id is not null;
 create index settlement_line_payment on settlement_line (payment_id) where payment_id is not null;
 create index settlement_line_created on settlement_line (created_at);
+create function keep_settlement_line() returns trigger language plpgsql as $$
+declare
+  match constant text[] := '{payment_id,record_type,record_id,our_currency,ours,matched_at}';
+begin
+  if tg_op = 'UPDATE' and old.record_id is null
+    and to_jsonb(new) - match = to_jsonb(old) - match
+  then
+    return new;
+  end if;
+  raise exception 'settlement_line is append-only' using errcode = 'integrity_constraint_violation';
+end $$;
 create trigger settlement_line_append_only before update or delete on settlement_line
-  for each row execute function refuse_change();
+  for each row execute function keep_settlement_line();
 create trigger settlement_line_no_truncate before truncate on settlement_line
   for each statement execute function refuse_change();

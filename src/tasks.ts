@@ -15,6 +15,7 @@ import {
 } from './checkout/checkout.jobs.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
 import type { Db } from './database/database.ts'
+import { reopenDiscrepancies } from './discrepancies/reopening.jobs.ts'
 import { countOpenItems } from './due/open-items.store.ts'
 import type { OnFault } from './due/run-each.ts'
 import { defineTask } from './due/worker.ts'
@@ -22,13 +23,16 @@ import { purgeKeys } from './http/idempotency.store.ts'
 import type { Metrics } from './metrics.ts'
 import { sendOperations } from './operations/operation.jobs.ts'
 import type { Context } from './service-context.ts'
-import { readReports, tellMissing } from './settlement/report.jobs.ts'
+import { openMissing } from './settlement/missing.commands.ts'
+import { rematchLines } from './settlement/rematch.commands.ts'
+import { readReports } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
 import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
 import { webhookAtOnce } from './webhooks/delivery-schedule.ts'
 
 const hourly = { everyMs: 60 * 60_000 } as const
+const eachMinute = { everyMs: 60_000 } as const
 
 /** A task by its name, as whoever wakes it says it. */
 export type TaskName = ReturnType<typeof tasksOf>[number]['name']
@@ -82,7 +86,9 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       everyMs: fetchEveryMs
     }),
     task('read_reports', (onFault) => readReports({ ...reports, onFault, onProgress })),
-    task('find_missing', () => tellMissing(reports), hourly),
+    task('find_missing', () => openMissing(context), hourly),
+    task('rematch_lines', (onFault) => rematchLines({ ...context, onFault }), eachMinute),
+    task('reopen_discrepancies', () => reopenDiscrepancies(context), eachMinute),
     task('purge_uploads', () => purgeUploads(db), hourly),
     task('purge_keys', () => purgeKeys(db), hourly),
     task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),

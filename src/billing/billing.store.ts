@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
-import type { BillingFile, limitsOf, TransactionType } from './billing.ts'
+import type { BillingFile, limitsOf } from './billing.ts'
 import { readPostings } from './posting.store.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
 
@@ -46,42 +46,19 @@ export async function insertFile(
     where billing_posting.id = x.posting`.execute(tx)
 }
 
-type Row = {
-  id: string
-  currency: string
-  transaction_type: TransactionType
-  record_count: number
-  total_amount: number
-  created_at: Date
-  open: number
-  posted: number
-  rejected: number
-}
 export type CountedFile = { file: BillingFile; counts: Record<PostingStatus, number> }
+type Row = BillingFile & Pick<CountedFile, 'counts'>
 
 const selectFiles = sql`
-  select f.id, currency, transaction_type, record_count, total_amount, f.created_at, counts.*
-  from billing_file f
-  cross join lateral (
-    select count(*) filter (where status = 'open') as open,
-      count(*) filter (where status = 'posted') as posted,
-      count(*) filter (where status = 'rejected') as rejected
-    from billing_posting where file_id = f.id
-  ) counts`
+  select id, currency, transaction_type as "transactionType", record_count as "recordCount",
+    total_amount as "totalAmount", created_at as "createdAt", (
+      select jsonb_build_object('open', count(*) filter (where status = 'open'),
+        'posted', count(*) filter (where status = 'posted'),
+        'rejected', count(*) filter (where status = 'rejected'))
+      from billing_posting where file_id = f.id) as counts
+  from billing_file f`
 
-function toCounted({ open, posted, rejected, ...row }: Row): CountedFile {
-  return {
-    file: {
-      id: row.id,
-      currency: row.currency,
-      transactionType: row.transaction_type,
-      recordCount: row.record_count,
-      totalAmount: row.total_amount,
-      createdAt: row.created_at
-    },
-    counts: { open, posted, rejected }
-  }
-}
+const toCounted = ({ counts, ...file }: Row): CountedFile => ({ file, counts })
 
 /** Newest first. */
 export async function listFiles(

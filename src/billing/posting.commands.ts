@@ -1,6 +1,5 @@
 import type { Tx } from '../database/database.ts'
-import { saveResolved } from '../discrepancies/discrepancy.store.ts'
-import { recordResolved } from '../discrepancies/discrepancy.ts'
+import { resolveByItself } from '../discrepancies/resolution.commands.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
@@ -8,7 +7,7 @@ import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregat
 import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
-import { findOpenRejections, lockPostings, saveAcknowledgements } from './posting.store.ts'
+import { lockPostings, saveAcknowledgements } from './posting.store.ts'
 import {
   type Acknowledgement,
   acknowledge,
@@ -58,31 +57,16 @@ export async function acknowledgeAll(
   return changed
 }
 
-/** Nobody needs to say that what is posted now is settled; unless somebody has decided already. */
+/** What is posted now is settled, unless somebody has decided about it already. */
 async function closeRejections(
   tx: Tx,
   providerName: string,
   posted: readonly BillingPosting[]
 ): Promise<void> {
-  const aggregates = await lockAggregates(tx, [
-    ...new Set(posted.map(({ paymentId }) => paymentId))
-  ])
-  const open = await findOpenRejections(
-    tx,
-    posted.map(({ id }) => id)
-  )
-  const decision = { resolution: 'settled', reason: null, operator: null } as const
+  const paymentIds = new Set(posted.map(({ paymentId }) => paymentId))
+  const aggregates = await lockAggregates(tx, [...paymentIds])
   const context = { now: await readClock(tx), newId }
-  for (const { paymentId, id } of open) {
-    const aggregate = aggregates.get(paymentId)
-    if (aggregate !== undefined) {
-      recordResolved(aggregate, { id, kind: 'billing_rejected' }, decision, context)
-    }
-  }
+  const ids = posted.map(({ id }) => id)
+  await resolveByItself(tx, 'billing_rejected', ids, 'settled', aggregates, context)
   await saveAggregates(tx, [...aggregates.values()], providerName)
-  await saveResolved(
-    tx,
-    open.map(({ id }) => id),
-    decision
-  )
 }

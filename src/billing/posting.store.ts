@@ -1,8 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import { attemptsMax } from '../due/due.store.ts'
-import type { PostingKind } from '../ledger/ledger.ts'
-import type { Channel } from '../payments/payment.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
 
 /** Any number: one at a time gives postings their places, over all instances. */
@@ -55,80 +53,37 @@ export async function setTransferAside(
     where transfer_id = ${id}`.execute(tx)
 }
 
-type Row = {
-  position: number
-  id: string
-  account_id: number
-  currency: string
-  amount: number
-  is_credit: boolean
-  kind: PostingKind
-  cause_type: string
-  cause_id: string
-  payment_id: string
-  payment_reference: string | null
-  external_reference: string | null
-  card_reference: string | null
-  channel: Channel
-  occurred_at: Date
-  status: PostingStatus
-  reason: string | null
-  acknowledged_at: Date | null
-  file_id: string | null
-  file_sequence: number | null
-}
-
 /**
  * The money is named by what moved it: a capture or refund, and money that was held, by its own
  * authorisation, since a payment may have been paid by another one later.
  */
 const selectPostings = sql`
-  select b.position, b.id, t.account_id, t.currency, t.amount,
-    t.credit_account = 'customer' as is_credit, t.posting as kind, t.cause_type, t.cause_id,
-    t.payment_id, p.reference as external_reference,
+  select b.position, b.id, t.account_id as "accountId",
+    jsonb_build_object('currency', t.currency, 'value', t.amount) as amount,
+    case t.credit_account when 'customer' then 'credit' else 'debit' end as direction,
+    t.posting as kind, jsonb_build_object('type', t.cause_type, 'id', t.cause_id) as cause,
+    t.payment_id as "paymentId", p.reference as "externalReference",
     coalesce(m.processor->>'reference', m.authorisation_reference, held.details->>'authorisation',
       case when held.kind = 'amount_differs' then held.fact end,
       case when t.posting = 'payment' and t.cause_type = 'payment' then t.fact end,
-      p.processor_reference, p.authorisation_reference) as payment_reference,
-    coalesce(p.registered_card_id, p.card->>'registeredCardId') as card_reference,
-    p.channel, t.created_at as occurred_at, b.status, b.reason, b.acknowledged_at, b.file_id,
-    b.file_sequence
+      p.processor_reference, p.authorisation_reference) as "paymentReference",
+    coalesce(p.registered_card_id, p.card->>'registeredCardId') as "cardReference",
+    p.channel, t.created_at as "occurredAt", b.status, b.reason,
+    b.acknowledged_at as "acknowledgedAt",
+    case when b.file_id is not null
+      then jsonb_build_object('id', b.file_id, 'sequence', b.file_sequence) end as file
   from billing_posting b
   join ledger_transfer t on t.id = b.id
   join payment p on p.id = t.payment_id
   left join operation m on m.id = t.cause_id
   left join discrepancy held on held.id = t.cause_id`
 
-function toPosting(row: Row): BillingPosting {
-  const { file_id: fileId, file_sequence: sequence } = row
-  return {
-    position: row.position,
-    id: row.id,
-    accountId: row.account_id,
-    amount: { currency: row.currency, value: row.amount },
-    direction: row.is_credit ? 'credit' : 'debit',
-    kind: row.kind,
-    cause: { type: row.cause_type, id: row.cause_id },
-    paymentId: row.payment_id,
-    paymentReference: row.payment_reference,
-    externalReference: row.external_reference,
-    cardReference: row.card_reference,
-    channel: row.channel,
-    occurredAt: row.occurred_at,
-    status: row.status,
-    reason: row.reason,
-    acknowledgedAt: row.acknowledged_at,
-    file: fileId === null || sequence === null ? null : { id: fileId, sequence }
-  }
-}
-
 /** `rest`: what follows the tables, which are b, t (its transfer) and p (its payment). */
 export async function readPostings(
   db: Db | Tx,
   rest: RawBuilder<unknown>
 ): Promise<BillingPosting[]> {
-  const { rows } = await sql<Row>`${selectPostings} ${rest}`.execute(db)
-  return rows.map(toPosting)
+  return (await sql<BillingPosting>`${selectPostings} ${rest}`.execute(db)).rows
 }
 
 /** Oldest first, after the position. */
@@ -162,25 +117,10 @@ export async function saveAcknowledgements(
   postings: readonly BillingPosting[]
 ): Promise<void> {
   if (postings.length === 0) return
-  const rows = postings.map(({ id, status, reason, acknowledgedAt }) => ({
-    ...{ id, status, reason, acknowledgedAt }
-  }))
   await sql`
     update billing_posting set status = x.status, reason = x.reason,
       acknowledged_at = x."acknowledgedAt"
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    from jsonb_to_recordset(${JSON.stringify(postings)}::jsonb)
       as x(id text, status text, reason text, "acknowledgedAt" timestamptz)
     where billing_posting.id = x.id`.execute(tx)
-}
-
-/** The rejections of these postings that nobody has decided about; locked. */
-export async function findOpenRejections(
-  tx: Tx,
-  postingIds: readonly string[]
-): Promise<Array<{ id: string; paymentId: string }>> {
-  const { rows } = await sql<{ id: string; paymentId: string }>`
-    select id, payment_id as "paymentId" from discrepancy
-    where kind = 'billing_rejected' and fact = any(${postingIds}) and status = 'open'
-    order by id for update`.execute(tx)
-  return rows
 }

@@ -1,5 +1,5 @@
 /**
- * What the billing system is told of a customer's account, and what it made of it. Pure. The ledger
+ * What the billing system gets about a customer's account, and what it made of it. Pure. The ledger
  * has moved already when a posting is shown: billing confirms it, or says why it does not take it.
  */
 import { type LedgerAccount, type PostingKind, postings } from '../ledger/ledger.ts'
@@ -11,7 +11,7 @@ export const postingStatuses = ['open', 'posted', 'rejected'] as const
 export type PostingStatus = (typeof postingStatuses)[number]
 export type PostingOutcome = Exclude<PostingStatus, 'open'>
 
-/** What the billing system itself pushed to us is no news to it. */
+/** What the billing system itself pushed to us is not offered to it. */
 const ofBilling: readonly PostingKind[] = ['charge', 'adjustmentCredit', 'adjustmentDebit']
 
 /** The postings of the ledger that move a customer's account because of a payment. */
@@ -49,7 +49,7 @@ export type BillingPosting = {
   status: PostingStatus
   reason: string | null
   acknowledgedAt: Date | null
-  /** The file that told it to the billing system, and its detail there. */
+  /** The file in which the billing system gets it, and its detail there. */
   file: { id: string; sequence: number } | null
 }
 

@@ -31,8 +31,8 @@ export async function sumSettled(
       from settlement_line
       where created_at < ${to} and merchant_account = ${merchantAccount} and ${ofPayments}
       union all
-      select our_currency, 0, ours, created_at, 0
-      from settlement_line where created_at < ${to} and ours is not null
+      select our_currency, 0, ours, matched_at, 0
+      from settlement_line where matched_at < ${to} and ours is not null
     )
     select currency, coalesce(sum(line) filter (where created_at >= ${from}), 0)::bigint as lines,
       coalesce(sum(gross) filter (where created_at >= ${from}), 0)::bigint as gross,

@@ -27,7 +27,7 @@ const threeWayStatement = statement<SummedUp>(`
       case when t.cause_type = 'capture' and p.capture = 'automatic' then m.authorisation_reference
         when t.posting in ('payment', 'held') and t.cause_type <> 'capture' then t.fact
         else t.cause_id end as record,
-      -- Whose settlement it forestalls, where it comes first.
+      -- What it undoes: of two that come before any report, no report ever has either.
       case when t.posting = 'captureFailed' and p.capture = 'manual' then t.cause_id
         when t.posting in ('captureFailed', 'reversal')
           then coalesce(m.authorisation_reference, t.fact)

@@ -41,7 +41,7 @@ export const privileges = {
   payment_event: appends,
   posting_outbox: queues,
   settlement_content: queues,
-  settlement_line: appends,
+  settlement_line: changes,
   settlement_report: everything,
   settlement_staged: queues,
   webhook_attempt: appends,

@@ -1,5 +1,20 @@
 -- What the migrations make, written by `npm run schema`: read this, change those.
 
+CREATE OR REPLACE FUNCTION keep_settlement_line()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  match constant text[] := '{payment_id,record_type,record_id,our_currency,ours,matched_at}';
+begin
+  if tg_op = 'UPDATE' and old.record_id is null
+    and to_jsonb(new) - match = to_jsonb(old) - match
+  then
+    return new;
+  end if;
+  raise exception 'settlement_line is append-only' using errcode = 'integrity_constraint_violation';
+end $function$;
+
 CREATE OR REPLACE FUNCTION refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -304,6 +319,8 @@ create table discrepancy (
 create index discrepancy_kind on discrepancy (kind, id);
 create index discrepancy_open on discrepancy (id) where status = 'open';
 create index discrepancy_payment on discrepancy (payment_id);
+create index discrepancy_refunded on discrepancy (id) where status = 'resolved'
+  and resolution = 'refund';
 
 create table dispute (
   id text not null,
@@ -707,8 +724,10 @@ create table settlement_line (
   our_currency char(3),
   ours bigint,
   created_at timestamptz not null default now(),
+  matched_at timestamptz,
   constraint settlement_line_pkey primary key (id),
   constraint settlement_line_fact_once unique (fact, occurrence),
+  constraint matched_has_time check ((record_id is null) = (matched_at is null)),
   constraint record_is_whole check ((record_type is null) = (record_id is null)
     and (record_id is null) = (ours is null) and (ours is null) = (our_currency is null)),
   constraint settlement_line_payment_id_fkey foreign key (payment_id) references payment(id),
@@ -719,7 +738,7 @@ create index settlement_line_created on settlement_line (created_at);
 create index settlement_line_payment on settlement_line (payment_id) where payment_id is not null;
 create index settlement_line_record on settlement_line (record_id) where record_id is not null;
 create trigger settlement_line_append_only before delete or update on settlement_line
-  for each row execute function refuse_change();
+  for each row execute function keep_settlement_line();
 create trigger settlement_line_no_truncate before truncate on settlement_line
   for each statement execute function refuse_change();
 
@@ -737,6 +756,7 @@ create table settlement_report (
   matched integer not null default 0,
   discrepancies integer not null default 0,
   unknown_types text[] not null default '{}',
+  unchecked_batches text[] not null default '{}',
   status text not null,
   fault text,
   next_attempt_at timestamptz,

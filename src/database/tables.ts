@@ -368,6 +368,7 @@ export type Database = {
     our_currency: string | null
     ours: number | null
     created_at: Generated<Date>
+    matched_at: Date | null
   }
   settlement_report: Due & {
     id: string
@@ -383,6 +384,7 @@ export type Database = {
     matched: Generated<number>
     discrepancies: Generated<number>
     unknown_types: Generated<string[]>
+    unchecked_batches: Generated<string[]>
     status: 'uploading' | 'awaitingUpload' | 'received' | 'processing' | 'done' | 'refused'
     fault: string | null
     created_at: Generated<Date>

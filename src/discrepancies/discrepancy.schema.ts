@@ -8,13 +8,12 @@ import {
   text
 } from '../http/common.schema.ts'
 import {
-  type AskedResolution,
+  askedResolutions,
   discrepancyKinds,
   discrepancyStatuses,
   resolutions
 } from './discrepancy.ts'
 
-const asked = resolutions.filter((one): one is AskedResolution => one !== 'settled')
 const Decider = Type.Object(
   { id: text(80, { minLength: 1 }) },
   { additionalProperties: false, description: 'The person who decides' }
@@ -32,7 +31,9 @@ export const DiscrepancySchema = Type.Object(
     details: Type.Unsafe<Record<string, unknown>>({
       type: 'object',
       additionalProperties: true,
-      description: 'The facts of both sides; their members depend on the kind'
+      description:
+        'The facts of both sides; their members depend on the kind. `reopened`: decisions whose ' +
+        'refund came to nothing'
     }),
     ageSeconds: Type.Integer({ minimum: 0 }),
     resolutions: Type.Array(Type.Enum([...resolutions]), {
@@ -41,7 +42,9 @@ export const DiscrepancySchema = Type.Object(
     resolution: nullable(
       Type.Object({
         resolution: Type.Enum([...resolutions], {
-          description: 'settled: what was missing has come, and nobody had to decide'
+          description:
+            'settled: what was missing has come; matched: the record became known that explains ' +
+            'the line. Nobody had to decide either'
         }),
         reason: nullable(Type.String()),
         operator: nullable(Decider),
@@ -92,7 +95,7 @@ export const ListDiscrepanciesQuery = Type.Object(
 
 export const ResolveDiscrepancy = Type.Object(
   {
-    resolution: Type.Enum([...asked], {
+    resolution: Type.Enum([...askedResolutions], {
       description:
         'applyToAccount: held money pays the account. writtenOff: held money is given up. ' +
         'sendBack, retryReversal: the payment provider is asked to give it back. keep: the money ' +

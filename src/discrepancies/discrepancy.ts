@@ -2,7 +2,8 @@
  * Where two truths disagree: what each kind says of either side, and what a person may decide about
  * it. Pure: the tables, and what a decision does to the aggregate of the payment.
  */
-import { record } from '../lifecycle/aggregate.ts'
+import { noLongerTrue, record } from '../lifecycle/aggregate.ts'
+import { confirmRecapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import { requestRefund } from '../lifecycle/refunds.ts'
 import { decideHeld, findHeld } from '../lifecycle/reversals.ts'
@@ -10,22 +11,33 @@ import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 
 /**
- * applyToAccount, sendBack, retryReversal, writtenOff: of held money. keep, refund: of money on the
- * account. acknowledged: looked into and mended elsewhere; it moves nothing here. settled: what was
- * missing has come, which nobody needs to say.
+ * What a person may decide. applyToAccount, sendBack, retryReversal, writtenOff: about money that
+ * is held. keep, refund: about money on the account. captured, notCaptured: whether a capture that
+ * failed was taken again, as the provider's own pages show it. acknowledged: looked into and mended
+ * elsewhere; it moves nothing here.
  */
-export const resolutions = [
+export const askedResolutions = [
   'applyToAccount',
   'sendBack',
   'retryReversal',
   'writtenOff',
   'keep',
   'refund',
-  'acknowledged',
-  'settled'
+  'captured',
+  'notCaptured',
+  'acknowledged'
 ] as const
-export type Resolution = (typeof resolutions)[number]
-export type AskedResolution = Exclude<Resolution, 'settled'>
+export type AskedResolution = (typeof askedResolutions)[number]
+
+/**
+ * What nobody has to decide. settled: what was missing has come, or was posted after all. matched:
+ * the record became known that explains a line. noLongerTrue: later facts of the payment show so.
+ */
+export const ownResolutions = ['settled', 'matched', noLongerTrue] as const
+export type OwnResolution = (typeof ownResolutions)[number]
+
+export const resolutions = [...askedResolutions, ...ownResolutions] as const
+export type Resolution = AskedResolution | OwnResolution
 
 type Kind = {
   /** What we have, and what the other side says. */
@@ -69,23 +81,23 @@ export const kinds = {
     resolutions: toLookInto
   },
   refunded_beyond_captured: {
-    ours: 'Less was captured than was refunded.',
-    theirs: 'The payment provider refunded more than it took.',
+    ours: 'More of the payment was refunded than was captured in the end.',
+    theirs: 'The payment provider took back a capture whose money had been refunded.',
     resolutions: toLookInto
   },
   recapture_unconfirmed: {
-    ours: 'The capture had failed.',
-    theirs: 'The payment provider words another report of it as money that was taken again.',
-    resolutions: toLookInto
+    ours: 'The capture failed.',
+    theirs: 'The payment provider seems to have captured it again, in words that it did not sign.',
+    resolutions: ['captured', 'notCaptured']
   },
   fraud_reported: {
-    ours: 'The payment was paid.',
-    theirs: "The card's bank reports it as fraud.",
+    ours: 'The payment was captured.',
+    theirs: "The card's bank reported it as fraud: a chargeback may follow.",
     resolutions: toLookInto
   },
   notification_not_understood: {
-    ours: 'The notification is kept and changed nothing.',
-    theirs: 'The payment provider reports what is not understood here.',
+    ours: 'This service does not know what the notification means for the payment.',
+    theirs: 'The payment provider sent a notification about it.',
     resolutions: toLookInto
   },
   possible_duplicate: {
@@ -147,6 +159,8 @@ export type StoredDiscrepancy = {
   resolvedAt: Date | null
 }
 
+export type Identified = Pick<StoredDiscrepancy, 'id' | 'kind'>
+
 /** `resolution_not_allowed` where the kind does not have it. */
 export function checkResolution(kind: DiscrepancyKind, resolution: AskedResolution): void {
   const allowed: readonly AskedResolution[] = kinds[kind].resolutions
@@ -157,16 +171,20 @@ export function checkResolution(kind: DiscrepancyKind, resolution: AskedResoluti
   })
 }
 
-/** Does to the payment what was decided, and tells of it. */
+/**
+ * Does to the payment what was decided, and records that it is resolved. Answers the id of the
+ * refund that was asked for, if any.
+ */
 export function resolve(
   aggregate: PaymentAggregate,
   found: StoredDiscrepancy,
   decision: Decision & { resolution: AskedResolution },
   approvalAbove: number | null,
   context: LifecycleContext
-): void {
-  const { id, kind } = found
+): string | null {
+  const { id } = found
   const held = typeof found.details.authorisation === 'string' ? found.details.authorisation : ''
+  let refundId: string | null = null
   switch (decision.resolution) {
     case 'applyToAccount':
     case 'writtenOff':
@@ -176,20 +194,24 @@ export function resolve(
     case 'retryReversal':
       decideHeld(aggregate, held, 'sendBack', id, context)
       break
+    case 'captured':
+      confirm(aggregate, found, context)
+      break
     case 'refund':
-      refundRest(aggregate, decision, approvalAbove, context)
+      refundId = refundRest(aggregate, decision, approvalAbove, context)
       break
     case 'acknowledged':
       if (findHeld(aggregate, held) !== undefined) {
         throw new Problem('resolution_not_allowed', 'The money still stands in clearing.')
       }
   }
-  recordResolved(aggregate, { id, kind }, decision, context)
+  recordResolved(aggregate, found, decision, context)
+  return refundId
 }
 
 export function recordResolved(
   aggregate: PaymentAggregate,
-  found: Pick<StoredDiscrepancy, 'id' | 'kind'>,
+  found: Identified,
   decision: Decision,
   context: LifecycleContext
 ): void {
@@ -200,11 +222,48 @@ export function recordResolved(
  * What the event says, also where there is no payment. Who decided, and why, is for those who may
  * read discrepancies: the payment's client may be a third party.
  */
-export function toEventData(
-  { id, kind }: Pick<StoredDiscrepancy, 'id' | 'kind'>,
-  { resolution }: Decision
-) {
+export function toEventData({ id, kind }: Identified, { resolution }: Decision) {
   return { id, kind, resolution }
+}
+
+/** A decision that came to nothing, with the refund that was asked for by it. */
+export type Reopening = {
+  resolution: 'refund'
+  reason: string | null
+  operator: { id: string } | null
+  /** RFC 3339, UTC. */
+  resolvedAt: string | null
+  refundId: string
+  refundStatus: 'failed' | 'rejected'
+}
+
+/**
+ * Records that a discrepancy is open again, since the refund that resolved it came to nothing; and
+ * answers what becomes of the decision. Undefined where the refund may still come.
+ */
+export function reopen(
+  aggregate: PaymentAggregate,
+  { id, kind, decision, resolvedAt, details }: StoredDiscrepancy,
+  context: LifecycleContext
+): Reopening | undefined {
+  const refund = aggregate.operations.find((one) => one.id === details.refundId)
+  if (decision?.resolution !== 'refund' || refund === undefined) return undefined
+  if (refund.status !== 'failed' && refund.status !== 'rejected') return undefined
+  const came = { refundId: refund.id, refundStatus: refund.status }
+  const discrepancy = { id, kind, details: { reopened: true, ...came } }
+  record(aggregate, 'discrepancy.opened', { discrepancy }, context)
+  const { resolution, reason, operator } = decision
+  return { resolution, reason, operator, resolvedAt: resolvedAt?.toISOString() ?? null, ...came }
+}
+
+function confirm(
+  aggregate: PaymentAggregate,
+  { fact }: StoredDiscrepancy,
+  context: LifecycleContext
+): void {
+  if (confirmRecapture(aggregate, fact, context) === undefined) {
+    throw new Problem('resolution_not_allowed', 'The capture stands, or other money has paid.')
+  }
 }
 
 function refundRest(
@@ -212,14 +271,14 @@ function refundRest(
   { reason, operator }: Decision,
   approvalAbove: number | null,
   context: LifecycleContext
-): void {
+): string {
   const { currency } = aggregate.payment.amount
   const value = amountRefundable(aggregate.payment)
   if (value === 0) {
     throw new Problem('resolution_not_allowed', 'Nothing of the payment is left to refund.')
   }
   const asked = { amount: { currency, value }, reason, operator, ...noConditions }
-  requestRefund(aggregate, asked, approvalAbove, context)
+  return requestRefund(aggregate, asked, approvalAbove, context).id
 }
 const noConditions = { amountRefundable: null, processor: null }
 

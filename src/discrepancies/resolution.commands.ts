@@ -3,23 +3,23 @@ import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
-import type { PaymentAggregate } from '../lifecycle/model.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
-import {
-  findDiscrepancy,
-  lockDiscrepancy,
-  saveResolved,
-  tellResolved
-} from './discrepancy.store.ts'
+import { findDiscrepancy, lockDiscrepancy } from './discrepancy.store.ts'
 import {
   type AskedResolution,
   checkResolution,
   type Decision,
+  type DiscrepancyKind,
+  type OwnResolution,
+  recordResolved,
   resolve,
   type StoredDiscrepancy,
   toDiscrepancyView
 } from './discrepancy.ts'
+import { lockOpen, saveResolved } from './resolution.store.ts'
+import { publishResolved } from './unattached.store.ts'
 
 export type Deciding = Decision & { resolution: AskedResolution; operator: { id: string } }
 
@@ -39,19 +39,45 @@ export async function resolveDiscrepancy(
       throw new Problem('discrepancy_resolved', `It was resolved: ${found.decision?.resolution}.`)
     }
     checkResolution(found.kind, decision.resolution)
+    let refundId: string | null = null
     if (aggregate === null) {
-      await tellResolved(tx, found, decision)
+      await publishResolved(tx, [found], decision)
     } else {
       const context = { now: await readClock(tx), newId }
-      resolve(aggregate, found, decision, deps.refundApprovalAbove, context)
+      refundId = resolve(aggregate, found, decision, deps.refundApprovalAbove, context)
       await saveAggregates(tx, [aggregate], deps.providerName)
     }
-    const resolvedAt = await saveResolved(tx, [id], decision)
-    const resolved = { ...found, status: 'resolved', decision, resolvedAt } as const
+    await saveResolved(tx, [id], decision, refundId)
+    const resolved = (await findDiscrepancy(tx, id)) as StoredDiscrepancy
     return { status: 200, body: JSON.stringify(toDiscrepancyView(resolved)) }
   })
   deps.wake('send_operations')
   return answer
+}
+
+/**
+ * Resolves what nobody has to decide any more about these facts; what a person has resolved stays
+ * so. The events go into `aggregates`, which the caller has locked and saves.
+ */
+export async function resolveByItself(
+  tx: Tx,
+  kind: DiscrepancyKind,
+  facts: readonly string[],
+  resolution: OwnResolution,
+  aggregates: ReadonlyMap<string, PaymentAggregate>,
+  context: LifecycleContext
+): Promise<void> {
+  const open = facts.length === 0 ? [] : await lockOpen(tx, kind, facts)
+  if (open.length === 0) return
+  const decision = { resolution, reason: null, operator: null }
+  for (const one of open) {
+    const aggregate = aggregates.get(one.paymentId ?? '')
+    if (aggregate !== undefined) recordResolved(aggregate, one, decision, context)
+  }
+  const unattached = open.filter(({ paymentId }) => paymentId === null)
+  await publishResolved(tx, unattached, decision)
+  const ids = open.map(({ id }) => id)
+  await saveResolved(tx, ids, decision)
 }
 
 /** The payment first, as everybody who opens or closes discrepancies locks them. */

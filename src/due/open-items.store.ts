@@ -24,6 +24,10 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
       where next_attempt_at is not null
     union all select 'reports_awaiting_upload', count(*) from settlement_report
       where status = 'awaitingUpload'
+    union all select 'reports_refused', count(*) from settlement_report r
+      where status = 'refused' and finished_at > now() - interval '7 days' and not exists (
+        select from settlement_report other
+        where other.file_name = r.file_name and other.status = 'done' and other.id > r.id)
     union all select 'discrepancies_open', count(*) from discrepancy where status = 'open'
     union all select 'webhooks_due', count(*) from webhook_delivery
       where next_attempt_at is not null

@@ -1,16 +1,9 @@
 /**
  * Which fact of ours a line of a settlement report stands for, and what of it disagrees. Pure: it
- * reads and changes the aggregate of the line's payment. A line that tells of something that never
- * became known here is first applied like any other word of the provider.
+ * reads and changes the aggregate of the line's payment. What the line says is first applied like a
+ * notification, which changes nothing where it is known; then the record that it is about is found.
  */
-
-import {
-  findAuthorisation,
-  isTaken,
-  openDiscrepancy,
-  operationsOf,
-  record
-} from '../lifecycle/aggregate.ts'
+import { findAuthorisation, isTaken, operationsOf, record } from '../lifecycle/aggregate.ts'
 import { applyEvent } from '../lifecycle/apply.ts'
 import type {
   Authorisation,
@@ -19,9 +12,9 @@ import type {
   Operation,
   PaymentAggregate
 } from '../lifecycle/model.ts'
-import { isSame, timesSucceeded } from '../lifecycle/operation.ts'
+import { isSame, timesFailed, timesSucceeded } from '../lifecycle/operation.ts'
 import type { Money } from '../money.ts'
-import type { Payment, Settlement } from '../payments/payment.ts'
+import type { Payment } from '../payments/payment.ts'
 import type { DisputeEvent, ProviderEvent } from '../provider.ts'
 import { type Meaning, meanings, type SettlementLine } from './settlement.ts'
 
@@ -30,12 +23,7 @@ export type OurRecord = {
   type: 'authorisation' | 'capture' | 'refund' | 'reversal' | 'dispute'
   id: string
   amount: Money
-  /** The news of the line are still to be applied to it. */
-  isOpen: boolean
-  /**
-   * How often it may be settled: a capture that failed and was taken again, more than once; 0 where
-   * it came to nothing.
-   */
+  /** How often it happened and may be settled: more than once where a capture was taken again. */
   times: number
   /** Whether it is money of the payment itself, and not held or sent back. */
   isOwn: boolean
@@ -49,52 +37,46 @@ export type LineDiscrepancy = {
 /** What became of a line. `record`: what it stands for, null where nothing of ours does. */
 export type Matched = { record: OurRecord | null; discrepancy: LineDiscrepancy | null }
 
-const newsOf: Partial<Record<Meaning, DisputeEvent>> = {
+const disputeEventOf: Partial<Record<Meaning, DisputeEvent>> = {
   chargedBack: 'chargedBack',
   chargebackReversed: 'reversed',
   chargedBackAgain: 'chargedBackAgain'
 }
 
-/** What the news of a line are called as a fact, such as the capture that was settled. */
+/** What a line says of a record, such as that a capture was settled. */
 export function keyOf(line: SettlementLine, { type, id }: OurRecord): string {
   return `${line.meaning} ${type} ${id}`
 }
 
-/** What is known of the payments of some lines besides their books. */
+/** What is known of the payments of some lines besides their aggregates. */
 export type Known = {
   /** How many lines were matched before, by `keyOf`. */
   seen: Map<string, number>
-  /** What was booked for the news of disputes before, minor units: by `newsFactOf`. */
+  /** What was booked for the events of disputes before, minor units: by the fact of the posting. */
   booked: ReadonlyMap<string, number>
 }
 
-/**
- * Matches a line to the aggregate of its payment. What is found is recorded in the aggregate, and
- * in `seen`; `fact` names the line.
- */
+/** Applies a line to the aggregate of its payment and finds its record, noted in `seen`. */
 export function matchLine(
   aggregate: PaymentAggregate,
   line: SettlementLine,
-  fact: string,
   { seen, booked }: Known,
   context: LifecycleContext
 ): Matched {
+  for (const event of toEvents(aggregate, line, booked)) applyEvent(aggregate, event, context)
   const found = findRecord(aggregate, line, booked)
-  if (found === undefined || found.isOpen) apply(aggregate, line, context)
-  const now = findRecord(aggregate, line, booked)
-  const ours = now !== undefined && now.times > 0 ? now : undefined
-  if (line.meaning === 'authorised') return { record: ours ?? null, discrepancy: null }
-  const discrepancy = ours === undefined || ours.isOpen ? unmatched(line) : judge(line, ours, seen)
-  const isOwn = line.meaning === 'settled' && ours?.isOwn === true
-  if (isOwn && discrepancy?.kind !== 'settlement_doubled') {
-    settle(aggregate.payment, line)
+  const ours = found !== undefined && found.times > 0 ? found : null
+  if (line.meaning === 'authorised') return { record: ours, discrepancy: null }
+  if (ours === null) return { record: null, discrepancy: unmatched(line) }
+  const key = keyOf(line, ours)
+  const before = seen.get(key) ?? 0
+  seen.set(key, before + 1)
+  const isDoubled = before >= ours.times
+  if (line.meaning === 'settled' && ours.isOwn && !isDoubled) {
+    addSettled(aggregate.payment, line)
     record(aggregate, 'payment.settled', {}, context)
   }
-  if (ours !== undefined) seen.set(keyOf(line, ours), (seen.get(keyOf(line, ours)) ?? 0) + 1)
-  if (discrepancy !== null) {
-    openDiscrepancy(aggregate, discrepancy.kind, fact, discrepancy.details, context)
-  }
-  return { record: ours ?? null, discrepancy }
+  return { record: ours, discrepancy: compare(line, ours, isDoubled) }
 }
 
 /** A line about money that no record of ours explains. */
@@ -102,29 +84,21 @@ export function unmatched(line: SettlementLine): LineDiscrepancy {
   return { kind: 'settlement_unmatched', details: { ours: null, theirs: theirsOf(line) } }
 }
 
-function judge(
-  line: SettlementLine,
-  ours: OurRecord,
-  seen: ReadonlyMap<string, number>
-): LineDiscrepancy | null {
-  const { sign } = meanings[line.meaning]
+function compare(line: SettlementLine, ours: OurRecord, isDoubled: boolean) {
   const { type, id, amount } = ours
-  const details = { ours: { type, id, amount }, theirs: theirsOf(line) }
-  if ((seen.get(keyOf(line, ours)) ?? 0) >= ours.times) {
-    return { kind: 'settlement_doubled', details }
-  }
-  const isSame = line.gross.currency === amount.currency && line.gross.value === sign * amount.value
-  return isSame ? null : { kind: 'settlement_amount', details }
+  const value = meanings[line.meaning].sign * amount.value
+  const isEqual = line.gross.currency === amount.currency && line.gross.value === value
+  if (isEqual && !isDoubled) return null
+  const kind = isDoubled ? 'settlement_doubled' : 'settlement_amount'
+  return { kind, details: { ours: { type, id, amount }, theirs: theirsOf(line) } } as const
 }
 
-/** What the other side says, as far as a person needs it. */
-export function theirsOf(line: SettlementLine) {
+/** What the provider says, as far as a person needs it. */
+function theirsOf(line: SettlementLine) {
   const { type, batch, gross, net, fees, pspReference, merchantReference } = line
   const { modificationReference, bookedAs, zone, bookedAt } = line
-  return {
-    ...{ type, batch, gross, net, fees, pspReference, merchantReference, modificationReference },
-    ...{ bookedAs, zone, bookedAt }
-  }
+  const references = { pspReference, merchantReference, modificationReference }
+  return { type, batch, gross, net, fees, ...references, bookedAs, zone, bookedAt }
 }
 
 function findRecord(
@@ -133,106 +107,122 @@ function findRecord(
   booked: Known['booked']
 ): OurRecord | undefined {
   switch (line.meaning) {
+    case 'authorised':
+      return toAuthorised(findAuthorisation(aggregate, line.pspReference))
     case 'settled':
       return findSettled(aggregate, line)
     case 'refunded':
-      return findGivenBack(aggregate, line, ({ status }) => {
-        return status !== 'succeeded' && status !== 'failed'
-      })
-    case 'refundReversed':
-      return findGivenBack(aggregate, line, ({ status }) => status !== 'failed')
-    case 'chargedBack':
-    case 'chargebackReversed':
-    case 'chargedBackAgain':
-      return findDisputed(aggregate, line, booked)
-    case 'authorised':
-      return toAuthorised(findAuthorisation(aggregate, line.pspReference))
+    case 'refundReversed': {
+      const operation = givenBackBy(aggregate, line)
+      if (operation === undefined) return undefined
+      const { kind, id, amount } = operation
+      const type = kind === 'refund' ? kind : 'reversal'
+      return { type, id, amount, times: Number(hasHappened(operation, line)), isOwn: false }
+    }
     default:
-      return undefined
+      return findDisputed(aggregate, line, booked)
   }
 }
 
 function toAuthorised(found: Authorisation | undefined): OurRecord | undefined {
   if (found?.outcome !== 'authorised') return undefined
   const { reference: id, amount } = found
-  return { type: 'authorisation', id, amount, isOpen: false, times: 1, isOwn: false }
+  return { type: 'authorisation', id, amount, times: 1, isOwn: found.disposition === 'kept' }
 }
 
 /** With manual capture a capture was settled, else what its authorisation took. */
 function findSettled(aggregate: PaymentAggregate, line: SettlementLine): OurRecord | undefined {
-  const known = findAuthorisation(aggregate, line.pspReference)
-  if (known?.outcome !== 'authorised') return undefined
-  const captures = operationsOf(aggregate, 'capture').filter(
-    (one) => one.authorisationReference === known.reference
-  )
-  const isOwn = known.disposition === 'kept'
-  if (isTaken(aggregate.payment)) {
-    const stands = known.disposition !== 'released' && captures.every(hasStood)
-    const taken = captures.reduce((sum, one) => sum + timesSucceeded(one), 0)
-    const times = stands ? Math.max(1, taken) : 0
-    return { ...(toAuthorised(known) as OurRecord), times, isOwn }
+  const authorised = toAuthorised(findAuthorisation(aggregate, line.pspReference))
+  if (authorised === undefined) return undefined
+  if (!isTaken(aggregate.payment)) {
+    const capture = captureOf(aggregate, line)
+    if (capture === undefined) return undefined
+    const { id, amount } = capture
+    return { type: 'capture', id, amount, times: stoodFor(capture), isOwn: authorised.isOwn }
   }
-  const capture =
-    captures.find((one) => isSame(one, byOf(line))) ??
-    captures.find(
-      ({ providerReference, amount }) =>
-        providerReference === null && amount.value === line.gross.value
-    )
-  if (capture === undefined) return undefined
-  const { id, amount, status } = capture
-  const isOpen = status === 'requested'
-  const times = hasStood(capture) ? Math.max(1, timesSucceeded(capture)) : 0
-  return { type: 'capture', id, amount, isOpen, times, isOwn }
+  const taken = capturesOf(aggregate, line).map(stoodFor)
+  const isReleased =
+    findAuthorisation(aggregate, line.pspReference)?.disposition === 'released' || taken.includes(0)
+  const times = isReleased ? 0 : Math.max(1, sum(taken))
+  return { ...authorised, times }
 }
 
-/** Whether it did not come to nothing: it went well more often than it failed, or is under way. */
-function hasStood({ status }: Operation): boolean {
-  return status !== 'failed'
+const sum = (all: readonly number[]) => all.reduce((total, one) => total + one, 0)
+
+function capturesOf(aggregate: PaymentAggregate, { pspReference }: SettlementLine): Operation[] {
+  return operationsOf(aggregate, 'capture').filter(
+    (one) => one.authorisationReference === pspReference
+  )
+}
+
+/** By its references; else one of that amount whose reference never reached us. */
+function captureOf(aggregate: PaymentAggregate, line: SettlementLine): Operation | undefined {
+  const captures = capturesOf(aggregate, line)
+  return (
+    captures.find((one) => isSame(one, byOf(line))) ??
+    captures.find((one) => one.providerReference === null && one.amount.value === line.gross.value)
+  )
+}
+
+/** How often a capture took its money; 0 while it is under way, and where it failed in the end. */
+function stoodFor(capture: Operation): number {
+  return capture.status === 'succeeded' ? timesSucceeded(capture) : 0
 }
 
 /** A refund, or a reversal that became one. */
-function findGivenBack(
-  aggregate: PaymentAggregate,
-  line: SettlementLine,
-  isOpen: (operation: Operation) => boolean
-): OurRecord | undefined {
-  const found = aggregate.operations.find(
+function givenBackBy(aggregate: PaymentAggregate, line: SettlementLine): Operation | undefined {
+  return aggregate.operations.find(
     (one) => (one.kind === 'refund' || one.kind === 'reversal') && isSame(one, byOf(line))
   )
-  if (found === undefined) return undefined
-  const { id, amount } = found
-  const type = found.kind as 'refund' | 'reversal'
-  return { type, id, amount, isOpen: isOpen(found), times: 1, isOwn: false }
 }
 
-/** What the ledger calls the news of a dispute. */
-const newsFactOf = (disputeId: string, news: DisputeEvent) => `${disputeId}.${news}`
+/** Whether the money went back, or came again, as the line says. */
+function hasHappened(operation: Operation, { meaning }: SettlementLine): boolean {
+  return timesFailed(operation) > 0 || (meaning === 'refunded' && operation.status === 'succeeded')
+}
 
-/** By its reference; else by its amount, since the news may have come under another. */
 function findDisputed(
   aggregate: PaymentAggregate,
   line: SettlementLine,
   booked: Known['booked']
 ): OurRecord | undefined {
-  const news = newsOf[line.meaning] as DisputeEvent
+  const event = disputeEventOf[line.meaning]
+  const dispute = disputeOf(aggregate, line, booked)
+  if (event === undefined || dispute === undefined) return undefined
+  const amount = { ...dispute.amount, value: bookedFor(aggregate, dispute, event, booked) }
+  const times = Number(dispute.reported.includes(event))
+  return { type: 'dispute', id: dispute.id, amount, times, isOwn: false }
+}
+
+/** By its reference; else by its amount, since it may have been reported under another. */
+function disputeOf(
+  aggregate: PaymentAggregate,
+  line: SettlementLine,
+  booked: Known['booked']
+): Dispute | undefined {
+  const event = disputeEventOf[line.meaning]
   const money = findAuthorisation(aggregate, line.pspReference)
-  if (money !== undefined && money.reference !== aggregate.payment.authorisationReference)
-    return undefined
+  const isOther =
+    money !== undefined && money.reference !== aggregate.payment.authorisationReference
+  if (event === undefined || isOther) return undefined
   const size = Math.abs(line.gross.value)
-  const hasHeard = ({ reported: told }: Dispute) => told.includes(news)
-  // A part may be taken of what is questioned, and a part of that given back.
-  const bookedFor = ({ id, amount }: Dispute) => {
-    const fact = newsFactOf(id, news)
-    const now = aggregate.postings.find((one) => one.fact === fact)
-    return booked.get(fact) ?? now?.amount.value ?? amount.value
-  }
-  const found =
+  return (
     aggregate.disputes.find(({ reference }) => reference === line.modificationReference) ??
-    aggregate.disputes.find((one) => hasHeard(one) && bookedFor(one) === size)
-  if (found === undefined) return undefined
-  const { id } = found
-  const amount = { ...found.amount, value: bookedFor(found) }
-  return { type: 'dispute', id, amount, isOpen: !hasHeard(found), times: 1, isOwn: false }
+    aggregate.disputes.find(
+      (one) => one.reported.includes(event) && bookedFor(aggregate, one, event, booked) === size
+    )
+  )
+}
+
+/** Minor units. A part may be taken of what is questioned, and a part of that given back. */
+function bookedFor(
+  { postings }: PaymentAggregate,
+  { id, amount }: Dispute,
+  event: DisputeEvent,
+  booked: Known['booked']
+): number {
+  const fact = `${id}.${event}`
+  return booked.get(fact) ?? postings.find((one) => one.fact === fact)?.amount.value ?? amount.value
 }
 
 function byOf({ modificationReference, modificationMerchantReference }: SettlementLine) {
@@ -242,87 +232,81 @@ function byOf({ modificationReference, modificationMerchantReference }: Settleme
   }
 }
 
-/** The report is the first to tell of it: it is applied like a notification that came late. */
-function apply(aggregate: PaymentAggregate, line: SettlementLine, context: LifecycleContext): void {
-  for (const event of toEvents(aggregate, line)) applyEvent(aggregate, event, context)
-}
-
-/** The facts that a line tells, in the order in which they happened. */
-function toEvents(aggregate: PaymentAggregate, line: SettlementLine): ProviderEvent[] {
-  const { pspReference: authorisation, meaning } = line
+/** The facts that a line reports, in the order in which they happened. */
+function toEvents(
+  aggregate: PaymentAggregate,
+  line: SettlementLine,
+  booked: Known['booked']
+): ProviderEvent[] {
+  const { pspReference: authorisationReference, meaning } = line
   const { sign } = meanings[meaning]
-  // A line that goes the wrong way, or that does not say what it is about, is told and not booked.
-  if (authorisation === null || (sign !== 0 && Math.sign(line.gross.value) !== sign)) return []
+  // A line that goes the wrong way, or does not say what it is about, is shown and not booked.
+  if (authorisationReference === null || (sign !== 0 && Math.sign(line.gross.value) !== sign))
+    return []
   const isNamed = (line.modificationReference ?? line.modificationMerchantReference) !== null
   const amount = { ...line.gross, value: Math.abs(line.gross.value) }
-  const by = byOf(line)
-  const reason = `${line.type} in batch ${line.batch}`
-  const authorised = {
-    type: 'authorised',
-    authorisationReference: authorisation,
-    amount,
-    card: null
-  } as const
+  const about = { authorisationReference, amount, by: byOf(line) }
+  const authorised = { type: 'authorised', authorisationReference, amount, card: null } as const
   switch (meaning) {
     case 'authorised':
       return [authorised]
     case 'settled':
       if (isTaken(aggregate.payment)) return [authorised]
+      return isNamed ? toCaptured(aggregate, line, authorised) : []
+    case 'refunded': {
       if (!isNamed) return []
+      const isReversal = givenBackBy(aggregate, line)?.kind === 'reversal'
       return [
-        // Of a partial capture the whole that was reserved is not known.
-        ...(amount.value === aggregate.payment.amount.value ? [authorised] : []),
-        { type: 'captured', authorisationReference: authorisation, amount, by, again: false }
+        isReversal ? { type: 'reversed', action: null, ...about } : { type: 'refunded', ...about }
       ]
-    case 'refunded':
-      if (!isNamed) return []
-      return [
-        isReversal(aggregate, line)
-          ? { type: 'reversed', authorisationReference: authorisation, amount, by, action: null }
-          : { type: 'refunded', authorisationReference: authorisation, amount, by }
-      ]
-    case 'refundReversed':
-      return isNamed
-        ? [{ type: 'refundFailed', authorisationReference: authorisation, amount, by, reason }]
-        : []
-    default:
-      return toDisputed(line, amount)
+    }
+    case 'refundReversed': {
+      const reason = `${line.type} in batch ${line.batch}`
+      return isNamed ? [{ type: 'refundFailed', ...about, reason }] : []
+    }
+    default: {
+      const event = disputeEventOf[meaning]
+      const known = disputeOf(aggregate, line, booked)
+      const dispute = known?.reference ?? line.modificationReference
+      if (event === undefined || dispute === null) return []
+      const unsaid = { reason: null, reasonCode: null, defendBy: null }
+      return [{ type: 'disputed', event, dispute, authorisationReference, amount, ...unsaid }]
+    }
   }
 }
 
-function isReversal(aggregate: PaymentAggregate, line: SettlementLine): boolean {
-  return operationsOf(aggregate, 'reversal').some((one) => isSame(one, byOf(line)))
-}
-
-function toDisputed(line: SettlementLine, amount: Money): ProviderEvent[] {
-  const news = newsOf[line.meaning]
-  const dispute = line.modificationReference
-  if (news === undefined || dispute === null) return []
-  const unsaid = { reason: null, reasonCode: null, defendBy: null }
-  const { pspReference: authorisation } = line
+function toCaptured(
+  aggregate: PaymentAggregate,
+  line: SettlementLine,
+  authorised: Extract<ProviderEvent, { type: 'authorised' }>
+): ProviderEvent[] {
+  const { authorisationReference, amount } = authorised
+  const known = captureOf(aggregate, line)
+  // The line adds nothing to what succeeded, and does not say that what failed was taken again.
+  if (known !== undefined && (known.status === 'succeeded' || timesFailed(known) > 0)) return []
+  const { providerReference, reference } = byOf(line)
+  const by = { providerReference, reference: known?.id ?? reference }
   return [
-    {
-      type: 'disputed',
-      event: news,
-      dispute,
-      authorisationReference: authorisation,
-      amount,
-      ...unsaid
-    }
+    // Of a partial capture the whole that was reserved is not known.
+    ...(amount.value === aggregate.payment.amount.value ? [authorised] : []),
+    { type: 'captured', authorisationReference, amount, by, again: false }
   ]
 }
 
-/** What came with this line is added to what came before; fees leave net, so gross is their sum. */
-function settle(payment: Payment, line: SettlementLine): void {
+/**
+ * What came with this line is added to what came before; fees leave net, so gross is their sum. Of
+ * several lines the latest says when, in whatever order they are read.
+ */
+function addSettled(payment: Payment, line: SettlementLine): void {
   const { net, fees, batch, bookedAt } = line
   const before = payment.settlement?.currency === net.currency ? payment.settlement : null
-  const settlement: Settlement = {
-    settledAt: bookedAt,
-    batch,
+  const isEarlier = bookedAt !== null && bookedAt < (before?.settledAt ?? '')
+  payment.settlement = {
+    settledAt: isEarlier ? (before?.settledAt ?? null) : bookedAt,
+    batch: isEarlier ? (before?.batch ?? batch) : batch,
     gross: (before?.gross ?? 0) + net.value + fees,
     fees: (before?.fees ?? 0) + fees,
     net: (before?.net ?? 0) + net.value,
     currency: net.currency
   }
-  payment.settlement = settlement
 }

@@ -1,9 +1,10 @@
 import type { Tx } from '../database/database.ts'
-import { findToldMissing, openOrphans, saveResolved } from '../discrepancies/discrepancy.store.ts'
-import { recordResolved } from '../discrepancies/discrepancy.ts'
+import { resolveByItself } from '../discrepancies/resolution.commands.ts'
+import { openUnattached } from '../discrepancies/unattached.store.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
-import type { PaymentAggregate } from '../lifecycle/model.ts'
+import { openDiscrepancy } from '../lifecycle/aggregate.ts'
+import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import {
   countSeen,
   findBooked,
@@ -11,9 +12,11 @@ import {
   findPaymentIds,
   insertLines,
   type MatchedLine,
-  type NewLine
+  type NewLine,
+  saveMatches,
+  type UnmatchedLine
 } from './line.store.ts'
-import { type LineDiscrepancy, matchLine, unmatched } from './line-matching.ts'
+import { type Known, type Matched, matchLine, unmatched } from './line-matching.ts'
 import { meanings, type ReportKind, type SettlementLine } from './settlement.ts'
 
 export type Applying = {
@@ -31,68 +34,108 @@ export type Applied = {
   bookedUntil: string | null
 }
 
-type Orphan = LineDiscrepancy & { fact: string }
+/** The payments of some lines, locked until the end of the transaction. */
+type Payments = {
+  aggregates: ReadonlyMap<string, PaymentAggregate>
+  aggregateOf: (line: SettlementLine) => PaymentAggregate | undefined
+  known: Known
+  context: LifecycleContext
+}
+
+type Found<Line extends NewLine> = MatchedLine<Line> & Pick<Matched, 'discrepancy'>
 
 /**
- * Applies the staged lines after the `after`-th and up to the `upTo`-th: each is matched to a fact
- * of ours, or told to a person; one that another report had already changes nothing. `isBlind`: it
- * could not be applied to its payment, so it is only told.
+ * Applies the staged lines after the `after`-th and up to the `upTo`-th: each is matched to a
+ * record of ours, or shown to a person; one that an earlier report had changes nothing. With
+ * `isShownOnly` they are only shown: they could not be applied to their payment.
  */
 export async function applyLines(
   tx: Tx,
   applying: Applying,
   [after, upTo]: readonly [after: number, upTo: number],
-  isBlind = false
+  isShownOnly = false
 ): Promise<Applied> {
   const { reportId, kind, providerName } = applying
   const lines = await findNewLines(tx, reportId, after, upTo)
-  const concerned = lines.map(({ line }) => line).filter((line) => isOurs(line, applying))
-  const paymentIdOf = await findPaymentIds(tx, concerned)
-  const ids = isBlind ? [] : [...new Set(concerned.flatMap((line) => paymentIdOf(line) ?? []))]
-  const aggregates = await lockAggregates(tx, ids)
-  const known = { seen: await countSeen(tx, ids), booked: await findBooked(tx, ids) }
-  const context = { now: await readClock(tx), newId }
-  const orphans: Orphan[] = []
-  const matched: MatchedLine[] = []
-  let discrepancies = 0
-  for (const one of inCourse(lines)) {
-    const { line } = one
-    const paymentId = isOurs(line, applying) ? paymentIdOf(line) : null
-    const aggregate = paymentId === null ? undefined : aggregates.get(paymentId)
-    const fact = factOfDiscrepancy(one)
-    const found = aggregate && matchLine(aggregate, line, fact, known, context)
-    const isOrphan = aggregate === undefined && isMoney(line) && isOurs(line, applying)
-    if (isOrphan) orphans.push({ fact, ...unmatched(line) })
-    if (isOrphan || found?.discrepancy) discrepancies += 1
-    const record = found?.record ?? null
-    // What is settled once more is nothing that we have.
-    const isDoubled = found?.discrepancy?.kind === 'settlement_doubled'
-    const sign = isDoubled ? 0 : meanings[line.meaning].sign
-    const ours = record && sign * record.amount.value
-    matched.push({ ...one, paymentId: aggregate === undefined ? null : paymentId, record, ours })
+  const ours = lines.filter(({ line }) => isOurs(line, applying))
+  const others = lines.filter((one) => !ours.includes(one))
+  const payments = await lockPayments(tx, isShownOnly ? [] : ours)
+  const found = inCourse(ours).map((one) => matchOne(payments, one))
+  await openFound(tx, payments, found)
+  await closeMissing(tx, payments, found)
+  await saveAggregates(tx, [...payments.aggregates.values()], providerName)
+  if (kind === 'settlementDetails') {
+    const none = { paymentId: null, record: null, ours: null }
+    const all = [...found, ...others.map((one) => ({ ...one, ...none }))]
+    await insertLines(tx, reportId, all, payments.context.now)
   }
-  await closeMissing(tx, aggregates, matched, context)
-  await saveAggregates(tx, [...aggregates.values()], providerName)
-  if (kind === 'settlementDetails') await insertLines(tx, reportId, matched)
-  await openOrphans(tx, orphans)
-  const times = concerned.map(({ bookedAt }) => bookedAt ?? '')
-  const bookedUntil = times.sort().at(-1) || null
+  const times = ours.map(({ line }) => line.bookedAt ?? '')
   return {
-    matched: matched.filter(({ record }) => record !== null).length,
-    discrepancies,
-    bookedUntil
+    matched: found.filter(isMatched).length,
+    discrepancies: found.filter(({ discrepancy }) => discrepancy !== null).length,
+    bookedUntil: times.sort().at(-1) || null
   }
 }
 
-/** What gives back or takes back comes after what it rests on, wherever the file has it. */
-function inCourse(lines: readonly NewLine[]): NewLine[] {
-  const isLater = ({ line: { meaning } }: NewLine) =>
-    meaning !== 'settled' && meaning !== 'authorised'
-  return lines.toSorted((one, other) => Number(isLater(one)) - Number(isLater(other)))
+/**
+ * Matches lines that no record explained when they were read, and resolves what was opened about
+ * them. Answers how many; the others stay as they are.
+ */
+export async function rematch(
+  tx: Tx,
+  providerName: string,
+  lines: readonly UnmatchedLine[]
+): Promise<number> {
+  const payments = await lockPayments(tx, lines)
+  const found = inCourse(lines)
+    .map((one) => matchOne(payments, one))
+    .filter(isMatched)
+  await openFound(tx, payments, found)
+  const { aggregates, context } = payments
+  const subjects = found.map(subjectOf)
+  await resolveByItself(tx, 'settlement_unmatched', subjects, 'matched', aggregates, context)
+  await closeMissing(tx, payments, found)
+  await saveAggregates(tx, [...aggregates.values()], providerName)
+  await saveMatches(tx, found)
+  return found.length
 }
 
-/** Stable: the same line in another file has the same. */
-function factOfDiscrepancy({ fact, occurrence }: NewLine): string {
+async function lockPayments(tx: Tx, lines: readonly NewLine[]): Promise<Payments> {
+  const all = lines.map(({ line }) => line)
+  const paymentIdOf = await findPaymentIds(tx, all)
+  const ids = [...new Set(all.flatMap((line) => paymentIdOf(line) ?? []))]
+  const aggregates = await lockAggregates(tx, ids)
+  return {
+    aggregates,
+    aggregateOf: (line) => aggregates.get(paymentIdOf(line) ?? ''),
+    known: { seen: await countSeen(tx, ids), booked: await findBooked(tx, ids) },
+    context: { now: await readClock(tx), newId }
+  }
+}
+
+function matchOne<Line extends NewLine>(payments: Payments, one: Line): Found<Line> {
+  const { line } = one
+  const aggregate = payments.aggregateOf(line)
+  const alone = { record: null, discrepancy: isMoney(line) ? unmatched(line) : null }
+  const { record, discrepancy } =
+    aggregate === undefined ? alone : matchLine(aggregate, line, payments.known, payments.context)
+  // What is settled once more is nothing that we have.
+  const isDoubled = discrepancy?.kind === 'settlement_doubled'
+  const sign = isDoubled ? 0 : meanings[line.meaning].sign
+  const ours = record && sign * record.amount.value
+  return { ...one, paymentId: aggregate?.payment.id ?? null, record, ours, discrepancy }
+}
+
+const isMatched = ({ record }: Found<NewLine>) => record !== null
+
+/** Lines in the course of a payment, wherever the file has them: a refund rests on its sale. */
+function inCourse<Line extends NewLine>(lines: readonly Line[]): Line[] {
+  const rankOf = ({ line }: NewLine) => meanings[line.meaning].rank
+  return lines.toSorted((one, other) => rankOf(one) - rankOf(other))
+}
+
+/** What a discrepancy about a line goes by: the same line in another file has the same. */
+function subjectOf({ fact, occurrence }: NewLine): string {
   return `${fact}.${occurrence}`
 }
 
@@ -109,24 +152,29 @@ function isMoney({ meaning, gross, net }: SettlementLine): boolean {
   return meanings[meaning].sign !== 0
 }
 
-/** What was told to be missing has come: nobody needs to decide about it. */
+async function openFound(
+  tx: Tx,
+  { aggregateOf, context }: Payments,
+  found: ReadonlyArray<Found<NewLine>>
+): Promise<void> {
+  const unattached = found.flatMap((one) => {
+    if (one.discrepancy === null) return []
+    const { kind, details } = one.discrepancy
+    const fact = subjectOf(one)
+    const aggregate = aggregateOf(one.line)
+    if (aggregate === undefined) return [{ kind, fact, details }]
+    openDiscrepancy(aggregate, kind, fact, details, context)
+    return []
+  })
+  await openUnattached(tx, unattached)
+}
+
+/** Records that no report had until now are missing no longer. */
 async function closeMissing(
   tx: Tx,
-  aggregates: ReadonlyMap<string, PaymentAggregate>,
-  lines: readonly MatchedLine[],
-  context: Parameters<typeof matchLine>[4]
+  { aggregates, context }: Payments,
+  found: ReadonlyArray<Found<NewLine>>
 ): Promise<void> {
-  const settled = lines.filter(({ record }) => record !== null)
-  if (settled.length === 0) return
-  const told = await findToldMissing(tx, [...aggregates.keys()])
-  const decision = { resolution: 'settled', reason: null, operator: null } as const
-  const closed: string[] = []
-  for (const { paymentId, record } of settled) {
-    const { id, isOpen } = told.get(record?.id ?? '') ?? {}
-    const aggregate = aggregates.get(paymentId ?? '')
-    if (id === undefined || !isOpen || aggregate === undefined || closed.includes(id)) continue
-    closed.push(id)
-    recordResolved(aggregate, { id, kind: 'settlement_missing' }, decision, context)
-  }
-  if (closed.length > 0) await saveResolved(tx, closed, decision)
+  const ids = found.flatMap(({ record }) => record?.id ?? [])
+  await resolveByItself(tx, 'settlement_missing', ids, 'settled', aggregates, context)
 }

@@ -7,7 +7,7 @@ import type { SettlementLine } from './settlement.ts'
 /** A line that no report had before. */
 export type NewLine = {
   fact: string
-  /** The how many-th of the same lines in its report it is. */
+  /** Of the same lines of its report this is the first, the second, …: from 1. */
   occurrence: number
   line: SettlementLine
 }
@@ -63,7 +63,7 @@ export async function findPaymentIds(
   }
 }
 
-/** How often each fact of these payments was in a report before, by its key (`keyOf`). */
+/** How many lines were matched to each record of these payments before, by `keyOf`. */
 export async function countSeen(
   tx: Tx,
   paymentIds: readonly string[]
@@ -86,7 +86,7 @@ export async function findSettledRecords(
   return new Set(rows.map(({ id }) => id))
 }
 
-/** What was booked for the news of disputes of these payments, minor units, by its fact. */
+/** What was booked for events of disputes of these payments, minor units, by the posting's fact. */
 export async function findBooked(
   tx: Tx,
   paymentIds: readonly string[]
@@ -98,7 +98,7 @@ export async function findBooked(
 }
 
 /** A line with what was found of it; `ours` is signed like the line's gross amount. */
-export type MatchedLine = NewLine & {
+export type MatchedLine<Line extends NewLine = NewLine> = Line & {
   paymentId: string | null
   record: OurRecord | null
   ours: number | null
@@ -108,12 +108,12 @@ const insertStatement = statement(`
   insert into settlement_line (report_id, line, fact, occurrence, merchant_account, batch, type,
     meaning, psp_reference, merchant_reference, modification_reference,
     modification_merchant_reference, booked_as, zone, booked_at, gross_currency, gross,
-    net_currency, net, fees, payment_id, record_type, record_id, our_currency, ours)
+    net_currency, net, fees, payment_id, record_type, record_id, our_currency, ours, matched_at)
   select $1, l.line, decode(fact, 'hex'), occurrence, "merchantAccount", batch, l.type, meaning,
     "pspReference", "merchantReference", "modificationReference", "modificationMerchantReference",
     "bookedAs", zone, "bookedAt", gross->>'currency', (gross->>'value')::bigint, net->>'currency',
     (net->>'value')::bigint, fees, "paymentId", record->>'type', record->>'id',
-    record->'amount'->>'currency', ours
+    record->'amount'->>'currency', ours, case when record is not null then $3::timestamptz end
   from jsonb_to_recordset($2::jsonb) as x(fact text, occurrence integer, line jsonb,
     "paymentId" text, record jsonb, ours bigint)
   cross join jsonb_to_record(x.line) as l(line integer, "merchantAccount" text, batch text,
@@ -124,8 +124,65 @@ const insertStatement = statement(`
 export async function insertLines(
   tx: Tx,
   reportId: string,
-  lines: readonly MatchedLine[]
+  lines: readonly MatchedLine[],
+  now: Date
 ): Promise<void> {
   if (lines.length === 0) return
-  await tx.executeQuery(insertStatement(reportId, JSON.stringify(lines)))
+  await tx.executeQuery(insertStatement(reportId, JSON.stringify(lines), now))
+}
+
+/** A line of an earlier report, or of an earlier part, that no record explained. */
+export type UnmatchedLine = NewLine & { id: number; reportId: string }
+
+const unmatchedStatement = statement<UnmatchedLine>(`
+  select l.id, report_id as "reportId", encode(l.fact, 'hex') as fact, occurrence,
+    jsonb_build_object('line', line, 'merchantAccount', merchant_account, 'batch', batch,
+      'type', type, 'meaning', meaning, 'pspReference', psp_reference,
+      'merchantReference', merchant_reference, 'modificationReference', modification_reference,
+      'modificationMerchantReference', modification_merchant_reference, 'bookedAs', booked_as,
+      'zone', zone,
+      'bookedAt', to_char(booked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'gross', jsonb_build_object('currency', gross_currency, 'value', gross),
+      'net', jsonb_build_object('currency', net_currency, 'value', net), 'fees', fees) as line
+  from discrepancy d
+  join settlement_line l on l.fact = decode(split_part(d.fact, '.', 1), 'hex')
+    and l.occurrence = split_part(d.fact, '.', 2)::integer
+  where d.kind = 'settlement_unmatched' and l.record_id is null and l.id > $2 and exists (
+    select from payment p
+    where p.updated_at >= coalesce($1, now() - interval '1 hour')
+      and p.id = any(array[l.payment_id, l.merchant_reference, (
+        select a.payment_id from authorisation a where a.reference = l.psp_reference)]))
+  order by l.id limit $3 for update of l skip locked`)
+
+/**
+ * Up to `limit` unmatched lines after the id `after` whose payments changed since `since`, by
+ * default within the last hour; locked. Those that somebody else tries at the moment are left out.
+ */
+export async function lockUnmatched(
+  tx: Tx,
+  since: Date | undefined,
+  after: number,
+  limit: number
+): Promise<UnmatchedLine[]> {
+  return (await tx.executeQuery(unmatchedStatement(since ?? null, after, limit))).rows
+}
+
+/** Fills in what lines stand for, and counts them for their reports. */
+export async function saveMatches(
+  tx: Tx,
+  lines: ReadonlyArray<MatchedLine<UnmatchedLine>>
+): Promise<void> {
+  if (lines.length === 0) return
+  await sql`
+    with filled as (
+      update settlement_line l set payment_id = x."paymentId", record_type = x.record->>'type',
+        record_id = x.record->>'id', our_currency = x.record->'amount'->>'currency', ours = x.ours,
+        matched_at = now()
+      from jsonb_to_recordset(${JSON.stringify(lines)}::jsonb)
+        as x(id bigint, "paymentId" text, record jsonb, ours bigint)
+      where l.id = x.id returning l.report_id
+    )
+    update settlement_report r set matched = matched + filled.lines
+    from (select report_id, count(*) as lines from filled group by 1) filled
+    where r.id = filled.report_id`.execute(tx)
 }

@@ -1,13 +1,10 @@
 import { hash } from 'node:crypto'
-import { type Db, isUnavailable, type Tx } from '../database/database.ts'
-import { findMissing, findToldMissing, type Missing } from '../discrepancies/discrepancy.store.ts'
+import { isUnavailable, type Tx } from '../database/database.ts'
 import { release } from '../due/due.store.ts'
 import { type Batch, type OnFault, runBatch } from '../due/run-each.ts'
-import { newId } from '../id.ts'
-import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
-import { openDiscrepancy } from '../lifecycle/aggregate.ts'
 import { applyLines } from './line.commands.ts'
-import { findSettledRecords } from './line.store.ts'
+import { type MissingDeps, openMissing } from './missing.commands.ts'
+import { rematchLines } from './rematch.commands.ts'
 import {
   beginReading,
   claimReport,
@@ -23,6 +20,7 @@ import {
   stageLines
 } from './report.store.ts'
 import {
+  checkLine,
   createBatchCheck,
   factOf,
   type ReadReport,
@@ -30,13 +28,9 @@ import {
   type ReportKind
 } from './settlement.ts'
 
-export type ReportJobDeps = {
-  db: Db
-  providerName: string
+export type ReportJobDeps = MissingDeps & {
   merchantAccount: string
   readReport: ReadReport
-  /** How long after its capture a report must have a payment, days. */
-  settlementMissingDays: number
   /** Whether to stop: another instance, or the next start, goes on. */
   isStopping: () => boolean
   onFault: OnFault
@@ -56,9 +50,10 @@ export async function readReports(deps: ReportJobDeps): Promise<number> {
   const due = await claimReport(deps.db, reportsToRead)
   if (due === undefined) return 0
   try {
+    if (due.attempts > reportAttemptsMax) throw new Error('The process ended in the middle of it.')
     const staged = due.isStaged ? due : await stage(deps, due)
     await apply(deps, staged)
-    if (staged.kind === 'settlementDetails') await tellMissing(deps)
+    if (staged.kind === 'settlementDetails') await compareAll(deps, due)
     await endReport(deps.db, due, null)
   } catch (error) {
     await giveBack(deps, due, error)
@@ -66,19 +61,30 @@ export async function readReports(deps: ReportJobDeps): Promise<number> {
   return 1
 }
 
+/** What the report says of lines and records before it. It is done again by the hour. */
+async function compareAll(deps: ReportJobDeps, due: DueReport): Promise<void> {
+  try {
+    await rematchLines(deps, due.createdAt)
+    await openMissing(deps)
+  } catch (error) {
+    deps.onFault({ reportId: due.id }, error)
+  }
+}
+
+const triedAgain = 'This service could not read it to its end, and tries again.'
+const givenUp =
+  'This service could not read it to its end, and its operators were told. Once that is mended, ' +
+  'upload it again: lines that were applied are not applied twice.'
+
 /** After the last attempt it is refused: somebody must mend what is wrong, and upload it again. */
 async function giveBack(deps: ReportJobDeps, due: DueReport, error: unknown): Promise<void> {
   const { db } = deps
   if (error instanceof Interrupted) return void (await release(db, reportsToRead, due))
-  if (error instanceof ReportFault) return await endReport(db, due, error.message)
   deps.onFault({ reportId: due.id }, error)
+  if (error instanceof ReportFault) return await endReport(db, due, error.message)
   if (isUnavailable(error)) return
-  if (due.attempts < reportAttemptsMax) {
-    return await postponeReport(db, due, 'It could not be read, and is tried again.')
-  }
-  const fault = `It could not be read, ${due.attempts} times. The log has the cause: mend it, and \
-upload the report again. Lines that were applied stay so.`
-  await endReport(db, due, fault)
+  if (due.attempts >= reportAttemptsMax) return await endReport(db, due, givenUp)
+  await postponeReport(db, due, triedAgain)
 }
 
 type Staged = DueReport & { kind: ReportKind }
@@ -92,7 +98,10 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
   let lines = 0
   for await (const piece of deps.readReport(readContent(db, due.id))) {
     kind = piece.kind
-    for (const line of piece.lines) check.add(line)
+    for (const line of piece.lines) {
+      checkLine(line)
+      check.add(line)
+    }
     const staged = piece.lines.map((line) => ({ fact: hash('sha256', factOf(line)), line }))
     const unknown = piece.lines.filter(({ meaning }) => meaning === 'unknown')
     const unknownTypes = [...new Set(unknown.map(({ type }) => type.slice(0, 80)))]
@@ -104,9 +113,10 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
     lines += staged.length
     if (lines % progressEvery === 0) deps.onProgress(due.id, { lines, applied: 0 })
   }
-  const fault = kind === 'settlementDetails' ? check.findFault() : undefined
+  const isSettlement = kind === 'settlementDetails'
+  const fault = isSettlement ? check.findFault() : undefined
   if (fault !== undefined) throw new ReportFault(fault)
-  await markStaged(db, due)
+  await markStaged(db, due, isSettlement ? check.findUnchecked() : [])
   return { ...due, kind: kind as ReportKind, lines, applied: 0 }
 }
 
@@ -148,58 +158,16 @@ async function applyPart(
   deps: ReportJobDeps,
   staged: DueReport,
   rows: readonly number[],
-  isBlind: boolean
+  isShownOnly: boolean
 ): Promise<void> {
   const { providerName, merchantAccount } = deps
   const kind = staged.kind ?? 'settlementDetails'
   const applying = { reportId: staged.id, kind, providerName, merchantAccount }
   const range = [rows[0] as number, (rows.at(-1) as number) + 1] as const
-  const result = await applyLines(tx, applying, range, isBlind)
+  const result = await applyLines(tx, applying, range, isShownOnly)
   await hold(deps, await saveProgress(tx, staged, { ...result, applied: rows.length }))
 }
 
 async function hold({ isStopping }: ReportJobDeps, isHeld: boolean): Promise<void> {
   if (!isHeld || isStopping()) throw new Interrupted()
-}
-
-const missingAtOnce = 200
-
-/** Opens a discrepancy for all money that no report has; answers how many. */
-export async function tellMissing(
-  deps: Pick<ReportJobDeps, 'db' | 'providerName' | 'settlementMissingDays'>
-): Promise<number> {
-  let count = 0
-  for (let found = missingAtOnce; found === missingAtOnce; ) {
-    const missing = await findMissing(deps.db, deps.settlementMissingDays, missingAtOnce)
-    found = missing.length
-    const told = found === 0 ? 0 : await tell(deps, missing)
-    // What a report has since is not told; it is not found again either.
-    count += told
-    if (told === 0) break
-  }
-  return count
-}
-
-async function tell(
-  { db, providerName }: Pick<ReportJobDeps, 'db' | 'providerName'>,
-  missing: readonly Missing[]
-): Promise<number> {
-  return await db.transaction().execute(async (tx) => {
-    const ids = [...new Set(missing.map(({ paymentId }) => paymentId))]
-    const aggregates = await lockAggregates(tx, ids)
-    // Another instance, or the report that is read, may have told it meanwhile.
-    const known = new Set((await findToldMissing(tx, ids)).keys())
-    const seen = await findSettledRecords(tx, ids)
-    const context = { now: await readClock(tx), newId }
-    let count = 0
-    for (const { paymentId, type, fact, currency, amount, at } of missing) {
-      const aggregate = aggregates.get(paymentId)
-      if (aggregate === undefined || known.has(fact) || seen.has(fact)) continue
-      const ours = { type, id: fact, amount: { currency, value: amount }, at: at.toISOString() }
-      openDiscrepancy(aggregate, 'settlement_missing', fact, { ours, theirs: null }, context)
-      count += 1
-    }
-    await saveAggregates(tx, [...aggregates.values()], providerName)
-    return count
-  })
 }

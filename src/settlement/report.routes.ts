@@ -107,7 +107,8 @@ export function toReportView(report: ListedReport) {
   const { id, status, kind, origin, lines, applied, matched, discrepancies, fault } = report
   return {
     ...{ id, status, kind, origin, fileName: report.file_name },
-    ...{ lines, applied, matched, discrepancies, unknownTypes: report.unknown_types, fault },
+    ...{ lines, applied, matched, discrepancies, unknownTypes: report.unknown_types },
+    ...{ uncheckedBatches: report.unchecked_batches, fault },
     createdAt: report.created_at.toISOString(),
     finishedAt: report.finished_at?.toISOString() ?? null
   }

@@ -11,7 +11,8 @@ export const ReportSchema = Type.Object(
       description:
         'awaitingUpload: the payment provider has it, and a person must fetch and upload it; ' +
         'done with no lines: what the provider has was uploaded, or is another report; ' +
-        'refused: it is not whole or can’t be read, and nothing of it was kept'
+        'refused: it is not whole or can’t be read, and nothing of it was kept but the lines ' +
+        'that were `applied`'
     }),
     kind: nullable(Type.Enum([...reportKinds])),
     origin: Type.Enum(['upload', 'provider']),
@@ -22,6 +23,11 @@ export const ReportSchema = Type.Object(
     discrepancies: count('Found by it'),
     unknownTypes: Type.Array(Type.String(), {
       description: 'Types of lines that are not known here; they are kept all the same'
+    }),
+    uncheckedBatches: Type.Array(Type.String(), {
+      description:
+        'Batches that carry a balance and do not add up to 0: whether they are whole could not ' +
+        'be checked'
     }),
     fault: nullable(Type.String()),
     createdAt: Timestamp,
@@ -41,6 +47,7 @@ export const ReportSchema = Type.Object(
         matched: 10_000,
         discrepancies: 0,
         unknownTypes: [],
+        uncheckedBatches: [],
         fault: null,
         createdAt: '2026-11-22T06:00:00.000Z',
         finishedAt: '2026-11-22T06:00:08.000Z'

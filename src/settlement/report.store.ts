@@ -1,6 +1,6 @@
 /** Settlement reports: their content until it is applied, and how far that has come. */
-import { type RawBuilder, sql } from 'kysely'
-import { type Db, statement, type Tx } from '../database/database.ts'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type Database, type Db, statement, type Tx } from '../database/database.ts'
 import { delayAfter } from '../due/delays.ts'
 import {
   type Claimed,
@@ -26,24 +26,17 @@ const shown = [
   'matched',
   'discrepancies',
   'unknown_types',
+  'unchecked_batches',
   'fault',
   'created_at',
   'finished_at'
 ] as const
-export type ListedReport = {
-  id: string
+/** One that is whole: an upload that is under way is shown to nobody. */
+export type ListedReport = Pick<
+  Selectable<Database['settlement_report']>,
+  (typeof shown)[number]
+> & {
   status: ReportStatus
-  origin: 'upload' | 'provider'
-  kind: ReportKind | null
-  file_name: string | null
-  lines: number
-  applied: number
-  matched: number
-  discrepancies: number
-  unknown_types: string[]
-  fault: string | null
-  created_at: Date
-  finished_at: Date | null
 }
 
 /** Newest first. */
@@ -164,6 +157,7 @@ type Report = {
   kind: ReportKind | null
   lines: number
   applied: number
+  createdAt: Date
 }
 /** A report that is being fetched, read or applied, by whoever has its lease. */
 export type DueReport = Claimed<Report>
@@ -174,7 +168,7 @@ const reportQueue = (where: RawBuilder<unknown>): Queue<Report> => ({
   where,
   set: sql`status = 'processing'`,
   read: sql<Report>`id, file_name as "fileName", url, kind, lines, applied,
-    staged_at is not null as "isStaged" from claimed`
+    created_at as "createdAt", staged_at is not null as "isStaged" from claimed`
 })
 export const reportsToFetch = reportQueue(sql`content_hash is null`)
 export const reportsToRead = reportQueue(sql`content_hash is not null`)
@@ -233,9 +227,17 @@ export async function awaitUpload(db: Db, due: DueReport, fault: string): Promis
   await done(db, reportsToRead, due, sql`status = 'awaitingUpload', fault = ${fault}`)
 }
 
-/** Every line was read and the whole adds up: from here on they are applied. */
-export async function markStaged(db: Db, due: DueReport): Promise<void> {
-  await renew(db, reportsToRead, due, reportLeaseS, sql`staged_at = now(), attempts = 0`)
+/**
+ * Every line was read and the whole adds up, but for batches that can't be checked: from here on
+ * they are applied.
+ */
+export async function markStaged(
+  db: Db,
+  due: DueReport,
+  uncheckedBatches: readonly string[]
+): Promise<void> {
+  const set = sql`staged_at = now(), attempts = 0, unchecked_batches = ${uncheckedBatches}`
+  await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 
 /**
@@ -248,8 +250,10 @@ export async function endReport(db: Db, due: DueReport, fault: string | null): P
     await endWithout(db, sql`status = 'awaitingUpload' and file_name = ${due.fileName}`)
   }
   const status = fault === null ? 'done' : 'refused'
-  const lines = fault === null ? sql`lines` : sql`0`
-  const set = sql`status = ${status}, fault = ${fault}, finished_at = now(), lines = ${lines}`
+  // Nothing is staged of it any more: where it is fetched anew, it is read from its beginning.
+  const anew = sql`, staged_at = null, lines = case when applied > 0 then lines else 0 end`
+  const set = sql`status = ${status}, fault = ${fault}, finished_at = now()
+    ${fault === null ? sql`` : anew}`
   await done(db, reportsToRead, due, set)
 }
 
@@ -270,7 +274,7 @@ export async function forgetStaged(db: Db, id: string, andContent = false): Prom
 /** Begins to read a report, perhaps for the second time. */
 export async function beginReading(db: Db, due: DueReport): Promise<void> {
   await forgetStaged(db, due.id)
-  const set = sql`lines = 0, unknown_types = '{}', fault = null`
+  const set = sql`lines = 0, applied = 0, unknown_types = '{}', fault = null`
   await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 

@@ -17,27 +17,28 @@ export const reportStatuses = [
 export type ReportStatus = (typeof reportStatuses)[number]
 
 /**
- * What a line stands for, and which way its money goes: 1 to us, -1 from us. Those without a sign
- * are of a batch and not of a payment, or of a type that is not known here.
+ * What a line stands for. `sign`: which way its money goes: 1 to us, -1 from us; 0 where it is
+ * about a batch and not a payment, or of a type that is not known here. `rank`: its place in the
+ * course of a payment, since what gives money back rests on what took it.
  */
 export const meanings = {
-  settled: { sign: 1 },
-  refunded: { sign: -1 },
-  refundReversed: { sign: 1 },
-  chargedBack: { sign: -1 },
-  chargebackReversed: { sign: 1 },
-  chargedBackAgain: { sign: -1 },
+  settled: { sign: 1, rank: 0 },
+  refunded: { sign: -1, rank: 1 },
+  refundReversed: { sign: 1, rank: 2 },
+  chargedBack: { sign: -1, rank: 1 },
+  chargebackReversed: { sign: 1, rank: 2 },
+  chargedBackAgain: { sign: -1, rank: 3 },
   /** Fees, invoices and corrections of a batch. */
-  costs: { sign: 0 },
+  costs: { sign: 0, rank: 0 },
   /** What was paid out to the bank, or came back from there. */
-  payout: { sign: 0 },
+  payout: { sign: 0, rank: 0 },
   /** What was carried from or to another batch. */
-  carried: { sign: 0 },
-  unknown: { sign: 0 },
+  carried: { sign: 0, rank: 0 },
+  unknown: { sign: 0, rank: 0 },
   /** Of the payment accounting report: an attempt was approved; and all that moves no money. */
-  authorised: { sign: 0 },
-  status: { sign: 0 }
-} as const satisfies Record<string, { sign: -1 | 0 | 1 }>
+  authorised: { sign: 0, rank: 0 },
+  status: { sign: 0, rank: 0 }
+} as const satisfies Record<string, { sign: -1 | 0 | 1; rank: number }>
 export type Meaning = keyof typeof meanings
 
 /** One line of a report. Amounts are signed: what comes to us is positive. */
@@ -81,6 +82,17 @@ export function factOf(line: SettlementLine): string {
   ])
 }
 
+/** A `ReportFault` where a line holds what can't be stored: a NUL character, or the year 0. */
+export function checkLine(line: SettlementLine): void {
+  const hasNul = Object.values(line).some((text) => typeof text === 'string' && text.includes('\0'))
+  const fault = hasNul
+    ? 'holds a NUL character, which no text has: the file was damaged. Download it again'
+    : /^(0000|-)/.test(line.bookedAt ?? '')
+      ? `has the date ${line.bookedAs}: the file was damaged. Download it again`
+      : undefined
+  if (fault !== undefined) throw new ReportFault(`Line ${line.line} ${fault}.`)
+}
+
 type Sum = { net: bigint; carried: boolean; merchantAccount: string; batch: string; code: string }
 
 /**
@@ -89,6 +101,8 @@ type Sum = { net: bigint; carried: boolean; merchantAccount: string; batch: stri
  */
 export function createBatchCheck() {
   const sums = new Map<string, Sum>()
+  const findOpen = (isCarried: boolean) =>
+    [...sums.values()].filter(({ net, carried }) => net !== 0n && carried === isCarried)
   return {
     add({ merchantAccount, batch, net, meaning }: SettlementLine): void {
       const key = JSON.stringify([merchantAccount, batch, net.currency])
@@ -101,13 +115,17 @@ export function createBatchCheck() {
     /** Why the report is not whole; undefined where it is. */
     findFault(): string | undefined {
       if (sums.size === 0) return 'The report has no lines.'
-      const open = [...sums.values()].find(({ net, carried }) => net !== 0n && !carried)
+      const [open] = findOpen(false)
       if (open === undefined) return undefined
       const { batch, merchantAccount, code, net } = open
       return (
         `Batch ${batch} of ${merchantAccount} does not add up to 0 with its payout: ${net} minor ` +
         `units of ${code} are left. The file is cut off, or lacks its payout line.`
       )
+    },
+    /** Batches whose sum can't show whether they are whole, since a balance was carried. */
+    findUnchecked(): string[] {
+      return [...new Set(findOpen(true).map(({ batch }) => batch))].sort()
     }
   }
 }

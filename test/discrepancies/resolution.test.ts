@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { reopenDiscrepancies } from '../../src/discrepancies/reopening.jobs.ts'
 import { checkMoney } from '../invariants.ts'
 import { discrepanciesOf } from '../settlement/reports.ts'
 import { type Answer, type TestService, testService } from '../test-service.ts'
@@ -177,31 +178,140 @@ t.test('money of another amount', async (t) => {
   })
 })
 
+/** A payment that had expired and was paid all the same. */
+async function payLate(service: TestService) {
+  const { control, createPayment, until } = service
+  const { id } = await createPayment()
+  const { body: sessions } = await control('GET', '/_simulator/sessions')
+  await control('POST', `/_simulator/sessions/${sessions.at(-1).id}/expire`)
+  await until(id, ({ status }) => status === 'expired')
+  const pspReference = crypto.randomUUID().slice(0, 16).toUpperCase()
+  const amount = { currency: 'GBP', value: 2500 }
+  await control('POST', '/_simulator/payments', {
+    payments: [{ pspReference, reference: id, amount }]
+  })
+  const item = { eventCode: 'AUTHORISATION', success: 'true', pspReference, amount }
+  await control('POST', '/_simulator/webhooks', { items: [{ ...item, merchantReference: id }] })
+  return { id, found: await untilFound(service, id, 'paid_after_end') }
+}
+
 t.test('money that came after the end is kept or refunded', async (t) => {
   const service = await testService(t, { duplicateWindowS: 0, refundApprovalAbove: 1000 })
-  const { control, createPayment, call, db } = service
-  const payLate = async () => {
-    const { id } = await createPayment()
-    const { body: sessions } = await control('GET', '/_simulator/sessions')
-    const session = sessions.at(-1)
-    await control('POST', `/_simulator/sessions/${session.id}/expire`)
-    await service.until(id, ({ status }) => status === 'expired')
-    const item = {
-      eventCode: 'AUTHORISATION',
-      success: 'true',
-      pspReference: crypto.randomUUID().slice(0, 16).toUpperCase(),
-      merchantReference: id,
-      amount: { currency: 'GBP', value: 2500 }
-    }
-    await control('POST', '/_simulator/webhooks', { items: [item] })
-    return { id, found: await untilFound(service, id, 'paid_after_end') }
-  }
-  const kept = await payLate()
+  const { call, db } = service
+  const kept = await payLate(service)
   t.equal((await resolve(service, kept.found.id, 'keep')).status, 200)
   t.equal(await balanceOf(service, kept.id), 2500)
-  const refunded = await payLate()
+  const refunded = await payLate(service)
   t.equal((await resolve(service, refunded.found.id, 'refund')).status, 200)
   const { body } = await call('GET', `/v1/payments/${refunded.id}/refunds`)
   t.match(body.data, [{ status: 'awaitingApproval', amount: { value: 2500 }, operator, reason }])
+  await checkMoney(t, db)
+})
+
+t.test(
+  'a discrepancy is open again when the refund that resolved it comes to nothing',
+  async (t) => {
+    const service = await testService(t, { duplicateWindowS: 0, refundApprovalAbove: 1000 })
+    const { call, db } = service
+    const reopenAll = () => reopenDiscrepancies({ db, providerName: 'adyen' })
+    const { id, found } = await payLate(service)
+    const shown = async () => (await call('GET', `/v1/discrepancies/${found.id}`)).body
+    const decide = (refundId: string, what: string) =>
+      call('POST', `/v1/refunds/${refundId}/${what}`, {
+        idempotencyKey: crypto.randomUUID(),
+        body: { operator: { id: 'supervisor-2' } }
+      })
+
+    const { body: first } = await resolve(service, found.id, 'refund')
+    const { refundId } = first.details
+    const { status, details: asked, resolution } = first
+    t.match(await shown(), { status, details: asked, resolution }, 'the answer is what is kept')
+    t.equal(await reopenAll(), 0, 'the refund may still come')
+    t.equal((await decide(refundId, 'rejection')).status, 200)
+    t.equal(await reopenAll(), 1)
+    t.equal(await reopenAll(), 0, 'once')
+    const decided = { resolution: 'refund', reason, operator, refundId, refundStatus: 'rejected' }
+    t.match(await shown(), {
+      status: 'open',
+      resolutions: ['keep', 'refund'],
+      resolution: null,
+      details: { ...found.details, reopened: [decided] }
+    })
+    const { body: events } = await call('GET', `/v1/payments/${id}/events?limit=100`)
+    const opened = { id: found.id, kind: 'paid_after_end' }
+    const details = { reopened: true, refundId, refundStatus: 'rejected' }
+    const last = events.data.at(-1)
+    t.equal(last.type, 'discrepancy.opened')
+    t.same(last.data.discrepancy, { ...opened, details }, 'and not who had decided, or why')
+    await checkMoney(t, db)
+
+    // The second refund is made, and comes back.
+    const { body: second } = await resolve(service, found.id, 'refund')
+    t.equal((await decide(second.details.refundId, 'approval')).status, 200)
+    await service.until(id, ({ amountRefunded }) => amountRefunded === 2500)
+    t.equal(await reopenAll(), 0)
+    const { body: refunds } = await call('GET', `/v1/payments/${id}/refunds`)
+    const made = refunds.data.find(({ status }: { status: string }) => status === 'succeeded')
+    t.equal(made.id, second.details.refundId)
+    const { rows } = await sql<{ psp: string; refund: string }>`
+    select authorisation_reference as psp, provider_reference as refund
+    from operation where id = ${made.id}`.execute(db)
+    const item = {
+      eventCode: 'REFUND_FAILED',
+      success: 'true',
+      amount: made.amount,
+      reason: 'closed'
+    }
+    await service.control('POST', '/_simulator/webhooks', {
+      items: [
+        {
+          ...item,
+          ...{ pspReference: rows[0]?.refund, originalReference: rows[0]?.psp },
+          merchantReference: made.id
+        }
+      ]
+    })
+    await service.until(id, ({ amountRefunded }) => amountRefunded === 0)
+    t.equal(await reopenAll(), 1)
+    t.match((await shown()).details.reopened, [
+      decided,
+      { ...decided, refundId: made.id, refundStatus: 'failed' }
+    ])
+    t.equal((await resolve(service, found.id, 'keep')).status, 200)
+    t.match(await shown(), { status: 'resolved', resolution: { resolution: 'keep' } })
+    await checkMoney(t, db)
+  }
+)
+
+t.test('whether a failed capture was taken again is what a person has seen', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0 })
+  const { call, control, createPayment, pay, until, db } = service
+  for (const resolution of ['captured', 'notCaptured']) {
+    const { id } = await createPayment({ capture: 'manual' })
+    await pay(id)
+    const { provider } = await until(id, ({ status }) => status === 'authorised')
+    const key = { idempotencyKey: crypto.randomUUID() }
+    await call('POST', `/v1/payments/${id}/captures`, { ...key, body: {} })
+    await until(id, ({ status }) => status === 'captured')
+    await control('POST', `/_simulator/payments/${provider.reference}/capture-failed`, {})
+    await until(id, ({ status }) => status === 'failed')
+    const { rows } = await sql<{ capture: string }>`
+      select provider_reference as capture from operation where payment_id = ${id}`.execute(db)
+    const references = { pspReference: rows[0]?.capture, originalReference: provider.reference }
+    const item = { eventCode: 'CAPTURE', success: 'true', reason: 'Transaction Recaptured' }
+    const amount = { currency: 'GBP', value: 2500 }
+    await control('POST', '/_simulator/webhooks', {
+      items: [{ ...item, ...references, merchantReference: id, amount }]
+    })
+    const found = await untilFound(service, id, 'recapture_unconfirmed')
+    t.same(found.resolutions, ['captured', 'notCaptured'])
+    t.equal((await resolve(service, found.id, resolution)).status, 200)
+    const { body } = await call('GET', `/v1/payments/${id}`)
+    const taken = resolution === 'captured'
+    t.match(body, taken ? { status: 'captured', amountCaptured: 2500 } : { status: 'failed' })
+    t.equal(await balanceOf(service, id), taken ? 2500 : 0)
+    const resolved = (await eventsOf(service, id)).filter((type) => type.endsWith('.resolved'))
+    t.equal(resolved.length, 1)
+  }
   await checkMoney(t, db)
 })

@@ -53,7 +53,8 @@ async function insertPending(db: Db, part: readonly Made[]): Promise<void> {
     with made as (
       insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
         method, capture, save_card, return_url, expires_at, status, provider_key)
-      select id, 'cli_bulk', id, ${firstAccount} + value % ${accounts}, 'GBP', value, 'selfcare',
+      select id, (select id from client limit 1), id,
+        ${firstAccount} + value % ${accounts}, 'GBP', value, 'selfcare',
         'hostedPage', 'automatic', 'never', 'https://selfcare.example', now() + interval '1 hour',
         'pending', id || '.session.1'
       from jsonb_to_recordset(${JSON.stringify(part)}::jsonb) as x(id text, value bigint)

@@ -1,6 +1,6 @@
 /**
  * Reads 1,000,000 lines into a database of its own and prints what it took: `node
- * test/reconciliation/million.ts [lines]`. No test: it takes minutes.
+ * test/settlement/million.ts [lines]`. No test: it takes minutes.
  */
 import { readReportFile } from '../../src/adyen/report-file.reader.ts'
 import { connect } from '../../src/database/database.ts'

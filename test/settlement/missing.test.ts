@@ -1,7 +1,7 @@
 /** Money that a report should have, and has not. */
 import { sql } from 'kysely'
 import t from 'tap'
-import { tellMissing } from '../../src/settlement/report.jobs.ts'
+import { openMissing } from '../../src/settlement/missing.commands.ts'
 import { type TestService, testService } from '../test-service.ts'
 import { csvOf, payoutOf } from './generated.ts'
 import { discrepanciesOf, read } from './reports.ts'
@@ -52,7 +52,7 @@ t.test(
       ['refund', 700]
     ])
     const deps = { db, providerName: 'adyen', settlementMissingDays: 0 }
-    t.same(await Promise.all([tellMissing(deps), tellMissing(deps)]), [0, 0], 'once')
+    t.same(await Promise.all([openMissing(deps), openMissing(deps)]), [0, 0], 'once')
 
     const { rows } = await sql<{ refund: string; dispute: string }>`
       select (select provider_reference from operation) as refund,
