@@ -39,7 +39,7 @@ export const privileges = {
   page_return: everything,
   payment: changes,
   payment_event: appends,
-  posting_outbox: queues,
+  posting_outbox: everything,
   settlement_content: queues,
   settlement_line: changes,
   settlement_report: everything,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { glob, readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { connect, type Db } from '../../src/database/database.ts'
@@ -46,6 +47,36 @@ t.test('the role may do to each table what the list says, and nothing else', asy
     Object.fromEntries(rows.map(({ table, given }) => [table, given])),
     Object.fromEntries(Object.entries(expected).map(([table, list]) => [table, [...list].sort()]))
   )
+})
+
+t.test('the list gives what the statements of the service need, and no more', async (t) => {
+  const needed = new Map<string, Set<string>>()
+  const need = (table: string, what: string) => {
+    if (table in privileges) needed.set(table, (needed.get(table) ?? new Set()).add(what))
+  }
+  for await (const file of glob('src/**/*.ts')) {
+    const text = await readFile(file, 'utf8')
+    const written = /\b(insert|update|delete)(?: into| from)?\s+([a-z_]+)/g
+    const named = /'([a-z_]+) \([a-z_, ]+\)'/g
+    for (const [, table = ''] of text.matchAll(named)) need(table, 'insert')
+    for (const [, what = '', table = ''] of text.matchAll(written)) need(table, what)
+    const built = /\b(insert|update|delete)(?:Into|Table|From)\('([a-z_]+)'/g
+    for (const [, what = '', table = ''] of text.matchAll(built)) need(table, what)
+  }
+  t.ok(needed.size > 25)
+  for (const [table, given] of Object.entries(privileges)) {
+    if (!given.includes('insert' as never)) continue
+    const own = [...(needed.get(table) ?? [])]
+    const list: readonly string[] = given
+    t.same(
+      own.filter((what) => !list.includes(what)),
+      [],
+      `${table} is given what is done to it`
+    )
+    // A row can be locked only by who may update it.
+    const extra = list.filter((what) => !['select', 'update', ...own].includes(what))
+    t.same(extra, [], `${table} is given no more`)
+  }
 })
 
 t.test('what has happened can be added to by the role, and not changed', async (t) => {
