@@ -306,6 +306,39 @@ t.test('the reversal of the whole', async (t) => {
     checkAggregate(t, aggregate)
   })
 
+  t.test('shrinks before the part is shown: no event has more than was captured', async (t) => {
+    const aggregate = newAggregate()
+    apply(aggregate, paidBy(first), reversed(first, byHand), refunded(first, gbp(1000)))
+    t.same(
+      aggregate.events.map(({ payment }) => payment.amountRefunded),
+      [0, 2500, 2500]
+    )
+    checkAggregate(t, aggregate)
+  })
+
+  t.test(
+    'stays as it is when one of two captures fails, and a part is reported again',
+    async (t) => {
+      const aggregate = newAggregate({ capture: 'manual' })
+      const by = (n: number) => ({ providerReference: `MODBYHAND${n}`, reference: 'by hand' })
+      const part = refunded(first, gbp(500), by(3))
+      apply(
+        aggregate,
+        paidBy(first),
+        captured(first, gbp(1000), by(1)),
+        captured(first, gbp(1500), by(2)),
+        part,
+        reversed(first, by(4)),
+        captureFailedOf(first, gbp(1000), by(1))
+      )
+      const before = structuredClone(aggregate)
+      apply(aggregate, part)
+      t.strictSame(aggregate, before)
+      t.match(standOf(aggregate), { amountCaptured: 1500, amountRefunded: 2500 })
+      checkAggregate(t, aggregate)
+    }
+  )
+
   t.test('comes to nothing: only the part stays refunded', async (t) => {
     const aggregate = aggregateOf('captured')
     apply(aggregate, reversed(first, byHand, price, 'refund'), refunded(first, part, another))
