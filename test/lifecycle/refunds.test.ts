@@ -20,6 +20,7 @@ import {
   ours,
   paidBy,
   price,
+  recaptured,
   refunded,
   refundFailedOf,
   refundRefused,
@@ -338,6 +339,21 @@ t.test('the reversal of the whole', async (t) => {
       checkAggregate(t, aggregate)
     }
   )
+
+  t.test('is of what was captured once, where a capture failed and was taken again', async (t) => {
+    const aggregate = newAggregate({ capture: 'manual' })
+    const retaken = { providerReference: 'MODRETAKEN', reference: 'by hand' }
+    apply(
+      aggregate,
+      paidBy(first),
+      captured(first),
+      captureFailedOf(first),
+      recaptured(first, price, retaken),
+      reversed(first, byHand)
+    )
+    t.match(standOf(aggregate), { amountCaptured: 2500, amountRefunded: 2500, account: 0 })
+    checkAggregate(t, aggregate)
+  })
 
   t.test('comes to nothing: only the part stays refunded', async (t) => {
     const aggregate = aggregateOf('captured')
