@@ -6,9 +6,9 @@ import { noLongerTrue, record } from '../lifecycle/aggregate.ts'
 import { confirmRecapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import { requestRefund } from '../lifecycle/refunds.ts'
-import { decideHeld, findHeld } from '../lifecycle/reversals.ts'
 import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
+import { decideHeld, findHeld } from './held-money.ts'
 
 /**
  * What a person may decide. applyToAccount, sendBack, retryReversal, writtenOff: about money that
