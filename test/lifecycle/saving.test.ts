@@ -10,7 +10,7 @@ import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/a
 import { applyEvents, type EventOfPayment } from '../../src/lifecycle/apply.commands.ts'
 import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
 import type { Effect, PaymentAggregate } from '../../src/lifecycle/model.ts'
-import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.store.ts'
+import { dueOperations, recordAccepted } from '../../src/operations/due-operation.store.ts'
 import { findPayment, listEvents } from '../../src/payments/payment.store.ts'
 import type { Payment, PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider, ProviderEvent } from '../../src/provider.ts'
