@@ -42,7 +42,7 @@ const roles: Readonly<Record<string, readonly string[]>> = {
 const order = [
   ...['problems', 'problem', 'money', 'id', 'card-number', 'provider', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
-  ...['lifecycle', 'checkout', 'operations', 'discrepancies', 'settlement', 'billing', 'books'],
+  ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
   ...['feed', 'webhooks', 'adyen', 'config', 'logger', 'metrics', 'tasks', 'app', 'service'],
   ...['openapi-file', 'main']
 ]
