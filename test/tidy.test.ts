@@ -42,7 +42,7 @@ const roles: Readonly<Record<string, readonly string[]>> = {
 const order = [
   ...['problems', 'problem', 'money', 'id', 'card-number', 'provider', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
-  ...['lifecycle', 'checkout', 'operations', 'discrepancies', 'settlement', 'billing', 'books'],
+  ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
   ...['feed', 'webhooks', 'adyen', 'config', 'logger', 'metrics', 'tasks', 'app', 'service'],
   ...['openapi-file', 'main']
 ]
@@ -68,7 +68,7 @@ const generated = 'database/tables.ts'
 /** Rooms whose files are what all others stand on. */
 const wiringRooms = ['database', 'due']
 
-const longest = { line: 100, function: 70, file: 400 }
+const longest = { line: 100, function: 70, file: 400, room: 3000 }
 /** What people paste into a shell stands on one line, however long. */
 const isPasted = (line: string) => line.startsWith('curl ')
 const vagueFolders = ['utils', 'util', 'helpers', 'common', 'types', 'lib', 'shared', 'misc']
@@ -90,12 +90,13 @@ function faultsOf(path: string, source: string): string[] {
   return [...importFaults(path, source), ...wordFaults(path, source), ...sizeFaults(path, source)]
 }
 
+const imports = /^import (type )?(?:[^'"]*? from )?['"]([^'"]+)['"]/gm
+
 function importFaults(path: string, source: string): string[] {
   const faults: string[] = []
   const role = roleOf(path)
   if (packages[role] === undefined) return [`${path}: ${role} is no role of a file`]
-  const imports = source.matchAll(/^import (type )?(?:[^'"]*? from )?['"]([^'"]+)['"]/gm)
-  for (const [, type, target = ''] of imports) {
+  for (const [, type, target = ''] of source.matchAll(imports)) {
     if (!target.startsWith('.')) {
       if (type === undefined && !packages[role].test(target)) {
         faults.push(`${path}: a ${role} file may not import ${target}`)
@@ -182,7 +183,45 @@ function functionsOf(lines: readonly string[]): Array<{ name: string; own: numbe
   return found
 }
 
-async function filesOf(folder: string): Promise<Array<{ path: string; source: string }>> {
+type File = { path: string; source: string }
+
+/** What is wrong with the files together: rooms that are too large, and imports in a circle. */
+function faultsTogether(files: readonly File[]): string[] {
+  const linesOf = ({ source }: File) => source.trimEnd().split('\n').length
+  const rooms = Object.entries(
+    Object.groupBy(files, ({ path }) => dirname(path)) as Record<string, File[]>
+  )
+  const large = rooms
+    .map(([room, own]) => [room, own.reduce((sum, file) => sum + linesOf(file), 0)] as const)
+    .filter(([, lines]) => lines > longest.room)
+    .map(([room, lines]) => `${room}: ${lines} lines in all`)
+  return [...large, ...cyclesOf(files)]
+}
+
+/** Files whose imports lead back to them, by types alone as well. */
+function cyclesOf(files: readonly File[]): string[] {
+  const others = new Map(
+    files.map(({ path, source }) => [
+      path,
+      [...source.matchAll(imports)]
+        .map(([, , target = '']) => target)
+        .filter((target) => target.startsWith('.'))
+        .map((target) => posix.join(dirname(path), target))
+    ])
+  )
+  const found: string[] = []
+  const visited = new Set<string>()
+  const visit = (path: string, way: readonly string[]) => {
+    if (way.includes(path)) found.push([...way.slice(way.indexOf(path)), path].join(' -> '))
+    if (visited.has(path)) return
+    visited.add(path)
+    for (const other of others.get(path) ?? []) visit(other, [...way, path])
+  }
+  for (const path of others.keys()) visit(path, [])
+  return found
+}
+
+async function filesOf(folder: string): Promise<File[]> {
   const root = new URL(`../${folder}/`, import.meta.url)
   const names = await readdir(root, { recursive: true })
   const paths = names.filter((name) => name.endsWith('.ts')).sort()
@@ -208,6 +247,34 @@ t.test('every file of src keeps to its world, its place and its size', async (t)
     [],
     'an editor tab says where you are'
   )
+})
+
+t.test('no room of src is too large, and no import leads back to its file', async (t) => {
+  const files = await filesOf('src')
+  t.ok(files.some(({ path }) => path.startsWith('lifecycle/')))
+  t.same(faultsTogether(files), [])
+})
+
+t.test('a large room and a circle of imports are found', async (t) => {
+  const half = 'const a = 1\n'.repeat(1500)
+  const room = [
+    { path: 'payments/a.ts', source: half },
+    { path: 'payments/b.ts', source: half }
+  ]
+  t.same(faultsTogether(room), [])
+  t.same(faultsTogether([...room, { path: 'payments/c.ts', source: 'const a = 1\n' }]), [
+    'payments: 3001 lines in all'
+  ])
+  const chain = [
+    { path: 'payments/a.ts', source: "import { b } from './b.ts'" },
+    { path: 'payments/b.ts', source: "import {\n  c,\n  d\n} from '../money.ts'" },
+    { path: 'money.ts', source: "import 'pg'" }
+  ]
+  t.same(faultsTogether(chain), [])
+  const back = { path: 'money.ts', source: "import type { A } from './payments/a.ts'" }
+  t.same(faultsTogether([...chain.slice(0, 2), back]), [
+    'payments/a.ts -> payments/b.ts -> money.ts -> payments/a.ts'
+  ])
 })
 
 t.test('no test is too wide, or runs alone', async (t) => {

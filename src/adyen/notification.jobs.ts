@@ -1,12 +1,12 @@
 import { recordCardNews } from '../cards/card-news.commands.ts'
 import type { CardNews } from '../cards/card-news.ts'
 import type { Tx } from '../database/database.ts'
+import { openDiscrepancies } from '../discrepancies/open-discrepancies.commands.ts'
 import { delayAfter } from '../due/delays.ts'
 import { lockDue } from '../due/due.store.ts'
 import { type OnFault, runBatch } from '../due/run-each.ts'
 import { applyEvents, type EventOfPayment } from '../lifecycle/apply.commands.ts'
 import type { Effect } from '../lifecycle/model.ts'
-import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import type { Context } from '../service-context.ts'
 import {
   type DueNotification,

@@ -1,9 +1,9 @@
 import type { Tx } from '../database/database.ts'
+import { openDiscrepancies } from '../discrepancies/open-discrepancies.commands.ts'
 import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
 import { claimDue, type Held, type Locked, lockDue, postpone, setAside } from '../due/due.store.ts'
 import { type OnFault, runBatch, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
-import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import type { Context } from '../service-context.ts'
 import { giveUp, payByCard, sendReturn } from './card-payment.commands.ts'
 import {

@@ -68,3 +68,14 @@ export async function lockDiscrepancy(tx: Tx, id: string): Promise<StoredDiscrep
   const query = selected(tx).where('discrepancy.id', '=', id).forUpdate('discrepancy')
   return await query.executeTakeFirst()
 }
+
+/** Of these facts those of which a discrepancy of the kind was opened, whenever. */
+export async function findOpened(
+  tx: Tx,
+  kind: DiscrepancyKind,
+  facts: readonly string[]
+): Promise<Set<string>> {
+  const { rows } = await sql<{ fact: string }>`
+    select fact from discrepancy where kind = ${kind} and fact = any(${facts})`.execute(tx)
+  return new Set(rows.map(({ fact }) => fact))
+}

@@ -2,13 +2,14 @@
  * Where two truths disagree: what each kind says of either side, and what a person may decide about
  * it. Pure: the tables, and what a decision does to the aggregate of the payment.
  */
-import { noLongerTrue, record } from '../lifecycle/aggregate.ts'
-import { confirmRecapture } from '../lifecycle/captures.ts'
-import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
+import { findOwn, noLongerTrue, operationsOf, record } from '../lifecycle/aggregate.ts'
+import { largestAuthorised } from '../lifecycle/authorisations.ts'
+import { reportCapture } from '../lifecycle/captures.ts'
+import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
 import { requestRefund } from '../lifecycle/refunds.ts'
-import { decideHeld, findHeld } from '../lifecycle/reversals.ts'
 import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
+import { decideHeld, findHeld } from './held-money.ts'
 
 /**
  * What a person may decide. applyToAccount, sendBack, retryReversal, writtenOff: about money that
@@ -264,6 +265,25 @@ function confirm(
   if (confirmRecapture(aggregate, fact, context) === undefined) {
     throw new Problem('resolution_not_allowed', 'The capture stands, or other money has paid.')
   }
+}
+
+/**
+ * A person has seen at the provider that a capture was taken again. Undefined where it did not
+ * fail, or its money would be more than was reserved.
+ */
+export function confirmRecapture(
+  aggregate: PaymentAggregate,
+  captureId: string,
+  context: LifecycleContext
+): Operation | undefined {
+  const capture = operationsOf(aggregate, 'capture').find(({ id }) => id === captureId)
+  const own = findOwn(aggregate, capture?.authorisationReference ?? '')
+  if (capture?.status !== 'failed' || typeof own === 'string') return undefined
+  const { value } = capture.amount
+  if (aggregate.payment.amountCaptured + value > largestAuthorised(own)) return undefined
+  const reference = `confirmed ${capture.reported.length}`
+  reportCapture(aggregate, capture, own, { outcome: 'succeeded', reference }, context)
+  return capture
 }
 
 function refundRest(

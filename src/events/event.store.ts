@@ -25,3 +25,29 @@ export async function recordOtherEvents(tx: Tx, events: readonly OtherEvent[]): 
     insert into event_outbox (event_id, created_at)
     select id, created_at from written`.execute(tx)
 }
+
+/** Something that happened to a payment, with the payment as it is shown right after it. */
+export type PaymentEvent = {
+  paymentId: string
+  sequence: number
+  type: string
+  data: Record<string, unknown>
+  payment: object
+  createdAt: Date
+}
+
+/** Writes down events of payments, and that they are to be announced. */
+export async function recordPaymentEvents(tx: Tx, events: readonly PaymentEvent[]): Promise<void> {
+  if (events.length === 0) return
+  await sql`
+    with written as (
+      insert into payment_event (payment_id, sequence, type, data, payment, created_at)
+      select "paymentId", sequence, type, data, payment, "createdAt"
+      from jsonb_to_recordset(${JSON.stringify(events)}::jsonb)
+        as x("paymentId" text, sequence integer, type text, data jsonb, payment jsonb,
+          "createdAt" timestamptz)
+      returning payment_id, sequence, created_at
+    )
+    insert into event_outbox (payment_id, sequence, created_at)
+    select payment_id, sequence, created_at from written`.execute(tx)
+}

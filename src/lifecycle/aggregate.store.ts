@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from '../database/database.ts'
+import { type PaymentEvent, recordPaymentEvents } from '../events/event.store.ts'
 import { post } from '../ledger/ledger.store.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
@@ -102,7 +103,7 @@ export async function saveAggregates(
     tx,
     changedOf(changed, ({ disputes }) => disputes)
   )
-  await insertEvents(tx, changed, providerName)
+  await recordPaymentEvents(tx, changed.flatMap(toEventRows(providerName)))
   await saveDiscrepancies(tx, changed)
   await post(
     tx,
@@ -156,12 +157,9 @@ async function saveAuthorisations(tx: Tx, aggregates: readonly PaymentAggregate[
   }
 }
 
-async function insertEvents(
-  tx: Tx,
-  aggregates: readonly PaymentAggregate[],
-  providerName: string
-): Promise<void> {
-  const rows = aggregates.flatMap(({ payment, events }) =>
+const toEventRows =
+  (providerName: string) =>
+  ({ payment, events }: PaymentAggregate): PaymentEvent[] =>
     events.map(({ sequence, type, data, payment: then }) => ({
       sequence,
       type,
@@ -170,20 +168,6 @@ async function insertEvents(
       createdAt: then.updatedAt,
       payment: toPaymentView(then, providerName)
     }))
-  )
-  if (rows.length === 0) return
-  await sql`
-    with written as (
-      insert into payment_event (payment_id, sequence, type, data, payment, created_at)
-      select "paymentId", sequence, type, data, payment, "createdAt"
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-        as x("paymentId" text, sequence integer, type text, data jsonb, payment jsonb,
-          "createdAt" timestamptz)
-      returning payment_id, sequence, created_at
-    )
-    insert into event_outbox (payment_id, sequence, created_at)
-    select payment_id, sequence, created_at from written`.execute(tx)
-}
 
 /** One that is open again is no longer resolved. */
 async function saveDiscrepancies(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {

@@ -176,25 +176,6 @@ export function onCaptureFailed(
   return 'applied'
 }
 
-/**
- * A person has seen at the provider that a capture was taken again. Undefined where it did not
- * fail, or its money would be more than was reserved.
- */
-export function confirmRecapture(
-  aggregate: PaymentAggregate,
-  captureId: string,
-  context: LifecycleContext
-): Operation | undefined {
-  const capture = operationsOf(aggregate, 'capture').find(({ id }) => id === captureId)
-  const own = findOwn(aggregate, capture?.authorisationReference ?? '')
-  if (capture?.status !== 'failed' || typeof own === 'string') return undefined
-  const { value } = capture.amount
-  if (aggregate.payment.amountCaptured + value > largestAuthorised(own)) return undefined
-  const reference = `confirmed ${capture.reported.length}`
-  reportCapture(aggregate, capture, own, { outcome: 'succeeded', reference }, context)
-  return capture
-}
-
 /** Of this money: a payment may have had other money, whose capture failed. */
 export function capturesOf(aggregate: PaymentAggregate, authorisation: string): Operation[] {
   return operationsOf(aggregate, 'capture').filter(

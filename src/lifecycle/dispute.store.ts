@@ -1,17 +1,22 @@
 import { sql } from 'kysely'
-import type { Db, Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import type { Dispute } from './model.ts'
 
-type Row = Omit<Dispute, 'amount'> & { paymentId: string; currency: string; value: number }
+export type DisputeRow = Omit<Dispute, 'amount'> & {
+  paymentId: string
+  currency: string
+  value: number
+}
 
-const columns = sql.raw(
+/** The columns of a `DisputeRow`, for a statement. */
+export const disputeColumns = sql.raw(
   'id, payment_id as "paymentId", reference, also_reported_as as "alsoReportedAs", status, ' +
     'stage, currency, amount as value, amount_charged_back as "amountChargedBack", reason, ' +
     'reason_code as "reasonCode", defend_by as "defendBy", reported, created_at as "createdAt", ' +
     'updated_at as "updatedAt", closed_at as "closedAt"'
 )
 
-function toDispute({ currency, value, paymentId: _, ...row }: Row): Dispute {
+export function toDispute({ currency, value, paymentId: _, ...row }: DisputeRow): Dispute {
   return { ...row, amount: { currency, value } }
 }
 
@@ -20,8 +25,8 @@ export async function findDisputes(
   tx: Tx,
   paymentIds: readonly string[]
 ): Promise<Map<string, Dispute[]>> {
-  const { rows } = await sql<Row>`
-    select ${columns} from dispute where payment_id = any(${paymentIds})
+  const { rows } = await sql<DisputeRow>`
+    select ${disputeColumns} from dispute where payment_id = any(${paymentIds})
     order by created_at, id`.execute(tx)
   const all = Map.groupBy(rows, (row) => row.paymentId)
   return new Map([...all].map(([id, own]) => [id, own.map(toDispute)]))
@@ -53,18 +58,4 @@ export async function saveDisputes(
       defend_by = excluded.defend_by, reported = excluded.reported,
       also_reported_as = excluded.also_reported_as,
       updated_at = excluded.updated_at, closed_at = excluded.closed_at`.execute(tx)
-}
-
-/** Newest first. */
-export async function listDisputes(
-  db: Db,
-  paymentId: string,
-  before: string | null,
-  limit: number
-): Promise<Dispute[]> {
-  const { rows } = await sql<Row>`
-    select ${columns} from dispute
-    where payment_id = ${paymentId} and (${before}::text is null or id < ${before})
-    order by id desc limit ${limit}`.execute(db)
-  return rows.map(toDispute)
 }

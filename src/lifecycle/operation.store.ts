@@ -1,24 +1,22 @@
 import { sql } from 'kysely'
-import type { Db, Tx } from '../database/database.ts'
-import { moneyRetryForMs } from '../due/delays.ts'
-import { type Claimed, postpone, type Queue } from '../due/due.store.ts'
-import type { Operation, OperationKind } from './model.ts'
+import type { Tx } from '../database/database.ts'
+import type { Operation } from './model.ts'
 
-type Row = Omit<Operation, 'amount' | 'createdAt'> & {
+export type OperationRow = Omit<Operation, 'amount'> & {
+  paymentId: string
   currency: string
   value: number
-  paymentId: string
-  createdAt: Date
 }
 
-const columns = sql.raw(
+/** The columns of an `OperationRow`, for a statement. */
+export const operationColumns = sql.raw(
   'id, kind, payment_id as "paymentId", authorisation_reference as "authorisationReference", ' +
     'currency, amount as value, status, failure, origin, reason, operator, decision, processor, ' +
     'provider_key as "providerKey", provider_reference as "providerReference", ' +
     'also_reported_as as "alsoReportedAs", reported, created_at as "createdAt"'
 )
 
-function toOperation({ currency, value, paymentId: _, ...row }: Row): Operation {
+export function toOperation({ currency, value, paymentId: _, ...row }: OperationRow): Operation {
   return { ...row, amount: { currency, value } }
 }
 
@@ -27,8 +25,8 @@ export async function findOperations(
   tx: Tx,
   paymentIds: readonly string[]
 ): Promise<Map<string, Operation[]>> {
-  const { rows } = await sql<Row>`
-    select ${columns} from operation where payment_id = any(${paymentIds})
+  const { rows } = await sql<OperationRow>`
+    select ${operationColumns} from operation where payment_id = any(${paymentIds})
     order by created_at, id`.execute(tx)
   const all = Map.groupBy(rows, (row) => row.paymentId)
   return new Map([...all].map(([id, own]) => [id, own.map(toOperation)]))
@@ -65,83 +63,4 @@ export async function saveOperations(
       lease = case when excluded.status = 'requested' then operation.lease end,
       leased_until = case when excluded.status = 'requested' then operation.leased_until end,
       updated_at = excluded.updated_at`.execute(tx)
-}
-
-type AskedOperation = {
-  id: string
-  kind: OperationKind
-  paymentId: string
-  authorisationReference: string | null
-  amount: number
-  currency: string
-  providerKey: string
-  /** Since the first attempt, ms by the database's clock. */
-  triedForMs: number
-  /** The link of the payment, where that is what is to be closed. */
-  link: string | null
-}
-export type DueOperation = Claimed<AskedOperation>
-
-/** Operations that the provider is to be asked for, with the time of their first attempt. */
-export const dueOperations: Queue<AskedOperation> = {
-  table: 'operation',
-  key: ['id'],
-  set: sql`first_tried_at = least(first_tried_at, now())`,
-  read: sql<AskedOperation>`
-    claimed.id, kind, payment_id as "paymentId",
-    claimed.authorisation_reference as "authorisationReference", claimed.amount,
-    claimed.currency, claimed.provider_key as "providerKey",
-    (extract(epoch from now() - first_tried_at) * 1000)::double precision as "triedForMs",
-    case when claimed.authorisation_reference is null and method = 'paymentLink'
-      then provider_session end as link
-    from claimed join payment on payment.id = payment_id`
-}
-
-/**
- * The provider took it; its outcome comes as a notification. Where none comes within a day of the
- * first attempt it is due again, to be shown to a person.
- */
-export async function recordAccepted(db: Db, due: DueOperation, reference: string): Promise<void> {
-  const accepted = sql`
-    provider_reference = coalesce(provider_reference, ${reference}), updated_at = now()`
-  const leftS = (moneyRetryForMs - due.triedForMs) / 1000 + 60
-  if (await postpone(db, dueOperations, due, leftS, accepted)) return
-  // Its outcome was reported meanwhile, or somebody else is at it: the reference is true anyhow.
-  await sql`update operation set ${accepted} where id = ${due.id}`.execute(db)
-}
-
-/** Whether a refund of that processor and reference was recorded before. */
-export function isRecordedTwice(error: unknown): boolean {
-  return (error as { constraint?: string }).constraint === 'operation_recorded_once'
-}
-
-export type FoundOperation = { paymentId: string; operation: Operation }
-
-/** `clientId`: only where the payment is that client's. */
-export async function findRefund(
-  db: Db | Tx,
-  id: string,
-  clientId: string | null
-): Promise<FoundOperation | undefined> {
-  const { rows } = await sql<Row>`
-    select ${columns} from operation m
-    where id = ${id} and kind = 'refund' and (${clientId}::text is null or exists (
-      select from payment where payment.id = m.payment_id and client_id = ${clientId}))`.execute(db)
-  return rows[0] && { paymentId: rows[0].paymentId, operation: toOperation(rows[0]) }
-}
-
-/** Newest first. */
-export async function listOperations(
-  db: Db,
-  paymentId: string,
-  kind: OperationKind,
-  before: string | null,
-  limit: number
-): Promise<Operation[]> {
-  const { rows } = await sql<Row>`
-    select ${columns} from operation
-    where payment_id = ${paymentId} and kind = ${kind}
-      and (${before}::text is null or id < ${before})
-    order by id desc limit ${limit}`.execute(db)
-  return rows.map(toOperation)
 }

@@ -3,7 +3,6 @@
  * refunds, whichever is possible (docs.adyen.com/online-payments/reversal). Until it is gone it
  * stands in clearing; what can't go back by itself is for a person to decide about.
  */
-import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
 import {
   addToAuthorisation,
@@ -22,7 +21,7 @@ import type {
   PaymentAggregate,
   Report
 } from './model.ts'
-import { addOperation, addReport, isSame, recordOperation } from './operation.ts'
+import { addReport, isSame, recordOperation } from './operation.ts'
 
 /**
  * Money went back that is not the payment's own, whoever asked for it and by whatever kind of
@@ -121,7 +120,11 @@ export function moveReversed(
   openDiscrepancy(aggregate, 'reversal_failed', fact, details, context)
 }
 
-function findReversal(aggregate: PaymentAggregate, reference: string): Operation | undefined {
+/** The last one of this money: what came back may be sent back again. */
+export function findReversal(
+  aggregate: PaymentAggregate,
+  reference: string
+): Operation | undefined {
   return operationsOf(aggregate, 'reversal').findLast(
     ({ authorisationReference }) => authorisationReference === reference
   )
@@ -130,75 +133,4 @@ function findReversal(aggregate: PaymentAggregate, reference: string): Operation
 /** Whether the reversal that the provider reports is ours: so long as it has no reference, any. */
 function isOurs(reversal: Operation, by: RequestReference): boolean {
   return reversal.providerReference === null || isSame(reversal, by)
-}
-
-export type HeldDecision = 'applyToAccount' | 'sendBack' | 'writtenOff'
-
-/** Held money that waits for a decision; undefined where it went back, or was decided about. */
-export function findHeld(
-  aggregate: PaymentAggregate,
-  reference: string
-): Authorisation | undefined {
-  const known = findAuthorisation(aggregate, reference)
-  if (known?.disposition === 'differs') return known
-  if (known?.disposition !== 'reversing') return undefined
-  return findReversal(aggregate, reference)?.status === 'failed' ? known : undefined
-}
-
-/**
- * Does with held money what was decided: `resolution_not_allowed` where that can't be. `cause` is
- * the discrepancy that was resolved by it.
- */
-export function decideHeld(
-  aggregate: PaymentAggregate,
-  reference: string,
-  decision: HeldDecision,
-  cause: string,
-  context: LifecycleContext
-): void {
-  const held = findHeld(aggregate, reference)
-  if (held === undefined) {
-    throw notAllowed('The money went back, is on its way back, or was decided about already.')
-  }
-  aggregate.touched.add(held)
-  if (decision === 'sendBack') sendBackAgain(aggregate, held, context)
-  else keepHeld(aggregate, held, decision, cause)
-}
-
-function sendBackAgain(
-  aggregate: PaymentAggregate,
-  held: Authorisation,
-  context: LifecycleContext
-): void {
-  const { reference: authorisationReference, amount } = held
-  if (amount.value === 0) throw notAllowed('It is an amount of 0: there is nothing to send back.')
-  held.disposition = 'reversing'
-  const given = { kind: 'reversal', authorisationReference, amount } as const
-  recordOperation(aggregate, addOperation(aggregate, given, context), context)
-}
-
-function keepHeld(
-  aggregate: PaymentAggregate,
-  held: Authorisation,
-  decision: 'applyToAccount' | 'writtenOff',
-  cause: string
-): void {
-  const { payment } = aggregate
-  const { amount } = held
-  const isMoney = isTaken(payment) && amount.value > 0
-  if (decision === 'applyToAccount') {
-    if (!isMoney) throw notAllowed('Nothing was taken: it was only reserved, or is an amount of 0.')
-    if (amount.currency !== payment.amount.currency) {
-      const { currency } = payment.amount
-      throw notAllowed(`The account is in ${currency}, the money ${amount.currency}.`)
-    }
-  }
-  held.disposition = decision === 'applyToAccount' ? 'applied' : 'writtenOff'
-  if (!isMoney) return
-  const kind = decision === 'applyToAccount' ? 'heldApplied' : 'heldWrittenOff'
-  post(aggregate, kind, cause, amount, { type: 'discrepancy', id: cause })
-}
-
-function notAllowed(detail: string): Problem {
-  return new Problem('resolution_not_allowed', detail)
 }

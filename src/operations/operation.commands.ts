@@ -6,18 +6,14 @@ import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregat
 import { requestCancellation } from '../lifecycle/cancellations.ts'
 import { requestCapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
-import { findRefund, isRecordedTwice } from '../lifecycle/operation.store.ts'
 import { toOperationView } from '../lifecycle/operation-view.ts'
-import {
-  approveRefund,
-  type RefundAsked,
-  rejectRefund,
-  requestRefund
-} from '../lifecycle/refunds.ts'
+import { type RefundAsked, requestRefund } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import type { Operator } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
+import { findRefund } from './operation-reads.store.ts'
+import { approveRefund, rejectRefund } from './refund-approval.ts'
 
 /** Who asks, under which key; `visibleTo` is the client whose payments alone it sees, or null. */
 export type Asking = { claim: Claim; visibleTo: string | null }
@@ -46,6 +42,11 @@ async function change(
     if (!isRecordedTwice(error)) throw error
     throw new Problem('recorded_payment_conflict', 'This refund was recorded already.')
   }
+}
+
+/** Whether a refund of that processor and reference was recorded before. */
+function isRecordedTwice(error: unknown): boolean {
+  return (error as { constraint?: string }).constraint === 'operation_recorded_once'
 }
 
 async function lockAggregate(

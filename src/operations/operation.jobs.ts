@@ -2,9 +2,9 @@ import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
 import { claimDue, giveUp, postpone } from '../due/due.store.ts'
 import { type OnFault, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
-import { type DueOperation, dueOperations, recordAccepted } from '../lifecycle/operation.store.ts'
 import type { Answer, OperationRequest, ProviderEvent } from '../provider.ts'
 import type { Context } from '../service-context.ts'
+import { type DueOperation, dueOperations, recordAccepted } from './due-operation.store.ts'
 
 export type OperationJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 

@@ -4,9 +4,7 @@ import { clientOf } from '../http/auth.plugin.ts'
 import { IdParams, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { listDisputes } from '../lifecycle/dispute.store.ts'
 import { toDisputeView } from '../lifecycle/disputes.ts'
-import { findRefund, listOperations } from '../lifecycle/operation.store.ts'
 import { toCaptureView, toRefundView } from '../lifecycle/operation-view.ts'
 import type { RefundAsked } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
@@ -33,6 +31,7 @@ import {
   RefundPage,
   RefundSchema
 } from './operation.schema.ts'
+import { findRefund, listDisputes, listOperations } from './operation-reads.store.ts'
 
 export const operationRoutes: Routes = async (app, deps) => {
   app.post(

@@ -1,6 +1,6 @@
 import type { Db } from '../database/database.ts'
+import { openDiscrepancies } from '../discrepancies/open-discrepancies.commands.ts'
 import { lockAggregates } from '../lifecycle/aggregate.store.ts'
-import { openDiscrepancies } from '../lifecycle/open-discrepancies.commands.ts'
 import { findSettledRecords } from './line.store.ts'
 import { findMissing, type Missing } from './missing.store.ts'
 

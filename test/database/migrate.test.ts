@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -29,10 +29,13 @@ t.test('a new database gets all migrations, each in a transaction of its own', a
   await empty(db)
   const patient = connect(url, { max: 1, patient: true })
   t.teardown(() => patient.destroy())
-  t.match(await findPendingMigrations(patient), ['0001_clients', '0002_accounts'])
+  const files = await readdir(new URL('../../migrations/', import.meta.url))
+  const names = files.map((file) => file.replace(/\.sql$/, '')).sort()
+  t.ok(names.length > 5)
+  t.same(await findPendingMigrations(patient), names)
 
   const applied = await migrate(patient)
-  t.match([applied[0], applied.at(-1)], ['0001_clients', '0011_webhooks'])
+  t.same(applied, names)
   const { rows } = await sql`select distinct xmin::text from kysely_migration`.execute(db)
   t.equal(rows.length, applied.length)
 

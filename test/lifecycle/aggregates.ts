@@ -13,7 +13,12 @@ import type {
 } from '../../src/lifecycle/model.ts'
 import { standingOf } from '../../src/lifecycle/operation.ts'
 import type { Money } from '../../src/money.ts'
-import { isFinished, type Payment, type PaymentStatus } from '../../src/payments/payment.ts'
+import {
+  beginning,
+  isFinished,
+  type Payment,
+  type PaymentStatus
+} from '../../src/payments/payment.ts'
 import type {
   CardFace,
   DisputeEvent,
@@ -235,20 +240,8 @@ export function newPayment(changes: Partial<Payment> = {}): Payment {
     takenAt: null,
     expiresAt: new Date('2026-01-31T11:00:00Z'),
     createdAt,
-    status: 'pending',
-    cancelledBy: null,
-    failure: null,
-    card: null,
-    authorisationReference: null,
-    amountAuthorised: 0,
-    amountCaptured: 0,
-    amountRefunded: 0,
-    amountRefunding: 0,
-    amountChargedBack: 0,
-    settlement: null,
-    eventCount: 1,
+    ...beginning,
     updatedAt: createdAt,
-    finishedAt: null,
     providerKey: 'pay_0000000000000001.session.1',
     providerSession: 'CS0001',
     checkoutUrl: 'https://checkout.example/CS0001',

@@ -1,8 +1,8 @@
 /** Captures that come to nothing after they were accepted, and are taken again. */
 import t from 'tap'
+import { confirmRecapture } from '../../src/discrepancies/discrepancy.ts'
 import { operationsOf } from '../../src/lifecycle/aggregate.ts'
 import { reviewDiscrepancies } from '../../src/lifecycle/apply.ts'
-import { confirmRecapture } from '../../src/lifecycle/captures.ts'
 import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {

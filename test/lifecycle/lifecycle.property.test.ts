@@ -9,7 +9,7 @@ import { claimDue, done } from '../../src/due/due.store.ts'
 import { newId } from '../../src/id.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
 import type { Operation, OperationKind } from '../../src/lifecycle/model.ts'
-import { dueOperations, recordAccepted } from '../../src/lifecycle/operation.store.ts'
+import { dueOperations, recordAccepted } from '../../src/operations/due-operation.store.ts'
 import {
   type Asking,
   cancelPayment,

@@ -1,8 +1,8 @@
 /** Money that is sent back whole, and what is reversed of a payment's own. */
 import t from 'tap'
+import { decideHeld } from '../../src/discrepancies/held-money.ts'
 import { operationsOf } from '../../src/lifecycle/aggregate.ts'
 import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
-import { decideHeld } from '../../src/lifecycle/reversals.ts'
 import type { RequestReference } from '../../src/provider.ts'
 import {
   aggregateOf,

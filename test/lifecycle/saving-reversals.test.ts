@@ -1,8 +1,14 @@
 /** Money that goes back, as it is written and read again. */
+import { sql } from 'kysely'
 import t from 'tap'
 import { findBalance } from '../../src/accounts/account.store.ts'
+import { claimDue, giveUp } from '../../src/due/due.store.ts'
 import { applyEvents } from '../../src/lifecycle/apply.commands.ts'
-import { recordAccepted, stopAsking } from '../../src/lifecycle/operation.store.ts'
+import {
+  type DueOperation,
+  dueOperations,
+  recordAccepted
+} from '../../src/operations/due-operation.store.ts'
 import {
   byHand,
   paidBy,
@@ -18,6 +24,14 @@ import { newReference, savedPayments } from './saved-payments.ts'
 const saved = await savedPayments(t)
 const { db, addAccount, addPayment, applyTo, typesOf, operationsOf, postingsOf } = saved
 const { aggregateOf, discrepanciesOf, fingerprint, checkInvariants } = saved
+
+/** The only reversal, claimed so that the provider can be asked for it. */
+async function claimReversal(paymentId: string): Promise<DueOperation> {
+  const only = sql`id = ${await reversalOf(paymentId)}`
+  const [due] = await claimDue(db, dueOperations, { limit: 1, leaseS: 60, only })
+  if (due === undefined) throw new Error('the reversal is not due')
+  return due
+}
 
 /** The id of the only one. */
 async function reversalOf(paymentId: string): Promise<string> {
@@ -63,7 +77,7 @@ t.test('a reversal is ours by the reference that the provider gave it', async (t
   const id = await addPayment({ accountId })
   const more = newReference()
   await applyTo(id, paidBy(newReference()), paidBy(more))
-  await recordAccepted(db, await reversalOf(id), requestOf(more).providerReference)
+  await recordAccepted(db, await claimReversal(id), requestOf(more).providerReference)
   const before = await fingerprint([accountId])
   t.same(await applyTo(id, reversalRefused(more, byHand)), ['ignored'])
   t.equal(await fingerprint([accountId]), before)
@@ -82,7 +96,7 @@ t.test('a reversal that fell through is given back by another request', async (t
   const id = await addPayment({ accountId })
   const more = newReference()
   await applyTo(id, paidBy(newReference()), paidBy(more))
-  await recordAccepted(db, await reversalOf(id), requestOf(more).providerReference)
+  await recordAccepted(db, await claimReversal(id), requestOf(more).providerReference)
   await applyTo(id, reversed(more))
   await applyTo(id, refundFailedOf(more))
   const fallen = await fingerprint([accountId])
@@ -133,11 +147,10 @@ t.test('a reversal that is given up is due no more, and a discrepancy', async (t
   const id = await addPayment({ accountId })
   const more = newReference()
   await applyTo(id, paidBy(newReference()), paidBy(more))
-  const reversal = await reversalOf(id)
-  await db.transaction().execute(async (tx) => {
-    await applyEvents(tx, 'adyen', [{ paymentId: id, event: unknown(reversal) }])
-    await stopAsking(tx, reversal)
-  })
+  const due = await claimReversal(id)
+  await giveUp(db, dueOperations, due, (tx) =>
+    applyEvents(tx, 'adyen', [{ paymentId: id, event: unknown(due.id) }])
+  )
   t.match(await operationsOf(id, 'reversal'), [{ status: 'requested', nextAttemptAt: null }])
   t.same(await discrepanciesOf(id), ['outcome_unknown open'])
   await checkInvariants(t, accountId)

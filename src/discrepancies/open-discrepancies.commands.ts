@@ -1,21 +1,21 @@
 import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import { lockAggregates, readClock, saveAggregates } from './aggregate.store.ts'
-import { openDiscrepancy } from './aggregate.ts'
-import type { Discrepancy } from './model.ts'
-import { findOpened } from './open-discrepancies.store.ts'
+import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import { openDiscrepancy } from '../lifecycle/aggregate.ts'
+import { findOpened } from './discrepancy.store.ts'
+import type { DiscrepancyKind } from './discrepancy.ts'
 
 /** What was found of a payment; `fact` names what it is about, once among its kind. */
-export type Finding = { paymentId: string; fact: string; details: Record<string, unknown> }
+type Finding = { paymentId: string; fact: string; details: Record<string, unknown> }
 
 /**
- * Shows what was found to a person, through the aggregates of its payments, so that each tells it
+ * Shows what was found to a person, through the aggregates of its payments, so that each has it
  * as an event. What was shown before is not shown again.
  */
 export async function openDiscrepancies(
   tx: Tx,
   providerName: string,
-  kind: Discrepancy['kind'],
+  kind: DiscrepancyKind,
   findings: readonly Finding[]
 ): Promise<void> {
   if (findings.length === 0) return
