@@ -52,11 +52,7 @@ export type ProductionConfig = CommonConfig & {
   adyen: AdyenConfig
 }
 
-export type SandboxConfig = CommonConfig & {
-  kind: 'sandbox'
-  dir: string
-  simulatorPort: number
-}
+export type SandboxConfig = CommonConfig & { kind: 'sandbox'; dir: string; simulatorPort: number }
 
 export type Config = ProductionConfig | SandboxConfig
 

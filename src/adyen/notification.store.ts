@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
 import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
@@ -35,11 +35,7 @@ const storedAtOnceMax = 200
 
 type Row = ReturnType<typeof toRow>
 
-type Waiting = {
-  rows: Row[]
-  resolve: () => void
-  reject: (error: unknown) => void
-}
+type Waiting = { rows: Row[]; resolve: () => void; reject: (error: unknown) => void }
 
 export type Inbox = ReturnType<typeof createInbox>
 
@@ -296,7 +292,7 @@ export async function listNotifications(
 }
 
 export async function lockNotification(
-  tx: Kysely<Database>,
+  tx: Db,
   id: string
 ): Promise<ListedNotification | undefined> {
   return await tx

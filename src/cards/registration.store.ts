@@ -1,6 +1,6 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { type Kysely, type RawBuilder, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database/database.ts'
+import { type RawBuilder, sql } from 'kysely'
+import type { Db, Tx } from '../database/database.ts'
 import {
   type Claimed,
   claimIdle,
@@ -143,7 +143,7 @@ export async function recordRegistrationOutcomes(
 }
 
 /** Where the customer goes from the page in the end; undefined where there is no such page. */
-export async function findReturnUrl(db: Kysely<Database>, id: string): Promise<string | undefined> {
+export async function findReturnUrl(db: Db, id: string): Promise<string | undefined> {
   const row = await db
     .selectFrom('card_registration')
     .select('return_url')

@@ -327,7 +327,7 @@ export type UnansweredReturn = { paymentId: string; returnedAt: Date; attempts: 
 
 /** Removes what browsers brought back to these payments, which have ended or end in `tx`. */
 export async function removePageReturns(
-  db: Db | Tx,
+  db: Db,
   paymentIds: readonly string[]
 ): Promise<UnansweredReturn[]> {
   const { rows } = await sql<UnansweredReturn>`
@@ -340,7 +340,7 @@ export type Reservation = { paymentId: string; authorisationReference: string; a
 
 /** Reservations that nobody captured or released for `ageS` seconds, not shown yet. */
 export async function findForgottenReservations(
-  db: Db | Tx,
+  db: Db,
   ageS: number,
   limit: number,
   only?: Reservation

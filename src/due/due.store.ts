@@ -57,7 +57,7 @@ export const noLease = sql.raw('lease = null, leased_until = null')
 
 /** Takes rows that are due, for `leaseS` seconds, and counts the attempt. */
 export async function claimDue<Row>(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<Row>,
   { limit, leaseS, only, now }: ClaimOptions
 ): Promise<Claimed<Row>[]> {
@@ -68,7 +68,7 @@ export async function claimDue<Row>(
 
 /** Takes one row before its time, unless somebody has it or nothing is due in it. */
 export async function claimIdle<Row>(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<Row>,
   key: Key,
   leaseS: number
@@ -80,7 +80,7 @@ export async function claimIdle<Row>(
 }
 
 async function claim<Row>(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<Row>,
   which: RawBuilder<unknown>,
   limit: number,
@@ -128,7 +128,7 @@ export async function lockDue<Row>(
 
 /** The holder lets go of it: it is due again in `delayS`. `set`: what else is true of it now. */
 export async function postpone(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   delayS: number,
@@ -138,13 +138,13 @@ export async function postpone(
 }
 
 /** The holder has not tried it: it is due at once, and the attempt was none. */
-export async function release(db: Db | Tx, queue: Queue<unknown>, row: Held): Promise<boolean> {
+export async function release(db: Db, queue: Queue<unknown>, row: Held): Promise<boolean> {
   return await change(db, queue, row, dueIn(0), sql`attempts = greatest(attempts - 1, 0)`)
 }
 
 /** The holder keeps it for another `leaseS` seconds. */
 export async function renew(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   leaseS: number,
@@ -156,7 +156,7 @@ export async function renew(
 
 /** Nothing is due in the row any more. */
 export async function done(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   set?: RawBuilder<unknown>
@@ -208,7 +208,7 @@ export function isHeld(queue: Queue<unknown>, { lease }: Held): RawBuilder<boole
 }
 
 async function change(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   ...sets: Array<RawBuilder<unknown> | undefined>

@@ -35,9 +35,7 @@ const shown = [
 export type ListedReport = Pick<
   Selectable<Database['settlement_report']>,
   (typeof shown)[number]
-> & {
-  status: ReportStatus
-}
+> & { status: ReportStatus }
 
 /** Newest first. */
 export async function listReports(
@@ -55,7 +53,7 @@ export async function listReports(
   return (await query.execute()) as ListedReport[]
 }
 
-export async function findReport(db: Db | Tx, id: string): Promise<ListedReport | undefined> {
+export async function findReport(db: Db, id: string): Promise<ListedReport | undefined> {
   const query = db.selectFrom('settlement_report').select(shown).where('id', '=', id)
   return (await query.where('status', '<>', 'uploading').executeTakeFirst()) as
     | ListedReport
@@ -114,7 +112,7 @@ export async function finishContent(
 }
 
 /** Ends reports of the provider whose content another report brought. */
-async function endWithout(tx: Db | Tx, which: RawBuilder<unknown>): Promise<void> {
+async function endWithout(tx: Db, which: RawBuilder<unknown>): Promise<void> {
   await sql`
     with ended as (
       update settlement_report set status = 'done', next_attempt_at = null, ${noLease},
@@ -130,7 +128,7 @@ export async function discardContent(db: Db, id: string): Promise<void> {
 }
 
 /** Forgets a report of which nothing was applied. */
-export async function discard(db: Db | Tx, id: string): Promise<void> {
+export async function discard(db: Db, id: string): Promise<void> {
   await sql`delete from settlement_report where id = ${id}`.execute(db)
 }
 
@@ -192,11 +190,7 @@ type Progress = Partial<{
  * Adds to what was done, and holds the report for longer; false where somebody else has it. Once
  * lines were applied the attempts are counted anew: what fails after them is another fault.
  */
-export async function saveProgress(
-  db: Db | Tx,
-  due: DueReport,
-  progress: Progress
-): Promise<boolean> {
+export async function saveProgress(db: Db, due: DueReport, progress: Progress): Promise<boolean> {
   const { lines = 0, applied = 0, matched = 0, discrepancies = 0, kind = null } = progress
   const { bookedUntil = null, unknownTypes = [] } = progress
   const set = sql`

@@ -45,7 +45,7 @@ const locks = { none: sql``, change: sql`for no key update`, keep: sql`for share
  * so that nobody does. Only a change holds up those who announce events.
  */
 export async function findEndpoint(
-  db: Db | Tx,
+  db: Db,
   id: string,
   clientId: string,
   lock: keyof typeof locks = 'none'
