@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
@@ -8,11 +9,7 @@ import {
   type NotificationItem,
   type NotificationStatus
 } from './notification.ts'
-import {
-  type CardNotification,
-  fingerprintOfBody,
-  type TokenNotification
-} from './token-notification.ts'
+import type { CardNotification, TokenNotification } from './token-notification.ts'
 
 type NotificationRow = Selectable<Database['notification']>
 
@@ -36,8 +33,6 @@ const storedAtOnceMax = 200
 type Row = ReturnType<typeof toRow>
 
 type Waiting = { rows: Row[]; resolve: () => void; reject: (error: unknown) => void }
-
-export type Inbox = ReturnType<typeof createInbox>
 
 /**
  * The durable inbox. Requests that come at the same time are stored by one statement, and so by one
@@ -123,7 +118,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
 function toTokenRow(token: TokenNotification, text: string, foreign: boolean): Row {
   return {
     id: newId('ntf'),
-    fingerprint: fingerprintOfBody(text).toString('hex'),
+    fingerprint: hash('sha256', text),
     event_code: token.type,
     success: true,
     psp_reference: token.eventId,
@@ -269,7 +264,7 @@ const listed = [
   'applied_at'
 ] as const
 
-export type NotificationFilter = {
+type NotificationFilter = {
   status: NotificationStatus | undefined
   eventCode: string | undefined
   reference: string | undefined

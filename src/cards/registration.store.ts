@@ -13,8 +13,6 @@ import {
 import type { Claim, Reply } from '../http/idempotency.store.ts'
 import type { Customer, HostedPage } from '../provider.ts'
 
-export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'
-
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
   id: string

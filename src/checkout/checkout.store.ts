@@ -323,7 +323,7 @@ export const pageReturns: Queue<PageReturn> = {
     from claimed join payment p on p.id = payment_id`
 }
 
-export type UnansweredReturn = { paymentId: string; returnedAt: Date; attempts: number }
+type UnansweredReturn = { paymentId: string; returnedAt: Date; attempts: number }
 
 /** Removes what browsers brought back to these payments, which have ended or end in `tx`. */
 export async function removePageReturns(

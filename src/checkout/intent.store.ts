@@ -114,7 +114,7 @@ export type IntentOptions = {
   allowDuplicate: boolean
 }
 
-export type IntentResult = { outcome: 'created'; payment: Payment } | IntentRefusal
+type IntentResult = { outcome: 'created'; payment: Payment } | IntentRefusal
 
 /**
  * Writes key, payment, first event and due time in one statement, if the account is open and in the

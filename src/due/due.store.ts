@@ -36,8 +36,6 @@ export type ClaimOptions = {
   leaseS: number
   /** Only of these rows. */
   only?: RawBuilder<unknown>
-  /** Another time than the database's, for tests. */
-  now?: Date
 }
 
 /** Attempts are counted so far: no schedule asks for more, and no column overflows. */
@@ -46,8 +44,8 @@ export const attemptsMax = 1_000
 export const newLease = (...key: Key): Lease => ({ key, id: randomUUID() })
 
 /** What a claim sets: the row is the holder's for `leaseS` seconds, and then it is due again. */
-export function leaseTo(id: string, leaseS: number, now: RawBuilder<unknown> = sql`now()`) {
-  const end = sql`${now} + make_interval(secs => ${leaseS})`
+export function leaseTo(id: string, leaseS: number) {
+  const end = leaseEnd(leaseS)
   return sql`lease = ${id}, leased_until = ${end}, next_attempt_at = ${end},
     attempts = least(attempts + 1, ${attemptsMax}::integer)`
 }
@@ -59,11 +57,10 @@ export const noLease = sql.raw('lease = null, leased_until = null')
 export async function claimDue<Row>(
   db: Db,
   queue: Queue<Row>,
-  { limit, leaseS, only, now }: ClaimOptions
+  { limit, leaseS, only }: ClaimOptions
 ): Promise<Claimed<Row>[]> {
-  const at = now === undefined ? sql`now()` : sql`${now}::timestamptz`
-  const isDue = sql`next_attempt_at <= ${at} ${and(queue.where)} ${and(only)}`
-  return await claim(db, queue, isDue, limit, leaseTo(randomUUID(), leaseS, at))
+  const isDue = sql`next_attempt_at <= now() ${and(queue.where)} ${and(only)}`
+  return await claim(db, queue, isDue, limit, leaseTo(randomUUID(), leaseS))
 }
 
 /** Takes one row before its time, unless somebody has it or nothing is due in it. */
@@ -150,7 +147,7 @@ export async function renew(
   leaseS: number,
   set?: RawBuilder<unknown>
 ): Promise<boolean> {
-  const end = sql`now() + make_interval(secs => ${leaseS})`
+  const end = leaseEnd(leaseS)
   return await change(db, queue, row, sql`leased_until = ${end}, next_attempt_at = ${end}`, set)
 }
 
@@ -218,6 +215,8 @@ async function change(
     update ${sql.table(queue.table)} set ${sql.join(all)} where ${isHeld(queue, row)}`.execute(db)
   return result.numAffectedRows === 1n
 }
+
+const leaseEnd = (leaseS: number) => sql`now() + make_interval(secs => ${leaseS})`
 
 const dueIn = (delayS: number) =>
   sql`next_attempt_at = now() + make_interval(secs => ${delayS}), ${noLease}`

@@ -14,7 +14,7 @@ export type UnplacedEvent = {
 }
 
 /** An event that has just been given its place. */
-export type Announced = {
+type Announced = {
   position: number
   type: string
   paymentId: string | null

@@ -11,7 +11,7 @@ import {
 
 export type OnceAnswer = Reply & { replayed: boolean }
 /** `resourceId`: what the request is about. */
-export type CallAnswer = Reply & { resourceId: string }
+type CallAnswer = Reply & { resourceId: string }
 
 /**
  * Does `work` once for a key, in one transaction with the claim of the key and the saved answer:

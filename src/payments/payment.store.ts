@@ -125,7 +125,7 @@ export async function findPayments(db: Db, ids: readonly string[]): Promise<Paym
   return rows.map(toPayment)
 }
 
-export type PaymentFilter = {
+type PaymentFilter = {
   clientId: string | null
   accountId: number | undefined
   status: PaymentStatus | undefined

@@ -143,7 +143,7 @@ export async function purgeUploads(db: Db): Promise<number> {
 /** How long one who reads or fetches a report has it to itself, between two signs; seconds. */
 export const reportLeaseS = 60
 /** Fetching a report again, or going on with one, after a fault; seconds. */
-export const reportRetryS = [2, 15, 60, 300, 1_800, 7_200] as const
+const reportRetryS = [2, 15, 60, 300, 1_800, 7_200] as const
 /** After so many attempts it is for a person to bring it, or to mend what is wrong. */
 export const reportAttemptsMax = 8
 
@@ -254,7 +254,7 @@ export async function endReport(db: Db, due: DueReport, fault: string | null): P
 const rowsAtOnce = 20_000
 
 /** Forgets the lines of a report that were read, a part at a time; `andContent`: the file too. */
-export async function forgetStaged(db: Db, id: string, andContent = false): Promise<void> {
+async function forgetStaged(db: Db, id: string, andContent = false): Promise<void> {
   for (let deleted = rowsAtOnce; deleted === rowsAtOnce; ) {
     const result = await sql`
       delete from settlement_staged where report_id = ${id} and line <= (
@@ -285,7 +285,7 @@ export async function* readContent(db: Db, id: string): AsyncGenerator<Buffer> {
   }
 }
 
-export type StagedLine = { fact: string; line: SettlementLine }
+type StagedLine = { fact: string; line: SettlementLine }
 
 const stageStatement = statement(`
   insert into settlement_staged (report_id, line, fact, content)

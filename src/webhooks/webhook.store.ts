@@ -20,12 +20,7 @@ export async function countEndpoints(tx: Tx, clientId: string): Promise<number> 
   return rows[0]?.count ?? 0
 }
 
-type NewEndpoint = {
-  id: string
-  clientId: string
-  url: string
-  events: readonly string[]
-  description: string | null
+type NewEndpoint = Omit<WebhookEndpoint, 'status' | 'disabledReason' | 'createdAt'> & {
   secret: string
 }
 
