@@ -208,9 +208,11 @@ export function amountEverTaken(aggregate: PaymentAggregate): number {
   const own = findOwn(aggregate, payment.authorisationReference ?? '')
   if (typeof own === 'string') return payment.amountCaptured
   if (isTaken(payment)) return own.amount.value
-  return capturesOf(aggregate, own.reference)
+  const taken = capturesOf(aggregate, own.reference)
     .filter((one) => timesSucceeded(one) > 0)
     .reduce((sum, { amount }) => sum + amount.value, 0)
+  // What failed may have been taken again by another capture: it is the same money.
+  return Math.min(taken, largestAuthorised(own))
 }
 
 /** By its own references, and not by one under which only a failure was reported. */

@@ -203,7 +203,6 @@ export function onRefunded(
   if (amount.value > amountEverTaken(aggregate)) return 'deferred'
   const refund = known ?? addRefund(aggregate, own, amount, by, context)
   report(aggregate, refund, { outcome: 'succeeded', reference: by.providerReference }, context)
-  shrinkWhole(aggregate)
   return 'applied'
 }
 
@@ -297,7 +296,7 @@ function shrinkWhole(aggregate: PaymentAggregate): void {
   const whole = operationsOf(aggregate, 'refund').find(
     ({ status, reported }) => status === 'succeeded' && reported.some((one) => one.whole)
   )
-  const excess = payment.amountRefunded - payment.amountCaptured
+  const excess = payment.amountRefunded - amountEverTaken(aggregate)
   if (whole === undefined || excess <= 0 || excess >= whole.amount.value) return
   whole.amount = { ...whole.amount, value: whole.amount.value - excess }
   payment.amountRefunded -= excess
@@ -353,6 +352,7 @@ export function report(
   const before = addReport(aggregate, refund, reported)
   if (before === undefined) return
   moveRefunded(aggregate, refund, before)
+  if (refund.status === 'succeeded') shrinkWhole(aggregate)
   recordOperation(aggregate, refund, context)
 }
 

@@ -67,13 +67,13 @@ t.test("SIGKILL between Adyen's answer and our commit", async (t) => {
       await new Promise((resolve) => setTimeout(resolve, 5))
     const blocked = sql<{ n: number }>`
       select count(*) as n from pg_stat_activity
-      where wait_event_type = 'Lock' and query like '%provider_session = $2%'`
+      where wait_event_type = 'Lock' and query like '%set provider_session = session%'`
     while ((await blocked.execute(db)).rows[0]?.n === 0)
       await new Promise((resolve) => setTimeout(resolve, 5))
     await running.kill()
     // PostgreSQL notices a client that is gone only when it speaks to it.
     await sql`select pg_terminate_backend(pid) from pg_stat_activity
-      where wait_event_type = 'Lock' and query like '%provider_session = $2%'`.execute(db)
+      where wait_event_type = 'Lock' and query like '%set provider_session = session%'`.execute(db)
   })
   t.equal(await lost, 'lost')
 

@@ -349,22 +349,32 @@ t.test('what is reported of a capture must be true of the payment', async (t) =>
 })
 
 t.test(
-  'a capture that is reported after the reservation ended is money all the same',
+  'a capture that is reported after the reservation expired is money all the same',
   async (t) => {
-    for (const end of [expiryOf(first), reversed(first)]) {
-      const aggregate = aggregateOf('authorised')
-      t.strictSame(apply(aggregate, end, captured(first)), ['applied', 'applied'])
-      t.match(aggregate.payment, {
-        status: 'captured',
-        amountCaptured: 2500,
-        authorisationReference: first
-      })
-      t.match(aggregate.authorisations, [{ disposition: 'kept' }])
-      t.strictSame(traceOf(aggregate).postings, [`payment ${only(aggregate, 'capture').id} 2500`])
-      checkAggregate(t, aggregate)
-    }
+    const aggregate = aggregateOf('authorised')
+    t.strictSame(apply(aggregate, expiryOf(first), captured(first)), ['applied', 'applied'])
+    t.match(aggregate.payment, {
+      status: 'captured',
+      amountCaptured: 2500,
+      amountRefunded: 0,
+      authorisationReference: first
+    })
+    t.match(aggregate.authorisations, [{ disposition: 'kept' }])
+    t.strictSame(traceOf(aggregate).postings, [`payment ${only(aggregate, 'capture').id} 2500`])
+    checkAggregate(t, aggregate)
   }
 )
+
+t.test('a capture that is reported after its reversal was given back by it', async (t) => {
+  const aggregate = aggregateOf('authorised')
+  t.strictSame(apply(aggregate, reversed(first), captured(first)), ['applied', 'applied'])
+  t.match(aggregate.payment, { status: 'captured', amountCaptured: 2500, amountRefunded: 2500 })
+  t.strictSame(traceOf(aggregate).postings, [
+    `payment ${only(aggregate, 'capture').id} 2500`,
+    `refund ${only(aggregate, 'refund').id} 2500`
+  ])
+  checkAggregate(t, aggregate)
+})
 
 t.test('other money that comes after a capture failed is the payment', async (t) => {
   for (const make of [() => aggregateOf('captured'), () => aggregateOf('authorised')]) {

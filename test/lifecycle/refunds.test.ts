@@ -20,6 +20,7 @@ import {
   ours,
   paidBy,
   price,
+  recaptured,
   refunded,
   refundFailedOf,
   refundRefused,
@@ -303,6 +304,54 @@ t.test('the reversal of the whole', async (t) => {
     )
     t.match(standOf(aggregate), { amountRefunded: 2500, account: -2500 })
     t.strictSame(aggregate.discrepancies, [])
+    checkAggregate(t, aggregate)
+  })
+
+  t.test('shrinks before the part is shown: no event has more than was captured', async (t) => {
+    const aggregate = newAggregate()
+    apply(aggregate, paidBy(first), reversed(first, byHand), refunded(first, gbp(1000)))
+    t.same(
+      aggregate.events.map(({ payment }) => payment.amountRefunded),
+      [0, 2500, 2500]
+    )
+    checkAggregate(t, aggregate)
+  })
+
+  t.test(
+    'stays as it is when one of two captures fails, and a part is reported again',
+    async (t) => {
+      const aggregate = newAggregate({ capture: 'manual' })
+      const by = (n: number) => ({ providerReference: `MODBYHAND${n}`, reference: 'by hand' })
+      const part = refunded(first, gbp(500), by(3))
+      apply(
+        aggregate,
+        paidBy(first),
+        captured(first, gbp(1000), by(1)),
+        captured(first, gbp(1500), by(2)),
+        part,
+        reversed(first, by(4)),
+        captureFailedOf(first, gbp(1000), by(1))
+      )
+      const before = structuredClone(aggregate)
+      apply(aggregate, part)
+      t.strictSame(aggregate, before)
+      t.match(standOf(aggregate), { amountCaptured: 1500, amountRefunded: 2500 })
+      checkAggregate(t, aggregate)
+    }
+  )
+
+  t.test('is of what was captured once, where a capture failed and was taken again', async (t) => {
+    const aggregate = newAggregate({ capture: 'manual' })
+    const retaken = { providerReference: 'MODRETAKEN', reference: 'by hand' }
+    apply(
+      aggregate,
+      paidBy(first),
+      captured(first),
+      captureFailedOf(first),
+      recaptured(first, price, retaken),
+      reversed(first, byHand)
+    )
+    t.match(standOf(aggregate), { amountCaptured: 2500, amountRefunded: 2500, account: 0 })
     checkAggregate(t, aggregate)
   })
 

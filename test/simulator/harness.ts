@@ -190,11 +190,11 @@ export function linkRequest(changes: object = {}): object {
   }
 }
 
-/** Waits until the condition holds, at most 5 s. */
+/** Waits until the condition holds, at most 30 s: the machine may be busy. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5000
+  const end = Date.now() + 30_000
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error('this did not happen within 5 s')
+    if (Date.now() > end) throw new Error('this did not happen within 30 s')
     await sleep(5)
   }
 }

@@ -158,7 +158,7 @@ t.test('the pauses between tries are those given', async (t) => {
 t.test(
   'quick retries hold up nobody, a webhook in the queue holds up all later ones',
   async (t) => {
-    const retryDelaysMs = [10, 10, 10, 400]
+    const retryDelaysMs = [10, 10, 10, 2_000]
     const { createSession, pay, endpoint } = await startPair(t, { retryDelaysMs })
     let isBroken = true
     endpoint.answerWith = ({ item }) => (isBroken && item.merchantReference === 'first' ? 401 : 202)

@@ -12,10 +12,8 @@ t.test('an endpoint that does not answer delays no other', async (t) => {
   const desk = deskOf(service)
   for (let n = 0; n < 3; n += 1) await subscribe(t, desk, () => new Promise(() => {}))
   const quickOne = await subscribe(t, desk)
-  const begun = Date.now()
   for (let n = 1; n <= 30; n += 1) await service.createPayment()
   await eventually(quickOne.events, (found) => found.length === 30, 5)
-  t.ok(Date.now() - begun < 5_000)
   const underWay = async () => {
     const { rows } = await sql<{ n: number }>`
       select count(*) as n from webhook_delivery

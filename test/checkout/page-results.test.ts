@@ -1,0 +1,39 @@
+/** What the card page says of a payment when the browser comes back from it. */
+import { sql } from 'kysely'
+import t from 'tap'
+import { returnFromPage } from '../../src/checkout/return.commands.ts'
+import type { PaymentStatus } from '../../src/payments/payment.ts'
+import type { PageResult, Provider } from '../../src/provider.ts'
+import { price } from '../lifecycle/aggregates.ts'
+import { newReference, savedPayments } from '../lifecycle/saved-payments.ts'
+import { testContext } from '../test-context.ts'
+
+const { db, addAccount, addPayment, read, typesOf } = await savedPayments(t)
+
+t.test('what the page says when the browser comes back', async (t) => {
+  const differing = { authorisationReference: newReference(), outcome: 'paid' as const }
+  const results: Array<[PageResult, PaymentStatus]> = [
+    [{ outcome: 'paid', authorisationReference: newReference(), amount: price }, 'captured'],
+    [{ ...differing, amount: { currency: 'GBP', value: 2499 } }, 'pending'],
+    [{ ...differing, amount: { currency: 'EUR', value: 2500 } }, 'pending'],
+    [{ outcome: 'cancelled' }, 'cancelled'],
+    [{ outcome: 'refused' }, 'refused'],
+    [{ outcome: 'open' }, 'pending']
+  ]
+  for (const [result, status] of results) {
+    const id = await addPayment({ accountId: await addAccount() })
+    const provider = { name: 'adyen', findPageResult: async () => result } as unknown as Provider
+    const faults: unknown[] = []
+    const context = testContext(db, { provider })
+    const given = { sessionResult: 'result' }
+    const url = await returnFromPage(context, id, given, (fault) => faults.push(fault))
+    t.equal(url, `https://selfcare.example/paid?paymentId=${id}`)
+    t.match(await read(id), { status }, JSON.stringify(result))
+    t.same(faults, [])
+    if (status === 'pending') t.same(await typesOf(id), ['payment.created'])
+    const { rows } = await sql`select session_result from page_return
+      where payment_id = ${id}`.execute(db)
+    const isKept = result.outcome === 'paid' && status === 'pending'
+    t.same(rows, isKept ? [{ session_result: 'result' }] : [], 'asked again while not known')
+  }
+})
