@@ -52,13 +52,9 @@ export type ProductionConfig = CommonConfig & {
   adyen: AdyenConfig
 }
 
-export type SandboxConfig = CommonConfig & {
-  kind: 'sandbox'
-  dir: string
-  simulatorPort: number
-}
+export type SandboxConfig = CommonConfig & { kind: 'sandbox'; dir: string; simulatorPort: number }
 
-export type Config = ProductionConfig | SandboxConfig
+type Config = ProductionConfig | SandboxConfig
 
 /** What is wrong with the environment: a sentence for each variable. */
 export class ConfigFault extends Error {
@@ -211,7 +207,7 @@ function readOrigin(reader: Reader, name: string): string | undefined {
   return url.origin
 }
 
-export type Reader = ReturnType<typeof createReader>
+type Reader = ReturnType<typeof createReader>
 
 /** Reads variables and gathers their faults; an empty text counts as not set. */
 export function createReader(env: Env) {

@@ -6,7 +6,7 @@ const randomBits = 35n
 const largestMs = 2 ** 45 - 1
 const largestRandom = (1n << randomBits) - 1n
 
-export type IdPrefix =
+type IdPrefix =
   | 'pay'
   | 'cli'
   | 'chg'

@@ -5,6 +5,13 @@
 
 type ProblemKind = { status: number; title: string; cause: string; cure: string }
 
+const unknownId = (one: string, many: string) => ({
+  status: 404,
+  title: `No ${one} has this id`,
+  cause: 'The id in the path is unknown.',
+  cure: `List the ${many} and use an id from there.`
+})
+
 export const problems = {
   request_invalid: {
     status: 400,
@@ -72,24 +79,9 @@ export const problems = {
     cause: 'The id in the path is unknown.',
     cure: 'Use the id that the creation answered with.'
   },
-  notification_not_found: {
-    status: 404,
-    title: 'No notification has this id',
-    cause: 'The id in the path is unknown.',
-    cure: 'List the notifications and use an id from there.'
-  },
-  report_not_found: {
-    status: 404,
-    title: 'No settlement report has this id',
-    cause: 'The id in the path is unknown.',
-    cure: 'List the settlement reports and use an id from there.'
-  },
-  discrepancy_not_found: {
-    status: 404,
-    title: 'No discrepancy has this id',
-    cause: 'The id in the path is unknown.',
-    cure: 'List the discrepancies and use an id from there.'
-  },
+  notification_not_found: unknownId('notification', 'notifications'),
+  report_not_found: unknownId('settlement report', 'settlement reports'),
+  discrepancy_not_found: unknownId('discrepancy', 'discrepancies'),
   webhook_endpoint_not_found: {
     status: 404,
     title: 'No webhook endpoint has this id',
@@ -102,18 +94,8 @@ export const problems = {
     cause: 'The id is unknown or of another client, or the delivery was settled long ago.',
     cure: 'List the deliveries of your webhook endpoint and use an id from there.'
   },
-  posting_not_found: {
-    status: 404,
-    title: 'No posting has this id',
-    cause: 'The id in the path is unknown.',
-    cure: 'List the postings and use an id from there.'
-  },
-  billing_file_not_found: {
-    status: 404,
-    title: 'No billing file has this id',
-    cause: 'The id in the path is unknown.',
-    cure: 'List the billing files and use an id from there.'
-  },
+  posting_not_found: unknownId('posting', 'postings'),
+  billing_file_not_found: unknownId('billing file', 'billing files'),
   idempotency_key_in_flight: {
     status: 409,
     title: 'A request with this Idempotency-Key is under way',

@@ -192,18 +192,15 @@ export const disputeEvents = [
 ] as const
 export type DisputeEvent = (typeof disputeEvents)[number]
 
+/** A movement of money of an authorisation, by a request that the provider tells of. */
+type Movement = { authorisationReference: string; amount: Money; by: RequestReference }
+
 /** A fact that the provider told us, by whatever way it came. */
 export type ProviderEvent =
   | { type: 'authorised'; authorisationReference: string; amount: Money; card: CardFace | null }
   | { type: 'attemptRefused'; authorisationReference: string; amount: Money; failure: Failure }
   /** What is reserved has another amount now. `at` orders several; it is not signed. */
-  | {
-      type: 'amountAdjusted'
-      authorisationReference: string
-      amount: Money
-      by: RequestReference
-      at: Date
-    }
+  | ({ type: 'amountAdjusted'; at: Date } & Movement)
   /** The card's bank says that it was fraud; nothing has moved. */
   | {
       type: 'fraudReported'
@@ -217,57 +214,28 @@ export type ProviderEvent =
   /** What was reserved and not captured is released. */
   | { type: 'authorisationExpired'; authorisationReference: string }
   /** A capture went well. `again`: after it had failed; it may be told before the failure is. */
-  | {
-      type: 'captured'
-      authorisationReference: string
-      amount: Money
-      by: RequestReference
-      again: boolean
-    }
+  | ({ type: 'captured'; again: boolean } & Movement)
   /** A request was refused: nothing moved by it. */
   | { type: 'captureRefused'; by: RequestReference; reason: string }
   | { type: 'cancellationRefused'; by: RequestReference; reason: string }
   | { type: 'refundRefused'; by: RequestReference; reason: string }
-  | {
-      type: 'reversalRefused'
-      authorisationReference: string
-      by: RequestReference
-      reason: string
-    }
+  | ({ type: 'reversalRefused'; reason: string } & Omit<Movement, 'amount'>)
   /** A capture came to nothing that had been accepted. */
-  | {
-      type: 'captureFailed'
-      authorisationReference: string
-      amount: Money
-      by: RequestReference
-      reason: string
-    }
+  | ({ type: 'captureFailed'; reason: string } & Movement)
   /**
    * What was reserved is released because somebody asked for it; null where a payment was
    * cancelled by our reference of it, and the provider knew no authorisation.
    */
   | { type: 'cancelled'; authorisationReference: string | null; by: RequestReference }
   /** Money went back. */
-  | { type: 'refunded'; authorisationReference: string; amount: Money; by: RequestReference }
+  | ({ type: 'refunded' } & Movement)
   /**
    * An authorisation was cancelled, or all its money went back, whichever was possible. `action`
    * says which, where the provider does; it is not signed.
    */
-  | {
-      type: 'reversed'
-      authorisationReference: string
-      amount: Money
-      by: RequestReference
-      action: 'cancel' | 'refund' | null
-    }
+  | ({ type: 'reversed'; action: 'cancel' | 'refund' | null } & Movement)
   /** Money came again that had gone back, by a refund or by a reversal. */
-  | {
-      type: 'refundFailed'
-      authorisationReference: string
-      amount: Money
-      by: RequestReference
-      reason: string
-    }
+  | ({ type: 'refundFailed'; reason: string } & Movement)
   | {
       type: 'disputed'
       event: DisputeEvent

@@ -17,7 +17,7 @@ type ConfigValues = Pick<
   Pick<AdyenConfig, 'merchantAccount' | 'moto' | 'multiplePartialCaptures'>
 
 /** Tasks that are woken when there is work for them, besides looking for it themselves. */
-export type WokenTask =
+type WokenTask =
   | 'announce'
   | 'apply_notifications'
   | 'deliver_webhooks'

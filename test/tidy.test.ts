@@ -68,7 +68,7 @@ const generated = 'database/tables.ts'
 /** Rooms whose files are what all others stand on. */
 const wiringRooms = ['database', 'due']
 
-const longest = { line: 100, function: 70, file: 400, room: 3000 }
+const longest = { line: 100, function: 70, file: 400, test: 500, room: 3000 }
 /** What people paste into a shell stands on one line, however long. */
 const isPasted = (line: string) => line.startsWith('curl ')
 const vagueFolders = ['utils', 'util', 'helpers', 'common', 'types', 'lib', 'shared', 'misc']
@@ -277,10 +277,12 @@ t.test('a large room and a circle of imports are found', async (t) => {
   ])
 })
 
-t.test('no test is too wide, or runs alone', async (t) => {
+t.test('no test is too wide or too long, or runs alone', async (t) => {
   for (const { path, source } of await filesOf('test')) {
     const faults = sizeFaults(path, source).filter((fault) => /columns$/.test(fault))
     t.same(faults, [], path)
+    const lines = source.trimEnd().split('\n').length
+    t.ok(lines < longest.test, `${path}: ${lines} lines`)
     t.notMatch(source, /\b(t|tap)\.(only|todo)\(|\bonly: true/, path)
   }
 })

@@ -24,7 +24,7 @@ export async function getAccount(db: Db, accountId: string): Promise<Account> {
 }
 
 /** Only what the billing system can hold: `amount_too_large`, `amount_not_representable`. */
-export function requireAmount(amount: Money): void {
+function requireAmount(amount: Money): void {
   if (!fitsCmpSize(amount)) throw new Problem('amount_too_large', 'At most 9,999,999.99.')
   if (!fitsCmpDecimals(amount)) {
     throw new Problem('amount_not_representable', 'The billing system holds two decimals.')

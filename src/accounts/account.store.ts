@@ -1,12 +1,12 @@
-import { type Kysely, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database/database.ts'
+import { sql } from 'kysely'
+import type { Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { Account, Balance } from './account.ts'
 import type { Charge } from './charge.ts'
 
 const accountColumns = ['id', 'currency', 'name', 'status'] as const
 
-export async function findAccount(db: Kysely<Database>, id: number): Promise<Account | undefined> {
+export async function findAccount(db: Db, id: number): Promise<Account | undefined> {
   return await db
     .selectFrom('account')
     .select(accountColumns)
@@ -82,7 +82,7 @@ export async function insertCharge(
 }
 
 export async function findChargeByReference(
-  db: Kysely<Database>,
+  db: Db,
   accountId: number,
   reference: string
 ): Promise<Charge | undefined> {

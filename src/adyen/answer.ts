@@ -16,9 +16,7 @@ type HttpError = {
   apiError?: { message?: string; detail?: string; title?: string }
 }
 
-export type Unanswered =
-  | { outcome: 'rejected'; reason: string; access?: true }
-  | { outcome: 'unknown'; reason: string; retry: 'same_key' | 'new_key' }
+type Unanswered = Exclude<Answer<never>, { outcome: 'done' }>
 
 /** The first call under the key is still running, or is done. */
 const duplicateErrorCode = '704'

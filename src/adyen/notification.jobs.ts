@@ -18,7 +18,7 @@ import { toProviderEvent } from './provider-event.ts'
 import { toCardNews } from './token-notification.ts'
 
 /** What could not be applied is a fault; it is tried again, and parked at last. */
-export type NotificationDeps = Pick<Context, 'db' | 'providerName' | 'wake'> & { onFault: OnFault }
+type NotificationDeps = Pick<Context, 'db' | 'providerName' | 'wake'> & { onFault: OnFault }
 
 /** As many as are applied in one transaction: each payment and account is locked once for all. */
 export const notificationBatchSize = 100

@@ -20,12 +20,8 @@ import {
   lockNotification,
   makeDue
 } from './notification.store.ts'
-import { isSigned, type NotificationItem } from './notification.ts'
-import {
-  isSignedBody,
-  readTokenNotification,
-  type TokenNotification
-} from './token-notification.ts'
+import { isSignature, isSigned, type NotificationItem } from './notification.ts'
+import { readTokenNotification, type TokenNotification } from './token-notification.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -72,7 +68,8 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
 
   async function storeToken(request: FastifyRequest, token: TokenNotification): Promise<number> {
     const text = request.signedText
-    if (!isSignedBody(text, request.headers.hmacsignature, tokenKeys)) throw refuse(request, 1)
+    // To the byte: all of the body is signed as it came.
+    if (!isSignature(request.headers.hmacsignature, text, tokenKeys)) throw refuse(request, 1)
     const isForeign = token.isLive !== isLive || token.merchantAccount !== adyen.merchantAccount
     await inbox.storeToken(token, text, isForeign)
     return 1

@@ -1,4 +1,5 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { hash } from 'node:crypto'
+import { type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
 import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
@@ -8,11 +9,7 @@ import {
   type NotificationItem,
   type NotificationStatus
 } from './notification.ts'
-import {
-  type CardNotification,
-  fingerprintOfBody,
-  type TokenNotification
-} from './token-notification.ts'
+import type { CardNotification, TokenNotification } from './token-notification.ts'
 
 type NotificationRow = Selectable<Database['notification']>
 
@@ -35,13 +32,7 @@ const storedAtOnceMax = 200
 
 type Row = ReturnType<typeof toRow>
 
-type Waiting = {
-  rows: Row[]
-  resolve: () => void
-  reject: (error: unknown) => void
-}
-
-export type Inbox = ReturnType<typeof createInbox>
+type Waiting = { rows: Row[]; resolve: () => void; reject: (error: unknown) => void }
 
 /**
  * The durable inbox. Requests that come at the same time are stored by one statement, and so by one
@@ -127,7 +118,7 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
 function toTokenRow(token: TokenNotification, text: string, foreign: boolean): Row {
   return {
     id: newId('ntf'),
-    fingerprint: fingerprintOfBody(text).toString('hex'),
+    fingerprint: hash('sha256', text),
     event_code: token.type,
     success: true,
     psp_reference: token.eventId,
@@ -273,7 +264,7 @@ const listed = [
   'applied_at'
 ] as const
 
-export type NotificationFilter = {
+type NotificationFilter = {
   status: NotificationStatus | undefined
   eventCode: string | undefined
   reference: string | undefined
@@ -296,7 +287,7 @@ export async function listNotifications(
 }
 
 export async function lockNotification(
-  tx: Kysely<Database>,
+  tx: Db,
   id: string
 ): Promise<ListedNotification | undefined> {
   return await tx

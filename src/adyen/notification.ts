@@ -43,7 +43,7 @@ export function isSigned(item: NotificationItem, keys: HmacKeys): boolean {
   return isSignature(item.additionalData?.hmacSignature, signedText(item), keys)
 }
 
-export type HmacKeys = ReadonlyArray<Buffer | KeyObject>
+type HmacKeys = ReadonlyArray<Buffer | KeyObject>
 
 /** Whether `signature` is that of the text by any of the keys; compared in constant time. */
 export function isSignature(signature: unknown, text: string, keys: HmacKeys): boolean {

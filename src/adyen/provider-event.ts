@@ -37,12 +37,11 @@ const withoutEffect: ReadonlySet<string> = new Set([
   'REPORT_AVAILABLE'
 ])
 
-/** Why an item says nothing that can be applied to its payment. */
-export type NotApplicable =
-  /** It has no effect on a payment. */
-  | 'ignored'
-  /** Its code is not known here, or its amount can't be expressed: a person must look. */
-  | 'notUnderstood'
+/**
+ * Why an item says nothing that can be applied to its payment: it has no effect on one; or its code
+ * is not known here, or its amount can't be expressed, and a person must look.
+ */
+type NotApplicable = 'ignored' | 'notUnderstood'
 
 /**
  * The fact that an item reports, or why there is none. `success` says of some codes whether it went
@@ -185,14 +184,9 @@ function amountOf({ amount }: StoredNotification): Money {
 }
 
 function authorised(notification: StoredNotification): ProviderEvent {
-  const { pspReference, item } = notification
+  const { pspReference: authorisationReference, item } = notification
   const amount = amountOf(notification)
-  return {
-    type: 'authorised',
-    authorisationReference: pspReference,
-    amount,
-    card: toCardFace(item)
-  }
+  return { type: 'authorised', authorisationReference, amount, card: toCardFace(item) }
 }
 
 function refused({ pspReference, amount, item }: StoredNotification): ProviderEvent {

@@ -19,7 +19,7 @@ const kindsByName: ReadonlyArray<readonly [RegExp, ReportKind]> = [
 export const knownNames = kindsByName.map(([{ source }]) => source).join('|')
 
 /** What a report holds, by its file name; undefined for one that is not read here. */
-export function kindOf(name: string): ReportKind | undefined {
+function kindOf(name: string): ReportKind | undefined {
   if (!fileName.test(name)) return undefined
   return kindsByName.find(([pattern]) => pattern.test(name))?.[1]
 }

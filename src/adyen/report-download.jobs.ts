@@ -18,7 +18,7 @@ import type { ReportAnswer } from './report.transport.ts'
 import { knownNames, toReportAddress } from './report-address.ts'
 import { findToldReports, saveToldReport } from './report-download.store.ts'
 
-export type DownloadDeps = Pick<Context, 'db' | 'wake' | 'merchantAccount' | 'isStopping'> & {
+type DownloadDeps = Pick<Context, 'db' | 'wake' | 'merchantAccount' | 'isStopping'> & {
   environment: 'TEST' | 'LIVE'
   checkoutUrl: string | undefined
   fetchReport: (address: string) => Promise<ReportAnswer>

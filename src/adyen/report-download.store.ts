@@ -3,7 +3,7 @@ import type { Db } from '../database/database.ts'
 import { newId } from '../id.ts'
 
 /** A report that the provider told of. */
-export type ToldReport = { notificationId: string; fileName: string; url: string }
+type ToldReport = { notificationId: string; fileName: string; url: string }
 
 /** What was told of lately and not noted yet; signed, and for this merchant account. */
 export async function findToldReports(db: Db, names: string, limit: number): Promise<ToldReport[]> {

@@ -1,12 +1,11 @@
 /**
- * Adyen's token webhooks: who signed one, and what they and the standard ones say of cards
+ * Adyen's token webhooks: what they and the standard ones say of cards
  * (docs.adyen.com/api-explorer/tokenization-webhooks). Everything is a hint only: which cards an
  * account has is what Adyen answers when it is asked.
  */
-import { hash } from 'node:crypto'
 import type { CardNews } from '../cards/card-news.ts'
 import { toShopperReference } from './adyen-request.ts'
-import { type HmacKeys, isSignature, type StoredNotification } from './notification.ts'
+import type { StoredNotification } from './notification.ts'
 
 /** What we read of a body; other members are kept, and a text that is missing is empty. */
 export type TokenNotification = {
@@ -51,19 +50,6 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
 
-/**
- * Whether any of the current keys signed the body as it came, to the byte. `signature` is the
- * header `hmacsignature`.
- */
-export function isSignedBody(body: string, signature: unknown, keys: HmacKeys): boolean {
-  return isSignature(signature, body, keys)
-}
-
-/** What makes two bodies the same: all of what is signed. */
-export function fingerprintOfBody(body: string): Buffer {
-  return hash('sha256', body, 'buffer')
-}
-
 /** A notification, and what we have under its merchantReference. */
 export type CardNotification = StoredNotification & {
   merchantReference: string
@@ -75,7 +61,7 @@ export type CardNotification = StoredNotification & {
 }
 
 /** `settled`: what becomes of a notification that tells of cards and of no payment. */
-export type ReadCardNews = CardNews & { settled: 'applied' | 'ignored' | null }
+type ReadCardNews = CardNews & { settled: 'applied' | 'ignored' | null }
 
 const nothing: ReadCardNews = { accountId: null, registration: null, settled: null }
 

@@ -72,7 +72,7 @@ export async function listFiles(
   return rows.map(toCounted)
 }
 
-export async function findFile(db: Db | Tx, id: string): Promise<CountedFile | undefined> {
+export async function findFile(db: Db, id: string): Promise<CountedFile | undefined> {
   const { rows } = await sql<Row>`${selectFiles} where f.id = ${id}`.execute(db)
   return rows[0] && toCounted(rows[0])
 }

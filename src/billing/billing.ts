@@ -91,10 +91,8 @@ export const uploadFields = {
   }
 } as const satisfies Record<string, Record<string, readonly ['cmp' | 'assumed', string]>>
 
-type Fields<Part extends keyof typeof uploadFields> = Record<
-  keyof (typeof uploadFields)[Part],
-  unknown
->
+type Part = keyof typeof uploadFields
+type Fields<P extends Part> = Record<keyof (typeof uploadFields)[P], unknown>
 
 /** The first of the postings that are at most `totalMax` together. */
 export function within(
@@ -156,7 +154,7 @@ export type Rejection = {
   reason: string | null
 }
 
-export type RejectedPosting = { posting: BillingPosting; said: Acknowledgement }
+type RejectedPosting = { posting: BillingPosting; said: Acknowledgement }
 
 /**
  * The postings that a rejections file names, by their place in the file; or what is wrong with it,

@@ -16,7 +16,7 @@ import {
   toPostingView
 } from './posting.ts'
 
-export type Acknowledged = { posting: BillingPosting; said: Acknowledgement }
+type Acknowledged = { posting: BillingPosting; said: Acknowledgement }
 
 /** What the billing system made of a posting: said again, it changes nothing. */
 export async function acknowledgePosting(

@@ -11,7 +11,7 @@ import {
 /** As many postings as get their place in one transaction. */
 export const postingBatchSize = 1_000
 
-export type PostingJobDeps = { db: Db; onFault: OnFault }
+type PostingJobDeps = { db: Db; onFault: OnFault }
 
 /** Gives what moved on customers' accounts its place in the feed of postings. One round. */
 export async function placeNewPostings({ db, onFault }: PostingJobDeps): Promise<number> {

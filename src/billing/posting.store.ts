@@ -79,10 +79,7 @@ const selectPostings = sql`
   left join discrepancy held on held.id = t.cause_id`
 
 /** `rest`: what follows the tables, which are b, t (its transfer) and p (its payment). */
-export async function readPostings(
-  db: Db | Tx,
-  rest: RawBuilder<unknown>
-): Promise<BillingPosting[]> {
+export async function readPostings(db: Db, rest: RawBuilder<unknown>): Promise<BillingPosting[]> {
   return (await sql<BillingPosting>`${selectPostings} ${rest}`.execute(db)).rows
 }
 
@@ -99,7 +96,7 @@ export async function listPostings(
   )
 }
 
-export async function findPosting(db: Db | Tx, id: string): Promise<BillingPosting | undefined> {
+export async function findPosting(db: Db, id: string): Promise<BillingPosting | undefined> {
   return (await readPostings(db, sql`where b.id = ${id}`))[0]
 }
 

@@ -23,12 +23,7 @@ export const postingKinds: readonly PostingKind[] = (Object.keys(postings) as Po
 )
 
 /** CMP's RecordPayment, field widths: what does not fit is left out, never cut. */
-const widths = {
-  transactionReference: 20,
-  paymentReference: 40,
-  externalReference: 69,
-  cardReference: 30
-} as const
+const widths = { paymentReference: 40, externalReference: 69, cardReference: 30 } as const
 
 /** `direction`: `credit` lessens what the customer owes, `debit` adds to it. */
 export type BillingPosting = {
@@ -56,19 +51,12 @@ export type BillingPosting = {
 /** The references that CMP keeps of a posting, each within its width. */
 export function referencesOf(posting: BillingPosting) {
   const { paymentId, paymentReference, externalReference, cardReference } = posting
-  const all = {
-    transactionReference: paymentId,
-    paymentReference,
-    externalReference,
-    cardReference
-  }
-  const fit = (name: keyof typeof widths) =>
-    (all[name]?.length ?? 0) <= widths[name] ? all[name] : null
+  const fit = (text: string | null, width: number) => ((text?.length ?? 0) <= width ? text : null)
   return {
     transactionReference: paymentId,
-    paymentReference: fit('paymentReference'),
-    externalReference: fit('externalReference'),
-    cardReference: fit('cardReference')
+    paymentReference: fit(paymentReference, widths.paymentReference),
+    externalReference: fit(externalReference, widths.externalReference),
+    cardReference: fit(cardReference, widths.cardReference)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Db } from '../database/database.ts'
 import type { DiscrepancyCount, PayoutSum, PostingSum, SettledSum } from './summary.ts'
 
 /** From `from` to before `to`. */
-export type Span = { from: Date; to: Date }
+type Span = { from: Date; to: Date }
 
 export async function sumPostings(db: Db, { from, to }: Span): Promise<PostingSum[]> {
   const { rows } = await sql<PostingSum>`

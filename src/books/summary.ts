@@ -49,13 +49,10 @@ export function toSummaryView(
   currencies: ReturnType<typeof toSummary>,
   discrepancies: readonly DiscrepancyCount[]
 ) {
-  const toCountView = ({ kind, opened, resolved, open }: DiscrepancyCount) => ({
-    kind,
-    opened,
-    resolved,
-    open
+  const counts = discrepancies.map(({ kind, opened, resolved, open }) => {
+    return { kind, opened, resolved, open }
   })
-  return { date, currencies, discrepancies: discrepancies.map(toCountView) }
+  return { date, currencies, discrepancies: counts }
 }
 
 /** Of each currency; every `closing` is `opening` and the debits less the credits. */

@@ -15,7 +15,7 @@ const batchSize = 20
  */
 const lookAgainS = [5, 60] as const
 
-export type CardJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
+type CardJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
 /** Asks for the cards of accounts where they may have changed. One round. */
 export async function syncCards(deps: CardJobDeps): Promise<number> {

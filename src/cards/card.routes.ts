@@ -1,9 +1,10 @@
 import { getAccount } from '../accounts/account.commands.ts'
+import { AccountParams } from '../accounts/account.schema.ts'
 import { toAccountNumber } from '../accounts/account-number.ts'
 import { nothing, ref } from '../http/common.schema.ts'
 import type { Routes } from '../service-context.ts'
 import { deleteCard } from './card.commands.ts'
-import { CardList, CardParams, CardsParams } from './card.schema.ts'
+import { CardList, CardParams } from './card.schema.ts'
 import { listCards } from './card.store.ts'
 import { toCardView } from './card.ts'
 
@@ -20,7 +21,7 @@ export const cardRoutes: Routes = async (app, deps) => {
           'All of them, newest first. A card is there a moment after the customer registered it, ' +
           'and no longer once it was removed, here or at the provider.',
         tags: ['Cards'],
-        params: CardsParams,
+        params: AccountParams,
         response: { 200: ref(CardList) }
       },
       config: { scope: 'cards:read', problems: ['account_not_known'] }

@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox'
+import { AccountParams } from '../accounts/account.schema.ts'
 import { CustomerSchema, nullable, ref, Timestamp } from '../http/common.schema.ts'
 
-export const CardsParams = Type.Object({ accountId: Type.String({ maxLength: 100 }) })
 export const CardParams = Type.Object({
-  ...CardsParams.properties,
+  ...AccountParams.properties,
   cardId: Type.String({ maxLength: 100 })
 })
 

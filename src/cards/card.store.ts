@@ -1,6 +1,6 @@
 /** The registered cards of the accounts, as Adyen told them last. */
-import { type Kysely, type Selectable, sql } from 'kysely'
-import type { Database, Tx } from '../database/database.ts'
+import { type Selectable, sql } from 'kysely'
+import type { Database, Db, Tx } from '../database/database.ts'
 import { type Claimed, done, leaseTo, newLease, type Queue } from '../due/due.store.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import { type Card, toCardEvent } from './card.ts'
@@ -37,7 +37,7 @@ export function toCard(row: CardRow): Card {
 
 /** The card, if it is this account's and was not removed. */
 export async function findCard(
-  db: Kysely<Database>,
+  db: Db,
   accountId: number,
   cardId: string
 ): Promise<Card | undefined> {
@@ -52,7 +52,7 @@ export async function findCard(
 }
 
 /** The cards of an account, newest first. Adyen's own list has no pages either. */
-export async function listCards(db: Kysely<Database>, accountId: number): Promise<Card[]> {
+export async function listCards(db: Db, accountId: number): Promise<Card[]> {
   const rows = await db
     .selectFrom('card')
     .select(cardColumns)

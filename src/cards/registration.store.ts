@@ -1,6 +1,6 @@
 /** Pages that only register a card: wanted, opened, and what came of them. */
-import { type Kysely, type RawBuilder, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database/database.ts'
+import { type RawBuilder, sql } from 'kysely'
+import type { Db, Tx } from '../database/database.ts'
 import {
   type Claimed,
   claimIdle,
@@ -12,8 +12,6 @@ import {
 } from '../due/due.store.ts'
 import type { Claim, Reply } from '../http/idempotency.store.ts'
 import type { Customer, HostedPage } from '../provider.ts'
-
-export type RegistrationStatus = 'pending' | 'completed' | 'refused' | 'failed'
 
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
@@ -143,7 +141,7 @@ export async function recordRegistrationOutcomes(
 }
 
 /** Where the customer goes from the page in the end; undefined where there is no such page. */
-export async function findReturnUrl(db: Kysely<Database>, id: string): Promise<string | undefined> {
+export async function findReturnUrl(db: Db, id: string): Promise<string | undefined> {
   const row = await db
     .selectFrom('card_registration')
     .select('return_url')

@@ -33,7 +33,7 @@ const batchSize = 100
 /** A page that could not be ended so often is shown to a person, and tried again for all that. */
 const shownAfterAttempts = 6
 
-export type JobDeps = Context & { onFault: OnFault }
+type JobDeps = Context & { onFault: OnFault }
 
 const claimOptions = ({ leaseS }: JobDeps) => ({ limit: batchSize, leaseS })
 

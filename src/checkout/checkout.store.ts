@@ -323,11 +323,11 @@ export const pageReturns: Queue<PageReturn> = {
     from claimed join payment p on p.id = payment_id`
 }
 
-export type UnansweredReturn = { paymentId: string; returnedAt: Date; attempts: number }
+type UnansweredReturn = { paymentId: string; returnedAt: Date; attempts: number }
 
 /** Removes what browsers brought back to these payments, which have ended or end in `tx`. */
 export async function removePageReturns(
-  db: Db | Tx,
+  db: Db,
   paymentIds: readonly string[]
 ): Promise<UnansweredReturn[]> {
   const { rows } = await sql<UnansweredReturn>`
@@ -340,7 +340,7 @@ export type Reservation = { paymentId: string; authorisationReference: string; a
 
 /** Reservations that nobody captured or released for `ageS` seconds, not shown yet. */
 export async function findForgottenReservations(
-  db: Db | Tx,
+  db: Db,
   ageS: number,
   limit: number,
   only?: Reservation

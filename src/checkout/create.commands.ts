@@ -20,7 +20,7 @@ import { insertIntent } from './intent.store.ts'
 import { openPage } from './open-page.commands.ts'
 import { type Caller, findAnswer, readAnswer } from './outcome.commands.ts'
 
-export type CreateAnswer = Reply & { paymentId: string; replayed: boolean }
+type CreateAnswer = Reply & { paymentId: string; replayed: boolean }
 
 /**
  * Intent, call, outcome: the payment is written down, the provider is asked for its page, or for

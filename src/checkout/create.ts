@@ -2,51 +2,36 @@
 import { type Client, mayReturnTo, visibleTo } from '../clients/client.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import type { NamedAllocation } from '../ledger/ledger.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
 import {
   beginning,
-  type Channel,
   lifeMs,
-  type Operator,
   type Payment,
+  type PaymentTerms,
   type ProviderOperation,
   providerKey
 } from '../payments/payment.ts'
 import { Problem, type ProblemPlace } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
-import type { CardFace, Customer, Trace } from '../provider.ts'
+import type { CardFace, Trace } from '../provider.ts'
 import type { EarlierPayment } from './recorded-payment.ts'
 import { firstLookS, pageGraceS } from './schedule.ts'
 
 /** How a payment can be made. */
-export type CreateMethod = keyof typeof lifeMs
+type CreateMethod = keyof typeof lifeMs
 export const createMethods = Object.keys(lifeMs) as CreateMethod[]
 
-export type CreateRequest = {
+export type CreateRequest = PaymentTerms & {
   client: Client
   claim: Claim
   place: ProblemPlace
   trace: Trace | undefined
-  accountId: number
-  amount: Money
-  channel: Channel
   method: CreateMethod
-  capture: 'automatic' | 'manual'
-  saveCard: 'never' | 'ask' | 'always'
-  returnUrl: string | null
-  registeredCardId: string | null
-  reference: string | null
-  description: string | null
-  metadata: Record<string, string> | null
-  customer: Customer | null
-  operator: Operator | null
-  allocations: NamedAllocation[] | null
   allowDuplicate: boolean
   expiresAt: Date | null
 }
 
-export type Limits = {
+type Limits = {
   /** The operator's own limit in minor units, whatever the currency. */
   paymentMaxValue: number
   /** Whether browsers may also return to http on loopback. */
@@ -184,26 +169,14 @@ export function toIntent(
   now: Date
 ): PaymentIntent {
   const id = newId('pay')
-  const { client, claim, method, registeredCardId, expiresAt } = request
+  const { client, claim, place: _, trace: _trace, allowDuplicate: _again, ...terms } = request
+  const { method, registeredCardId, expiresAt } = terms
   const lifeMsOf = expiresAt === null ? lifeMs[method].default : expiresAt.getTime() - now.getTime()
   return {
     id,
     clientId: client.id,
     idempotencyKey: claim.key,
-    accountId: request.accountId,
-    amount: request.amount,
-    channel: request.channel,
-    method,
-    capture: request.capture,
-    saveCard: request.saveCard,
-    returnUrl: request.returnUrl,
-    reference: request.reference,
-    description: request.description,
-    metadata: request.metadata,
-    customer: request.customer,
-    operator: request.operator,
-    allocations: request.allocations,
-    registeredCardId,
+    ...terms,
     processor: null,
     authorisationCode: null,
     takenAt: null,
@@ -211,7 +184,6 @@ export function toIntent(
     card: card === undefined ? null : { ...card.face, registeredCardId },
     cardToken: card?.token ?? null,
     providerKey: providerKey(id, operations[method]),
-    expiresAt,
     lifeS: expiresAt === null ? lifeMs[method].default / 1000 : null,
     firstLookS: firstLookS(method, lifeMsOf / 1000),
     endsAfterS: method === 'registeredCard' ? null : pageGraceS

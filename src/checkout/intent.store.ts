@@ -1,6 +1,6 @@
 /** Payments as they are first written down, and which of them look like one that is there. */
-import { type Kysely, sql } from 'kysely'
-import { type Database, type Db, statement, type Tx } from '../database/database.ts'
+import { sql } from 'kysely'
+import { type Db, statement, type Tx } from '../database/database.ts'
 import type { Lease } from '../due/due.store.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
@@ -114,7 +114,7 @@ export type IntentOptions = {
   allowDuplicate: boolean
 }
 
-export type IntentResult = { outcome: 'created'; payment: Payment } | IntentRefusal
+type IntentResult = { outcome: 'created'; payment: Payment } | IntentRefusal
 
 /**
  * Writes key, payment, first event and due time in one statement, if the account is open and in the
@@ -234,7 +234,7 @@ export async function insertRecord(tx: Tx, record: NewRecord): Promise<boolean> 
 }
 
 export async function findRecord(
-  db: Db | Tx,
+  db: Db,
   { name, reference }: { name: string; reference: string }
 ): Promise<Payment | undefined> {
   const { rows } = await sql<StoredPayment>`
@@ -248,7 +248,7 @@ export async function findRecord(
  * unpaid in the end.
  */
 export async function findEarlierPayment(
-  db: Kysely<Database>,
+  db: Db,
   { id, accountId, amount }: Pick<Payment, 'id' | 'accountId' | 'amount'>,
   windowS: number
 ): Promise<EarlierPayment | undefined> {

@@ -23,7 +23,7 @@ import { type Caller, toProblemReply } from './outcome.commands.ts'
 /** How long the customer has. */
 const lifeS = 60 * 60
 
-export type RegisterRequest = Caller & {
+type RegisterRequest = Caller & {
   client: Client
   claim: Claim
   accountId: number

@@ -1,5 +1,6 @@
+import { AccountParams } from '../accounts/account.schema.ts'
 import { toAccountNumber } from '../accounts/account-number.ts'
-import { CardsParams, RegisterCard, RegistrationSchema } from '../cards/card.schema.ts'
+import { RegisterCard, RegistrationSchema } from '../cards/card.schema.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
@@ -21,7 +22,7 @@ export const registrationRoutes: Routes = async (app, deps) => {
           'Opens a page of the provider where the customer registers a card and pays nothing: ' +
           'send them to `checkout.url`. The card is then among those of the account.',
         tags: ['Cards'],
-        params: CardsParams,
+        params: AccountParams,
         body: RegisterCard,
         response: { 201: ref(RegistrationSchema) }
       },

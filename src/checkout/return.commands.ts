@@ -20,7 +20,7 @@ const returnWithinMs = 2_700
 const redirectResultText = /^[\x21-\x7e]{1,8192}$/
 
 /** What was appended to the return URL: by a card page, or by 3-D Secure of a registered card. */
-export type ReturnResult = {
+type ReturnResult = {
   sessionResult?: string | undefined
   redirectResult?: string | undefined
 }

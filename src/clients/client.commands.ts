@@ -17,7 +17,7 @@ import { type Client, ownScopes, type Scope, scopes } from './client.ts'
 /** What the user did wrong, in words for the user. */
 export class UsageFault extends Error {}
 
-export const clientUsage = `
+const clientUsage = `
 npm run client -- create --name NAME --scope SCOPE [--scope SCOPE]… [--third-party]
                          [--return-origin https://pay.example]… [--json]
 npm run client -- list [--json]

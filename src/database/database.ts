@@ -51,7 +51,7 @@ class PreparingClient extends pg.Client {
   }
 }
 
-export type ConnectOptions = {
+type ConnectOptions = {
   /** Connections at most. Two cores are full with 10; more only wait in PostgreSQL. */
   max?: number
   /** Called when an idle connection breaks; the pool replaces it by itself. */

@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-export type Listener = { close(): Promise<void> }
+type Listener = { close(): Promise<void> }
 
 const reconnectAfterMs = 1_000
 /** How often it asks whether anybody is there, and how long an answer may take. */

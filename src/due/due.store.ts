@@ -36,8 +36,6 @@ export type ClaimOptions = {
   leaseS: number
   /** Only of these rows. */
   only?: RawBuilder<unknown>
-  /** Another time than the database's, for tests. */
-  now?: Date
 }
 
 /** Attempts are counted so far: no schedule asks for more, and no column overflows. */
@@ -46,8 +44,8 @@ export const attemptsMax = 1_000
 export const newLease = (...key: Key): Lease => ({ key, id: randomUUID() })
 
 /** What a claim sets: the row is the holder's for `leaseS` seconds, and then it is due again. */
-export function leaseTo(id: string, leaseS: number, now: RawBuilder<unknown> = sql`now()`) {
-  const end = sql`${now} + make_interval(secs => ${leaseS})`
+export function leaseTo(id: string, leaseS: number) {
+  const end = leaseEnd(leaseS)
   return sql`lease = ${id}, leased_until = ${end}, next_attempt_at = ${end},
     attempts = least(attempts + 1, ${attemptsMax}::integer)`
 }
@@ -57,18 +55,17 @@ export const noLease = sql.raw('lease = null, leased_until = null')
 
 /** Takes rows that are due, for `leaseS` seconds, and counts the attempt. */
 export async function claimDue<Row>(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<Row>,
-  { limit, leaseS, only, now }: ClaimOptions
+  { limit, leaseS, only }: ClaimOptions
 ): Promise<Claimed<Row>[]> {
-  const at = now === undefined ? sql`now()` : sql`${now}::timestamptz`
-  const isDue = sql`next_attempt_at <= ${at} ${and(queue.where)} ${and(only)}`
-  return await claim(db, queue, isDue, limit, leaseTo(randomUUID(), leaseS, at))
+  const isDue = sql`next_attempt_at <= now() ${and(queue.where)} ${and(only)}`
+  return await claim(db, queue, isDue, limit, leaseTo(randomUUID(), leaseS))
 }
 
 /** Takes one row before its time, unless somebody has it or nothing is due in it. */
 export async function claimIdle<Row>(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<Row>,
   key: Key,
   leaseS: number
@@ -80,7 +77,7 @@ export async function claimIdle<Row>(
 }
 
 async function claim<Row>(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<Row>,
   which: RawBuilder<unknown>,
   limit: number,
@@ -128,7 +125,7 @@ export async function lockDue<Row>(
 
 /** The holder lets go of it: it is due again in `delayS`. `set`: what else is true of it now. */
 export async function postpone(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   delayS: number,
@@ -138,25 +135,25 @@ export async function postpone(
 }
 
 /** The holder has not tried it: it is due at once, and the attempt was none. */
-export async function release(db: Db | Tx, queue: Queue<unknown>, row: Held): Promise<boolean> {
+export async function release(db: Db, queue: Queue<unknown>, row: Held): Promise<boolean> {
   return await change(db, queue, row, dueIn(0), sql`attempts = greatest(attempts - 1, 0)`)
 }
 
 /** The holder keeps it for another `leaseS` seconds. */
 export async function renew(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   leaseS: number,
   set?: RawBuilder<unknown>
 ): Promise<boolean> {
-  const end = sql`now() + make_interval(secs => ${leaseS})`
+  const end = leaseEnd(leaseS)
   return await change(db, queue, row, sql`leased_until = ${end}, next_attempt_at = ${end}`, set)
 }
 
 /** Nothing is due in the row any more. */
 export async function done(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   set?: RawBuilder<unknown>
@@ -208,7 +205,7 @@ export function isHeld(queue: Queue<unknown>, { lease }: Held): RawBuilder<boole
 }
 
 async function change(
-  db: Db | Tx,
+  db: Db,
   queue: Queue<unknown>,
   row: Held,
   ...sets: Array<RawBuilder<unknown> | undefined>
@@ -218,6 +215,8 @@ async function change(
     update ${sql.table(queue.table)} set ${sql.join(all)} where ${isHeld(queue, row)}`.execute(db)
   return result.numAffectedRows === 1n
 }
+
+const leaseEnd = (leaseS: number) => sql`now() + make_interval(secs => ${leaseS})`
 
 const dueIn = (delayS: number) =>
   sql`next_attempt_at = now() + make_interval(secs => ${delayS}), ${noLease}`

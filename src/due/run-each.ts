@@ -34,7 +34,7 @@ export async function runEach<Row extends Claimed<object>>(
   return claimed.length
 }
 
-export type RunEachOptions<Row> = {
+type RunEachOptions<Row> = {
   db: Db
   queue: Queue<unknown>
   onFault: (row: Row, error: unknown) => void

@@ -18,7 +18,7 @@ export type Task<Name extends string = string> = {
 /** Keeps the name's own type, so that a list of tasks knows all of its names. */
 export const defineTask = <const Name extends string>(task: Task<Name>): Task<Name> => task
 
-export type WorkerEvents<Name extends string> = {
+type WorkerEvents<Name extends string> = {
   onDone: (task: Name, count: number) => void
   onFault: (task: Name, error: unknown) => void
 }

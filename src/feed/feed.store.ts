@@ -14,7 +14,7 @@ export type UnplacedEvent = {
 }
 
 /** An event that has just been given its place. */
-export type Announced = {
+type Announced = {
   position: number
   type: string
   paymentId: string | null
@@ -127,7 +127,7 @@ const selectFeed = sql`
 
 /** Oldest first, after the position; `clientId`: only what that client may see. */
 export async function listFeed(
-  db: Db | Tx,
+  db: Db,
   filter: { clientId: string | null; after: number; limit: number }
 ): Promise<FeedEvent[]> {
   const { clientId, after, limit } = filter
@@ -139,17 +139,14 @@ export async function listFeed(
 }
 
 /** Events by their positions, in any order. */
-export async function findFeedEvents(
-  db: Db | Tx,
-  positions: readonly number[]
-): Promise<FeedEvent[]> {
+export async function findFeedEvents(db: Db, positions: readonly number[]): Promise<FeedEvent[]> {
   const { rows } = await sql<FeedRow>`
     ${selectFeed}
     where f.position = any(${positions})`.execute(db)
   return await withPayments(db, rows)
 }
 
-async function withPayments(db: Db | Tx, rows: readonly FeedRow[]): Promise<FeedEvent[]> {
+async function withPayments(db: Db, rows: readonly FeedRow[]): Promise<FeedEvent[]> {
   const ids = [...new Set(rows.flatMap(({ paymentId }) => paymentId ?? []))]
   const found = ids.length === 0 ? [] : await findPayments(db, ids)
   const payments = new Map(found.map((payment) => [payment.id, payment]))

@@ -30,7 +30,7 @@ export function readCursor(
 type ListRequest = { url: string; query: { limit?: number; cursor?: string } }
 type ListReply = { header(name: string, value: string): unknown }
 type Order<T> = { positionOf: (item: T) => string; pattern: RegExp }
-export type Page<V> = { data: V[]; nextCursor: string | null }
+type Page<V> = { data: V[]; nextCursor: string | null }
 
 export const byId: Order<{ id: string }> = {
   positionOf: ({ id }) => id,

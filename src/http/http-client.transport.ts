@@ -7,7 +7,7 @@ import { Agent, buildConnector, errors } from 'undici'
 /** For an answer to begin, and between two parts of it: what streams has no other deadline, ms. */
 const silenceMs = 30_000
 
-export type HttpClientOptions = {
+type HttpClientOptions = {
   /** Connections to one origin at once; further calls wait for one. Unbounded by default. */
   connections?: number
   /** A connection that was idle this long is closed, before something on the way forgets it, ms. */
@@ -33,8 +33,6 @@ export type HttpAnswer = {
   /** To be read, or left by `break`, which closes the connection. */
   body: AsyncIterable<Buffer>
 }
-
-export type HttpClient = ReturnType<typeof createHttpClient>
 
 /**
  * The client for everything that this service asks of others. Connections are kept; a certificate

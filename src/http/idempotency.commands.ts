@@ -11,7 +11,7 @@ import {
 
 export type OnceAnswer = Reply & { replayed: boolean }
 /** `resourceId`: what the request is about. */
-export type CallAnswer = Reply & { resourceId: string }
+type CallAnswer = Reply & { resourceId: string }
 
 /**
  * Does `work` once for a key, in one transaction with the claim of the key and the saved answer:
@@ -58,7 +58,7 @@ export async function callOnce(
   return { ...(await resume(resourceId)), resourceId, replayed: false }
 }
 
-async function findAnswer(db: Db | Tx, claim: Claim): Promise<OnceAnswer | undefined> {
+async function findAnswer(db: Db, claim: Claim): Promise<OnceAnswer | undefined> {
   const known = await findSame(db, claim)
   if (known === undefined) return undefined
   if (known.reply !== null) return { ...known.reply, replayed: true }
@@ -68,7 +68,7 @@ async function findAnswer(db: Db | Tx, claim: Claim): Promise<OnceAnswer | undef
 }
 
 /** What is known of the key; throws where it was used for another request. */
-async function findSame(db: Db | Tx, claim: Claim): Promise<KnownKey | undefined> {
+async function findSame(db: Db, claim: Claim): Promise<KnownKey | undefined> {
   const known = await findKey(db, claim.clientId, claim.key)
   if (known === undefined || known.fingerprint.equals(claim.fingerprint)) return known
   throw new Problem('idempotency_key_reused', 'The first request with this key was another one.')

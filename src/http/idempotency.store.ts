@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import stringify from 'safe-stable-stringify'
-import { type Database, type Db, statement, type Tx } from '../database/database.ts'
+import { type Db, statement, type Tx } from '../database/database.ts'
 
 /** An answer as it goes over the wire: JSON, kept byte for byte. */
 export type Reply = { status: number; body: string }
@@ -32,7 +32,7 @@ const findKeyStatement = statement<{
     from idempotency_key where client_id = $1 and key = $2`)
 
 export async function findKey(
-  db: Kysely<Database>,
+  db: Db,
   clientId: string,
   key: string
 ): Promise<KnownKey | undefined> {

@@ -20,12 +20,7 @@ export type Owed = {
 export type OpenCredit = { transferId: string; paymentId: string | null; openAmount: number }
 
 /** Money of a credit that pays what is owed. Negative: it is taken back, and a charge reopens. */
-export type Allocation = {
-  transferId: string
-  kind: Owed['kind']
-  id: string
-  amount: number
-}
+export type Allocation = { transferId: string; kind: Owed['kind']; id: string; amount: number }
 
 /** Matches credits, in the order given, to what is owed; answers what to write down, in order. */
 export function match(credits: readonly OpenCredit[], owed: readonly Owed[]): Allocation[] {

@@ -1,5 +1,5 @@
 /**
- * Refunds: what a client may ask for, and what the provider reports
+ * Refunds: what a client may ask for, who approves it, and what the provider reports
  * (docs.adyen.com/online-payments/refund). A refund reserves from the moment it is asked for; the
  * ledger moves when it succeeds, and back when it fails later.
  */
@@ -127,7 +127,7 @@ function checkFields(
 }
 
 /** `payment_disputed` while a dispute is open that may take the money. */
-export function checkDisputes({ payment, disputes }: PaymentAggregate): void {
+function checkDisputes({ payment, disputes }: PaymentAggregate): void {
   const blocking = disputes.find(blocksRefunds)
   if (blocking === undefined) return
   const detail = `Dispute ${blocking.id} of payment ${payment.id} is open: its outcome comes first.`
@@ -135,7 +135,7 @@ export function checkDisputes({ payment, disputes }: PaymentAggregate): void {
 }
 
 /** `refundable`: what can be refunded at most, minor units. */
-export function exceeds(refundable: number): Problem {
+function exceeds(refundable: number): Problem {
   return new Problem('refund_exceeds_captured', `At most ${refundable} can be refunded.`, {
     errors: [{ pointer: '/amount/value', detail: `At most ${refundable} in minor units.` }]
   })
@@ -326,4 +326,53 @@ function moveRefunded(
     payment.amountRefunded -= amount.value
     post(whole, 'refundFailed', id, amount, cause)
   }
+}
+
+/**
+ * Approves a refund, by another operator than the one who asked: `refund_not_awaiting_approval`,
+ * `approver_is_requester`; and what may have changed since: `payment_disputed`,
+ * `refund_exceeds_captured`.
+ */
+export function approveRefund(
+  aggregate: PaymentAggregate,
+  refund: Operation,
+  operator: Operator,
+  context: LifecycleContext
+): void {
+  const { payment } = aggregate
+  checkDecision(refund, operator)
+  checkDisputes(aggregate)
+  const others = payment.amountRefunding - refund.amount.value
+  const refundable = amountRefundable({ ...payment, amountRefunding: others })
+  if (payment.status !== 'captured' || refund.amount.value > refundable) throw exceeds(refundable)
+  refund.decision = { operator, at: context.now.toISOString() }
+  refund.status = 'requested'
+  recordOperation(aggregate, refund, context, 'approved')
+  recordOperation(aggregate, refund, context)
+}
+
+/** Rejects a refund, by another operator than the one who asked: nothing is reserved any more. */
+export function rejectRefund(
+  aggregate: PaymentAggregate,
+  refund: Operation,
+  operator: Operator,
+  context: LifecycleContext
+): void {
+  checkDecision(refund, operator)
+  aggregate.payment.amountRefunding -= refund.amount.value
+  refund.decision = { operator, at: context.now.toISOString() }
+  refund.status = 'rejected'
+  recordOperation(aggregate, refund, context)
+}
+
+function checkDecision(refund: Operation, operator: Operator): void {
+  if (refund.status !== 'awaitingApproval') {
+    const detail = `Refund ${refund.id} is ${refund.status}.`
+    throw new Problem('refund_not_awaiting_approval', detail)
+  }
+  const nameOf = (one: Operator | null) => one?.id.trim().toLowerCase()
+  if (nameOf(refund.operator) !== nameOf(operator)) return
+  const errors = [{ pointer: '/operator/id', detail: 'It must be another operator.' }]
+  const detail = 'Whoever asked for a refund does not decide on it.'
+  throw new Problem('approver_is_requester', detail, { errors })
 }

@@ -7,13 +7,17 @@ import { requestCancellation } from '../lifecycle/cancellations.ts'
 import { requestCapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
 import { toOperationView } from '../lifecycle/operation-view.ts'
-import { type RefundAsked, requestRefund } from '../lifecycle/refunds.ts'
+import {
+  approveRefund,
+  type RefundAsked,
+  rejectRefund,
+  requestRefund
+} from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import type { Operator } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { findRefund } from './operation-reads.store.ts'
-import { approveRefund, rejectRefund } from './refund-approval.ts'
 
 /** Who asks, under which key; `visibleTo` is the client whose payments alone it sees, or null. */
 export type Asking = { claim: Claim; visibleTo: string | null }

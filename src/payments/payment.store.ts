@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { type Database, type Db, statement } from '../database/database.ts'
 import { smallestIdAt } from '../id.ts'
 import type { Channel, Payment, PaymentStatus } from './payment.ts'
@@ -111,7 +111,7 @@ const findPaymentStatement = statement<StoredPayment>(
 
 /** `clientId`: only where the payment is that client's. */
 export async function findPayment(
-  db: Kysely<Database>,
+  db: Db,
   id: string,
   clientId: string | null = null
 ): Promise<Payment | undefined> {
@@ -119,16 +119,13 @@ export async function findPayment(
   return rows[0] && toPayment(rows[0])
 }
 
-export async function findPayments(
-  db: Kysely<Database>,
-  ids: readonly string[]
-): Promise<Payment[]> {
+export async function findPayments(db: Db, ids: readonly string[]): Promise<Payment[]> {
   const { rows } = await sql<StoredPayment>`
     select ${paymentColumnList} from payment where id = any(${ids})`.execute(db)
   return rows.map(toPayment)
 }
 
-export type PaymentFilter = {
+type PaymentFilter = {
   clientId: string | null
   accountId: number | undefined
   status: PaymentStatus | undefined

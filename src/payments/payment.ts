@@ -19,7 +19,7 @@ export type Channel = (typeof channels)[number]
 
 /** How the customer pays. A recorded payment was taken elsewhere. */
 export const methods = ['hostedPage', 'paymentLink', 'registeredCard', 'recorded'] as const
-export type PaymentMethod = (typeof methods)[number]
+type PaymentMethod = (typeof methods)[number]
 
 /** What can happen to a payment, the statuses it may happen in, and the status it leaves. */
 export const moves = {
@@ -88,12 +88,8 @@ export type Settlement = {
   currency: string
 }
 
-/** A payment as it stands. Amounts are minor units of `amount.currency`. */
-export type Payment = {
-  id: string
-  clientId: string
-  /** Null for a recorded payment, whose processor's reference is its key. */
-  idempotencyKey: string | null
+/** What a client says of a payment that it wants. */
+export type PaymentTerms = {
   accountId: number
   amount: Money
   channel: Channel
@@ -108,6 +104,14 @@ export type Payment = {
   operator: Operator | null
   allocations: NamedAllocation[] | null
   registeredCardId: string | null
+}
+
+/** A payment as it stands. Amounts are minor units of `amount.currency`. */
+export type Payment = PaymentTerms & {
+  id: string
+  clientId: string
+  /** Null for a recorded payment, whose processor's reference is its key. */
+  idempotencyKey: string | null
   /** Who took a recorded payment, and its own reference and authorisation code. */
   processor: { name: string; reference: string } | null
   authorisationCode: string | null

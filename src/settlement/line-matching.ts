@@ -29,7 +29,7 @@ export type OurRecord = {
   isOwn: boolean
 }
 
-export type LineDiscrepancy = {
+type LineDiscrepancy = {
   kind: 'settlement_unmatched' | 'settlement_doubled' | 'settlement_amount'
   details: { ours: object | null; theirs: object }
 }
@@ -44,7 +44,7 @@ const disputeEventOf: Partial<Record<Meaning, DisputeEvent>> = {
 }
 
 /** What a line says of a record, such as that a capture was settled. */
-export function keyOf(line: SettlementLine, { type, id }: OurRecord): string {
+function keyOf(line: SettlementLine, { type, id }: OurRecord): string {
   return `${line.meaning} ${type} ${id}`
 }
 

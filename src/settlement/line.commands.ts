@@ -19,7 +19,7 @@ import {
 import { type Known, type Matched, matchLine, unmatched } from './line-matching.ts'
 import { meanings, type ReportKind, type SettlementLine } from './settlement.ts'
 
-export type Applying = {
+type Applying = {
   reportId: string
   kind: ReportKind
   providerName: string
@@ -27,7 +27,7 @@ export type Applying = {
   merchantAccount: string
 }
 
-export type Applied = {
+type Applied = {
   matched: number
   discrepancies: number
   /** When the last of our lines was booked (RFC 3339); null where none says so. */

@@ -3,11 +3,7 @@ import type { OnFault } from '../due/run-each.ts'
 import { rematch } from './line.commands.ts'
 import { lockUnmatched, type UnmatchedLine } from './line.store.ts'
 
-export type RematchDeps = {
-  db: Db
-  providerName: string
-  onFault: OnFault
-}
+type RematchDeps = { db: Db; providerName: string; onFault: OnFault }
 
 const linesAtOnce = 200
 

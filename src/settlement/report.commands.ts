@@ -13,7 +13,7 @@ import {
 
 const pieceSize = 1024 * 1024
 /** Some 4 million lines. */
-export const contentSizeMax = 1024 * 1024 * 1024
+const contentSizeMax = 1024 * 1024 * 1024
 
 /**
  * Takes a report that is uploaded, as a stream: once it is answered its content outlives a crash,

@@ -35,9 +35,7 @@ const shown = [
 export type ListedReport = Pick<
   Selectable<Database['settlement_report']>,
   (typeof shown)[number]
-> & {
-  status: ReportStatus
-}
+> & { status: ReportStatus }
 
 /** Newest first. */
 export async function listReports(
@@ -55,7 +53,7 @@ export async function listReports(
   return (await query.execute()) as ListedReport[]
 }
 
-export async function findReport(db: Db | Tx, id: string): Promise<ListedReport | undefined> {
+export async function findReport(db: Db, id: string): Promise<ListedReport | undefined> {
   const query = db.selectFrom('settlement_report').select(shown).where('id', '=', id)
   return (await query.where('status', '<>', 'uploading').executeTakeFirst()) as
     | ListedReport
@@ -114,7 +112,7 @@ export async function finishContent(
 }
 
 /** Ends reports of the provider whose content another report brought. */
-async function endWithout(tx: Db | Tx, which: RawBuilder<unknown>): Promise<void> {
+async function endWithout(tx: Db, which: RawBuilder<unknown>): Promise<void> {
   await sql`
     with ended as (
       update settlement_report set status = 'done', next_attempt_at = null, ${noLease},
@@ -130,7 +128,7 @@ export async function discardContent(db: Db, id: string): Promise<void> {
 }
 
 /** Forgets a report of which nothing was applied. */
-export async function discard(db: Db | Tx, id: string): Promise<void> {
+export async function discard(db: Db, id: string): Promise<void> {
   await sql`delete from settlement_report where id = ${id}`.execute(db)
 }
 
@@ -145,7 +143,7 @@ export async function purgeUploads(db: Db): Promise<number> {
 /** How long one who reads or fetches a report has it to itself, between two signs; seconds. */
 export const reportLeaseS = 60
 /** Fetching a report again, or going on with one, after a fault; seconds. */
-export const reportRetryS = [2, 15, 60, 300, 1_800, 7_200] as const
+const reportRetryS = [2, 15, 60, 300, 1_800, 7_200] as const
 /** After so many attempts it is for a person to bring it, or to mend what is wrong. */
 export const reportAttemptsMax = 8
 
@@ -192,11 +190,7 @@ type Progress = Partial<{
  * Adds to what was done, and holds the report for longer; false where somebody else has it. Once
  * lines were applied the attempts are counted anew: what fails after them is another fault.
  */
-export async function saveProgress(
-  db: Db | Tx,
-  due: DueReport,
-  progress: Progress
-): Promise<boolean> {
+export async function saveProgress(db: Db, due: DueReport, progress: Progress): Promise<boolean> {
   const { lines = 0, applied = 0, matched = 0, discrepancies = 0, kind = null } = progress
   const { bookedUntil = null, unknownTypes = [] } = progress
   const set = sql`
@@ -260,7 +254,7 @@ export async function endReport(db: Db, due: DueReport, fault: string | null): P
 const rowsAtOnce = 20_000
 
 /** Forgets the lines of a report that were read, a part at a time; `andContent`: the file too. */
-export async function forgetStaged(db: Db, id: string, andContent = false): Promise<void> {
+async function forgetStaged(db: Db, id: string, andContent = false): Promise<void> {
   for (let deleted = rowsAtOnce; deleted === rowsAtOnce; ) {
     const result = await sql`
       delete from settlement_staged where report_id = ${id} and line <= (
@@ -291,7 +285,7 @@ export async function* readContent(db: Db, id: string): AsyncGenerator<Buffer> {
   }
 }
 
-export type StagedLine = { fact: string; line: SettlementLine }
+type StagedLine = { fact: string; line: SettlementLine }
 
 const stageStatement = statement(`
   insert into settlement_staged (report_id, line, fact, content)

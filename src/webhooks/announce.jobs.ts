@@ -15,7 +15,7 @@ export const announceBatchSize = 1_000
 /** As many deliveries as one transaction makes, and one statement: half a second, and a tenth. */
 const fanOutMax = { transaction: 20_000, statement: 4_000 } as const
 
-export type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
+type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
 
 /**
  * Gives committed events their places in the feed, makes them due at the webhook endpoints that

@@ -1,6 +1,6 @@
 /** Deliveries and their attempts, as clients see them. */
 import { sql } from 'kysely'
-import type { Db, Tx } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { Attempt, Delivery, DeliveryStatus } from './webhook.ts'
 
 /** Of a delivery `d` and its endpoint `e`: pending when the endpoint was disabled, so it failed. */
@@ -15,7 +15,7 @@ export const deliveryColumns = sql`
 
 /** One at an endpoint of the client, which may be deleted by now. */
 export async function findDelivery(
-  db: Db | Tx,
+  db: Db,
   id: string,
   clientId: string
 ): Promise<Delivery | undefined> {
@@ -35,11 +35,7 @@ export async function listAttempts(db: Db, deliveryId: string): Promise<Attempt[
   return rows
 }
 
-type DeliveryFilter = {
-  status: DeliveryStatus | undefined
-  before: string | null
-  limit: number
-}
+type DeliveryFilter = { status: DeliveryStatus | undefined; before: string | null; limit: number }
 
 /** Newest first. */
 export async function listDeliveries(

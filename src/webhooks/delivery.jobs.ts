@@ -29,9 +29,9 @@ const stopMs = 2_000
 const keptForDays = 30
 
 /** What came of an attempt: taken; answered otherwise; not answered; or not to be tried again. */
-export type DeliveryOutcome = 'delivered' | 'answered_badly' | 'unanswered' | 'given_up'
+type DeliveryOutcome = 'delivered' | 'answered_badly' | 'unanswered' | 'given_up'
 
-export type DispatcherDeps = {
+type DispatcherDeps = {
   db: Db
   providerName: string
   send: Send
@@ -42,18 +42,13 @@ export type DispatcherDeps = {
   onFault: OnFault
 }
 
-export type Dispatcher = {
-  /** Begins what is due, without waiting for its end; answers how many. */
-  run(): Promise<number>
-  /** Begins nothing more, lets what is under way end, and gives the rest back. */
-  stop(): Promise<void>
-}
+export type Dispatcher = ReturnType<typeof createDispatcher>
 
 /**
  * Sends deliveries, each on its own, so that an endpoint that is slow holds up nothing but what is
  * its own. What a process had under way when it died is due again after its lease.
  */
-export function createDispatcher(deps: DispatcherDeps): Dispatcher {
+export function createDispatcher(deps: DispatcherDeps) {
   const { db, wake } = deps
   const underWay = new Set<Promise<void>>()
   const stopping = new AbortController()
@@ -90,11 +85,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   return {
-    run() {
+    /** Begins what is due, without waiting for its end; answers how many. */
+    run(): Promise<number> {
       round = begin()
       return round
     },
-    async stop() {
+    /** Begins nothing more, lets what is under way end, and gives the rest back. */
+    async stop(): Promise<void> {
       stopped = true
       const timer = setTimeout(() => stopping.abort(), stopMs)
       await round.catch(() => {})

@@ -139,7 +139,7 @@ const attemptRow = ({ id, attempt }: Tried) => sql`
     ${attempt.httpStatus}, ${attempt.error}, ${attempt.response})
   on conflict do nothing`
 
-export type Tried = Held & { id: string; attempt: Attempt }
+type Tried = Held & { id: string; attempt: Attempt }
 
 /** The later events of the payment of `settled` that wait for it: they were never tried. */
 const waitsForIt = sql.raw(

@@ -37,7 +37,7 @@ export async function restartDelivery(tx: Tx, id: string): Promise<void> {
 
 export type Range = { from: Date; to: Date }
 /** Events of a time; `clientId`: only of that client's payments, or null for everybody's. */
-export type Replayed = { endpointId: string; clientId: string | null; range: Range }
+type Replayed = { endpointId: string; clientId: string | null; range: Range }
 
 /** Those that the endpoint wants; what is still to be announced is not among them. */
 const wanted = ({ endpointId, clientId, range: { from, to } }: Replayed) => {

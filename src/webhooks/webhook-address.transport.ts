@@ -10,7 +10,7 @@ import ipaddr from 'ipaddr.js'
 import type { CheckUrl } from './webhook.ts'
 
 /** The addresses of a name, of both families; throws where there is none. */
-export type Resolve = (hostname: string) => Promise<string[]>
+type Resolve = (hostname: string) => Promise<string[]>
 
 export type AddressPolicy = {
   /** Whether this machine itself is allowed, also over http: for tests and the sandbox alone. */

@@ -20,12 +20,7 @@ export async function countEndpoints(tx: Tx, clientId: string): Promise<number> 
   return rows[0]?.count ?? 0
 }
 
-type NewEndpoint = {
-  id: string
-  clientId: string
-  url: string
-  events: readonly string[]
-  description: string | null
+type NewEndpoint = Omit<WebhookEndpoint, 'status' | 'disabledReason' | 'createdAt'> & {
   secret: string
 }
 
@@ -45,7 +40,7 @@ const locks = { none: sql``, change: sql`for no key update`, keep: sql`for share
  * so that nobody does. Only a change holds up those who announce events.
  */
 export async function findEndpoint(
-  db: Db | Tx,
+  db: Db,
   id: string,
   clientId: string,
   lock: keyof typeof locks = 'none'

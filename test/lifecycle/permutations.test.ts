@@ -8,7 +8,7 @@ import { applyEvent } from '../../src/lifecycle/apply.ts'
 import type { PaymentAggregate } from '../../src/lifecycle/model.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import { checkAggregate, contextOf, ordersOf, standOf } from './aggregates.ts'
-import { stories } from './rare-stories.ts'
+import { stories } from './stories.ts'
 
 /** Everything that is the same in every order. Ids and times are not, nor is the way there. */
 function endOf(aggregate: PaymentAggregate) {

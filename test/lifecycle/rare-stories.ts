@@ -17,7 +17,6 @@ import {
 import {
   automatic,
   capturing,
-  commonStories,
   dispute,
   hand,
   manual,
@@ -26,12 +25,12 @@ import {
   paid,
   refunding,
   type Story
-} from './stories.ts'
+} from './story.ts'
 
 const second = 'PSP0000000000002'
 const part = (value: number) => ({ amount: gbp(value) })
 
-const rareStories: Story[] = [
+export const rareStories: readonly Story[] = [
   {
     name: 'a capture of ours fails under another reference',
     begin: () => capturing(2500),
@@ -213,5 +212,3 @@ const rareStories: Story[] = [
     }
   }
 ]
-
-export const stories: readonly Story[] = [...commonStories, ...rareStories]

@@ -1,7 +1,7 @@
 /** What a client may ask to have refunded, and who approves it. */
 import t from 'tap'
 import type { Operation, PaymentAggregate } from '../../src/lifecycle/model.ts'
-import { approveRefund, rejectRefund } from '../../src/operations/refund-approval.ts'
+import { approveRefund, rejectRefund } from '../../src/lifecycle/refunds.ts'
 import { amountRefundable, type Payment } from '../../src/payments/payment.ts'
 import type { ProviderEvent } from '../../src/provider.ts'
 import {
