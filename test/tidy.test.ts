@@ -69,8 +69,6 @@ const generated = 'database/tables.ts'
 const wiringRooms = ['database', 'due']
 
 const longest = { line: 100, function: 70, file: 400, test: 500 }
-/** Still to be divided. */
-const longTests = ['lifecycle/saving.test.ts']
 /** What people paste into a shell stands on one line, however long. */
 const isPasted = (line: string) => line.startsWith('curl ')
 const vagueFolders = ['utils', 'util', 'helpers', 'common', 'types', 'lib', 'shared', 'misc']
@@ -217,7 +215,7 @@ t.test('no test is too wide or too long, or runs alone', async (t) => {
     const faults = sizeFaults(path, source).filter((fault) => /columns$/.test(fault))
     t.same(faults, [], path)
     const lines = source.trimEnd().split('\n').length
-    if (!longTests.includes(path)) t.ok(lines < longest.test, `${path}: ${lines} lines`)
+    t.ok(lines < longest.test, `${path}: ${lines} lines`)
     t.notMatch(source, /\b(t|tap)\.(only|todo)\(|\bonly: true/, path)
   }
 })
