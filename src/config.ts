@@ -1,5 +1,5 @@
 /**
- * The configuration of the service, read once from the environment: every fault is told at once,
+ * The configuration of the service, read once from the environment: every fault is shown at once,
  * and a part of a production configuration never falls back to the sandbox.
  */
 import { isLoopback } from './clients/client.ts'
@@ -37,7 +37,7 @@ export type AdyenConfig = {
   /** Who may download reports; without one the API key must be allowed to. Both or neither. */
   reportUser?: string | undefined
   reportPassword?: string | undefined
-  /** Whether an agent's card page is for a card that is told on the phone (MOTO). */
+  /** Whether an agent's card page is for a card that is read out by phone (MOTO). */
   moto: boolean
   /** Whether several partial captures of a payment are switched on for the merchant account. */
   multiplePartialCaptures: boolean

@@ -1,6 +1,6 @@
 /**
  * Every error that this service can answer with (RFC 9457). The code is public and never changes
- * its meaning; cause and cure are what the page of the code tells a caller.
+ * its meaning; cause and cure are what the page of the code shows a caller.
  */
 
 type ProblemKind = { status: number; title: string; cause: string; cure: string }

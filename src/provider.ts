@@ -1,5 +1,5 @@
 /**
- * What we ask of a payment provider, and what it may tell us. Types only, but for the closed list
+ * What we ask of a payment provider, and what it may report to us. Types only, but for the closed list
  * of failures: the words of a real provider stay in its own folder.
  */
 import type { Money } from './money.ts'
@@ -79,7 +79,7 @@ export type CardPaymentRequest = MoneyRequest & { token: string; customer: Custo
 
 /**
  * What came of charging a card. `asked`: the customer must go to `url` first (3-D Secure), and what
- * comes of that is told when they come back. `open`: the provider has it and will tell.
+ * comes of that is reported when they come back. `open`: the provider has it and will report.
  */
 export type CardPaymentResult =
   | { result: 'paid'; authorisationReference: string; amount: Money; card: CardFace | null }
@@ -165,10 +165,10 @@ export type Provider = {
   forgetCard(accountId: number, token: string): Promise<Answer<null>>
 }
 
-/** A request that the provider tells of: its own reference, and the one that was sent with it. */
+/** A request that the provider reports on: its own reference, and the one that was sent with it. */
 export type RequestReference = { providerReference: string; reference: string }
 
-/** What the provider tells of a dispute. Each kind changes a dispute once, in whatever order. */
+/** What the provider reports of a dispute. Each kind changes a dispute once, in whatever order. */
 export const disputeEvents = [
   'informationRequested',
   'notified',
@@ -192,10 +192,10 @@ export const disputeEvents = [
 ] as const
 export type DisputeEvent = (typeof disputeEvents)[number]
 
-/** A movement of money of an authorisation, by a request that the provider tells of. */
+/** A movement of money of an authorisation, by a request that the provider reports on. */
 type Movement = { authorisationReference: string; amount: Money; by: RequestReference }
 
-/** A fact that the provider told us, by whatever way it came. */
+/** A fact that the provider reported, by whatever way it came. */
 export type ProviderEvent =
   | { type: 'authorised'; authorisationReference: string; amount: Money; card: CardFace | null }
   | { type: 'attemptRefused'; authorisationReference: string; amount: Money; failure: Failure }
@@ -213,7 +213,7 @@ export type ProviderEvent =
   | { type: 'pageClosed'; by: 'customer' | 'refusals' | 'time' }
   /** What was reserved and not captured is released. */
   | { type: 'authorisationExpired'; authorisationReference: string }
-  /** A capture went well. `again`: after it had failed; it may be told before the failure is. */
+  /** A capture went well. `again`: after it had failed; it may be reported before the failure is. */
   | ({ type: 'captured'; again: boolean } & Movement)
   /** A request was refused: nothing moved by it. */
   | { type: 'captureRefused'; by: RequestReference; reason: string }
@@ -239,7 +239,7 @@ export type ProviderEvent =
   | {
       type: 'disputed'
       event: DisputeEvent
-      /** The provider's reference of the dispute; of some news it is the authorisation's. */
+      /** The provider's reference of the dispute; of some reports it is the authorisation's. */
       dispute: string
       /** The money that is questioned, where the provider says. */
       authorisationReference: string | null

@@ -44,7 +44,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
   const onProgress = (reportId: string, progress: object) =>
     log.info({ reportId, ...progress }, 'a settlement report is being read')
 
-  /** `run` is handed where to tell the fault of one item, which is for a person to look at. */
+  /** `run` is handed what to call with the fault of one item, which is for a person to look at. */
   const task = <const Name extends string>(
     name: Name,
     run: (onFault: OnFault) => Promise<number>,

@@ -20,7 +20,7 @@ export type AdyenOptions = {
   checkoutUrl?: string | undefined
   /** The deadline of one call, ms. */
   timeoutMs: number
-  /** Told of every call: its name, how it went, and how long it took. */
+  /** Called after every call: its name, how it went, and how long it took. */
   onCall?: (call: { operation: string; outcome: string; ms: number }) => void
 }
 
@@ -60,7 +60,7 @@ const operationNames: Readonly<Record<string, string>> = {
   forgetCard: 'stored_card_removals'
 }
 
-/** The same calls, each of which is told to `onCall` once it is answered. */
+/** The same calls, each of which is reported to `onCall` once it is answered. */
 function observe(calls: Calls, onCall: AdyenOptions['onCall']): Calls {
   type Call = (...request: unknown[]) => Promise<string | { outcome: string }>
   const observed = Object.entries(calls).map(([name, call]) => [

@@ -62,11 +62,11 @@ async function ask(
 ): Promise<Answer<CardPaymentResult>> {
   try {
     const answer = await call()
-    const { merchantReference: told } = answer
-    const isOurs = told === paymentId || (told === undefined && what === 'payment')
+    const { merchantReference: about } = answer
+    const isOurs = about === paymentId || (about === undefined && what === 'payment')
     if (isOurs) return readResult(paymentId, answer)
-    const reason = `an answer about ${told}`
-    return what === 'details' && told ? { outcome: 'rejected', reason } : unknown(reason)
+    const reason = `an answer about ${about}`
+    return what === 'details' && about ? { outcome: 'rejected', reason } : unknown(reason)
   } catch (error) {
     return readError(error, 'moves_money')
   }

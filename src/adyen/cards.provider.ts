@@ -64,7 +64,7 @@ function toStoredCard(method: checkout.StoredPaymentMethodResource): StoredCard[
       expiryMonth: month,
       // Adyen gives two digits here, unlike anywhere else.
       expiryYear: year === undefined ? null : 2000 + Number(year),
-      // The list does not tell it.
+      // The list does not contain it.
       funding: null
     }
   ]

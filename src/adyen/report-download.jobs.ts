@@ -16,7 +16,7 @@ import {
 } from '../settlement/report.store.ts'
 import type { ReportAnswer } from './report.transport.ts'
 import { knownNames, toReportAddress } from './report-address.ts'
-import { findToldReports, saveToldReport } from './report-download.store.ts'
+import { findAnnouncedReports, saveAnnouncedReport } from './report-download.store.ts'
 
 type DownloadDeps = Pick<Context, 'db' | 'wake' | 'merchantAccount' | 'isStopping'> & {
   environment: 'TEST' | 'LIVE'
@@ -25,17 +25,22 @@ type DownloadDeps = Pick<Context, 'db' | 'wake' | 'merchantAccount' | 'isStoppin
   onFault: OnFault
 }
 
-/** How often it is looked whether the provider has told of a report. */
+/** How often it is looked whether the provider has announced a report. */
 export const fetchEveryMs = 3_000
-const toldAtOnce = 20
+const announcedAtOnce = 20
 
-/** Notes the reports that the provider told of, then fetches one that is due. One round. */
+/** Notes the reports that the provider announced, then fetches one that is due. One round. */
 export async function fetchReports(deps: DownloadDeps): Promise<number> {
   if (deps.isStopping()) return 0
-  for (const told of await findToldReports(deps.db, knownNames, toldAtOnce)) {
-    const address = toReportAddress(told.url, told.fileName, deps)
+  for (const announced of await findAnnouncedReports(deps.db, knownNames, announcedAtOnce)) {
+    const address = toReportAddress(announced.url, announced.fileName, deps)
     const fault = 'The address in the notification is not one of the payment provider: upload it.'
-    await saveToldReport(deps.db, told, address ?? null, address === undefined ? fault : null)
+    await saveAnnouncedReport(
+      deps.db,
+      announced,
+      address ?? null,
+      address === undefined ? fault : null
+    )
   }
   const due = await claimReport(deps.db, reportsToFetch)
   if (due === undefined) return 0

@@ -2,12 +2,16 @@ import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import { newId } from '../id.ts'
 
-/** A report that the provider told of. */
-type ToldReport = { notificationId: string; fileName: string; url: string }
+/** A report that the provider announced. */
+type AnnouncedReport = { notificationId: string; fileName: string; url: string }
 
-/** What was told of lately and not noted yet; signed, and for this merchant account. */
-export async function findToldReports(db: Db, names: string, limit: number): Promise<ToldReport[]> {
-  const { rows } = await sql<ToldReport>`
+/** What was announced lately and not noted yet; signed, and for this merchant account. */
+export async function findAnnouncedReports(
+  db: Db,
+  names: string,
+  limit: number
+): Promise<AnnouncedReport[]> {
+  const { rows } = await sql<AnnouncedReport>`
     select n.id as "notificationId", n.psp_reference as "fileName",
       coalesce(n.item->>'reason', '') as url
     from notification n
@@ -22,12 +26,12 @@ export async function findToldReports(db: Db, names: string, limit: number): Pro
 }
 
 /**
- * Notes a report that was told of: to be fetched, or to be uploaded by a person where `fault` says
- * why. One that was told of before is fetched again only where it was not had.
+ * Notes a report that was announced: to be fetched, or to be uploaded by a person where `fault` says
+ * why. One that was announced before is fetched again only where it was not had.
  */
-export async function saveToldReport(
+export async function saveAnnouncedReport(
   db: Db,
-  told: ToldReport,
+  announced: AnnouncedReport,
   address: string | null,
   fault: string | null
 ): Promise<void> {
@@ -35,8 +39,8 @@ export async function saveToldReport(
   await sql`
     insert into settlement_report
       (id, status, origin, file_name, url, notification_id, fault, next_attempt_at)
-    values (${newId('set')}, ${status}, 'provider', ${told.fileName}, ${address},
-      ${told.notificationId}, ${fault}, ${fault === null ? sql`now()` : null})
+    values (${newId('set')}, ${status}, 'provider', ${announced.fileName}, ${address},
+      ${announced.notificationId}, ${fault}, ${fault === null ? sql`now()` : null})
     on conflict (file_name) where origin = 'provider' do update set
       notification_id = excluded.notification_id, url = excluded.url, attempts = 0,
       status = case when settlement_report.status in ('awaitingUpload', 'refused')

@@ -13,7 +13,7 @@ import {
   type SettlementLine
 } from '../settlement/settlement.ts'
 
-/** The column `Type` of settlement details. What is not here is kept, and told to a person. */
+/** The column `Type` of settlement details. What is not here is kept, and shown to a person. */
 const journalTypes: Readonly<Record<string, Meaning>> = {
   Settled: 'settled',
   Refunded: 'refunded',

@@ -60,7 +60,7 @@ export type CardNotification = StoredNotification & {
   mayKeepCard: boolean
 }
 
-/** `settled`: what becomes of a notification that tells of cards and of no payment. */
+/** `settled`: what becomes of a notification that is about cards and about no payment. */
 type ReadCardNews = CardNews & { settled: 'applied' | 'ignored' | null }
 
 const nothing: ReadCardNews = { accountId: null, registration: null, settled: null }

@@ -18,7 +18,7 @@ export const summaryRoutes: Routes<'db' | 'merchantAccount'> = async (
         summary: 'Get the summary of a day',
         description:
           'By currency: what moved the books and where it left them, and what the settlement ' +
-          'reports that were read on the day say of the same facts. Today unless told otherwise.',
+          'reports that were read on the day say of the same facts. Today by default.',
         tags: ['Settlement'],
         querystring: SummaryQuery,
         response: { 200: ref(SummarySchema) }

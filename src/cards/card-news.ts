@@ -1,4 +1,4 @@
-/** What the provider tells of cards by the way. A hint is not believed: it makes us ask. */
+/** What notifications report of cards. Not signed: it makes us ask. */
 export type CardNews = {
   /** Whose cards may have changed; null where nothing says so. */
   accountId: number | null

@@ -43,7 +43,7 @@ const shownColumns = sql.raw(cardColumns.map((name) => `card.${name}`).join(', '
 
 /**
  * Brings the cards of an account in line with Adyen's list, which was asked for under this lease,
- * and tells of those that came and went. Undefined where the lease is gone, and the list with it.
+ * and publishes those that came and went. Undefined where the lease is gone, and the list with it.
  * `lookAgainInS`: when to ask once more if it has nothing new; null where not.
  */
 export async function applyCardList(

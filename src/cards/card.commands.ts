@@ -5,7 +5,7 @@ import type { Context } from '../service-context.ts'
 import { type DueRemoval, recordRemoved, removals, removeCard } from './card.store.ts'
 
 /**
- * Removes a card: here at once, then at the provider. What keeps that from being done is told to
+ * Removes a card: here at once, then at the provider. What keeps that from being done is shown to
  * `onFault` and changes nothing: the background does it later.
  */
 export async function deleteCard(

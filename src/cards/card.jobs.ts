@@ -11,7 +11,7 @@ const batchSize = 20
 
 /**
  * Asking for the cards of an account again when there was nothing new: the provider stores a card a
- * while after it told of the payment (docs.adyen.com/online-payments/tokenization).
+ * while after it reported the payment (docs.adyen.com/online-payments/tokenization).
  */
 const lookAgainS = [5, 60] as const
 

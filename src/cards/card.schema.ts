@@ -25,7 +25,7 @@ const RegisteredCardSchema = Type.Object(
     expiryMonth: nullable(Type.Integer({ minimum: 1, maximum: 12 })),
     expiryYear: nullable(Type.Integer({ description: 'Four digits' })),
     funding: nullable(
-      Type.String({ description: 'credit, debit, prepaid; null where the provider does not tell' })
+      Type.String({ description: 'credit, debit, prepaid; null where the provider does not say' })
     ),
     createdAt: Timestamp
   },

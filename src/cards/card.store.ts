@@ -1,4 +1,4 @@
-/** The registered cards of the accounts, as Adyen told them last. */
+/** The registered cards of the accounts, as Adyen listed them last. */
 import { type Selectable, sql } from 'kysely'
 import type { Database, Db, Tx } from '../database/database.ts'
 import { type Claimed, done, leaseTo, newLease, type Queue } from '../due/due.store.ts'
@@ -74,7 +74,7 @@ export const removals: Queue<Removal> = {
 }
 
 /**
- * Hides the card from now on, tells of it, and holds its removal at Adyen for `leaseS` seconds;
+ * Hides the card from now on, publishes that, and holds its removal at Adyen for `leaseS` seconds;
  * undefined where the account has no such card.
  */
 export async function removeCard(
@@ -95,7 +95,7 @@ export async function removeCard(
   return { id: cardId, accountId, token: row.token, attempts: 1, lease }
 }
 
-/** Adyen has the card no more: from now on a list that shows its token tells of a new card. */
+/** Adyen has the card no more: from now on a list that shows its token shows a new card. */
 export async function recordRemoved(tx: Tx, removal: DueRemoval): Promise<void> {
   await discardList(tx, removal.accountId)
   await done(tx, removals, removal)

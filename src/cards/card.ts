@@ -28,7 +28,7 @@ export function toCardView({ id, face, createdAt }: Omit<Card, 'token'>): Regist
 }
 
 /**
- * What is told of a card. Adyen does not say by whose page it was registered, so the event is no
+ * What is shown of a card. Adyen does not say by whose page it was registered, so the event is no
  * third party's.
  */
 export function toCardEvent(type: 'card.registered' | 'card.removed', card: Card): OtherEvent {

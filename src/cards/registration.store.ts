@@ -54,7 +54,7 @@ export async function insertRegistration(
       customer, provider_key, expires_at, attempts, lease, leased_until, next_attempt_at)
     select resource_id, client_id, key, ${accountId}::integer, ${currency}, ${returnUrl},
       ${customer && JSON.stringify(customer)}::jsonb, ${providerKey},
-      -- Whole milliseconds, as the provider and the caller are told.
+      -- Whole milliseconds, as the provider and the caller are given.
       date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS}),
       1, ${lease.id}::uuid, ${leaseEnd}, ${leaseEnd}
     from claimed

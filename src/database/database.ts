@@ -86,7 +86,7 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
   })
   // Without a listener a broken idle connection would end the process.
   pool.on('error', options.onError ?? (() => {}))
-  // So would one that breaks in a transaction, between two statements; the next one tells it.
+  // So would one that breaks in a transaction, between two statements; the next one finds out.
   pool.on('connect', (client) => client.on('error', () => {}))
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }

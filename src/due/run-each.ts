@@ -4,11 +4,11 @@ import { Problem } from '../problem.ts'
 import { delayAfter, providerRetryS } from './delays.ts'
 import { type Claimed, postpone, type Queue } from './due.store.ts'
 
-/** Told of a fault, and what it is about: ids for the log. A person is to look at it. */
+/** Called with a fault, and what it is about: ids for the log. A person is to look at it. */
 export type OnFault = (about: Readonly<Record<string, unknown>>, error: unknown) => void
 
 /**
- * Runs `work` for every claimed row at once; answers how many. A fault of one is told to `onFault`,
+ * Runs `work` for every claimed row at once; answers how many. A fault of one goes to `onFault`,
  * and it is tried again, each time later. A `Problem` (what became of it is not known still) is no
  * fault, and neither is a database that is away: the row is due again, at the end of its lease at
  * the latest.

@@ -86,13 +86,13 @@ export async function setEventAside(tx: Tx, event: UnplacedEvent, delayS: number
     where ${isEvent(event)}`.execute(tx)
 }
 
-/** The channel that tells which payments changed: their ids, with commas between them. */
+/** The channel that carries which payments changed: their ids, with commas between them. */
 export const changedChannel = 'payments_changed'
 /** A notice holds at most 8000 bytes. */
 const idsInNotice = 300
 
-/** Tells every instance, when `tx` is committed, which payments changed. */
-export async function tellChanged(tx: Tx, paymentIds: readonly string[]): Promise<void> {
+/** Notifies every instance, when `tx` is committed, which payments changed. */
+export async function notifyChanged(tx: Tx, paymentIds: readonly string[]): Promise<void> {
   const notices: string[] = []
   for (let start = 0; start < Math.max(paymentIds.length, 1); start += idsInNotice) {
     notices.push(paymentIds.slice(start, start + idsInNotice).join(','))

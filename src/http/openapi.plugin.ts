@@ -20,15 +20,15 @@ payment.
 
 **Repeating.** Every POST that changes something carries an \`Idempotency-Key\`: repeat a request
 under its key as often as needed, there will be one payment. A repetition gets the first answer,
-byte for byte, with \`Idempotent-Replayed: true\`; GET tells the present. A 409 or 503 that is
+byte for byte, with \`Idempotent-Replayed: true\`; GET shows the present. A 409 or 503 that is
 worth repeating has \`Retry-After\` in seconds. The 201 of a payment has its \`Location\`.
 
 **Polling.** GET of one resource has an \`ETag\`; with \`If-None-Match\` it answers 304 until
 something changed. A payment's \`finished\` is true once nothing more is expected; \`card\` may
 become known a moment later. A page that nobody paid or that was left without coming back ends 15
 minutes after \`expiresAt\`: until then its payment is \`pending\`, since a last attempt may be on
-its way. While it is pending, \`failure\` tells the last refused attempt; the customer may try
-again. Better than to poll is to wait, by \`Prefer: wait=N\`, or to be told, by a webhook.
+its way. While it is pending, \`failure\` shows the last refused attempt; the customer may try
+again. Better than to poll is to wait, by \`Prefer: wait=N\`, or to be notified, by a webhook.
 
 **Returning.** In the end the browser is sent to \`returnUrl\` with \`paymentId\` added to its
 query. Ask for the payment then: the redirect itself proves nothing.
@@ -69,9 +69,9 @@ export async function addOpenApi(
         { name: 'Refunds', description: 'Give money back, with approval where it is large' },
         { name: 'Accounts', description: 'What customers owe, and what paid it' },
         { name: 'Cards', description: 'Registered cards of an account' },
-        { name: 'Outcomes', description: 'Be told of everything that happens' },
+        { name: 'Outcomes', description: 'All events, read or sent' },
         { name: 'Webhooks', description: 'Have every event sent to you, signed' },
-        { name: 'Reconciliation', description: 'What the payment provider told us' },
+        { name: 'Reconciliation', description: 'What the payment provider reported' },
         { name: 'Settlement', description: 'What the provider settled, and what disagrees' },
         { name: 'Postings', description: 'What the billing system posts, and what it rejects' },
         { name: 'Health', description: 'For load balancers' }

@@ -188,7 +188,7 @@ async function write(
 
 /**
  * $1: transfers. $2: allocations. $3: by how much less is open of items that were there before.
- * What a payment moves on a customer's account is to be told to the billing system.
+ * What a payment moves on a customer's account is to be posted by the billing system.
  */
 const writeStatement = statement(`
   with transfer as (
@@ -214,7 +214,7 @@ const writeStatement = statement(`
       case kind when 'debit' then id end, amount
     from jsonb_to_recordset($2::jsonb) as x(
       "accountId" integer, "transferId" text, kind text, id text, amount bigint)
-  ), told as (
+  ), outbox as (
     insert into posting_outbox (transfer_id)
     select id from transfer where "paymentId" is not null and 'customer' in (debit, credit)
   )

@@ -29,7 +29,7 @@ export const postings = {
   /** The billing system settled something elsewhere; the fact is the adjustment. */
   adjustmentCredit: { debit: 'billing', credit: 'customer' },
   adjustmentDebit: { debit: 'customer', credit: 'billing' },
-  /** Money was taken; the fact is its capture, told for the n-th time. */
+  /** Money was taken; the fact is its capture, reported for the n-th time. */
   payment: { debit: 'provider', credit: 'customer' },
   /** A capture came to nothing, which the provider had accepted. */
   captureFailed: { debit: 'customer', credit: 'provider' },
@@ -37,7 +37,7 @@ export const postings = {
   refund: { debit: 'customer', credit: 'provider' },
   /** A refund came to nothing, which the provider had accepted. */
   refundFailed: { debit: 'provider', credit: 'customer' },
-  /** The card's bank took money back; the fact is the dispute and the news of it. */
+  /** The card's bank took money back; the fact is the dispute and its event. */
   chargeback: { debit: 'customer', credit: 'provider' },
   /** The card's bank gave it back. */
   chargebackReversed: { debit: 'provider', credit: 'customer' },

@@ -298,7 +298,7 @@ function moveCaptured(
 ): void {
   const { payment } = aggregate
   const { id, amount } = capture
-  // Each change is recorded as an event, so that the count of those tells its postings apart.
+  // Each change is recorded as an event, so that the count of those distinguishes its postings.
   const fact = `${id}.${payment.eventCount}`
   const cause = { type: 'capture', id } as const
   if (capture.status === 'succeeded') {

@@ -49,7 +49,7 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
   }
 }
 
-/** What the provider tells of a card says nothing of its registration. */
+/** What the provider reports of a card says nothing of its registration. */
 function toCardView({ card, registeredCardId }: Payment): PaymentView['card'] {
   if (card === null) return null
   const { brand, lastFour, expiryMonth, expiryYear, funding } = card

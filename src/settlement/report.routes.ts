@@ -24,7 +24,7 @@ export const reportRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
       schema: {
         operationId: 'listSettlementReports',
         summary: 'List settlement reports',
-        description: 'Those that were uploaded, and those that the payment provider told of.',
+        description: 'Those that were uploaded, and those that the payment provider announced.',
         tags: ['Settlement'],
         querystring: ListReportsQuery,
         response: { 200: ReportPage }

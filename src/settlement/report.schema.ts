@@ -18,7 +18,7 @@ export const ReportSchema = Type.Object(
     origin: Type.Enum(['upload', 'provider']),
     fileName: nullable(Type.String()),
     lines: count('Read so far'),
-    applied: count('Of them matched or told to a person so far'),
+    applied: count('Of them matched or shown to a person so far'),
     matched: count('New lines that stand for a fact of ours'),
     discrepancies: count('Found by it'),
     unknownTypes: Type.Array(Type.String(), {

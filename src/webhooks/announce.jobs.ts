@@ -1,10 +1,10 @@
 import { delayAfter, providerRetryS } from '../due/delays.ts'
 import { type OnFault, runBatch } from '../due/run-each.ts'
 import {
+  notifyChanged,
   placeEvents,
   setEventAside,
   takeUnplaced,
-  tellChanged,
   type UnplacedEvent
 } from '../feed/feed.store.ts'
 import type { Context } from '../service-context.ts'
@@ -19,7 +19,7 @@ type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
 
 /**
  * Gives committed events their places in the feed, makes them due at the webhook endpoints that
- * want them, and tells every instance which payments changed. One round; answers how many.
+ * want them, and notifies every instance which payments changed. One round; answers how many.
  */
 export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<number> {
   let due = 0
@@ -38,7 +38,7 @@ export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<num
       for (let start = 0; start < positions.length; start += step) {
         due += await fanOut(tx, positions.slice(start, start + step))
       }
-      await tellChanged(tx, [...new Set(events.flatMap(({ paymentId }) => paymentId ?? []))])
+      await notifyChanged(tx, [...new Set(events.flatMap(({ paymentId }) => paymentId ?? []))])
     },
     setAside: (tx, event) => setEventAside(tx, event, delayAfter(providerRetryS, event.attempts)),
     onFault: (event, error) => onFault({ ...event }, error)

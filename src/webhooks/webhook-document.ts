@@ -22,7 +22,7 @@ export const webhookDocument = {
         'by a library of Standard Webhooks (standardwebhooks.com) and the secret of the ' +
         'endpoint.\n\n' +
         'The events of a payment come in the order of `sequence`. One that fails holds up the ' +
-        'later ones of its payment for ten minutes at most; after that the order is told by ' +
+        'later ones of its payment for ten minutes at most; after that the order is known by ' +
         '`sequence` alone.\n\n' +
         'Any 2xx within 10 seconds takes it; redirects are not followed. Otherwise it is sent ' +
         'again after about 1, 3, 8, 20 seconds, 1, 5, 30 minutes, 2 hours, and then every 6 ' +

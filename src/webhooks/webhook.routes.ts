@@ -44,7 +44,7 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, dep
     {
       schema: {
         operationId: 'createWebhookEndpoint',
-        summary: 'Be told of events',
+        summary: 'Subscribe to events',
         description:
           'From now on every event that the client may see, of the types asked for, is sent to ' +
           'the URL: see the webhook `event`. A client without the scope `payments:read` sees ' +

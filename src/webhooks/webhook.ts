@@ -1,4 +1,4 @@
-/** Endpoints of clients that want to be told of events, and what is on its way to them. */
+/** Endpoints of clients that subscribe to events, and what is on its way to them. */
 
 export const everyEvent = '*'
 /** Sent to one endpoint on request; it is in no feed, and none can ask for it. */
