@@ -220,6 +220,11 @@ export function refundReversed(
   authorisationReference: string,
   context: LifecycleContext
 ): void {
+  const whole = findWhole(aggregate)
+  if (whole !== undefined) {
+    if (fitWhole(aggregate, whole) !== 0) recordOperation(aggregate, whole, context)
+    return
+  }
   const own = findAuthorisation(aggregate, authorisationReference)
   const reversed = own?.reported.find(({ what }) => what === 'reversed')
   if (own === undefined || reversed === undefined || isTaken(aggregate.payment)) return
@@ -243,20 +248,29 @@ function refundWhole(
   report(aggregate, refund, { outcome: 'succeeded', reference, whole: true }, context)
 }
 
-/** A refund that is reported after the reversal of the whole was a part of that. */
-function shrinkWhole(aggregate: PaymentAggregate): void {
+/**
+ * What is reported after the reversal of the whole was there before it: a capture that it gave back
+ * as well, or a refund that was a part of what it gave back. Answers by how much it changed.
+ */
+function fitWhole(aggregate: PaymentAggregate, whole: Operation): number {
   const { payment } = aggregate
-  const whole = operationsOf(aggregate, 'refund').find(
+  const change = amountEverTaken(aggregate) - payment.amountRefunded
+  const value = whole.amount.value + change
+  if (change === 0 || value <= 0) return 0
+  whole.amount = { ...whole.amount, value }
+  payment.amountRefunded += change
+  aggregate.touched.add(whole)
+  const kind = change > 0 ? 'refund' : 'refundFailed'
+  const fact = `${whole.id}.part.${payment.eventCount}`
+  const amount = { ...whole.amount, value: Math.abs(change) }
+  post(aggregate, kind, fact, amount, { type: 'refund', id: whole.id })
+  return change
+}
+
+function findWhole(aggregate: PaymentAggregate): Operation | undefined {
+  return operationsOf(aggregate, 'refund').find(
     ({ status, reported }) => status === 'succeeded' && reported.some((one) => one.whole)
   )
-  const excess = payment.amountRefunded - amountEverTaken(aggregate)
-  if (whole === undefined || excess <= 0 || excess >= whole.amount.value) return
-  whole.amount = { ...whole.amount, value: whole.amount.value - excess }
-  payment.amountRefunded -= excess
-  aggregate.touched.add(whole)
-  const amount = { ...whole.amount, value: excess }
-  const fact = `${whole.id}.part.${payment.eventCount}`
-  post(aggregate, 'refundFailed', fact, amount, { type: 'refund', id: whole.id })
 }
 
 function findRefund(aggregate: PaymentAggregate, by: RequestReference): Operation | undefined {
@@ -305,7 +319,9 @@ export function report(
   const before = addReport(aggregate, refund, reported)
   if (before === undefined) return
   moveRefunded(aggregate, refund, before)
-  if (refund.status === 'succeeded') shrinkWhole(aggregate)
+  const isTooMuch = aggregate.payment.amountRefunded > amountEverTaken(aggregate)
+  const whole = refund.status === 'succeeded' && isTooMuch ? findWhole(aggregate) : undefined
+  if (whole !== undefined) fitWhole(aggregate, whole)
   recordOperation(aggregate, refund, context)
 }
 

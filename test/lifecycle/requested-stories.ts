@@ -218,6 +218,29 @@ export const manualStories: readonly Story[] = [
     end: { ...paid, amountRefunded: 2500, account: 0 }
   },
   {
+    name: 'captured in two parts by hand, and reversed by hand: a refund of both',
+    begin: manual,
+    events: () => [
+      paidBy(first),
+      captured(first, gbp(1000), hand(1)),
+      captured(first, gbp(1500), hand(2)),
+      reversed(first, hand(3), price, 'refund')
+    ],
+    end: { ...paid, amountRefunded: 2500, account: 0 }
+  },
+  {
+    name: 'captured in two parts by hand, a part refunded, and reversed by hand: all that was left',
+    begin: manual,
+    events: () => [
+      paidBy(first),
+      captured(first, gbp(1000), hand(1)),
+      refunded(first, gbp(300), hand(2)),
+      captured(first, gbp(1500), hand(3)),
+      reversed(first, hand(4), price, 'refund')
+    ],
+    end: { ...paid, amountRefunded: 2500, account: 0 }
+  },
+  {
     name: 'a capture of ours, and reversed by hand, and which way is not said',
     begin: () => capturing(2500),
     events: (one) => [captured(first, price, own(one)), reversed(first, hand(1))],
