@@ -1,6 +1,6 @@
 /**
- * What we ask of a payment provider, and what it may report to us. Types only, but for the closed list
- * of failures: the words of a real provider stay in its own folder.
+ * What we ask of a payment provider, and what it may report to us. Types only, but for the closed
+ * list of failures: the words of a real provider stay in its own folder.
  */
 import type { Money } from './money.ts'
 
@@ -213,7 +213,7 @@ export type ProviderEvent =
   | { type: 'pageClosed'; by: 'customer' | 'refusals' | 'time' }
   /** What was reserved and not captured is released. */
   | { type: 'authorisationExpired'; authorisationReference: string }
-  /** A capture went well. `again`: after it had failed; it may be reported before the failure is. */
+  /** A capture went well. `again`: after it had failed, which may be reported later. */
   | ({ type: 'captured'; again: boolean } & Movement)
   /** A request was refused: nothing moved by it. */
   | { type: 'captureRefused'; by: RequestReference; reason: string }

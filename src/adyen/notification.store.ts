@@ -181,7 +181,7 @@ function toStorable(rows: ReadonlyArray<object>): string {
     : json
 }
 
-/** A number of 17 to 19 digits has lost some on its way: none can be distinguished from a card's any more. */
+/** A number of 17 to 19 digits has lost some on its way: it may be a card's. */
 function hideIn(value: unknown): unknown {
   if (typeof value === 'string') return hideCardNumbers(value)
   if (typeof value !== 'number') return value

@@ -4,8 +4,8 @@ import { type Adyen, callOptions, toSentAmount } from './adyen-request.ts'
 import { done, readError, unknown } from './answer.ts'
 
 /**
- * What is asked about a payment once it is made. Each is only received; what comes of it is reported by
- * a notification (docs.adyen.com/online-payments/classic-integrations/modify-payments).
+ * What is asked about a payment once it is made. Each is only received; what comes of it is
+ * reported by a notification (docs.adyen.com/online-payments/classic-integrations/modify-payments).
  */
 export function createOperations(adyen: Adyen): Pick<Provider, 'requestOperation'> {
   const api = new ModificationsApi(adyen.client)

@@ -26,8 +26,8 @@ export async function findAnnouncedReports(
 }
 
 /**
- * Notes a report that was announced: to be fetched, or to be uploaded by a person where `fault` says
- * why. One that was announced before is fetched again only where it was not had.
+ * Notes a report that was announced: to be fetched, or to be uploaded by a person where `fault`
+ * says why. One that was announced before is fetched again only where it was not had.
  */
 export async function saveAnnouncedReport(
   db: Db,

@@ -41,8 +41,8 @@ export const cardRoutes: Routes = async (app, deps) => {
         operationId: 'deleteCard',
         summary: 'Remove a registered card',
         description:
-          'From then on it is neither shown nor charged. The provider is asked at once, and again ' +
-          'until it has done it.',
+          'From then on it is neither shown nor charged. The provider is asked at once, and ' +
+          'again until it has done it.',
         tags: ['Cards'],
         params: CardParams,
         response: { 204: nothing('Removed') }

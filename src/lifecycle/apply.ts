@@ -20,7 +20,7 @@ import {
 } from './authorisations.ts'
 import { onTaken, onTakenFailed } from './automatic-captures.ts'
 import { onCancellationRefused, onCancelled, onLinkExpired } from './cancellations.ts'
-import { onCaptured, onCaptureFailed, onCaptureRefused } from './captures.ts'
+import { amountEverTaken, onCaptured, onCaptureFailed, onCaptureRefused } from './captures.ts'
 import { onDisputed } from './disputes.ts'
 import type { Discrepancy, Effect, EventOf, LifecycleContext, PaymentAggregate } from './model.ts'
 import { addReport, isDoubtful, recordOperation } from './operation.ts'
@@ -117,8 +117,12 @@ function onCapturedOnRequest(
   event: EventOf<'captured'>,
   context: LifecycleContext
 ): Effect {
+  const before = amountEverTaken(aggregate)
   const effect = onCaptured(aggregate, event, context)
-  if (effect === 'applied') refundReversed(aggregate, event.authorisationReference, context)
+  const captured = amountEverTaken(aggregate) - before
+  if (effect === 'applied') {
+    refundReversed(aggregate, event.authorisationReference, captured, context)
+  }
   return effect
 }
 

@@ -214,16 +214,21 @@ export function onOwnReversed(
   return 'applied'
 }
 
-/** A capture is reported after a reversal of its reservation: that has refunded it. */
+/**
+ * A capture is reported after a reversal of its reservation: that has refunded it. `captured`: how
+ * much was taken that was not known before.
+ */
 export function refundReversed(
   aggregate: PaymentAggregate,
   authorisationReference: string,
+  captured: number,
   context: LifecycleContext
 ): void {
   const whole = findWhole(aggregate)
   if (whole !== undefined) {
-    if (fitWhole(aggregate, whole) !== 0) recordOperation(aggregate, whole, context)
-    return
+    if (captured === 0) return
+    changeWhole(aggregate, whole, captured)
+    return recordOperation(aggregate, whole, context)
   }
   const own = findAuthorisation(aggregate, authorisationReference)
   const reversed = own?.reported.find(({ what }) => what === 'reversed')
@@ -250,13 +255,12 @@ function refundWhole(
 
 /**
  * What is reported after the reversal of the whole was there before it: a capture that it gave back
- * as well, or a refund that was a part of what it gave back. Answers by how much it changed.
+ * as well, or a refund that was a part of what it gave back.
  */
-function fitWhole(aggregate: PaymentAggregate, whole: Operation): number {
+function changeWhole(aggregate: PaymentAggregate, whole: Operation, change: number): void {
   const { payment } = aggregate
-  const change = amountEverTaken(aggregate) - payment.amountRefunded
   const value = whole.amount.value + change
-  if (change === 0 || value <= 0) return 0
+  if (value <= 0) return
   whole.amount = { ...whole.amount, value }
   payment.amountRefunded += change
   aggregate.touched.add(whole)
@@ -264,7 +268,6 @@ function fitWhole(aggregate: PaymentAggregate, whole: Operation): number {
   const fact = `${whole.id}.part.${payment.eventCount}`
   const amount = { ...whole.amount, value: Math.abs(change) }
   post(aggregate, kind, fact, amount, { type: 'refund', id: whole.id })
-  return change
 }
 
 function findWhole(aggregate: PaymentAggregate): Operation | undefined {
@@ -319,9 +322,9 @@ export function report(
   const before = addReport(aggregate, refund, reported)
   if (before === undefined) return
   moveRefunded(aggregate, refund, before)
-  const isTooMuch = aggregate.payment.amountRefunded > amountEverTaken(aggregate)
-  const whole = refund.status === 'succeeded' && isTooMuch ? findWhole(aggregate) : undefined
-  if (whole !== undefined) fitWhole(aggregate, whole)
+  const excess = aggregate.payment.amountRefunded - amountEverTaken(aggregate)
+  const whole = refund.status === 'succeeded' ? findWhole(aggregate) : undefined
+  if (whole !== undefined && excess > 0) changeWhole(aggregate, whole, -excess)
   recordOperation(aggregate, refund, context)
 }
 

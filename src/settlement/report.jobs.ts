@@ -73,8 +73,8 @@ async function compareAll(deps: ReportJobDeps, due: DueReport): Promise<void> {
 
 const triedAgain = 'This service could not read it to its end, and tries again.'
 const givenUp =
-  'This service could not read it to its end, and its operators were informed. Once that is mended, ' +
-  'upload it again: lines that were applied are not applied twice.'
+  'This service could not read it to its end, and its operators were informed. Once that is ' +
+  'mended, upload it again: lines that were applied are not applied twice.'
 
 /** After the last attempt it is refused: somebody must mend what is wrong, and upload it again. */
 async function giveBack(deps: ReportJobDeps, due: DueReport, error: unknown): Promise<void> {
