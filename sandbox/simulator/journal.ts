@@ -47,8 +47,10 @@ export function entriesOf(context: Context, payment: Payment): Entry[] {
     amount: { currency, value: authorised },
     at: payment.capturedAt ?? payment.createdAt
   }
+  // The check of a card that is registered takes nothing, so that nothing of it is settled.
+  const isAutomatic = authorised > 0 && isCapturedAutomatically(payment)
   return [
-    ...(isCapturedAutomatically(payment) ? [entry('Settled', 1, automatic)] : []),
+    ...(isAutomatic ? [entry('Settled', 1, automatic)] : []),
     ...modifications.flatMap((one) => {
       const asTold = { ...one, reference: one.reference ?? '', at: one.createdAt }
       if (!one.success) return []

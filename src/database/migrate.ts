@@ -11,6 +11,11 @@ export class DatabaseFault extends Error {}
 
 const needsAnother = 'It cannot be upgraded: set DATABASE_URL to a new database.'
 
+const needsOwner = 'This role may not change the schema: set DATABASE_URL to that of its owner.'
+
+/** insufficient_privilege: postgresql.org/docs/current/errcodes-appendix.html */
+const isForbidden = (error: unknown) => (error as { code?: unknown }).code === '42501'
+
 /**
  * Applies what is missing, a transaction for each file, and answers the names of what it applied.
  * Throws `DatabaseFault` where another version has made the schema; `cure`: what to do about one
@@ -23,7 +28,7 @@ export async function migrate(db: Db, cure = needsAnother): Promise<string[]> {
   const applied: string[] = []
   for (;;) {
     const { error, results = [] } = await migrator.migrateUp()
-    if (error !== undefined) throw error
+    if (error !== undefined) throw isForbidden(error) ? new DatabaseFault(needsOwner) : error
     if (results.length === 0) return applied
     applied.push(...results.map(({ migrationName }) => migrationName))
   }

@@ -7,7 +7,7 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
     select 'payments_pending' as kind, count(*) from payment where next_attempt_at is not null
     union all select 'payments_overdue', count(*) from payment
       where next_attempt_at < now() - interval '1 minute'
-    union all select 'modifications_due', count(*) from operation where next_attempt_at is not null
+    union all select 'operations_due', count(*) from operation where next_attempt_at is not null
     union all select 'notifications_due', count(*) from notification
       where next_attempt_at is not null
     union all select 'notifications_waiting', count(*) from notification where status = 'waiting'

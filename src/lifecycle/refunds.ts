@@ -228,7 +228,8 @@ export function refundReversed(
   if (whole !== undefined) {
     if (captured === 0) return
     changeWhole(aggregate, whole, captured)
-    return recordOperation(aggregate, whole, context)
+    recordOperation(aggregate, whole, context)
+    return
   }
   const own = findAuthorisation(aggregate, authorisationReference)
   const reversed = own?.reported.find(({ what }) => what === 'reversed')

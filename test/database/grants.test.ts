@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { connect, type Db } from '../../src/database/database.ts'
 import { grantTo, privileges } from '../../src/database/grants.ts'
-import { DatabaseFault } from '../../src/database/migrate.ts'
+import { DatabaseFault, migrate } from '../../src/database/migrate.ts'
 import { testDatabase } from '../test-database.ts'
 
 /** A role that may connect, and its connection string. */
@@ -92,6 +92,7 @@ t.test('what has happened can be added to by the role, and not changed', async (
   await t.rejects(sql`truncate ledger_transfer`.execute(own), denied)
   await t.rejects(sql`drop table ledger_transfer`.execute(own), denied)
   await t.rejects(sql`alter table ledger_transfer disable trigger all`.execute(own), denied)
+  await t.rejects(migrate(own), /set DATABASE_URL to that of its owner/)
   await t.rejects(sql`update client set scopes = '{}'`.execute(own), denied)
 })
 

@@ -121,6 +121,8 @@ t.test('a session without an amount saves a card', async (t) => {
       'recurring.recurringDetailReference': stored.id
     }
   })
+  const report = await call('POST', '/_simulator/reports')
+  t.match(report.body, { lines: 0 }, 'it took nothing, so that nothing is settled')
 })
 
 t.test('what becomes of a token is told in webhooks signed in a header', async (t) => {
