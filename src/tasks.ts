@@ -88,7 +88,11 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
     task('read_reports', (onFault) => readReports({ ...reports, onFault, onProgress })),
     task('find_missing', () => openMissing(context), hourly),
     task('rematch_lines', (onFault) => rematchLines({ ...context, onFault }), eachMinute),
-    task('reopen_discrepancies', () => reopenDiscrepancies(context), eachMinute),
+    task(
+      'reopen_discrepancies',
+      (onFault) => reopenDiscrepancies({ ...context, onFault }),
+      eachMinute
+    ),
     task('purge_uploads', () => purgeUploads(db), hourly),
     task('purge_keys', () => purgeKeys(db), hourly),
     task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),

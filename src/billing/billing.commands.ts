@@ -1,8 +1,8 @@
-import type { Tx } from '../database/database.ts'
+import { readClock, type Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
-import { readClock } from '../lifecycle/aggregate.store.ts'
+
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { findFile, insertFile, lockDetails, lockUnfiled } from './billing.store.ts'

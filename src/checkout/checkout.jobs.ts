@@ -64,7 +64,7 @@ export async function endPages(deps: JobDeps): Promise<number> {
       const attempts = before + 1
       if (attempts < shownAfterAttempts) return
       const details = { attempts, cause: 'The payment could not be ended: see the log.' }
-      const finding = { paymentId, fact: paymentId, details }
+      const finding = { paymentId, fact: `${paymentId}.end`, details }
       await openDiscrepancies(tx, providerName, 'outcome_unknown', [finding])
     },
     onFault: (page, error) => deps.onFault({ paymentId: page?.paymentId }, error)

@@ -3,6 +3,7 @@ import {
   type CompiledQuery,
   Kysely,
   PostgresDialect,
+  sql,
   type Transaction
 } from 'kysely'
 import pg from 'pg'
@@ -122,4 +123,13 @@ export function isUnavailable(error: unknown): boolean {
     /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
     unavailableMessage.test(error.message)
   )
+}
+
+/**
+ * The database's clock. Read after payments are locked, so that of two events of a payment the
+ * later one has the later time, however long its transaction waited.
+ */
+export async function readClock(tx: Tx): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx)
+  return (rows[0] as { now: Date }).now
 }

@@ -1,6 +1,6 @@
-import type { Tx } from '../database/database.ts'
+import { readClock, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
-import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { openDiscrepancy } from '../lifecycle/aggregate.ts'
 import { findOpened } from './discrepancy.store.ts'
 import type { DiscrepancyKind } from './discrepancy.ts'

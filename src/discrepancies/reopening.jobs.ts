@@ -1,11 +1,12 @@
-import type { Db } from '../database/database.ts'
+import { type Db, readClock } from '../database/database.ts'
+import type { OnFault } from '../due/run-each.ts'
 import { newId } from '../id.ts'
-import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { lockDiscrepancy } from './discrepancy.store.ts'
 import { reopen } from './discrepancy.ts'
 import { findToReopen, saveReopened, type ToReopen } from './resolution.store.ts'
 
-export type ReopeningDeps = { db: Db; providerName: string }
+export type ReopeningDeps = { db: Db; providerName: string; onFault: OnFault }
 
 const reopenedAtOnce = 100
 
@@ -15,7 +16,9 @@ const reopenedAtOnce = 100
  */
 export async function reopenDiscrepancies(deps: ReopeningDeps): Promise<number> {
   const found = await findToReopen(deps.db, reopenedAtOnce)
-  for (const one of found) await reopenOne(deps, one)
+  for (const one of found) {
+    await reopenOne(deps, one).catch((error) => deps.onFault({ discrepancyId: one.id }, error))
+  }
   return found.length
 }
 

@@ -8,15 +8,6 @@ import { findDisputes, saveDisputes } from './dispute.store.ts'
 import type { Authorisation, Discrepancy, PaymentAggregate } from './model.ts'
 import { findOperations, saveOperations } from './operation.store.ts'
 
-/**
- * The database's clock. Read after the aggregates are locked, so that of two events of a payment
- * the later one has the later time, however long its transaction waited.
- */
-export async function readClock(tx: Tx): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx)
-  return (rows[0] as { now: Date }).now
-}
-
 type OfPayment = { payment_id: string }
 type AuthorisationRow = Omit<Authorisation, 'amount'> & { currency: string; amount: number }
 
@@ -148,6 +139,8 @@ async function saveAuthorisations(tx: Tx, aggregates: readonly PaymentAggregate[
       (amount->>'value')::bigint, reported
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(reference text, "paymentId" text,
       outcome text, disposition text, amount jsonb, reported jsonb)
+    -- One is kept after the other was let go.
+    order by disposition is not distinct from 'kept'
     on conflict (reference) do update set outcome = excluded.outcome,
       disposition = excluded.disposition, currency = excluded.currency, amount = excluded.amount,
       reported = excluded.reported

@@ -1,7 +1,7 @@
-import type { Tx } from '../database/database.ts'
+import { readClock, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { ProviderEvent } from '../provider.ts'
-import { lockAggregates, readClock, saveAggregates } from './aggregate.store.ts'
+import { lockAggregates, saveAggregates } from './aggregate.store.ts'
 import { applyEvent } from './apply.ts'
 import type { Effect, PaymentAggregate } from './model.ts'
 

@@ -6,11 +6,11 @@
  */
 import { allocationsLeft } from '../ledger/ledger.ts'
 import type { Money } from '../money.ts'
+import { type CanExpress, checkCurrency, checkRepresentable } from '../payments/amounts.ts'
 import { mayMove } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
 import { findOwn, isTaken, movePayment, operationsOf, post } from './aggregate.ts'
-import { type CanExpress, checkCurrency, checkRepresentable } from './amounts.ts'
 import { isLapsed, largestAuthorised, reservedNow } from './authorisations.ts'
 import type {
   Authorisation,

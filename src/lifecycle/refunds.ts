@@ -4,6 +4,7 @@
  * ledger moves when it succeeds, and back when it fails later.
  */
 import type { Money } from '../money.ts'
+import { type CanExpress, checkCurrency, checkRepresentable } from '../payments/amounts.ts'
 import { amountRefundable, type Operator, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
@@ -15,7 +16,6 @@ import {
   operationsOf,
   post
 } from './aggregate.ts'
-import { type CanExpress, checkCurrency, checkRepresentable } from './amounts.ts'
 import { cancelOwn } from './cancellations.ts'
 import { amountEverTaken } from './captures.ts'
 import { blocksRefunds } from './disputes.ts'
@@ -200,6 +200,8 @@ export function onOwnReversed(
 ): Effect {
   const own = findAuthorisation(aggregate, authorisationReference)
   if (own?.outcome !== 'authorised') return 'deferred'
+  const known = own.reported.filter(({ what }) => what === 'reversed')
+  if (known.some(({ reference }) => reference === by.providerReference)) return 'applied'
   const isPayments = aggregate.payment.authorisationReference === own.reference
   const isCaptured = isPayments && amountEverTaken(aggregate) > 0
   const mayBeCaptured = isPayments && operationsOf(aggregate, 'capture').some(isUnderWay)

@@ -21,7 +21,7 @@ import type {
   PaymentAggregate,
   Report
 } from './model.ts'
-import { addReport, isSame, recordOperation } from './operation.ts'
+import { addReport, isSame, recordOperation, standingOf } from './operation.ts'
 
 /**
  * Money went back that is not the payment's own, whoever asked for it and by whatever kind of
@@ -37,9 +37,9 @@ export function onHeldReversed(
   if (reference === null || known?.outcome !== 'authorised') return undefined
   // A person has decided what becomes of this money since: it can't have gone back as well.
   if (known.disposition === 'applied' || known.disposition === 'writtenOff') return 'contradictory'
-  const reversal = findReversal(aggregate, reference)
+  const succeeded = { outcome: 'succeeded', reference: by.providerReference } as const
+  const reversal = findReported(aggregate, reference, by, succeeded)
   if (reversal !== undefined) {
-    const succeeded = { outcome: 'succeeded', reference: by.providerReference } as const
     moveReversed(aggregate, reversal, succeeded, context)
     return 'applied'
   }
@@ -70,10 +70,10 @@ export function onReversalRefused(
   context: LifecycleContext
 ): Effect {
   const { by, reason } = event
-  const reversal = findReversal(aggregate, event.authorisationReference)
+  const refused = { outcome: 'refused', reference: by.providerReference, reason } as const
+  const reversal = findReported(aggregate, event.authorisationReference, by, refused)
   // Somebody else's request was refused; or ours, of which more is known already.
   if (reversal === undefined || !isOurs(reversal, by)) return 'ignored'
-  const refused = { outcome: 'refused', reference: by.providerReference, reason } as const
   moveReversed(aggregate, reversal, refused, context)
   return 'applied'
 }
@@ -85,13 +85,13 @@ export function onReversalFailed(
   context: LifecycleContext
 ): Effect {
   const { authorisationReference, by, reason } = event
-  const reversal = findReversal(aggregate, authorisationReference)
+  const failed = { outcome: 'failed', reference: by.providerReference, reason } as const
+  const reversal = findReported(aggregate, authorisationReference, by, failed)
   if (reversal === undefined) {
     const known = findAuthorisation(aggregate, authorisationReference)
     const isOther = aggregate.payment.authorisationReference !== authorisationReference
     return known?.outcome === 'authorised' && isOther ? 'contradictory' : 'deferred'
   }
-  const failed = { outcome: 'failed', reference: by.providerReference, reason } as const
   moveReversed(aggregate, reversal, failed, context)
   return 'applied'
 }
@@ -128,6 +128,29 @@ export function findReversal(
   return operationsOf(aggregate, 'reversal').findLast(
     ({ authorisationReference }) => authorisationReference === reference
   )
+}
+
+/**
+ * The one that a report is about: the last one; but a report by the reference of an earlier one,
+ * which has failed all the same, says nothing of a later one.
+ */
+function findReported(
+  aggregate: PaymentAggregate,
+  reference: string,
+  by: RequestReference,
+  report: Report
+): Operation | undefined {
+  const last = findReversal(aggregate, reference)
+  const failsAllTheSame = (one: Operation) =>
+    standingOf({ ...one, reported: [...one.reported, report] }) === 'failed'
+  const earlier = operationsOf(aggregate, 'reversal').find(
+    (one) =>
+      one !== last &&
+      one.authorisationReference === reference &&
+      isSame(one, by) &&
+      failsAllTheSame(one)
+  )
+  return earlier ?? last
 }
 
 /** Whether the reversal that the provider reports is ours: so long as it has no reference, any. */

@@ -1,8 +1,8 @@
-import type { Tx } from '../database/database.ts'
+import { readClock, type Tx } from '../database/database.ts'
 import { resolveByItself } from '../discrepancies/resolution.commands.ts'
 import { openUnattached } from '../discrepancies/unattached.store.ts'
 import { newId } from '../id.ts'
-import { lockAggregates, readClock, saveAggregates } from '../lifecycle/aggregate.store.ts'
+import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { openDiscrepancy } from '../lifecycle/aggregate.ts'
 import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import {

@@ -213,7 +213,8 @@ t.test(
   async (t) => {
     const service = await testService(t, { duplicateWindowS: 0, refundApprovalAbove: 1000 })
     const { call, db } = service
-    const reopenAll = () => reopenDiscrepancies({ db, providerName: 'adyen' })
+    const onFault = (about: object, error: unknown) => t.fail('a fault', { about, error })
+    const reopenAll = () => reopenDiscrepancies({ db, providerName: 'adyen', onFault })
     const { id, found } = await payLate(service)
     const shown = async () => (await call('GET', `/v1/discrepancies/${found.id}`)).body
     const decide = (refundId: string, what: string) =>

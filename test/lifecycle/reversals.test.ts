@@ -370,6 +370,28 @@ t.test('money that differs and was given back by hand', async (t) => {
   })
 })
 
+t.test('what is reported again of a reversal that failed is not booked on the next', async (t) => {
+  const [one, two] = [1, 2].map((n) => ({ providerReference: `REV${n}`, reference: `rev ${n}` }))
+  const reports = [reversed(second, one), refundFailedOf(second, one)]
+  const aggregate = newAggregate()
+  apply(aggregate, paidBy(first), paidBy(second), ...reports)
+  const [failed] = aggregate.operations.filter(({ kind }) => kind === 'reversal')
+  if (failed !== undefined) failed.providerReference = 'REV1'
+  decideHeld(aggregate, second, 'sendBack', 'dis_1', contextOf(aggregate))
+  const repeat = () => {
+    const before = structuredClone(aggregate)
+    apply(aggregate, ...reports)
+    t.strictSame(aggregate, before)
+  }
+  repeat()
+  apply(aggregate, reversed(second, two))
+  repeat()
+  const reversals = aggregate.operations.filter(({ kind }) => kind === 'reversal')
+  const statuses = reversals.map(({ status }) => status)
+  t.strictSame(statuses, ['failed', 'succeeded'])
+  checkAggregate(t, aggregate)
+})
+
 /** What somebody at the provider reversed was the payment's own. */
 const own: ReadonlyArray<{
   name: string

@@ -2,9 +2,9 @@
 import { sql } from 'kysely'
 import type { Test } from 'tap'
 import { createCharge } from '../../src/accounts/account.commands.ts'
-import type { Db, Tx } from '../../src/database/database.ts'
+import { type Db, readClock, type Tx } from '../../src/database/database.ts'
 import { newId } from '../../src/id.ts'
-import { lockAggregates, readClock, saveAggregates } from '../../src/lifecycle/aggregate.store.ts'
+import { lockAggregates, saveAggregates } from '../../src/lifecycle/aggregate.store.ts'
 import { applyEvents, type EventOfPayment } from '../../src/lifecycle/apply.commands.ts'
 import { requestCancellation } from '../../src/lifecycle/cancellations.ts'
 import type {

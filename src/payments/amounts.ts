@@ -1,7 +1,7 @@
 /** Whether an amount that a client sends fits its payment. */
 import { fitsCmpDecimals, type Money } from '../money.ts'
-import type { Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
+import type { Payment } from './payment.ts'
 
 /**
  * Whether the provider can express an amount. It is not asked about all that is left: the provider
