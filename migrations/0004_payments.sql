@@ -32,7 +32,7 @@ create table payment (
   -- All amounts are minor units of the currency.
   currency char(3) not null,
   amount bigint not null check (amount > 0),
-  -- What the provider reserves or took for it, as last adjusted.
+  -- The most that the provider reserved or took for it, adjustments included.
   amount_authorised bigint not null default 0 check (amount_authorised >= 0),
   amount_captured bigint not null default 0,
   -- Of refunds that are asked for and not yet done: they reserve.

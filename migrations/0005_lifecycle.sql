@@ -8,13 +8,13 @@ create table authorisation (
   currency char(3) not null,
   amount bigint not null check (amount >= 0),
   outcome text not null check (outcome in ('refused', 'authorised')),
-  -- kept: the payment's own money. released: was kept, and lapsed before its capture. reversing:
-  -- sent back. differs: held, since it is not what we asked for. applied, writtenOff: it was held,
+  -- kept: the payment's own money. released: nobody holds it any more: it lapsed, was replaced, or
+  -- went back. reversing: sent back. differs: held, since it is not what we asked for. applied, writtenOff: it was held,
   -- and a person has put it on the account, or given it up. Null while refused.
   disposition text check (
     disposition in ('kept', 'released', 'reversing', 'differs', 'applied', 'writtenOff')
   ),
-  -- The set of what the provider reported about it: an array of { outcome, reference, … }.
+  -- The set of what the provider reported about it: an array of { what, reference, … }.
   reported jsonb not null default '[]',
   created_at timestamptz not null default now(),
   constraint authorised_has_disposition check ((outcome = 'authorised') = (disposition is not null))

@@ -65,7 +65,7 @@ export const meanings: Readonly<Record<DisputeEvent, Meaning>> = {
 }
 
 /** Where its events leave a dispute, in whatever order they were reported. */
-export function disputeStanding(
+function disputeStanding(
   reported: readonly DisputeEvent[]
 ): Pick<Dispute, 'status' | 'stage'> {
   const course = reported.map((event) => meanings[event]).sort((a, b) => a.rank - b.rank)

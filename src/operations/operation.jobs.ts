@@ -9,7 +9,7 @@ import { type DueOperation, dueOperations, recordAccepted } from './due-operatio
 export type OperationJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
 /** As many calls at once as the transport has sockets to spare for. */
-export const operationBatchSize = 100
+const operationBatchSize = 100
 
 /** Asks the provider for what is due, each under its first key. One round. */
 export async function sendOperations(deps: OperationJobDeps): Promise<number> {
