@@ -9,8 +9,9 @@ create table authorisation (
   amount bigint not null check (amount >= 0),
   outcome text not null check (outcome in ('refused', 'authorised')),
   -- kept: the payment's own money. released: nobody holds it any more: it lapsed, was replaced, or
-  -- went back. reversing: sent back. differs: held, since it is not what we asked for. applied, writtenOff: it was held,
-  -- and a person has put it on the account, or given it up. Null while refused.
+  -- went back. reversing: sent back. differs: held, since it is not what we asked for. applied,
+  -- writtenOff: it was held, and a person has put it on the account, or given it up. Null while
+  -- refused.
   disposition text check (
     disposition in ('kept', 'released', 'reversing', 'differs', 'applied', 'writtenOff')
   ),

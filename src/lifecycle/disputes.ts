@@ -65,9 +65,7 @@ export const meanings: Readonly<Record<DisputeEvent, Meaning>> = {
 }
 
 /** Where its events leave a dispute, in whatever order they were reported. */
-function disputeStanding(
-  reported: readonly DisputeEvent[]
-): Pick<Dispute, 'status' | 'stage'> {
+function disputeStanding(reported: readonly DisputeEvent[]): Pick<Dispute, 'status' | 'stage'> {
   const course = reported.map((event) => meanings[event]).sort((a, b) => a.rank - b.rank)
   return {
     status: course.findLast(({ status }) => status !== undefined)?.status ?? 'open',

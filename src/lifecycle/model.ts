@@ -30,9 +30,10 @@ export type Authorisation = {
   reference: string
   outcome: 'refused' | 'authorised'
   /**
-   * kept: the payment's own money. released: nobody holds it any more: it lapsed,
-   * was replaced, or went back. reversing: it is sent back. differs: it is held, since it is not what was asked for. applied, writtenOff: it
-   * was held, and a person has decided what becomes of it. Null while refused.
+   * kept: the payment's own money. released: nobody holds it any more: it lapsed, was replaced, or
+   * went back. reversing: it is sent back. differs: it is held, since it is not what was asked for.
+   * applied, writtenOff: it was held, and a person has decided what becomes of it. Null while
+   * refused.
    */
   disposition: 'kept' | 'released' | 'reversing' | 'differs' | 'applied' | 'writtenOff' | null
   amount: Money
