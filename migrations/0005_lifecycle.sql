@@ -129,7 +129,7 @@ create table discrepancy (
   kind text not null check (kind in (
     'paid_after_end', 'reversal_failed', 'success_without_reference', 'outcome_unknown',
     'amount_differs', 'refund_and_chargeback', 'refunded_beyond_captured',
-    'recapture_unconfirmed', 'possible_duplicate', 'fraud_reported',
+    'recapture_unconfirmed', 'reversal_amount_unknown', 'possible_duplicate', 'fraud_reported',
     'notification_not_understood', 'settlement_missing', 'settlement_unmatched',
     'settlement_doubled', 'settlement_amount', 'billing_rejected'
   )),

@@ -308,9 +308,9 @@ create table discrepancy (
   constraint discrepancy_fact_once unique (kind, fact),
   constraint discrepancy_kind_check check (kind in ('paid_after_end', 'reversal_failed',
     'success_without_reference', 'outcome_unknown', 'amount_differs', 'refund_and_chargeback',
-    'refunded_beyond_captured', 'recapture_unconfirmed', 'possible_duplicate', 'fraud_reported',
-    'notification_not_understood', 'settlement_missing', 'settlement_unmatched',
-    'settlement_doubled', 'settlement_amount', 'billing_rejected')),
+    'refunded_beyond_captured', 'recapture_unconfirmed', 'reversal_amount_unknown',
+    'possible_duplicate', 'fraud_reported', 'notification_not_understood', 'settlement_missing',
+    'settlement_unmatched', 'settlement_doubled', 'settlement_amount', 'billing_rejected')),
   constraint discrepancy_status_check check (status in ('open', 'resolved')),
   constraint resolved_says_how check ((status = 'resolved') = (resolution is not null
     and resolved_at is not null)),

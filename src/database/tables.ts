@@ -138,6 +138,7 @@ export type Database = {
       | 'refund_and_chargeback'
       | 'refunded_beyond_captured'
       | 'recapture_unconfirmed'
+      | 'reversal_amount_unknown'
       | 'possible_duplicate'
       | 'fraud_reported'
       | 'notification_not_understood'

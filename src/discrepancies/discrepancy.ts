@@ -86,6 +86,11 @@ export const kinds = {
     theirs: 'The payment provider took back a capture whose money had been refunded.',
     resolutions: toLookInto
   },
+  reversal_amount_unknown: {
+    ours: 'A refund failed, and all that was left was reversed: it depends on which was first.',
+    theirs: 'The payment provider does not say how much it gave back; its report will.',
+    resolutions: toLookInto
+  },
   recapture_unconfirmed: {
     ours: 'The capture failed.',
     theirs: 'The payment provider seems to have captured it again, in words that it did not sign.',

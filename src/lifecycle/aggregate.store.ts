@@ -31,7 +31,8 @@ export async function lockAggregates(
   const discrepancies = await sql<Discrepancy & OfPayment>`
     select id, payment_id, kind, fact, details, status, resolution from discrepancy
     where payment_id = any(${paymentIds}) and kind in
-      ('refund_and_chargeback', 'refunded_beyond_captured', 'recapture_unconfirmed')`.execute(tx)
+      ('refund_and_chargeback', 'refunded_beyond_captured', 'reversal_amount_unknown',
+       'recapture_unconfirmed')`.execute(tx)
   return new Map(
     payments.rows.map((row) => [
       row.id,

@@ -20,11 +20,12 @@ import {
 } from './authorisations.ts'
 import { onTaken, onTakenFailed } from './automatic-captures.ts'
 import { onCancellationRefused, onCancelled, onLinkExpired } from './cancellations.ts'
-import { amountEverTaken, onCaptured, onCaptureFailed, onCaptureRefused } from './captures.ts'
+import { onCaptured, onCaptureFailed, onCaptureRefused } from './captures.ts'
 import { onDisputed } from './disputes.ts'
 import type { Discrepancy, Effect, EventOf, LifecycleContext, PaymentAggregate } from './model.ts'
 import { addReport, isDoubtful, recordOperation } from './operation.ts'
 import {
+  isWholeUnclear,
   onOwnReversed,
   onRefunded,
   onRefundFailed,
@@ -117,12 +118,8 @@ function onCapturedOnRequest(
   event: EventOf<'captured'>,
   context: LifecycleContext
 ): Effect {
-  const before = amountEverTaken(aggregate)
   const effect = onCaptured(aggregate, event, context)
-  const captured = amountEverTaken(aggregate) - before
-  if (effect === 'applied') {
-    refundReversed(aggregate, event.authorisationReference, captured, context)
-  }
+  if (effect === 'applied') refundReversed(aggregate, event.authorisationReference, context)
   return effect
 }
 
@@ -237,7 +234,8 @@ const standing: ReadonlyArray<{
   {
     kind: 'refunded_beyond_captured',
     isTrue: ({ payment: { amountCaptured, amountRefunded } }) => amountRefunded > amountCaptured
-  }
+  },
+  { kind: 'reversal_amount_unknown', isTrue: isWholeUnclear }
 ]
 
 /** Opens what has become true, and resolves what is true no more. */

@@ -138,6 +138,7 @@ export type Discrepancy = {
     | 'refund_and_chargeback'
     | 'refunded_beyond_captured'
     | 'recapture_unconfirmed'
+    | 'reversal_amount_unknown'
     | 'notification_not_understood'
     | 'fraud_reported'
     | 'possible_duplicate'

@@ -36,7 +36,8 @@ import {
   isSame,
   isUnderWay,
   recognise,
-  recordOperation
+  recordOperation,
+  timesSucceeded
 } from './operation.ts'
 
 export type RefundAsked = {
@@ -106,8 +107,7 @@ function checkFields(
   const errors: Array<{ pointer: string; detail: string }> = []
   const isRecorded = payment.method === 'recorded'
   if (isRecorded && processor === null) {
-    const detail =
-      'A recorded payment is refunded by its processor: say by whom, and its reference.'
+    const detail = 'A recorded payment is refunded by its processor: name it and its reference.'
     errors.push({ pointer: '/processor', detail })
   }
   if (!isRecorded && processor !== null) {
@@ -178,9 +178,8 @@ export function onRefundFailed(
   event: EventOf<'refundFailed'>,
   context: LifecycleContext
 ): Effect | undefined {
-  const { authorisationReference, amount, by, reason } = event
-  const known = findAuthorisation(aggregate, authorisationReference)
-  const refund = findRefundThatFailed(aggregate, known, amount, by)
+  const { by, reason } = event
+  const refund = findRefundThatFailed(aggregate, event)
   if (refund === undefined) return undefined
   recognise(aggregate, refund, by)
   const failed = { outcome: 'failed', reference: by.providerReference, reason } as const
@@ -216,28 +215,18 @@ export function onOwnReversed(
   return 'applied'
 }
 
-/**
- * A capture is reported after a reversal of its reservation: that has refunded it. `captured`: how
- * much was taken that was not known before.
- */
+/** A capture is reported after a reversal of its reservation: that has refunded it. */
 export function refundReversed(
   aggregate: PaymentAggregate,
   authorisationReference: string,
-  captured: number,
   context: LifecycleContext
 ): void {
-  const whole = findWhole(aggregate)
-  if (whole !== undefined) {
-    if (captured === 0) return
-    changeWhole(aggregate, whole, captured)
-    recordOperation(aggregate, whole, context)
-    return
-  }
+  adjustWhole(aggregate, context)
   const own = findAuthorisation(aggregate, authorisationReference)
   const reversed = own?.reported.find(({ what }) => what === 'reversed')
   if (own === undefined || reversed === undefined || isTaken(aggregate.payment)) return
   const by = { providerReference: reversed.reference, reference: '' }
-  refundWhole(aggregate, own, by, context)
+  if (findWhole(aggregate) === undefined) refundWhole(aggregate, own, by, context)
 }
 
 /** A reversal of what was captured is a refund of all that is left. */
@@ -247,30 +236,48 @@ function refundWhole(
   by: RequestReference,
   context: LifecycleContext
 ): void {
-  const { amountRefunded, amount } = aggregate.payment
   const known = findRefund(aggregate, by)
-  const value = amountEverTaken(aggregate) - amountRefunded
+  const value = amountLeft(aggregate, known)
   if (known === undefined && value <= 0) return
+  const { amount } = aggregate.payment
   const refund = known ?? addRefund(aggregate, own, { ...amount, value }, by, context)
   const reference = by.providerReference
   report(aggregate, refund, { outcome: 'succeeded', reference, whole: true }, context)
 }
 
 /**
- * What is reported after the reversal of the whole was there before it: a capture that it gave back
- * as well, or a refund that was a part of what it gave back.
+ * What a reversal of the whole gave back, minor units: all that was taken, less what other refunds
+ * had given back. The provider does not say how much. A refund that failed later counts here, since
+ * which came first is not reported either; `isWholeUnclear` shows that to a person.
  */
-function changeWhole(aggregate: PaymentAggregate, whole: Operation, change: number): void {
+function amountLeft(aggregate: PaymentAggregate, whole: Operation | undefined): number {
+  return operationsOf(aggregate, 'refund')
+    .filter((one) => one !== whole && timesSucceeded(one) > 0)
+    .reduce((left, { amount }) => left - amount.value, amountEverTaken(aggregate))
+}
+
+/** Whether a refund failed beside a reversal of the whole, which may have given its amount back. */
+export function isWholeUnclear(aggregate: PaymentAggregate): boolean {
+  const whole = findWhole(aggregate)
+  const hasFailed = (one: Operation) => timesSucceeded(one) > 0 && one.status === 'failed'
+  return whole !== undefined && operationsOf(aggregate, 'refund').some(hasFailed)
+}
+
+/** What is reported after the whole was there before: a capture, or a refund of a part. */
+function adjustWhole(aggregate: PaymentAggregate, context: LifecycleContext): void {
+  const whole = findWhole(aggregate)
+  if (whole === undefined) return
   const { payment } = aggregate
-  const value = whole.amount.value + change
-  if (value <= 0) return
+  const value = amountLeft(aggregate, whole)
+  const change = value - whole.amount.value
+  if (value <= 0 || change === 0) return
   whole.amount = { ...whole.amount, value }
   payment.amountRefunded += change
-  aggregate.touched.add(whole)
   const kind = change > 0 ? 'refund' : 'refundFailed'
   const fact = `${whole.id}.part.${payment.eventCount}`
   const amount = { ...whole.amount, value: Math.abs(change) }
   post(aggregate, kind, fact, amount, { type: 'refund', id: whole.id })
+  recordOperation(aggregate, whole, context)
 }
 
 function findWhole(aggregate: PaymentAggregate): Operation | undefined {
@@ -289,18 +296,14 @@ function findRefund(aggregate: PaymentAggregate, by: RequestReference): Operatio
  */
 function findRefundThatFailed(
   aggregate: PaymentAggregate,
-  authorisation: Authorisation | undefined,
-  amount: Money,
-  by: RequestReference
+  { authorisationReference, amount, by }: EventOf<'refundFailed'>
 ): Operation | undefined {
-  const all = operationsOf(aggregate, 'refund').filter(
-    (one) => one.authorisationReference === authorisation?.reference
-  )
-  const named = all.find((one) => isSame(one, by))
-  if (named !== undefined) return named
-  const isUnnamed = ({ providerReference, status, amount: own }: Operation) =>
-    providerReference === null && status === 'succeeded' && own.value === amount.value
-  return all.findLast(isUnnamed)
+  const isUnnamed = (one: Operation) =>
+    one.authorisationReference === authorisationReference &&
+    one.providerReference === null &&
+    one.status === 'succeeded' &&
+    one.amount.value === amount.value
+  return findRefund(aggregate, by) ?? operationsOf(aggregate, 'refund').findLast(isUnnamed)
 }
 
 /** One that somebody asked for at the provider. */
@@ -325,28 +328,25 @@ export function report(
   const before = addReport(aggregate, refund, reported)
   if (before === undefined) return
   moveRefunded(aggregate, refund, before)
-  const excess = aggregate.payment.amountRefunded - amountEverTaken(aggregate)
-  const whole = refund.status === 'succeeded' ? findWhole(aggregate) : undefined
-  if (whole !== undefined && excess > 0) changeWhole(aggregate, whole, -excess)
+  adjustWhole(aggregate, context)
   recordOperation(aggregate, refund, context)
 }
 
 function moveRefunded(
-  { payment, ...aggregate }: PaymentAggregate,
-  refund: Operation,
+  aggregate: PaymentAggregate,
+  { id, amount, status, origin }: Operation,
   before: OperationStatus
 ): void {
-  const { id, amount, status, origin } = refund
+  const { payment } = aggregate
   const cause = { type: 'refund', id } as const
-  const whole = { payment, ...aggregate }
   if (before === 'requested' && origin === 'client') payment.amountRefunding -= amount.value
   if (status === 'succeeded') {
     payment.amountRefunded += amount.value
     const kind = payment.method === 'recorded' ? 'recordedRefund' : 'refund'
-    post(whole, kind, id, amount, cause)
+    post(aggregate, kind, id, amount, cause)
   } else if (before === 'succeeded') {
     payment.amountRefunded -= amount.value
-    post(whole, 'refundFailed', id, amount, cause)
+    post(aggregate, 'refundFailed', id, amount, cause)
   }
 }
 

@@ -202,6 +202,39 @@ export const automaticStories: readonly Story[] = [
     end: { ...paid, amountRefunded: 2500, account: 0 }
   },
   {
+    name: 'a part is refunded, that fails, and the whole is reversed: how much is not known',
+    begin: automatic,
+    events: () => [
+      paidBy(first),
+      refunded(first, gbp(1000), hand(1)),
+      refundFailedOf(first, hand(1), gbp(1000)),
+      reversed(first, hand(2), price, 'refund')
+    ],
+    end: {
+      ...paid,
+      amountRefunded: 1500,
+      account: 1000,
+      open: ['reversal_amount_unknown']
+    }
+  },
+  {
+    name: 'a part is refunded, that fails, another is refunded, and the whole is reversed',
+    begin: automatic,
+    events: () => [
+      paidBy(first),
+      refunded(first, gbp(1000), hand(1)),
+      refundFailedOf(first, hand(1), gbp(1000)),
+      refunded(first, gbp(500), hand(3)),
+      reversed(first, hand(2), price, 'refund')
+    ],
+    end: {
+      ...paid,
+      amountRefunded: 1500,
+      account: 1000,
+      open: ['reversal_amount_unknown']
+    }
+  },
+  {
     name: 'it is reversed, and that fails',
     begin: automatic,
     events: () => [

@@ -312,7 +312,7 @@ t.test('the reversal of the whole', async (t) => {
     apply(aggregate, paidBy(first), reversed(first, byHand), refunded(first, gbp(1000)))
     t.same(
       aggregate.events.map(({ payment }) => payment.amountRefunded),
-      [0, 2500, 2500]
+      [0, 2500, 2500, 2500]
     )
     checkAggregate(t, aggregate)
   })
