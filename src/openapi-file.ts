@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { pino } from 'pino'
+import { Document, visit } from 'yaml'
 import { buildApp } from './app.ts'
 import { type ProductionConfig, readConfig } from './config.ts'
+import { hasUnseen, showUnseen } from './http/openapi-document.ts'
 import { createContext } from './service.ts'
 
 const file = new URL('../openapi/payments.v1.yaml', import.meta.url)
@@ -23,11 +25,47 @@ export async function renderOpenApi(): Promise<string> {
   const context = createContext({ ...config, sandbox: false, log })
   const app = await buildApp(context)
   await app.ready()
-  const text = app.swagger({ yaml: true })
+  const text = toYaml(app.swagger())
   await app.close()
   await context.db.destroy()
   return text
 }
+
+/** What fits on a line stands on one: else most lines of the file would hold a single word. */
+function toYaml(document: object): string {
+  const written = new Document(document, { aliasDuplicateObjects: false })
+  visit(written, {
+    Scalar(_, node) {
+      if (hasUnseen(String(node.value))) node.type = 'QUOTE_DOUBLE'
+    },
+    Collection(key, node, path) {
+      const indent = 2 * path.filter((one) => 'items' in one).length
+      const [pair] = path.slice(-1)
+      const name = key === 'value' && pair !== undefined && 'key' in pair ? String(pair.key) : '-'
+      const inline = JSON.stringify(node)
+      // Spaces after commas and colons, and no quotes around most words.
+      if (indent + name.length + inline.length > lineWidth || inline.includes('\\n')) return
+      node.flow = true
+      return visit.SKIP
+    }
+  })
+  return showUnseen(fillLists(written.toString({ lineWidth, blockQuote: 'literal' })))
+}
+
+/** Lists of words that are longer than a line stand on as many lines as they need. */
+function fillLists(yaml: string): string {
+  return yaml.replace(/^( *)(\w+):\n((?:\1 {2}- [\w."*-]+\n)+)/gm, (_, indent, name, list) => {
+    const words = list.split('\n').map((line: string) => line.replace(/^ *- /, ''))
+    const lines = [`${indent}${name}: [`]
+    for (const word of words.filter(Boolean)) {
+      const last = lines.at(-1) as string
+      if (last.length + word.length + 3 > lineWidth) lines.push(`${indent}  ${word},`)
+      else lines[lines.length - 1] = `${last} ${word},`
+    }
+    return `${lines.join('\n').slice(0, -1)} ]\n`
+  })
+}
+const lineWidth = 98
 
 /** Writes openapi/; with `check` it only says whether the file is what the routes say. */
 export async function writeOpenApi(check: boolean): Promise<boolean> {

@@ -144,16 +144,110 @@ t.test('the document', async (t) => {
     }
   })
 
-  t.test('its examples of problems have the code and the status of their place', async (t) => {
+  t.test('H2: its examples of problems have the code and the status of their place', async (t) => {
+    const answeredAt = new Map<string, string[]>()
     for (const { path, operation } of operations) {
-      for (const [status, { content }] of Object.entries<Json>(operation.responses)) {
-        const examples = content?.['application/problem+json']?.examples ?? {}
-        for (const [code, { value }] of Object.entries<Json>(examples)) {
+      for (const [status, response] of Object.entries<Json>(operation.responses)) {
+        for (const code of codesOf(response)) {
+          const { value } = document.components.examples[code]
           t.match(value, { code, status: Number(status) }, `${path} ${code}`)
           t.equal(problems[code as keyof typeof problems].status, Number(status))
+          answeredAt.set(code, [...(answeredAt.get(code) ?? []), path])
         }
       }
     }
+    for (const [code, { value }] of Object.entries<Json>(document.components.examples)) {
+      const paths = answeredAt.get(code)?.map((path) => path.replaceAll(/\{\w+\}/g, '[^/]+')) ?? []
+      t.ok(
+        paths.some((path) => new RegExp(`^${path}$`).test(value.instance)),
+        value.instance
+      )
+    }
+  })
+
+  t.test('H2: what several operations have in common stands once', async (t) => {
+    const file = await readFile(new URL('../openapi/payments.v1.yaml', import.meta.url), 'utf8')
+    t.ok(file.split('\n').length < 6_000, 'a person can read it')
+    t.equal(file.match(/\bAED\b/g)?.length, 1, 'the list of currencies')
+    const { schemas, parameters } = document.components
+    const bodies = Object.entries<Json>(document.paths).flatMap(([path, methods]) =>
+      Object.values<Json>(methods).map(({ requestBody }) => [path, requestBody?.content])
+    )
+    for (const [path, content] of bodies) {
+      const schema = content?.['application/json']?.schema
+      if (schema !== undefined) t.ok(schema.$ref !== undefined, `the body of ${path} has a name`)
+    }
+    const used = new Set<string>()
+    everyNode(document, ({ $ref }) => used.add($ref))
+    for (const name of Object.keys(schemas)) t.ok(used.has(`#/components/schemas/${name}`), name)
+    for (const name of Object.keys(parameters)) {
+      t.ok(used.has(`#/components/parameters/${name}`), name)
+    }
+    const inlined = Object.values<Json>(document.paths).flatMap((methods) =>
+      Object.values<Json>(methods).flatMap((one) =>
+        (one.parameters ?? []).filter(({ $ref }: Json) => $ref === undefined)
+      )
+    )
+    const written = inlined.map((one) => JSON.stringify(one))
+    t.equal(new Set(written).size, written.length, 'no parameter is written out twice')
+  })
+
+  t.test('H3: every answer says which headers it has', async (t) => {
+    for (const { id, operation } of operations) {
+      const parameters = new Set((operation.parameters ?? []).map(({ name }: Json) => name))
+      for (const [status, response] of Object.entries<Json>(operation.responses)) {
+        const headers = response.headers ?? {}
+        const codes = codesOf(response)
+        const isGood = status.startsWith('2')
+        const expected = {
+          'X-Request-Id': true,
+          ETag: parameters.has('if-none-match') && (status === '200' || status === '304'),
+          'Idempotent-Replayed':
+            (isGood && parameters.has('idempotency-key')) || codes.includes('provider_rejected'),
+          'Preference-Applied': parameters.has('prefer') && (isGood || status === '304'),
+          Link: parameters.has('cursor') && isGood,
+          'WWW-Authenticate': status === '401',
+          'Retry-After': codes.some((one) => /flight|unavailable|overloaded|rate_limited/.test(one))
+        }
+        for (const [name, has] of Object.entries(expected)) {
+          t.equal(headers[name] !== undefined, has, `${id} ${status} ${name}`)
+        }
+      }
+    }
+    const made = operations.filter(({ operation }) => operation.responses[201]?.headers.Location)
+    t.ok(made.length >= 4, 'where there is something to be read')
+  })
+
+  t.test('H1: its patterns are the same in every dialect of regular expressions', async (t) => {
+    const patterns = new Set<string>()
+    everyNode(document, (node) => {
+      if (typeof node.pattern === 'string') patterns.add(node.pattern)
+      for (const pattern of Object.keys(node.patternProperties ?? {})) patterns.add(pattern)
+    })
+    t.ok(patterns.size > 5)
+    // JSON Schema 2020-12, 6.4, and `\xHH`, which Java, Python, RE2, .NET and Rust have as well.
+    const escaped = '\\\\[.*+?()[\\]{}|^$\\\\]'
+    const set = '\\[\\^?(?:\\\\x[0-9A-F]{2}|[^\\\\[\\]])+\\]'
+    const one = `(?:[^\\\\[\\](){}*+?.|^$]|${escaped}|${set})(?:[*+?]|\\{\\d+(?:,\\d*)?\\})?`
+    const portable = new RegExp(`^\\^?(?:${one}|\\(|\\)[*+?]?)+\\$?$`)
+    for (const pattern of patterns) {
+      t.match(pattern, portable)
+      t.doesNotThrow(() => [new RegExp(pattern), new RegExp(pattern, 'u')], pattern)
+    }
+    for (const bad of ['^[^\\p{Cc}]*$', '^\\d+$', '\\u0041', '(?=a)', '(?<n>a)', '^a\\b']) {
+      t.notMatch(bad, portable, bad)
+    }
+  })
+
+  t.test('H5: integers have a format and bounds, words a type', async (t) => {
+    everyNode(document, (node) => {
+      if (node.type === 'integer') {
+        t.match(node, { format: 'int64', minimum: Number, maximum: Number })
+      }
+      if (Array.isArray(node.enum)) t.equal(node.type, 'string')
+    })
+    const { description } = document.components.parameters.IdempotencyKey
+    t.match(description, /kept 30 days/)
   })
 
   t.test('every problem is documented or thrown, and says cause and cure', async (t) => {

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { PageQuery, ref } from '../http/common.schema.ts'
+import { located, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
@@ -32,7 +32,7 @@ export const billingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
           'What is more is for the next file: make files until one holds fewer.',
         tags: ['Postings'],
         body: MakeFile,
-        response: { 201: ref(BillingFileSchema) }
+        response: { 201: located(ref(BillingFileSchema)) }
       },
       config: { scope: 'reconciliation:write', idempotent: true, problems: [] }
     },

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { located, ref } from '../http/common.schema.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { pathOf } from '../http/problems.plugin.ts'
 import { traceOf } from '../http/request.plugin.ts'
@@ -26,7 +26,7 @@ export const createRoutes: Routes = async (app, deps) => {
           'answered: there will be one payment.',
         tags: ['Payments'],
         body: CreatePayment,
-        response: { 201: ref(PaymentSchema) }
+        response: { 201: located(ref(PaymentSchema)) }
       },
       config: {
         scope: 'payments:write',

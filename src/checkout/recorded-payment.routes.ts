@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { ref } from '../http/common.schema.ts'
+import { located, ref } from '../http/common.schema.ts'
 import { PaymentSchema } from '../payments/payment.schema.ts'
 import type { Channel, Payment } from '../payments/payment.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
@@ -24,7 +24,7 @@ export const recordedPaymentRoutes: Routes = async (app, deps) => {
           'with the same payment.',
         tags: ['Payments'],
         body: RecordPayment,
-        response: { 200: ref(PaymentSchema), 201: ref(PaymentSchema) }
+        response: { 200: located(ref(PaymentSchema)), 201: located(ref(PaymentSchema)) }
       },
       config: {
         scope: 'payments:write',

@@ -9,11 +9,16 @@ const isNamed = (schema: object): schema is NamedSchema => '$id' in schema
 /** Those that something refers to, by name. */
 const named = new Map<string, NamedSchema>()
 
+function nameOf(schema: TSchema): string {
+  if (!isNamed(schema)) throw new Error('only a schema with $id can be referred to')
+  return schema.$id
+}
+
 /** A reference to a schema that the OpenAPI document names; its type is the schema's own. */
 export function ref<T extends TSchema>(schema: T, description?: string): TUnsafe<Static<T>> {
-  if (!isNamed(schema)) throw new Error('only a schema with $id can be referred to')
-  named.set(schema.$id, schema)
-  return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#`, ...(description && { description }) })
+  const name = nameOf(schema)
+  named.set(name, schema as TSchema as NamedSchema)
+  return Type.Unsafe<Static<T>>({ $ref: `${name}#`, ...(description && { description }) })
 }
 
 /** Every schema with $id that `schema` is, holds or refers to; each after those that it names. */
@@ -28,8 +33,9 @@ export function namedIn(schema: unknown, found = new Set<NamedSchema>()): Set<Na
 }
 
 /**
- * Text of at most `maxLength` characters without control characters (NUL among them), lone
- * surrogates and bidirectional controls. Accents and emoji pass.
+ * Text of at most `maxLength` characters without control characters (NUL among them),
+ * bidirectional controls and, as in every text with a pattern, lone surrogates. Accents and emoji
+ * pass.
  */
 export function text(
   maxLength: number,
@@ -37,7 +43,11 @@ export function text(
 ) {
   return Type.String({ minLength: 0, ...options, maxLength, pattern: textPattern })
 }
-export const textCharacter = '[^\\p{Cc}\\p{Cs}\\p{Bidi_C}]'
+/**
+ * Without `\p{…}` and `\u…`: the same in every dialect of regular expressions that generators of
+ * clients have (JSON Schema 2020-12, 6.4).
+ */
+export const textCharacter = '[^\\x00-\\x1F\\x7F-\\x9F\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'
 export const textPattern = `^${textCharacter}*$`
 
 /** Of a body whose fields are so, something else holds too. */
@@ -47,6 +57,11 @@ export function when(properties: object, present: string[], then: object, otherw
 
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
+}
+
+/** The schema of an answer whose header `Location` says where what was made can be read. */
+export function located<T extends TSchema>(schema: T): T {
+  return { ...schema, headers: { location: { type: 'string' } } }
 }
 
 /** The schema of an answer without a body. */
@@ -70,7 +85,11 @@ export const AccountId = Type.String({
   examples: ['10000001']
 })
 
-export const Currency = Type.Enum([...currencies], { description: 'ISO 4217', examples: ['GBP'] })
+export const Currency = Type.Enum([...currencies], {
+  $id: 'Currency',
+  description: 'ISO 4217',
+  examples: ['GBP']
+})
 
 /** An amount that a caller asks for: at least 1 minor unit, within what JSON holds exactly. */
 export const Amount = Type.Object(
@@ -120,13 +139,14 @@ export const PageQuery = Type.Object(ListQuery, { additionalProperties: false })
 
 /** A page of items of a schema with $id. */
 export function pageOf<T extends TSchema>(item: T) {
-  const { examples = [] } = item as { examples?: unknown[] }
   return Type.Object(
     {
       data: Type.Array(ref(item)),
-      nextCursor: nullable(Type.String({ description: 'Null on the last page' }))
+      nextCursor: nullable(
+        Type.String({ description: 'Null on the last page', examples: ['WyJwYXlfMDZmMWsyb'] })
+      )
     },
-    { examples: [{ data: examples, nextCursor: null }] }
+    { $id: `${nameOf(item)}Page` }
   )
 }
 
@@ -143,15 +163,15 @@ export const growingListQuery = {
 
 /** A page of such a list, of items of a schema with $id. */
 export function growingPageOf<T extends TSchema>(item: T) {
-  const { examples = [] } = item as { examples?: unknown[] }
   return Type.Object(
     {
       data: Type.Array(ref(item)),
       nextCursor: Type.String({
-        description: 'Never null: at the end it is the position to ask again from, as `after`'
+        description: 'Never null: at the end it is the position to ask again from, as `after`',
+        examples: ['WyI0MTciXQ']
       })
     },
-    { examples: [{ data: examples, nextCursor: 'WyI0MTciXQ' }] }
+    { $id: `${nameOf(item)}Page` }
   )
 }
 

@@ -1,8 +1,8 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import { Problem, type ProblemDocument, toProblemDocument } from '../problem.ts'
 import { type ProblemCode, problems } from '../problems.ts'
+import { shareParts, showUnseen } from './openapi-document.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -84,6 +84,7 @@ export async function addOpenApi(
       }
     },
     transform: ({ schema, url, route }) => ({ schema: withConfig(schema, route), url }),
+    transformObject: (made) => shareParts('openapiObject' in made ? made.openapiObject : made),
     refResolver: { buildLocalReference: (json, _, __, place) => String(json.$id ?? `def-${place}`) }
   })
 }
@@ -92,7 +93,7 @@ export async function addOpenApi(
 function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySchema {
   const { problems, scope, etag, idempotent } = route.config ?? {}
   const headers = structuredClone(schema.headers ?? { type: 'object', properties: {} }) as Headers
-  const response = describe(schema.response as Record<string, object>)
+  const response = { ...(schema.response as Record<string, object>) }
   if (etag) {
     headers.properties['if-none-match'] = { type: 'string', description: 'The last ETag' }
     response[304] = { type: 'null', description: 'Not changed since that ETag' }
@@ -109,7 +110,7 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
     ...(idempotent ? keyProblems : []),
     ...(problems ?? [])
   ])
-  const needed = scope === undefined ? '' : `\n\nScope: \`${scope}\`.`
+  const needed = scope === undefined ? '' : ` Scope: \`${scope}\`.`
   return {
     ...schema,
     description: `${schema.description ?? ''}${needed}`.trim(),
@@ -118,60 +119,27 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
   }
 }
 
-const keyDescription = '1 to 255 visible ASCII characters'
+const keyDescription =
+  'Yours, a fresh one for each new intention: 1 to 255 visible ASCII characters. It is kept 30 days'
 const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_reused']
 
 type Headers = { properties: Record<string, object>; required?: string[] }
-
-/** Of the statuses of answers that are no problems. */
-const statusWords: Readonly<Record<string, string>> = {
-  200: 'OK',
-  201: 'Created',
-  202: 'Accepted',
-  304: 'Not modified',
-  503: 'Unavailable'
-}
-
-function describe(replies: Record<string, object> = {}): Record<string, object> {
-  return Object.fromEntries(
-    Object.entries(replies).map(([status, reply]) => [
-      status,
-      { description: statusWords[status], ...reply }
-    ])
-  )
-}
 
 /** What may go wrong with any route, with one that needs a key, and with one that has a body. */
 const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
 const withScope: ProblemCode[] = ['unauthenticated', 'scope_missing', 'card_number_refused']
 const withBody: ProblemCode[] = ['body_too_large', 'content_type_unsupported']
 
-/**
- * The responses for these problems by status, with examples. They are no response schemas of the
- * route, since a problem is sent as the text that it is.
- */
+/** The responses for these problems by status: their codes, which shareParts() writes out. */
 function toProblemReplies(codes: readonly ProblemCode[]): Record<string, unknown> {
   const byStatus = Map.groupBy(new Set(codes), (code) => problems[code].status)
-  return Object.fromEntries([...byStatus].map(([status, some]) => [status, toReply(some)]))
-}
-
-function toReply(codes: readonly ProblemCode[]): unknown {
-  const description = codes.map((code) => `\`${code}\`: ${problems[code].title}.`).join('\n\n')
-  const examples = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }]))
-  const schema = { $ref: 'Problem#' }
-  return { description, content: { 'application/problem+json': { schema, examples } } }
-}
-
-const examplePlace = {
-  publicUrl: 'https://payments.example',
-  instance: '/v1/payments',
-  requestId: '3b1f6f0e4d0c4f6c9a40d5f3b7a0c1d2'
-}
-
-function exampleOf(code: ProblemCode): ProblemDocument {
-  const errors = [{ pointer: '/amount/value', detail: 'must be integer' }]
-  const extras = code === 'request_invalid' ? { errors } : {}
-  return toProblemDocument(new Problem(code, problems[code].cause, extras), examplePlace)
+  return Object.fromEntries(
+    [...byStatus].map(([status, some]) => {
+      const examples = Object.fromEntries(some.map((code) => [code, {}]))
+      const schema = { $ref: 'Problem#' }
+      return [status, { content: { 'application/problem+json': { schema, examples } } }]
+    })
+  )
 }
 
 /** Interactive docs, the document itself, and a page with the cause and cure of each problem. */
@@ -182,7 +150,9 @@ export async function addDocs(app: FastifyInstance): Promise<void> {
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
       .send(problemsPage)
   )
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  app.get('/openapi.json', { schema: { hide: true } }, async (_, reply) =>
+    reply.type('application/json; charset=utf-8').send(showUnseen(JSON.stringify(app.swagger())))
+  )
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,

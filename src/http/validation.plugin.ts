@@ -13,7 +13,10 @@ type Compile = { schema: unknown; httpPart?: string | undefined }
  */
 export function buildValidator(shared: Record<string, unknown>) {
   // The schemas are our own, and a test holds them to their own schema: a start need not.
-  const known = { allErrors: true, validateSchema: false, meta: false } as const
+  const known = {
+    ...{ allErrors: true, validateSchema: false, meta: false },
+    code: { regExp: wellFormed }
+  } as const
   const body = new Ajv({ ...known, coerceTypes: false, useDefaults: false })
   const rest = new Ajv({ ...known, coerceTypes: 'array', useDefaults: true })
   for (const ajv of [body, rest]) {
@@ -27,6 +30,17 @@ export function buildValidator(shared: Record<string, unknown>) {
     return (httpPart === 'body' ? body : rest).compile(own)
   }
 }
+
+/** A pattern that also refuses lone surrogates, which no portable pattern can name. */
+function wellFormed(pattern: string, flags: string) {
+  const own = new RegExp(pattern, flags)
+  return {
+    test: (text: string) => text.isWellFormed() && own.test(text),
+    // By which Ajv knows patterns apart.
+    toString: () => own.toString()
+  }
+}
+wellFormed.code = 'wellFormed'
 
 /**
  * Checks what routes take. What they name by $id becomes known with them, to the validator and to

@@ -1,6 +1,6 @@
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { nothing, PageQuery, ref } from '../http/common.schema.ts'
+import { located, nothing, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
@@ -54,7 +54,7 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, dep
           'every attempt.',
         tags,
         body: CreateWebhookEndpoint,
-        response: { 201: ref(NewWebhookEndpointSchema) }
+        response: { 201: located(ref(NewWebhookEndpointSchema)) }
       },
       config: {
         scope: 'webhooks:write',

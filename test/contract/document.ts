@@ -7,15 +7,29 @@ export type Json = any
 /** `path` and `method` as the document has them. */
 export type Operation = { id: string; path: string; method: string; operation: Json }
 
+/** Every operation, with its parameters and answers written out. */
 export function operationsOf(document: Json): Operation[] {
   return Object.entries<Json>(document.paths).flatMap(([path, methods]) =>
     Object.entries<Json>(methods).map(([method, operation]) => ({
       id: operation.operationId,
       path,
       method,
-      operation
+      operation: writtenOut(document, operation)
     }))
   )
+}
+
+function writtenOut(document: Json, operation: Json): Json {
+  const responses = Object.fromEntries(
+    Object.entries(operation.responses).map(([status, one]) => [status, resolve(document, one)])
+  )
+  const { parameters } = operation
+  if (parameters === undefined) return { ...operation, responses }
+  return {
+    ...operation,
+    parameters: parameters.map((one: Json) => resolve(document, one)),
+    responses
+  }
 }
 
 /** The codes of the problems that a response documents. */
@@ -42,8 +56,22 @@ export function everyNode(node: Json, visit: (node: Json) => void): void {
 export function examplesOf(document: Json, media: Json): Json[] {
   if (media.example !== undefined) return [media.example]
   if (media.examples !== undefined)
-    return Object.values<Json>(media.examples).map(({ value }) => value)
-  return resolve(document, media.schema).examples ?? []
+    return Object.values<Json>(media.examples).map((one) => resolve(document, one).value)
+  return examplesBySchema(document, media.schema)
+}
+
+/** Those of the schema itself, or the one that its parts make up. */
+function examplesBySchema(document: Json, schema: Json): Json[] {
+  const { examples, properties, items, anyOf } = resolve(document, schema)
+  if (examples !== undefined) return examples
+  if (items !== undefined) return [examplesBySchema(document, items)]
+  if (anyOf !== undefined) return examplesBySchema(document, anyOf[0])
+  if (properties === undefined) return []
+  const parts = Object.entries(properties).map(([name, part]) => [
+    name,
+    examplesBySchema(document, part)[0]
+  ])
+  return [Object.fromEntries(parts)]
 }
 
 /** What is wrong with a value by the schema at `pointer`. */
@@ -52,6 +80,11 @@ export type Judge = (pointer: readonly string[], value: unknown) => string[]
 /** Judges values by the schemas of the document; a field that they do not name is a fault. */
 export function createJudge(document: Json): Judge {
   const strict = structuredClone(document)
+  for (const methods of Object.values<Json>(strict.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      methods[method] = writtenOut(strict, operation)
+    }
+  }
   everyNode(strict.components.schemas, refuseOthers)
   everyNode(strict.paths, refuseOthers)
   const ajv = new Ajv2020({ strict: false, allErrors: true })

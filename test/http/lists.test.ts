@@ -104,9 +104,9 @@ t.test('lists', async (t) => {
       'x'.repeat(300)
     ]
     const { body: document } = await call('GET', '/openapi.json', { key: null })
-    type Operation = { parameters?: Array<{ name: string }> }
+    type Operation = { parameters?: Array<{ $ref?: string }> }
     const lists = Object.entries(document.paths as Record<string, { get?: Operation }>)
-      .filter(([, { get }]) => get?.parameters?.some(({ name }) => name === 'cursor'))
+      .filter(([, { get }]) => get?.parameters?.some(({ $ref }) => $ref?.endsWith('/Cursor')))
       .map(([path]) => path.replace('{accountId}', accountId).replace('{id}', made[0] as string))
     t.ok(lists.length >= 9, lists.join(' '))
     for (const list of lists) {

@@ -1,0 +1,256 @@
+/**
+ * The OpenAPI document as routes give it, brought to the form that people and generators of clients
+ * read: what several operations have in common stands once, under `components`.
+ */
+import { Problem, toProblemDocument } from '../problem.ts'
+import { type ProblemCode, problems } from '../problems.ts'
+import { headers, headersOf, problemHeaders, toHeaderRefs } from './openapi-headers.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a document has any shape.
+export type Json = any
+type Operation = { path: string; method: string; operation: Json }
+type Named = Record<string, Json>
+
+const problemType = 'application/problem+json'
+const toSchema = '#/components/schemas/'
+
+/** Moves what is shared into `components`. The document that is given stays as it is. */
+export function shareParts(document: object): Json {
+  const shared = rewrite(document, completeSchema)
+  const operations = operationsOf(shared)
+  const { components } = shared
+  const { schemas } = components
+  for (const [name, schema] of Object.entries<Json>(schemas)) {
+    schemas[name] = withReferences(schema, schemas, name)
+  }
+  for (const { operation } of operations) {
+    for (const part of ['parameters', 'requestBody', 'responses']) {
+      if (operation[part] !== undefined) operation[part] = withReferences(operation[part], schemas)
+    }
+  }
+  components.examples = toExamples(operations, schemas)
+  for (const one of operations) {
+    describePath(one, schemas)
+    addHeaders(one.operation)
+  }
+  components.parameters = hoistParameters(operations)
+  components.responses = hoistProblems(operations)
+  components.headers = headers
+  return shared
+}
+
+function operationsOf({ paths }: Json): Operation[] {
+  return Object.entries<Json>(paths).flatMap(([path, methods]) =>
+    Object.entries<Json>(methods).map(([method, operation]) => ({ path, method, operation }))
+  )
+}
+
+/** A copy in which `change` has replaced each object, from the inside out, but for values. */
+function rewrite(node: Json, change: (node: Json) => Json): Json {
+  if (Array.isArray(node)) return node.map((one) => rewrite(one, change))
+  if (typeof node !== 'object' || node === null) return node
+  const members = Object.entries(node).map(([name, member]) => [
+    name,
+    values.has(name) ? structuredClone(member) : rewrite(member, change)
+  ])
+  return change(Object.fromEntries(members))
+}
+const values: ReadonlySet<string> = new Set(['example', 'examples', 'default', 'enum', 'const'])
+
+/** Adds what generators of clients ask for, and the validator has no need of. */
+function completeSchema(node: Json): Json {
+  if (node.type === 'integer') {
+    // JSON holds no larger one exactly.
+    const { type, format = 'int64', minimum = -largest, maximum = largest, ...rest } = node
+    return { type, format, minimum, maximum, ...rest }
+  }
+  const words = Array.isArray(node.enum) ? node.enum : [node.const]
+  const isText = words.every((one: unknown) => typeof one === 'string')
+  return isText && node.type === undefined ? { type: 'string', ...node } : node
+}
+const largest = Number.MAX_SAFE_INTEGER
+
+/** Refers to each named schema where it was written out; `own` is the name of `node` itself. */
+function withReferences(node: Json, schemas: Named, own?: string): Json {
+  const names = new Map(Object.entries(schemas).map(([name, one]) => [identityOf(one), name]))
+  return rewrite(node, (one) => {
+    // The example of an answer is that of its schema.
+    if (one.schema?.$ref !== undefined && one.in === undefined) {
+      return one.examples === undefined || one.schema.$ref !== problemRef
+        ? { schema: one.schema }
+        : one
+    }
+    const name = isNameable(one) ? names.get(identityOf(one)) : undefined
+    return name === undefined || name === own ? one : { $ref: `${toSchema}${name}` }
+  })
+}
+const problemRef = `${toSchema}Problem`
+
+/** Not what stands for itself: a list of words is not the same as another that has the same. */
+const isNameable = ({ type, oneOf }: Json) => typeof type === 'string' || oneOf !== undefined
+
+/** What a schema says, in whatever order, but for its examples. */
+function identityOf({ examples: _, example: __, ...schema }: Json): string {
+  return JSON.stringify(schema, (_, member) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
+    return Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}
+
+/**
+ * Says of the ids in a path whose they are: `/v1/refunds/{id}` has the id of a refund, for which
+ * the example is that of the schema `Refund`.
+ */
+function describePath({ path, operation }: Operation, schemas: Named): void {
+  for (const parameter of operation.parameters ?? []) {
+    if (parameter.in !== 'path') continue
+    const { noun, name } = nounBefore(path, parameter.name)
+    parameter.description ??= `The id of the ${noun}`
+    const example = schemas[name]?.examples?.[0]?.id
+    if (example !== undefined) parameter.example = example
+  }
+}
+
+/** `webhook endpoint` and `WebhookEndpoint` for `/v1/webhook-endpoints/{id}/test`. */
+function nounBefore(path: string, parameter: string): { noun: string; name: string } {
+  const segments = path.split('/')
+  const before = segments[segments.indexOf(`{${parameter}}`) - 1] ?? ''
+  const noun = before.replace(/ies$/, 'y').replace(/s$/, '').replaceAll('-', ' ')
+  return { noun, name: pascal(noun.split(' ')) }
+}
+
+const pascal = (words: readonly string[]) =>
+  words.map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`).join('')
+
+/** The parameters that several operations have; there they become references. */
+function hoistParameters(operations: readonly Operation[]): Named {
+  const all = operations.flatMap(({ path, operation }) =>
+    (operation.parameters ?? []).map((one: Json) => ({ one, path, text: JSON.stringify(one) }))
+  )
+  const uses = Map.groupBy(all, ({ text }) => text)
+  const hoisted: Named = {}
+  for (const { one, path, text } of all) {
+    if ((uses.get(text)?.length ?? 0) < 2) continue
+    const name =
+      one.in === 'path' && one.name === 'id'
+        ? `${nounBefore(path, 'id').name}Id`
+        : pascal(one.name.split('-'))
+    if (hoisted[name] !== undefined && JSON.stringify(hoisted[name]) !== text) {
+      throw new Error(`two parameters would be named ${name}`)
+    }
+    hoisted[name] = one
+  }
+  const names = new Map(Object.entries(hoisted).map(([name, one]) => [JSON.stringify(one), name]))
+  for (const { operation } of operations) {
+    operation.parameters = operation.parameters?.map((one: Json) => {
+      const name = names.get(JSON.stringify(one))
+      return name === undefined ? one : { $ref: `#/components/parameters/${name}` }
+    })
+  }
+  return hoisted
+}
+
+const codesOf = (response: Json): ProblemCode[] =>
+  Object.keys(response.content?.[problemType]?.examples ?? {}) as ProblemCode[]
+
+/** An example of each problem, as the first operation answers it that may. */
+function toExamples(operations: readonly Operation[], schemas: Named): Named {
+  const examples: Named = {}
+  for (const { path, operation } of operations) {
+    for (const response of Object.values<Json>(operation.responses)) {
+      for (const code of codesOf(response)) {
+        const { title } = problems[code]
+        examples[code] ??= {
+          summary: title,
+          value: exampleOf(code, toInstance(path, schemas))
+        }
+      }
+    }
+  }
+  return examples
+}
+
+function toInstance(path: string, schemas: Named): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, parameter) => {
+    const { name } = nounBefore(path, parameter)
+    return schemas[name]?.examples?.[0]?.id ?? `${parameter}_06f1k2m3n4p5q6r7`
+  })
+}
+
+function exampleOf(code: ProblemCode, instance: string) {
+  const errors = [{ pointer: '/amount/value', detail: 'must be integer' }]
+  const extras = code === 'request_invalid' ? { errors } : {}
+  const place = { ...examplePlace, instance }
+  return toProblemDocument(new Problem(code, problems[code].cause, extras), place)
+}
+const examplePlace = {
+  publicUrl: 'https://payments.example',
+  requestId: '3b1f6f0e4d0c4f6c9a40d5f3b7a0c1d2'
+}
+
+/**
+ * Writes out the answers that are problems, by the codes that their examples name. Those of one
+ * code, and those that several operations have, become references.
+ */
+function hoistProblems(operations: readonly Operation[]): Named {
+  const all = operations.flatMap(({ operation }) =>
+    Object.entries<Json>(operation.responses)
+      .map(([status, response]) => ({ operation, status, codes: codesOf(response) }))
+      .filter(({ codes }) => codes.length > 0)
+  )
+  const uses = Map.groupBy(all, ({ codes }) => codes.join())
+  const hoisted: Named = {}
+  for (const { operation, status, codes } of all) {
+    if (codes.length > 1 && uses.get(codes.join())?.length === 1) {
+      operation.responses[status] = toResponse(codes)
+      continue
+    }
+    const name = codes.map((code) => pascal(code.split('_'))).join('Or')
+    hoisted[name] ??= toResponse(codes)
+    operation.responses[status] = { $ref: `#/components/responses/${name}` }
+  }
+  return hoisted
+}
+
+function toResponse(codes: readonly ProblemCode[]): Json {
+  const examples = Object.fromEntries(
+    codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])
+  )
+  const lines = codes.map((code) => `\`${code}\`: ${problems[code].title}`)
+  return {
+    description: lines.length === 1 ? lines[0] : lines.map((line) => `- ${line}`).join('\n'),
+    headers: problemHeaders(codes),
+    content: { [problemType]: { schema: { $ref: problemRef }, examples } }
+  }
+}
+
+/** Of answers that are no problems. */
+function addHeaders(operation: Json): void {
+  const parameters = new Set<string>(operation.parameters?.map(({ name }: Json) => name))
+  for (const [status, response] of Object.entries<Json>(operation.responses)) {
+    if (codesOf(response).length > 0) continue
+    const names = headersOf(Number(status), parameters, Object.keys(response.headers ?? {}))
+    const { description: own, headers: _, ...rest } = response
+    const description = own === 'Default Response' ? statusWords[status] : own
+    operation.responses[status] = { description, headers: toHeaderRefs(names), ...rest }
+  }
+}
+
+const statusWords: Readonly<Record<string, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  503: 'Unavailable'
+}
+
+/** What no editor shows: controls, marks and overrides of direction. */
+const unseen = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
+
+/** JSON, or text in double quotes of YAML, with what cannot be seen written as `\\u…`. */
+export function showUnseen(text: string): string {
+  return text.replace(unseen, (one) =>
+    one === '\n' ? one : `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )
+}
+
+export const hasUnseen = (text: string) => text.replaceAll('\n', '').search(unseen) >= 0

@@ -1,0 +1,91 @@
+/** The headers of answers, as the OpenAPI document has them. */
+import type { ProblemCode } from '../problems.ts'
+
+const text = { type: 'string' }
+const seconds = { type: 'integer', format: 'int64', minimum: 0, maximum: 86_400 }
+
+/** By the names of their components. */
+export const headers = {
+  'X-Request-Id': {
+    description: "The request's own id where it sent one that can be logged, else a new one",
+    schema: text,
+    example: '3b1f6f0e4d0c4f6c9a40d5f3b7a0c1d2'
+  },
+  ETag: {
+    description: 'Changes with everything that the answer shows; send it as `If-None-Match`',
+    schema: text,
+    example: '"3-mb2k8f1c"'
+  },
+  Location: {
+    description: 'The path of what was made',
+    schema: { type: 'string', format: 'uri-reference' },
+    example: '/v1/payments/pay_06f1k2m3n4p5q6r7'
+  },
+  'Idempotent-Replayed': {
+    description: '`true` where this is the saved answer to an earlier request with the same key',
+    schema: { type: 'string', enum: ['true'] }
+  },
+  'Preference-Applied': {
+    description: 'The `Prefer` that was honoured (RFC 7240)',
+    schema: text,
+    example: 'wait=10'
+  },
+  Link: {
+    description: 'The address of the next page (RFC 8288), where there is one',
+    schema: text,
+    example: '</v1/payments?cursor=WyJwYXlfMDZmMWsybTNuNHA1cTZyNyJd>; rel="next"'
+  },
+  'Retry-After': {
+    description: 'Seconds after which it is worth repeating the request',
+    schema: seconds,
+    example: 1
+  },
+  'WWW-Authenticate': {
+    description: 'How to authenticate (RFC 6750)',
+    schema: text,
+    example: 'Bearer'
+  }
+} as const
+type HeaderName = keyof typeof headers
+
+/** References to headers by their names. */
+export function toHeaderRefs(names: readonly HeaderName[]) {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+}
+
+/** What an answer has that is no problem: its operation takes `parameters`; `own` it names. */
+export function headersOf(
+  status: number,
+  parameters: ReadonlySet<string>,
+  own: readonly string[]
+): HeaderName[] {
+  const isGood = status >= 200 && status < 300
+  const has: Record<HeaderName, boolean> = {
+    'X-Request-Id': true,
+    ETag: parameters.has('if-none-match') && (isGood || status === 304),
+    Location: own.includes('location'),
+    'Idempotent-Replayed': parameters.has('idempotency-key') && isGood,
+    'Preference-Applied': parameters.has('prefer') && (isGood || status === 304),
+    Link: parameters.has('cursor') && isGood,
+    'Retry-After': false,
+    'WWW-Authenticate': false
+  }
+  return (Object.keys(has) as HeaderName[]).filter((name) => has[name])
+}
+
+const repeatable: readonly ProblemCode[] = [
+  'idempotency_key_in_flight',
+  'provider_unavailable',
+  'overloaded'
+]
+
+/** What the answer has that is one of these problems. */
+export function problemHeaders(codes: readonly ProblemCode[]) {
+  return toHeaderRefs([
+    'X-Request-Id',
+    ...(codes.some((code) => repeatable.includes(code)) ? (['Retry-After'] as const) : []),
+    ...(codes.includes('unauthenticated') ? (['WWW-Authenticate'] as const) : []),
+    // A definite no of the provider is saved under the key.
+    ...(codes.includes('provider_rejected') ? (['Idempotent-Replayed'] as const) : [])
+  ])
+}
