@@ -10,9 +10,9 @@ import { createWaiters } from '../../src/payments/waiters.commands.ts'
 import { cuttable } from '../cuttable.ts'
 import { eventually } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
-import { testService } from '../test-service.ts'
+import { newAccountId, paymentBody, testService } from '../test-service.ts'
 
-t.test('what a caller prefers', async (t) => {
+t.test('F10: what a caller prefers, as RFC 7240 has it', async (t) => {
   const cases: Array<[string | string[] | undefined, number | undefined]> = [
     [undefined, undefined],
     ['', undefined],
@@ -25,10 +25,29 @@ t.test('what a caller prefers', async (t) => {
     ['wait=3; a=b', 3],
     ['wait=31', 30],
     ['wait=999999999', 30],
+    ['wait=99999999999999999999', 30],
     ['wait', undefined],
+    ['wait=', undefined],
+    ['wait=""', undefined],
     ['wait=-1', undefined],
     ['wait=1.5', undefined],
-    ['await=5', undefined]
+    ['wait=3=4', undefined],
+    ['await=5', undefined],
+    // What stands in quotation marks is text.
+    ['foo="bar, wait=2", wait=1', 1],
+    ['foo="bar, wait=2"', undefined],
+    ['foo="a\\", wait=2", wait=1', 1],
+    ['foo="a\\\\", wait=2', 2],
+    ['foo; a="b, wait=2; c", wait=4', 4],
+    ['foo="never ends, wait=2', undefined],
+    // A parameter is of its preference, and no preference.
+    ['foo; wait=2', undefined],
+    ['foo=bar; wait=2, wait=3; x="y, wait=9"', 3],
+    // The first of several counts, over all fields.
+    ['wait=2, wait=9', 2],
+    [['wait=2', 'wait=9'], 2],
+    ['wait=soon, wait=9', undefined],
+    [', ,wait=6,,', 6]
   ]
   for (const [header, seconds] of cases) t.equal(readWait(header), seconds, String(header))
 })
@@ -132,6 +151,68 @@ t.test('a change at one instance wakes who waits at another', async (t) => {
   for (const { body } of await Promise.all(following)) {
     t.match(body.data, [{ paymentId: id, type: 'payment.captured' }])
   }
+})
+
+t.test('A8: a change that no event tells wakes who waits, at every instance', async (t) => {
+  const one = await testService(t, { simulator: { webhookDelayMs: 1_000 } })
+  const other = await testService(t, { databaseUrl: one.databaseUrl })
+  const known = async (id: string) => {
+    const { headers, body } = await one.call('GET', `/v1/payments/${id}`)
+    return { etag: headers.get('etag') ?? '', body }
+  }
+  /** Waits at both until it is another than is known; answers what came, and after how many ms. */
+  async function waitAtBoth(id: string, etag: string) {
+    const begun = performance.now()
+    const headers = { prefer: 'wait=25', 'if-none-match': etag }
+    const answers = await Promise.all(
+      [one, other].map(async ({ call }) => {
+        const { status, body } = await call('GET', `/v1/payments/${id}`, { key: one.key, headers })
+        return { status, body, ms: performance.now() - begun }
+      })
+    )
+    return answers
+  }
+
+  await t.test('the card, which the page result did not say', async (t) => {
+    const { id } = await one.createPayment()
+    const { redirect } = (await one.pay(id)).body
+    await fetch(redirect, { redirect: 'manual' })
+    const { etag, body } = await known(id)
+    t.match(body, { status: 'captured', card: null })
+    for (const { status, body, ms } of await waitAtBoth(id, etag)) {
+      t.match({ status, body }, { status: 200, body: { card: { lastFour: '1111' } } })
+      t.ok(ms < 15_000, `${ms} ms`)
+    }
+  })
+
+  await t.test('the page, which could not be opened at first', async (t) => {
+    await one.control('PUT', '/_simulator/faults', { api: { html500: { times: 1 } } })
+    const accountId = newAccountId()
+    await one.call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+    const { status, body: problem } = await one.call('POST', '/v1/payments', {
+      body: paymentBody(accountId),
+      idempotencyKey: 'no-page-yet'
+    })
+    t.equal(status, 503)
+    const { etag, body } = await known(problem.paymentId)
+    t.match(body, { status: 'pending', checkout: null })
+    for (const { status, body, ms } of await waitAtBoth(problem.paymentId, etag)) {
+      t.match({ status, body }, { status: 200, body: { status: 'pending', checkout: {} } })
+      t.ok(ms < 15_000, `${ms} ms`)
+    }
+  })
+
+  await t.test('and what nobody told at all is seen when time is up', async (t) => {
+    const { id } = await one.createPayment()
+    const { etag } = await known(id)
+    const waiting = other.call('GET', `/v1/payments/${id}`, {
+      key: one.key,
+      headers: { prefer: 'wait=2', 'if-none-match': etag }
+    })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    await sql`update payment set description = 'another' where id = ${id}`.execute(one.db)
+    t.match(await waiting, { status: 200, body: { description: 'another' } })
+  })
 })
 
 t.test('a listener whose connection falls silent makes another', async (t) => {
