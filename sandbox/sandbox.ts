@@ -52,7 +52,7 @@ export async function startSandbox(
     closers.push(postgres.stop)
     const databaseUrl = postgres.url(databaseName)
     const db = await openDatabase(postgres.url('postgres'), databaseUrl, databaseName)
-    await migrate(db, `Start afresh: rm -rf ${quote(config.dir)} && npm start`)
+    await migrate(db, { cure: `Start afresh: rm -rf ${quote(config.dir)} && npm start` })
     const seeded = await seed(db, secrets.demoKey)
     await db.destroy()
 

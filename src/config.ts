@@ -3,6 +3,7 @@
  * and a part of a production configuration never falls back to the sandbox.
  */
 import { isLoopback } from './clients/client.ts'
+import { faultsOfUrl } from './database/connection-url.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -46,6 +47,8 @@ export type AdyenConfig = {
 export type ProductionConfig = CommonConfig & {
   kind: 'production'
   databaseUrl: string
+  /** Where notices are heard and the schema is changed; undefined: by `databaseUrl`. */
+  databaseDirectUrl: string | undefined
   publicUrl: string
   /** Whether webhooks may go to this machine, also over http: with TEST alone. */
   webhooksAllowLoopback: boolean
@@ -77,7 +80,8 @@ const longestMissingDays = 60
 /** Production is whatever has one of these set. */
 function isProduction(env: Env): boolean {
   return Object.entries(env).some(
-    ([name, value]) => value && (/^ADYEN_/.test(name) || /^(DATABASE_URL|PUBLIC_URL)$/.test(name))
+    ([name, value]) =>
+      value && (/^ADYEN_/.test(name) || /^(DATABASE_(DIRECT_)?URL|PUBLIC_URL)$/.test(name))
   )
 }
 
@@ -153,6 +157,7 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
     kind: 'production',
     webhooksAllowLoopback,
     databaseUrl: readDatabaseUrl(reader),
+    databaseDirectUrl: readDirectUrl(reader),
     publicUrl: readPublicUrl(reader, live),
     adyen
   }
@@ -161,9 +166,15 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
 /** The URL of the database alone, for the commands that need nothing else. */
 export function readDatabaseUrl(reader: Reader): string {
   const url = reader.required('DATABASE_URL')
-  if (url !== '' && !/^postgres(ql)?:\/\//.test(url)) {
-    reader.fault('DATABASE_URL must begin with postgres:// or postgresql://')
-  }
+  if (url !== '') for (const fault of faultsOfUrl(url)) reader.fault(`DATABASE_URL ${fault}`)
+  return url
+}
+
+/** Past a pooler, to the database itself; undefined where it is not set. */
+export function readDirectUrl(reader: Reader): string | undefined {
+  const url = reader.text('DATABASE_DIRECT_URL')
+  const faults = url === undefined ? [] : faultsOfUrl(url)
+  for (const fault of faults) reader.fault(`DATABASE_DIRECT_URL ${fault}`)
   return url
 }
 

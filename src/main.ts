@@ -10,8 +10,10 @@ import {
   createReader,
   type ProductionConfig,
   readConfig,
-  readDatabaseUrl
+  readDatabaseUrl,
+  readDirectUrl
 } from './config.ts'
+import { checkConnections, checkDirect } from './database/connection-check.ts'
 import { connect } from './database/database.ts'
 import { grantTo } from './database/grants.ts'
 import { DatabaseFault, findPendingMigrations, migrate } from './database/migrate.ts'
@@ -42,6 +44,7 @@ async function start(): Promise<void> {
     return
   }
   const log = createLogger(config.logLevel, process.stdout.isTTY === true, 'stdout')
+  await checkConnections(config.databaseUrl, config.databaseDirectUrl)
   await refusePendingMigrations(config)
   const service = await startService({ ...config, sandbox: false, drainMs, log })
   log.info({ url: service.url, adyen: config.adyen.environment }, 'listening')
@@ -93,16 +96,19 @@ function end(log: Logger, reason: string): void {
 
 async function runMigrate(args: string[]): Promise<void> {
   const role = readRole(args)
-  const db = connect(onlyDatabaseUrl(), { max: 1, patient: true })
+  const url = directDatabaseUrl()
+  await checkDirect(url)
+  const db = connect(url, { max: 1, patient: true })
+  const say = (line: string) => void process.stdout.write(`${line}\n`)
   try {
-    const applied = await migrate(db)
-    process.stdout.write(
-      applied.length === 0 ? 'Nothing to migrate.\n' : `Applied ${applied.join(', ')}.\n`
-    )
-    if (role !== undefined) {
-      await grantTo(db, role)
-      process.stdout.write(`${role} may do what the service needs.\n`)
-    }
+    const applied = await migrate(db, {
+      tell: (line) => void process.stderr.write(`${line}\n`),
+      finish: async (own) => {
+        if (role !== undefined) await grantTo(own, role)
+      }
+    })
+    say(applied.length === 0 ? 'Nothing to migrate.' : `Applied ${applied.join(', ')}.`)
+    if (role !== undefined) say(`${role} may do what the service needs.`)
   } finally {
     await db.destroy()
   }
@@ -137,6 +143,14 @@ async function runOpenApi(args: string[]): Promise<void> {
   if (!(await writeOpenApi(check))) {
     throw new UsageFault('openapi/ is not what the routes say. Run npm run openapi.')
   }
+}
+
+/** Past a pooler where there is one: what holds for a session is of no use behind it. */
+function directDatabaseUrl(): string {
+  const reader = createReader(process.env)
+  const url = readDirectUrl(reader) ?? readDatabaseUrl(reader)
+  if (reader.faults.length > 0) throw new ConfigFault(reader.faults)
+  return url
 }
 
 function onlyDatabaseUrl(): string {

@@ -23,6 +23,8 @@ import { createCheckUrl, createResolve } from './webhooks/webhook-address.transp
 
 export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   databaseUrl: string
+  /** Where it listens; by `databaseUrl` unless given. */
+  databaseDirectUrl?: string | undefined
   publicUrl: string
   adyen: AdyenConfig
   /** Whether browsers may also return to http on loopback. */
@@ -67,7 +69,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }
   })
   const app = await buildApp(context)
-  const listener = await subscribe(options.databaseUrl, context, worker)
+  const listenUrl = options.databaseDirectUrl ?? options.databaseUrl
+  const listener = await subscribe(listenUrl, context, worker)
   const metricsServer = await serveMetrics(metrics, options)
 
   async function close(): Promise<void> {

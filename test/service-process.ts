@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { startSimulator } from '../sandbox/simulator/simulator.ts'
@@ -54,16 +55,21 @@ export async function killable(t: Test, env: Record<string, string>) {
   return { db, databaseUrl, url, simulatorUrl: simulator.url, start }
 }
 
-/** Starts `node src/main.ts` with exactly this environment, and waits until it is ready. */
+/**
+ * Starts `node src/main.ts`, or another program, with exactly this environment, and waits until it
+ * is ready. `onLog` takes what it logs, a line each.
+ */
 export async function startProcess(
   t: Test,
   url: string,
-  env: Record<string, string>
+  env: Record<string, string>,
+  { program = main, onLog }: { program?: string; onLog?: (line: string) => void } = {}
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'ignore', 'inherit']
+    stdio: ['ignore', onLog ? 'pipe' : 'ignore', 'inherit']
   })
+  if (child.stdout && onLog) createInterface(child.stdout).on('line', onLog)
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit')

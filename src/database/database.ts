@@ -7,6 +7,8 @@ import {
   type Transaction
 } from 'kysely'
 import pg from 'pg'
+import { driverUrl } from './connection-url.ts'
+import { bounds, nameOf, patience, setUpSession } from './session.ts'
 import type { Database } from './tables.ts'
 
 export type { Database }
@@ -23,8 +25,6 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
   return value
 })
 
-const names = new Map<string, string>()
-
 /**
  * A client that prepares each statement with parameters once per connection, which node-postgres
  * does only for statements that have a name. Every distinct text is kept, so lists of varying
@@ -36,9 +36,7 @@ class PreparingClient extends pg.Client {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
       return this.#watch(super.query(first, values, callback))
     }
-    const name = names.get(first) ?? `s${names.size}`
-    names.set(first, name)
-    return this.#watch(super.query({ name, text: first, values }, callback))
+    return this.#watch(super.query({ name: nameOf(first), text: first, values }, callback))
   }
 
   /** A connection that gave no answer in time is closed: nobody may be there any more. */
@@ -61,12 +59,8 @@ type ConnectOptions = {
   patient?: boolean
 }
 
-const bounds = {
-  statement_timeout: 5_000,
-  query_timeout: 6_000,
-  lock_timeout: 2_000,
-  idle_in_transaction_session_timeout: 10_000
-} as const
+/** The longest wait for an answer, ms: longer than that of the server for a statement. */
+const answerWithinMs = 6_000
 
 /**
  * A pool of connections to `url`. Every wait is bounded: 2 s for a connection, 5 s for a statement,
@@ -74,7 +68,7 @@ const bounds = {
  */
 export function connect(url: string, options: ConnectOptions = {}): Db {
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: driverUrl(url),
     Client: PreparingClient,
     max: options.max ?? 10,
     connectionTimeoutMillis: 2_000,
@@ -82,8 +76,9 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     maxLifetimeSeconds: 3_600,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    ...(options.patient ? {} : bounds),
-    application_name: 'one-off-payments'
+    ...(options.patient ? {} : { query_timeout: answerWithinMs }),
+    application_name: 'one-off-payments',
+    onConnect: (client) => setUpSession(client, options.patient ? patience : bounds)
   })
   // Without a listener a broken idle connection would end the process.
   pool.on('error', options.onError ?? (() => {}))

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { driverUrl } from './connection-url.ts'
 
 type Listener = { close(): Promise<void> }
 
@@ -24,7 +25,7 @@ export async function listen(
 
   async function open(): Promise<void> {
     const own = new pg.Client({
-      connectionString: url,
+      connectionString: driverUrl(url),
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       connectionTimeoutMillis: answerWithinMs,

@@ -1,37 +1,101 @@
 /** What makes the schema: the files of `migrations/`, each once, in the order of their names. */
 import { readdir, readFile } from 'node:fs/promises'
-import { CompiledQuery, sql } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
+import { setTimeout } from 'node:timers/promises'
+import { sql } from 'kysely'
 import type { Db } from './database.ts'
-
-const folder = new URL('../../migrations/', import.meta.url)
+import { applyMigration, type Migration, type Tell } from './migration.ts'
 
 /** The database is not as this version needs it; the message says so to people. */
 export class DatabaseFault extends Error {}
 
-const needsAnother = 'It cannot be upgraded: set DATABASE_URL to a new database.'
+const ownFolder = new URL('../../migrations/', import.meta.url)
 
+const needsAnother = 'It cannot be upgraded: set DATABASE_URL to a new database.'
 const needsOwner = 'This role may not change the schema: set DATABASE_URL to that of its owner.'
+
+type MigrateOptions = {
+  /** What to do about a database that was made before the first release. */
+  cure?: string
+  /** Takes a line of progress: what is applied, what is waited for. */
+  tell?: Tell
+  /** How long it tries to get a lock that others hold, and its turn, ms. */
+  patienceMs?: number
+  /** Where the files are; the name ends with a slash. */
+  folder?: URL
+  /** What is done under the same lock, after the last file. */
+  finish?: (db: Db) => Promise<void>
+}
+
+/**
+ * Applies what is missing and answers the names of what it applied. Others go on working: a file is
+ * one transaction that never waits long for a lock, or commands that hold none that others need,
+ * each by itself (see `migration.ts`). Ended at any moment, it goes on where it was when it is run
+ * again; a second one waits for the first.
+ *
+ * Throws `DatabaseFault` where another version has made the schema, where the role may not change
+ * it, or where a lock is not to be had.
+ */
+export async function migrate(db: Db, options: MigrateOptions = {}): Promise<string[]> {
+  const { cure = needsAnother, tell = () => {}, folder = ownFolder } = options
+  const patienceMs = options.patienceMs ?? 10 * 60_000
+  const migrations = await readMigrations(folder)
+  return await db.connection().execute(async (own) => {
+    await takeTurn(own, tell, patienceMs)
+    try {
+      await refuseOtherVersions(own, migrations, cure)
+      await makeTable(own)
+      const done = await readApplied(own)
+      const missing = migrations.filter(({ name }) => !done.includes(name))
+      for (const one of missing) {
+        const fault = await applyMigration(own, one, tell, patienceMs)
+        if (fault !== undefined) throw new DatabaseFault(fault)
+      }
+      await options.finish?.(own)
+      return missing.map(({ name }) => name)
+    } catch (error) {
+      throw isForbidden(error) ? new DatabaseFault(needsOwner) : error
+    } finally {
+      await sql`select pg_advisory_unlock(${turnLock})`.execute(own).catch(() => {})
+    }
+  })
+}
 
 /** insufficient_privilege: postgresql.org/docs/current/errcodes-appendix.html */
 const isForbidden = (error: unknown) => (error as { code?: unknown }).code === '42501'
 
-/**
- * Applies what is missing, a transaction for each file, and answers the names of what it applied.
- * Throws `DatabaseFault` where another version has made the schema; `cure`: what to do about one
- * that was made before the first release.
- */
-export async function migrate(db: Db, cure = needsAnother): Promise<string[]> {
-  const migrations = await readMigrations()
-  await refuseOtherVersions(db, Object.keys(migrations), cure)
-  const migrator = migratorOf(db, migrations)
-  const applied: string[] = []
-  for (;;) {
-    const { error, results = [] } = await migrator.migrateUp()
-    if (error !== undefined) throw isForbidden(error) ? new DatabaseFault(needsOwner) : error
-    if (results.length === 0) return applied
-    applied.push(...results.map(({ migrationName }) => migrationName))
+/** The lock that Kysely's migrator takes, with which the first release migrated. */
+const turnLock = sql.lit('3853314791062309107')
+const askAgainMs = 500
+
+/** By asking again and again: whoever waits in the database holds up indexes made concurrently. */
+async function takeTurn(db: Db, tell: Tell, patienceMs: number): Promise<void> {
+  const giveUpAt = Date.now() + patienceMs
+  for (let asked = 0; ; asked++) {
+    const { rows } = await sql<{ taken: boolean }>`
+      select pg_try_advisory_lock(${turnLock}) as taken`.execute(db)
+    if (rows[0]?.taken) return
+    if (asked === 0) tell('another process is migrating: waiting for it')
+    if (Date.now() > giveUpAt) throw new DatabaseFault('Another process is still migrating.')
+    await setTimeout(askAgainMs)
   }
+}
+
+/** Named as Kysely's migrator has it: the first release reads it. Only an owner may do this. */
+async function makeTable(db: Db): Promise<void> {
+  await sql`
+    create table if not exists kysely_migration (
+      name varchar(255) primary key,
+      timestamp varchar(255) not null
+    )`.execute(db)
+}
+
+async function readApplied(db: Db): Promise<string[]> {
+  const { rows: tables } = await sql<{ name: string | null }>`
+    select to_regclass('kysely_migration') as name`.execute(db)
+  if (tables[0]?.name === null) return []
+  const { rows } = await sql<{ name: string }>`
+    select name from kysely_migration order by name`.execute(db)
+  return rows.map(({ name }) => name)
 }
 
 /**
@@ -40,21 +104,15 @@ export async function migrate(db: Db, cure = needsAnother): Promise<string[]> {
  * migrated it, so that an old instance can start while new ones take over.
  */
 export async function findPendingMigrations(db: Db): Promise<string[]> {
-  const migrations = await readMigrations()
-  const names = Object.keys(migrations)
-  const { older } = await findUnknown(db, names)
-  if (older.length > 0) throw tooOld(needsAnother)
-  const all = await migratorOf(db, migrations).getMigrations()
-  return all.filter((one) => one.executedAt === undefined).map((one) => one.name)
+  const names = (await readMigrations(ownFolder)).map(({ name }) => name)
+  const applied = await readApplied(db)
+  if (findUnknown(applied, names).older.length > 0) throw tooOld(needsAnother)
+  return names.filter((name) => !applied.includes(name))
 }
 
-/** Without down: Kysely never takes a migration back. */
-function migratorOf(db: Db, migrations: Record<string, Migration>): Migrator {
-  return new Migrator({ db, provider: { getMigrations: async () => migrations } })
-}
-
-async function refuseOtherVersions(db: Db, names: readonly string[], cure: string) {
-  const { older, newer } = await findUnknown(db, names)
+async function refuseOtherVersions(db: Db, migrations: readonly Migration[], cure: string) {
+  const names = migrations.map(({ name }) => name)
+  const { older, newer } = findUnknown(await readApplied(db), names)
   if (older.length > 0) throw tooOld(cure)
   if (newer.length > 0) {
     const last = newer.at(-1)
@@ -66,14 +124,8 @@ const tooOld = (cure: string) =>
   new DatabaseFault(`The database was made by a version before the first release. ${cure}`)
 
 /** What was applied to the database and is not here: a later name is of a newer version. */
-async function findUnknown(db: Db, names: readonly string[]) {
-  const { rows: tables } = await sql`select to_regclass('kysely_migration') as name`.execute(db)
-  const isEmpty = (tables[0] as { name: string | null }).name === null
-  const applied = isEmpty
-    ? []
-    : (await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db))
-        .rows
-  const unknown = applied.map(({ name }) => name).filter((name) => !names.includes(name))
+function findUnknown(applied: readonly string[], names: readonly string[]) {
+  const unknown = applied.filter((name) => !names.includes(name))
   const last = names.at(-1) ?? ''
   return {
     older: unknown.filter((name) => name <= last),
@@ -81,18 +133,14 @@ async function findUnknown(db: Db, names: readonly string[]) {
   }
 }
 
-async function readMigrations(): Promise<Record<string, Migration>> {
+async function readMigrations(folder: URL): Promise<Migration[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
-  const migrations: Record<string, Migration> = {}
-  for (const file of files) {
-    const commands = splitCommands(await readFile(new URL(file, folder), 'utf8'))
-    migrations[file.replace(/\.sql$/, '')] = {
-      up: async (db) => {
-        for (const command of commands) await db.executeQuery(CompiledQuery.raw(command))
-      }
-    }
-  }
-  return migrations
+  return await Promise.all(
+    files.map(async (file) => ({
+      name: file.replace(/\.sql$/, ''),
+      commands: splitCommands(await readFile(new URL(file, folder), 'utf8'))
+    }))
+  )
 }
 
 /** Comments, texts, names and bodies of functions, in which a semicolon ends nothing. */
