@@ -3,7 +3,7 @@
  * dependency any more, it stays one of development until the release after it is out.
  *
  * `fixtures/release-0.1.0.tgz` was made by
- * git archive --prefix=release-0.1.0/ 319584a package.json migrations src | gzip -9n
+ * git archive --prefix=release-0.1.0/ 9e397eb package.json migrations src | gzip -9n
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'

@@ -104,7 +104,7 @@ async function faultsOfSession(db: Db): Promise<string[]> {
   return wrong.map(({ name, now }) => `${name} stays ${now} on the connections to the database.`)
 }
 
-/** What each session must begin with, since what is set later holds for a transaction of anybody. */
+/** What each session must begin with: what is set later holds for anybody's transaction. */
 async function faultsOfPooled(one: Db, other: Db): Promise<string[]> {
   const faults: string[] = []
   try {
@@ -127,6 +127,7 @@ async function faultsOfPooled(one: Db, other: Db): Promise<string[]> {
   )
   return [
     ...faults,
-    `Behind the pooler each session must begin with these settings, as a superuser sets them:\n${commands.join('\n')}`
+    'Behind the pooler each session must begin with these settings, as a superuser sets them:\n' +
+      commands.join('\n')
   ]
 }
