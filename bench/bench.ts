@@ -2,11 +2,12 @@
  * The benchmark: `npm run bench [-- --quick] [-- --only create|read|webhook|wait|start]…`. Measures the
  * service against the floor of the same run (see `floor.ts`), one at a time and in turns, on an
  * embedded PostgreSQL of its own. Progress goes to stderr, the results to stdout. Ends with 1 where
- * an answer was not 2xx or a write was lost.
+ * an answer was not 2xx or a write was lost. `npm run bench -- migration` is an upgrade under load.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeMachine, isInMemory } from './machine.ts'
+import { measureMigration } from './migration.ts'
 import { firstReadable, type Operation, operations, readableCount } from './operations.ts'
 import { createCleaner } from './processes.ts'
 import { hasFaults, toNotes, toStartUpTable, toTable, toWaitingTable } from './report.ts'
@@ -87,8 +88,11 @@ async function main(): Promise<void> {
   }
   let passed = false
   try {
-    readOptions()
-    passed = await run(await openSite(cleaner))
+    if (process.argv[2] === 'migration') passed = await measureMigration(cleaner, tell, print)
+    else {
+      readOptions()
+      passed = await run(await openSite(cleaner))
+    }
   } catch (error) {
     // What is stopped in the middle complains; that is no news then.
     if (!stopping) tell(error instanceof Error ? (error.stack ?? error.message) : String(error))

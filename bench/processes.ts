@@ -82,14 +82,16 @@ const { scripts } = JSON.parse(
 /** What Node is told by `npm start`. */
 const nodeFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'))
 
-/** Runs `src/main.ts` as `npm start` does; what it writes goes into `logFile`. */
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+/** Runs `src/main.ts`, or that of a release, as `npm start` does; what it writes: in `logFile`. */
 export function startMain(
   args: readonly string[],
   env: Record<string, string>,
   logFile: string,
-  cleaner: Cleaner
+  cleaner: Cleaner,
+  program = main
 ): Child {
-  const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
   const log = openSync(logFile, 'a')
   const child = spawn(process.execPath, [...nodeFlags, program, ...args], {
     env: { ...baseEnv(), ...env },

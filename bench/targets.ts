@@ -76,9 +76,13 @@ async function seedFloor(db: pg.Client, first: number, count: number): Promise<v
 }
 
 /** The configuration of a production, with the stub in Adyen's place. */
-export function productionEnv(site: Site, port: number): Record<string, string> {
+export function productionEnv(
+  site: Site,
+  port: number,
+  database = 'service'
+): Record<string, string> {
   return {
-    DATABASE_URL: site.url('service'),
+    DATABASE_URL: site.url(database),
     PUBLIC_URL: `http://127.0.0.1:${port}`,
     HOST: '127.0.0.1',
     PORT: String(port),
@@ -94,11 +98,12 @@ export function productionEnv(site: Site, port: number): Record<string, string> 
 /** Starts an instance of the service on its database, and waits until it is ready. */
 export async function startInstance(
   site: Site,
-  logName: string
+  logName: string,
+  { database, program }: { database?: string; program?: string } = {}
 ): Promise<Child & { port: number }> {
   const port = await findFreePort()
   const log = join(site.folder, logName)
-  const child = startMain([], productionEnv(site, port), log, site.cleaner)
+  const child = startMain([], productionEnv(site, port, database), log, site.cleaner, program)
   await untilReady(port, child, log)
   return { ...child, port }
 }
@@ -145,7 +150,7 @@ export async function startOurs(site: Site): Promise<Target> {
   }
 }
 
-async function pushAccounts(port: number, apiKey: string): Promise<void> {
+export async function pushAccounts(port: number, apiKey: string): Promise<void> {
   const numbers = Array.from({ length: accountCount }, (_, n) => firstAccount + n)
   while (numbers.length > 0) {
     const batch = numbers.splice(0, 16).map((id) => {
@@ -157,7 +162,7 @@ async function pushAccounts(port: number, apiKey: string): Promise<void> {
 }
 
 /** A payment made by the service itself, that those to be paid are copies of. */
-async function createTemplate(port: number, apiKey: string): Promise<string> {
+export async function createTemplate(port: number, apiKey: string): Promise<string> {
   const payment = await send('POST', `http://127.0.0.1:${port}/v1/payments`, apiKey, {
     accountId: String(firstAccount),
     amount: { currency: 'GBP', value: 1 },
@@ -183,7 +188,7 @@ async function send(method: string, url: string, apiKey: string, body: unknown):
 }
 
 /** Copies of the template in all but what tells payments apart, whatever columns there are. */
-async function seedOurs(
+export async function seedOurs(
   db: pg.Client,
   template: string,
   first: number,

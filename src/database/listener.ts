@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { driverUrl } from './connection-url.ts'
+import { bounds, setUpSession } from './session.ts'
 
 type Listener = { close(): Promise<void> }
 
@@ -45,6 +46,7 @@ export async function listen(
     own.on('notification', ({ channel, payload = '' }) => channels[channel]?.(payload))
     try {
       await own.connect()
+      await setUpSession(own, bounds)
       for (const channel of Object.keys(channels)) await own.query(`listen ${channel}`)
       // The other side of a dead connection says nothing, which is what it says when all is well.
       asking = setInterval(() => own.query('select 1').catch(onLost), askEveryMs)

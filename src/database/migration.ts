@@ -24,7 +24,7 @@ const aloneForms: readonly RegExp[] = [
   /^create (unique )?index concurrently if not exists /i,
   /^drop index concurrently if exists /i,
   /^alter table \w+ validate constraint /i,
-  // A back-fill, run until it finds no more rows.
+  // A back-fill, run until it finds no more than a part of a batch.
   /^update [\s\S]* limit \d{1,4}\s*\)$/i
 ]
 
@@ -170,12 +170,14 @@ async function dropInvalid(db: Db, index: string): Promise<void> {
 /** Between two batches others get their turn. */
 const batchPauseMs = 20
 
+/** It ends, though old writers go on: what they leave out is not for it to fill. */
 async function fillUp(db: Db, name: string, command: string, tell: Tell): Promise<void> {
+  const most = Number(/limit (\d+)\s*\)$/i.exec(command)?.[1])
   let count = 0
-  for (;;) {
+  for (let filled = most; filled >= most; ) {
     const { numAffectedRows = 0n } = await db.executeQuery(CompiledQuery.raw(command))
-    if (numAffectedRows === 0n) break
-    count += Number(numAffectedRows)
+    filled = Number(numAffectedRows)
+    count += filled
     await setTimeout(batchPauseMs)
   }
   tell(`${name}: ${count} rows are filled up`)

@@ -1,0 +1,122 @@
+/** What the service relies on holds on every connection, whatever the server has as its default. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { sql } from 'kysely'
+import t from 'tap'
+import { checkConnections } from '../../src/database/connection-check.ts'
+import { connect } from '../../src/database/database.ts'
+import { listen } from '../../src/database/listener.ts'
+import { migrate } from '../../src/database/migrate.ts'
+import { nameOf } from '../../src/database/session.ts'
+import { testDatabase } from '../test-database.ts'
+import { addClient, testService, toolsOf } from '../test-service.ts'
+
+const odd: Readonly<Record<string, string>> = {
+  DateStyle: 'SQL, DMY',
+  TimeZone: 'Asia/Kathmandu',
+  IntervalStyle: 'sql_standard',
+  bytea_output: 'escape',
+  extra_float_digits: '-15',
+  standard_conforming_strings: 'off',
+  backslash_quote: 'on',
+  client_encoding: 'LATIN1',
+  array_nulls: 'off',
+  transform_null_equals: 'on',
+  row_security: 'off',
+  default_transaction_isolation: 'serializable',
+  default_transaction_deferrable: 'on',
+  statement_timeout: '1h',
+  lock_timeout: '1h',
+  idle_in_transaction_session_timeout: '1h',
+  idle_session_timeout: '500ms',
+  enable_seqscan: 'off',
+  enable_indexscan: 'off',
+  enable_hashjoin: 'off'
+}
+
+t.test('D11: a database with other defaults than ours serves us all the same', async (t) => {
+  const { db, url, serviceUrl } = await testDatabase(t)
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(db)
+  for (const [name, value] of Object.entries(odd)) {
+    const database = sql.id(rows[0]?.name ?? '')
+    await sql`alter database ${database} set ${sql.id(name)} = ${sql.lit(value)}`.execute(db)
+  }
+  await checkConnections(serviceUrl, undefined)
+  const { url: api, simulatorUrl } = await testService(t, { databaseUrl: serviceUrl })
+  const key = await addClient(db, {})
+  const { call, control, createPayment, pay, until } = toolsOf(api, simulatorUrl, db, key)
+
+  const description = 'Žluťoučký kůň \\ 100 €'
+  const payment = await createPayment({ description })
+  t.equal(payment.description, description)
+  t.ok(Math.abs(Date.parse(payment.createdAt) - Date.now()) < 60_000, payment.createdAt)
+  await pay(payment.id)
+  await until(payment.id, ({ status }) => status === 'captured')
+  const body = { amount: { currency: 'GBP', value: 500 }, reason: description }
+  const idempotencyKey = crypto.randomUUID()
+  const path = `/v1/payments/${payment.id}/refunds`
+  const asked = await call('POST', path, { body, idempotencyKey })
+  t.equal(asked.status, 202, asked.text)
+  await until(payment.id, ({ amountRefunded }) => amountRefunded === 500)
+  t.equal((await call('POST', path, { body, idempotencyKey })).text, asked.text)
+  const report = await control('POST', '/_simulator/reports')
+  t.equal(report.status, 200)
+  await createPayment({ accountId: payment.accountId, allowDuplicate: true })
+  const newest = await call('GET', '/v1/payments?limit=1')
+  t.ok(newest.body.nextCursor)
+  const older = await call('GET', `/v1/payments?limit=1&cursor=${newest.body.nextCursor}`)
+  t.match(older.body, { data: [{ id: payment.id }] }, 'a cursor holds a time')
+
+  // The schema is made there as well.
+  await sql`drop schema public cascade`.execute(db)
+  await sql`create schema public`.execute(db)
+  const owner = connect(url, { max: 1, patient: true })
+  t.teardown(() => owner.destroy())
+  t.ok((await migrate(owner)).length > 10)
+})
+
+t.test('D5: a connection asks for nothing at its start that a pooler would refuse', async (t) => {
+  const started: string[] = []
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', (data) => {
+      started.push(data.subarray(8).toString())
+      socket.destroy()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  const url = `postgresql://somebody:secret@127.0.0.1:${port}/payments`
+  const db = connect(url)
+  t.teardown(() => db.destroy())
+  await t.rejects(sql`select 1`.execute(db))
+  const listener = await listen(url, {}, () => {})
+  await listener.close()
+  t.equal(started.length, 2)
+  for (const message of started) {
+    const parts = message.split('\0')
+    const names = parts.filter((_, place) => place % 2 === 0 && parts[place] !== '')
+    t.same(
+      names.filter((name) => !/^(user|database|client_encoding|application_name)$/.test(name)),
+      []
+    )
+  }
+})
+
+t.test('D5: a statement has the same name in every process, and no other has it', async (t) => {
+  t.equal(nameOf('select $1'), 'N1-hIz8fCaiYSEVS2bP5Ib')
+  t.not(nameOf('select $1'), nameOf('select $1 '))
+})
+
+t.test('D5: every wait is bounded, and statements are prepared', async (t) => {
+  const { serviceUrl } = await testDatabase(t)
+  const db = connect(serviceUrl)
+  t.teardown(() => db.destroy())
+  const { rows } = await sql`
+    select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
+      current_setting('idle_in_transaction_session_timeout') as idle where 1 = ${1}`.execute(db)
+  t.same(rows, [{ statement: '5s', lock: '2s', idle: '10s' }])
+  const prepared = sql`select from pg_prepared_statements where not from_sql`
+  t.ok((await prepared.execute(db)).rows.length > 0)
+})
