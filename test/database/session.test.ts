@@ -114,7 +114,8 @@ t.test('D5: every wait is bounded, and statements are prepared', async (t) => {
   const db = connect(serviceUrl)
   t.teardown(() => db.destroy())
   const { rows } = await sql`
-    select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
+    select current_setting('statement_timeout') as statement,
+      current_setting('lock_timeout') as lock,
       current_setting('idle_in_transaction_session_timeout') as idle where 1 = ${1}`.execute(db)
   t.same(rows, [{ statement: '5s', lock: '2s', idle: '10s' }])
   const prepared = sql`select from pg_prepared_statements where not from_sql`

@@ -79,13 +79,14 @@ function faultsOfTable(text: string, own: ReadonlySet<string>, { tables }: Known
   return slow.filter(([form]) => form.test(text)).map(([, fault]) => fault)
 }
 
+const notColumns = 'constraint|not null|default|expression|identity|index|table|sequence'
+const droppedColumn = new RegExp(`\\bdrop (?!${notColumns})(?:column )?(?:if exists )?(\\w+)`, 'g')
+
 /** A release after the one that stopped using it may take it away. */
 function faultsOfDrop(text: string, { isUsed }: Known): string[] {
   const dropped = [
     ...text.matchAll(/^drop (?:table|sequence) (?:if exists )?(\w+)/g),
-    ...text.matchAll(
-      /\bdrop (?!constraint|not null|default|expression|identity|index|table|sequence)(?:column )?(?:if exists )?(\w+)/g
-    )
+    ...text.matchAll(droppedColumn)
   ].map(([, name = '']) => name)
   return text.startsWith('alter table') || text.startsWith('drop')
     ? dropped.filter(isUsed).map((name) => `${name} is used by the last release`)
