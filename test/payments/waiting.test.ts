@@ -12,7 +12,7 @@ import { eventually } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
 import { testService } from '../test-service.ts'
 
-t.test('what a caller prefers', async (t) => {
+t.test('F10: what a caller prefers, as RFC 7240 has it', async (t) => {
   const cases: Array<[string | string[] | undefined, number | undefined]> = [
     [undefined, undefined],
     ['', undefined],
@@ -25,10 +25,29 @@ t.test('what a caller prefers', async (t) => {
     ['wait=3; a=b', 3],
     ['wait=31', 30],
     ['wait=999999999', 30],
+    ['wait=99999999999999999999', 30],
     ['wait', undefined],
+    ['wait=', undefined],
+    ['wait=""', undefined],
     ['wait=-1', undefined],
     ['wait=1.5', undefined],
-    ['await=5', undefined]
+    ['wait=3=4', undefined],
+    ['await=5', undefined],
+    // What stands in quotation marks is text.
+    ['foo="bar, wait=2", wait=1', 1],
+    ['foo="bar, wait=2"', undefined],
+    ['foo="a\\", wait=2", wait=1', 1],
+    ['foo="a\\\\", wait=2', 2],
+    ['foo; a="b, wait=2; c", wait=4', 4],
+    ['foo="never ends, wait=2', undefined],
+    // A parameter is of its preference, and no preference.
+    ['foo; wait=2', undefined],
+    ['foo=bar; wait=2, wait=3; x="y, wait=9"', 3],
+    // The first of several counts, over all fields.
+    ['wait=2, wait=9', 2],
+    [['wait=2', 'wait=9'], 2],
+    ['wait=soon, wait=9', undefined],
+    [', ,wait=6,,', 6]
   ]
   for (const [header, seconds] of cases) t.equal(readWait(header), seconds, String(header))
 })
