@@ -5,9 +5,13 @@ export type Money = { currency: string; value: number }
 /** The amount and nothing else, for what goes out. */
 export const moneyOf = ({ currency, value }: Money): Money => ({ currency, value })
 
-/** Active codes of ISO 4217 by the number of their decimals, without funds, metals and tests. */
+/**
+ * ISO 4217, list one as of 2026-01-01: the codes of money that is in use, by the number of their
+ * decimals. Without funds codes (BOV, CHE, CHW, CLF, COU, MXV, USN, UYI, UYW), metals, units of
+ * account and tests (X…), in which nobody keeps an account.
+ */
 const codesByDecimals: Readonly<Record<number, string>> = {
-  0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
+  0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF',
   2:
     'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF ' +
     'CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD ' +

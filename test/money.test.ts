@@ -21,7 +21,11 @@ t.test('the list of currencies is sorted, without doubles, of three capitals eac
   )
 })
 
-t.test('what is no active currency has no decimals', async (t) => {
+t.test('A16: what is no money in use has no decimals, funds codes among it', async (t) => {
+  const funds = ['BOV', 'CHE', 'CHW', 'CLF', 'COU', 'MXV', 'USN', 'UYI', 'UYW']
+  const units = ['XAD', 'XAG', 'XBA', 'XDR', 'XPD', 'XPT', 'XSU', 'XUA']
+  const gone = ['ANG', 'BGN', 'CUC', 'HRK', 'SLL', 'ZWL']
+  for (const code of [...funds, ...units, ...gone]) t.equal(decimalsOf(code), undefined, code)
   for (const code of ['XXX', 'XAU', 'XTS', 'DEM', 'gbp', 'GB', 'GBPX', '', 'constructor']) {
     t.equal(decimalsOf(code), undefined, JSON.stringify(code))
   }

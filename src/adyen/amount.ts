@@ -1,15 +1,25 @@
-/**
- * Adyen's minor units. They are ISO 4217's but for four currencies
- * (docs.adyen.com/development-resources/currency-codes).
- */
+/** Adyen's minor units, which are not ISO 4217's everywhere. */
 import { decimalsOf, type Money } from '../money.ts'
 
-const decimalsAtAdyen: Readonly<Record<string, number>> = { CLP: 2, ISK: 2, CVE: 0, IDR: 0 }
+/**
+ * Adyen's table as of 2026-11-28 (docs.adyen.com/development-resources/currency-codes, and
+ * `Util.getDecimalPlaces` of its libraries): what is not named here has two decimals, also where
+ * ISO 4217 has none (BIF, CLP, ISK).
+ */
+const codesByDecimals: Readonly<Record<number, string>> = {
+  0: 'CVE DJF GNF IDR JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF',
+  3: 'BHD IQD JOD KWD LYD OMR TND'
+}
 
-/** How many digits Adyen's minor units have more than ours. */
+function decimalsAtAdyen(currency: string): number {
+  const found = Object.entries(codesByDecimals).find(([, codes]) => codes.includes(currency))
+  return found === undefined ? 2 : Number(found[0])
+}
+
+/** How many digits Adyen's minor units have more than ours; none where ours are not known. */
 function extraDigits(currency: string): number {
-  const ours = decimalsOf(currency) ?? 2
-  return (decimalsAtAdyen[currency] ?? ours) - ours
+  const ours = decimalsOf(currency)
+  return ours === undefined ? 0 : decimalsAtAdyen(currency) - ours
 }
 
 /** The amount in Adyen's minor units; undefined where they can't express it. */
