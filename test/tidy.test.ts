@@ -40,7 +40,8 @@ const roles: Readonly<Record<string, readonly string[]>> = {
 
 /** Folders and files of src, low to high: each knows only what stands before it. */
 const order = [
-  ...['problems', 'problem', 'money', 'id', 'card-number', 'provider', 'database', 'due'],
+  ...['problems', 'problem', 'money', 'id', 'identifier', 'country-codes', 'card-number'],
+  ...['provider', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
   ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
   ...['feed', 'webhooks', 'adyen', 'config', 'logger', 'metrics', 'tasks', 'app', 'service'],
@@ -53,6 +54,8 @@ const barePaths = [
   'problem.ts',
   'money.ts',
   'id.ts',
+  'identifier.ts',
+  'country-codes.ts',
   'card-number.ts',
   'provider.ts',
   'due/delays.ts'

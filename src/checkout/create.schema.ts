@@ -7,7 +7,7 @@ import {
   textPattern,
   when
 } from '../http/common.schema.ts'
-import { Reference } from '../payments/payment.schema.ts'
+import { OperatorRef, Reference } from '../payments/payment.schema.ts'
 import { channels } from '../payments/payment.ts'
 import { createMethods } from './create.ts'
 
@@ -20,10 +20,6 @@ const Metadata = Type.Unsafe<Record<string, string>>({
   description: 'Up to 20 pairs of at most 20 and 80 characters',
   examples: [{ invoice: 'INV-1001' }]
 })
-const OperatorSchema = Type.Object(
-  { id: text(80, { minLength: 1 }), reason: text(255, { minLength: 1 }) },
-  { additionalProperties: false, description: 'The person who acts for the customer' }
-)
 
 const Allocation = Type.Object(
   {
@@ -83,7 +79,7 @@ export const CreatePayment = Type.Object(
     description: Type.Optional(description),
     metadata: Type.Optional(Metadata),
     customer: Type.Optional(CustomerSchema),
-    operator: Type.Optional(OperatorSchema),
+    operator: Type.Optional(OperatorRef),
     allocations: Type.Optional(
       Type.Array(Allocation, {
         maxItems: 100,

@@ -7,6 +7,7 @@ import {
   Timestamp,
   text
 } from '../http/common.schema.ts'
+import { OperatorId, OperatorView } from '../payments/payment.schema.ts'
 import {
   askedResolutions,
   discrepancyKinds,
@@ -15,7 +16,7 @@ import {
 } from './discrepancy.ts'
 
 const Decider = Type.Object(
-  { id: text(80, { minLength: 1 }) },
+  { id: OperatorId },
   { additionalProperties: false, description: 'The person who decides' }
 )
 
@@ -47,7 +48,7 @@ export const DiscrepancySchema = Type.Object(
             'the line. Nobody had to decide either'
         }),
         reason: nullable(Type.String()),
-        operator: nullable(Decider),
+        operator: nullable(OperatorView),
         at: Timestamp
       })
     ),

@@ -50,6 +50,11 @@ export function text(
 export const textCharacter = '[^\\x00-\\x1F\\x7F-\\x9F\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'
 export const textPattern = `^${textCharacter}*$`
 
+/** A name by which a person or a record is known: `isIdentifier` of identifier.ts. */
+export function identifier(maxLength: number, description: string) {
+  return Type.String({ minLength: 1, maxLength, format: 'identifier', description })
+}
+
 /** Of a body whose fields are so, something else holds too. */
 export function when(properties: object, present: string[], then: object, otherwise?: object) {
   return { if: { properties, required: present }, then, ...(otherwise && { else: otherwise }) }
@@ -118,8 +123,20 @@ export const CustomerSchema = Type.Object(
     phone: Type.Optional(
       Type.String({ pattern: '^\\+?[0-9 ()-]{4,32}$', description: 'With country code' })
     ),
-    locale: Type.Optional(Type.String({ pattern: '^[a-z]{2}(-[A-Z]{2})?$', examples: ['en-GB'] })),
-    countryCode: Type.Optional(Type.String({ pattern: '^[A-Z]{2}$', examples: ['GB'] }))
+    locale: Type.Optional(
+      Type.String({
+        format: 'locale',
+        description: 'A language (ISO 639-1), alone or with a country (ISO 3166-1 alpha-2)',
+        examples: ['en-GB']
+      })
+    ),
+    countryCode: Type.Optional(
+      Type.String({
+        format: 'country-code',
+        description: 'ISO 3166-1 alpha-2; UK is none of it',
+        examples: ['GB']
+      })
+    )
   },
   { additionalProperties: false }
 )

@@ -8,6 +8,7 @@ import type {
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { isUnavailable } from '../database/database.ts'
 import { type FieldFault, Problem, toProblemDocument } from '../problem.ts'
+import { formats } from './formats.ts'
 
 /** Every error of every route becomes application/problem+json (RFC 9457). */
 export function addProblems(app: FastifyInstance, publicUrl: string): void {
@@ -110,7 +111,8 @@ function toFieldFault(fault: Validation): FieldFault {
   if (keyword === 'enum') {
     return { pointer, detail: `must be one of ${(params.allowedValues as string[]).join(', ')}` }
   }
-  return { pointer, detail: message ?? 'is not valid' }
+  const says = keyword === 'format' ? formats[params.format as string]?.says : undefined
+  return { pointer, detail: says ?? message ?? 'is not valid' }
 }
 
 /** What Fastify refuses before a route is reached. */

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
 import { type FieldFault, Problem } from '../problem.ts'
 import { namedIn, ProblemSchema } from './common.schema.ts'
+import { formats } from './formats.ts'
 
 type Compile = { schema: unknown; httpPart?: string | undefined }
 
@@ -22,6 +23,7 @@ export function buildValidator(shared: Record<string, unknown>) {
   for (const ajv of [body, rest]) {
     addFormats.default(ajv)
     ajv.addFormat('date-time', isMoment)
+    for (const [name, { test }] of Object.entries(formats)) ajv.addFormat(name, test)
     for (const schema of Object.values(shared)) ajv.addSchema(schema as object)
   }
   return ({ schema, httpPart }: Compile) => {

@@ -1,7 +1,13 @@
 import { type Static, Type } from 'typebox'
 import { Amount, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 import { disputeStages, disputeStatuses } from '../lifecycle/model.ts'
-import { FailureSchema, OperatorRef, Processor } from '../payments/payment.schema.ts'
+import {
+  FailureSchema,
+  OperatorRef,
+  OperatorView,
+  Processor,
+  ProcessorView
+} from '../payments/payment.schema.ts'
 
 const reason = text(255, { minLength: 1 })
 
@@ -58,14 +64,14 @@ export const RefundSchema = Type.Object(
         "when the card's bank sends the money back"
     }),
     reason: nullable(Type.String()),
-    operator: nullable(OperatorRef),
+    operator: nullable(OperatorView),
     decision: nullable(
       Type.Object(
-        { operator: OperatorRef, at: Timestamp },
+        { operator: OperatorView, at: Timestamp },
         { description: 'Who decided, and when' }
       )
     ),
-    processor: nullable(Processor),
+    processor: nullable(ProcessorView),
     createdAt: Timestamp
   },
   {

@@ -3,6 +3,7 @@ import {
   AccountId,
   Amount,
   createdRange,
+  identifier,
   ListQuery,
   nullable,
   pageOf,
@@ -55,18 +56,23 @@ const SettlementSchema = Type.Object(
 )
 
 export const Reference = text(69, { minLength: 1, description: "The caller's own reference" })
-/** Whoever asks or decides; compared trimmed and without regard to case. */
+export const OperatorId = identifier(
+  80,
+  'Without invisible characters; compared without regard to case, spaces around it and width'
+)
 export const OperatorRef = Type.Object(
-  { id: text(80, { minLength: 1 }), reason: Type.Optional(text(255, { minLength: 1 })) },
-  { additionalProperties: false, description: 'The person who asks or decides' }
+  { id: OperatorId, reason: Type.Optional(text(255, { minLength: 1 })) },
+  { additionalProperties: false, description: 'The person who acts for the customer, or decides' }
 )
+const ownReference = 'Its own reference of the money'
 export const Processor = Type.Object(
-  { name: text(69, { minLength: 1 }), reference: text(80, { minLength: 1 }) },
-  { additionalProperties: false, description: 'Who handled the money, and its own reference' }
+  { name: identifier(69, 'Who handled the money'), reference: identifier(80, ownReference) },
+  { additionalProperties: false, description: 'Both without invisible characters' }
 )
+export const ProcessorView = Type.Object({ name: Type.String(), reference: Type.String() })
 
 /** Of what somebody else reported the reason may be missing. */
-const OperatorView = Type.Object({ id: Type.String(), reason: Type.Optional(Type.String()) })
+export const OperatorView = Type.Object({ id: Type.String(), reason: Type.Optional(Type.String()) })
 
 const paymentExample = {
   id: 'pay_06f1k2m3n4p5q6r7',

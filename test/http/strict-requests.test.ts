@@ -137,6 +137,82 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
     })
   }
 
+  t.test('A15: 400 for what cannot be seen in the name of a person or a processor', async (t) => {
+    const unseen = [
+      '\u200b',
+      '\u00ad',
+      '\u2066',
+      '\ufe0f',
+      '\u3164',
+      '\u00a0',
+      '\u2028',
+      '\u{e0041}'
+    ]
+    const recorded = {
+      ...{ accountId, amount: valid.amount, channel: 'ivr', outcome: 'captured' },
+      takenAt: '2026-11-22T09:58:00Z'
+    }
+    const named = (id: string): Array<[path: string, body: object, pointer: string]> => [
+      ['/v1/payments', { ...valid, operator: { id } }, '/operator/id'],
+      ['/v1/payments/pay_1/refunds', { amount: valid.amount, operator: { id } }, '/operator/id'],
+      ['/v1/refunds/ref_1/approval', { operator: { id } }, '/operator/id'],
+      ['/v1/refunds/ref_1/rejection', { operator: { id } }, '/operator/id'],
+      [
+        '/v1/discrepancies/dis_1/resolution',
+        { resolution: 'acknowledged', reason: 'x', operator: { id } },
+        '/operator/id'
+      ],
+      [
+        '/v1/payments/pay_1/refunds',
+        { amount: valid.amount, processor: { name: 'ivr', reference: id } },
+        '/processor/reference'
+      ],
+      [
+        '/v1/recorded-payments',
+        { ...recorded, processor: { name: id, reference: '1' }, operator: { id: 'agent-7' } },
+        '/processor/name'
+      ]
+    ]
+    for (const id of [...unseen.map((one) => `agent-7${one}`), '  ']) {
+      for (const [path, body, pointer] of named(id)) {
+        const answer = await call('POST', path, { body, idempotencyKey: crypto.randomUUID() })
+        const name = `${path} ${encodeURIComponent(id)}`
+        t.equal(answer.status, 400, name)
+        const detail = 'must be of characters that can be seen, and plain spaces'
+        t.same(answer.body.errors, [{ pointer, detail }], name)
+      }
+    }
+    const plain = await create({ ...valid, operator: { id: 'Zoë Straße 7' }, allowDuplicate: true })
+    t.equal(plain.body.operator.id, 'Zoë Straße 7', 'and kept as it was given')
+  })
+
+  t.test('B8: 400 for a country or language that there is not', async (t) => {
+    const codes = {
+      countryCode: ['UK', 'EU', 'XX', 'AN', 'gb', 'GBR', 'G', '', 'ＧＢ'],
+      locale: ['en-UK', 'xx-GB', 'xx', 'en_GB', 'EN-gb', 'english', 'en-', '', 'en-GB-x']
+    }
+    const saying = { countryCode: /ISO 3166-1/, locale: /ISO 639-1/ }
+    const register = `/v1/accounts/${accountId}/card-registrations`
+    for (const [field, values] of Object.entries(codes) as Array<['locale', string[]]>) {
+      for (const value of values) {
+        const customer = { [field]: value }
+        const answers = [
+          await create({ ...valid, customer }),
+          await call('POST', register, {
+            body: { returnUrl: valid.returnUrl, customer },
+            idempotencyKey: crypto.randomUUID()
+          })
+        ]
+        for (const { status, body } of answers) {
+          t.equal(status, 400, `${field} ${value}`)
+          t.match(body.errors, [{ pointer: `/customer/${field}`, detail: saying[field] }])
+        }
+      }
+    }
+    const customer = { countryCode: 'GB', locale: 'no-NO' }
+    t.equal((await create({ ...valid, customer, allowDuplicate: true })).status, 201)
+  })
+
   t.test('400 for a lone surrogate', async (t) => {
     for (const escaped of ['\\ud800', '\\udfff', 'a\\ud83db']) {
       const body = JSON.stringify({ ...valid, reference: 'XX' }).replace('XX', escaped)
@@ -322,6 +398,6 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
   })
 
   t.test('after all this there is no payment but those that were answered 201', async (t) => {
-    t.equal(await countPayments(), 4)
+    t.equal(await countPayments(), 6)
   })
 })

@@ -252,8 +252,9 @@ t.test('a refund above the limit waits for another operator', async (t) => {
     checkAggregate(t, aggregate)
   })
 
-  t.test('whoever asked does not decide, however the name is written', async (t) => {
-    for (const id of ['anna', 'ANNA', ' Anna ', 'anna\t']) {
+  t.test('A15: whoever asked does not decide, however the name is written', async (t) => {
+    const unseen = ['anna\u200b', 'an\u00adna', '\u2066anna', 'an\ufe0fna', 'anna\u3164']
+    for (const id of ['anna', 'ANNA', ' Anna ', 'anna\t', 'ａｎｎａ', '𝐀nna', ...unseen]) {
       for (const decide of [approveRefund, rejectRefund]) {
         const { aggregate, one } = waiting()
         const problem = problemOf(() => decide(aggregate, one, { id }, contextOf(aggregate)))
