@@ -107,7 +107,10 @@ export const problems = {
     title: 'A payment of the same account and amount was made a moment ago',
     cause:
       'It is pending, authorised or captured; `paymentId` names it where the client may see it.',
-    cure: 'Look at that payment; if this is meant to be a second one, send `allowDuplicate: true`.'
+    cure:
+      'Get that payment by its `paymentId`: while it is pending, send the customer to its ' +
+      '`checkout.url` again; once it has paid, nothing is left to do. If this is meant to be a ' +
+      'second payment, send `allowDuplicate: true`.'
   },
   charge_conflict: {
     status: 409,

@@ -5,7 +5,7 @@
  */
 
 import { moneyRetryForMs } from '../due/delays.ts'
-import type { Reply } from '../http/idempotency.store.ts'
+import type { OnceAnswer } from '../http/idempotency.commands.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import type { Answer, CardPaymentResult, ProviderEvent } from '../provider.ts'
 import type { Context } from '../service-context.ts'
@@ -30,7 +30,7 @@ export async function payByCard(
   deps: Context,
   asked: AskedPayment,
   caller: Caller
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const { payment, cardToken, triedForMs } = asked
   const { id, accountId, amount, capture, customer, metadata } = payment
   if (triedForMs > moneyRetryForMs) return await giveUp(deps, id)
@@ -83,7 +83,7 @@ export async function sendReturn(
 }
 
 /** The provider never said what became of it, and must not be asked any more. */
-export async function giveUp(deps: Context, paymentId: string): Promise<Reply> {
+export async function giveUp(deps: Context, paymentId: string): Promise<OnceAnswer> {
   return await recordOutcome(deps, paymentId, { type: 'cardPaymentUnknown' }, { isFinal: true })
 }
 
@@ -91,7 +91,7 @@ async function recordAnswer(
   deps: Context,
   asked: AskedPayment,
   answer: Answer<CardPaymentResult>
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const event = toEvent(answer, asked.payment)
   return event === undefined
     ? await leavePending(deps, asked, answer.outcome === 'done' ? 'reported' : 'asked')
@@ -126,11 +126,11 @@ async function leavePending(
   deps: Context,
   { payment, triedForMs }: AskedPayment,
   next: 'reported' | 'asked'
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const { id } = payment
   const reply = toReply(deps, payment)
   const delayS = next === 'asked' ? nextCardPaymentLookS(triedForMs) : null
   return (await postponeCardPayment(deps.db, id, delayS, reply))
-    ? reply
+    ? { ...reply, replayed: false }
     : await readAnswer(deps, id)
 }

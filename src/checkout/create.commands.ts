@@ -1,8 +1,7 @@
 import { findCharges } from '../accounts/account.store.ts'
 import { findCard } from '../cards/card.store.ts'
 import { newLease } from '../due/due.store.ts'
-import { callOnce } from '../http/idempotency.commands.ts'
-import type { Reply } from '../http/idempotency.store.ts'
+import { callOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { payByCard } from './card-payment.commands.ts'
@@ -20,7 +19,7 @@ import { insertIntent } from './intent.store.ts'
 import { openPage } from './open-page.commands.ts'
 import { type Caller, findAnswer, readAnswer } from './outcome.commands.ts'
 
-type CreateAnswer = Reply & { paymentId: string; replayed: boolean }
+type CreateAnswer = OnceAnswer & { paymentId: string }
 
 /**
  * Intent, call, outcome: the payment is written down, the provider is asked for its page, or for
@@ -87,7 +86,7 @@ async function resumeCreate(
   deps: Context,
   request: CreateRequest,
   paymentId: string
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const due = await claimCreate(deps.db, request.claim, deps.leaseS)
   if (due !== undefined) return await finishCreate(deps, due, request)
   const answer = await findAnswer(deps, paymentId)
@@ -102,7 +101,11 @@ async function resumeCreate(
  * Asks the provider and writes down what came of it. The caller has the payment's lease. Throws
  * `provider_unavailable` where it is not known whether a page was made; the payment is due again.
  */
-export async function finishCreate(deps: Context, due: DueCreate, caller: Caller): Promise<Reply> {
+export async function finishCreate(
+  deps: Context,
+  due: DueCreate,
+  caller: Caller
+): Promise<OnceAnswer> {
   const { payment } = due
   // A notification was faster than the answer to the call that it is about.
   if (payment.status !== 'pending' || payment.providerSession !== null) {

@@ -126,8 +126,11 @@ export function toProblem(
   if (refusal.outcome === 'duplicate') {
     const { id, clientId } = refusal.earlier
     const seen = visibleTo(client)
-    const detail = 'An earlier payment of the account has the same amount, and is paid or pending.'
     const isSeen = seen === null || seen === clientId
+    const detail =
+      'An earlier payment of the account has the same amount, and is paid or pending. ' +
+      (isSeen ? `Get ${id} and use its checkout.url, or` : 'Where this is another one,') +
+      ' send allowDuplicate.'
     return new Problem('duplicate_suspected', detail, isSeen ? { paymentId: id } : {})
   }
   if (refusal.status === null) {

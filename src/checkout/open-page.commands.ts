@@ -1,7 +1,7 @@
 /** Opening a page at the provider: what is asked for, and what the answer means. */
 
 import { delayAfter, providerRetryS } from '../due/delays.ts'
-import type { Reply } from '../http/idempotency.store.ts'
+import type { OnceAnswer } from '../http/idempotency.commands.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Answer, HostedPage, Trace } from '../provider.ts'
@@ -15,8 +15,8 @@ export type Opening = {
   /** The idempotency key under which it was asked for, and how often, this time included. */
   key: string
   attempts: number
-  recordPage: (page: HostedPage) => Promise<Reply>
-  recordRejection: (reason: string) => Promise<Reply>
+  recordPage: (page: HostedPage) => Promise<OnceAnswer>
+  recordRejection: (reason: string) => Promise<OnceAnswer>
   /** It is not known whether the page was opened: it is asked for again under `nextKey`. */
   postpone: (nextKey: string, delayS: number) => Promise<void>
   /** What `provider_unavailable` says. */
@@ -24,7 +24,10 @@ export type Opening = {
 }
 
 /** Writes down what became of a page; throws `provider_unavailable` where that is not known. */
-export async function recordOpening(opening: Opening, answer: Answer<HostedPage>): Promise<Reply> {
+export async function recordOpening(
+  opening: Opening,
+  answer: Answer<HostedPage>
+): Promise<OnceAnswer> {
   if (answer.outcome === 'done') return await opening.recordPage(answer.value)
   if (answer.outcome === 'rejected') return await opening.recordRejection(answer.reason)
   const { key, attempts, unavailable } = opening
@@ -39,7 +42,7 @@ export async function recordOpening(opening: Opening, answer: Answer<HostedPage>
 }
 
 /** Opens the page, or the link, of a payment. The caller has its lease. */
-export async function openPage(deps: Context, due: DueCreate, caller: Caller): Promise<Reply> {
+export async function openPage(deps: Context, due: DueCreate, caller: Caller): Promise<OnceAnswer> {
   const { payment, attempts } = due
   const { id: paymentId } = payment
   const key = payment.providerKey ?? ''
@@ -62,13 +65,13 @@ export async function recordPaymentPage(
   deps: Context,
   payment: Payment,
   page: HostedPage
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const { id, method } = payment
   const opened = { ...payment, providerSession: page.session, checkoutUrl: page.url }
   const reply = toReply(deps, opened)
   const endsAfterS = method === 'registeredCard' ? pageGraceS : null
   const isFirst = await recordPage(deps.db, id, page, endsAfterS, reply)
-  return isFirst ? reply : await readAnswer(deps, id)
+  return isFirst ? { ...reply, replayed: false } : await readAnswer(deps, id)
 }
 
 async function askForPage(

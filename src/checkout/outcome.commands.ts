@@ -1,5 +1,6 @@
 /** The answer to a create: it is saved together with what it reports. */
 import type { Tx } from '../database/database.ts'
+import type { OnceAnswer } from '../http/idempotency.commands.ts'
 import { findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import { findPayment } from '../payments/payment.store.ts'
@@ -31,7 +32,7 @@ export async function recordOutcome(
   paymentId: string,
   event: ProviderEvent,
   { isFinal = false } = {}
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   return await deps.db.transaction().execute(async (tx) => {
     const { aggregates } = await applyEvents(tx, deps.provider.name, [{ paymentId, event }])
     if (isFinal) await stopLooking(tx, paymentId)
@@ -47,21 +48,20 @@ export async function recordRejection(
   payment: Payment,
   reason: string,
   { place }: Caller
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const { id: paymentId } = payment
   const reply = toProblemReply(new Problem('provider_rejected', reason, { paymentId }), place)
-  const isRecorded = await deps.db.transaction().execute(async (tx) => {
+  const recorded = await deps.db.transaction().execute(async (tx) => {
     const event = { type: 'rejected', reason } as const
     const { effects } = await applyEvents(tx, deps.provider.name, [{ paymentId, event }])
-    if (effects[0] !== 'applied') return false
-    await saveAnswer(tx, payment, reply)
-    return true
+    if (effects[0] !== 'applied') return undefined
+    return await saveAnswer(tx, payment, reply)
   })
-  return isRecorded ? reply : await readAnswer(deps, paymentId)
+  return recorded ?? (await readAnswer(deps, paymentId))
 }
 
 /** Another caller was first, or the payment has ended meanwhile: that is the answer. */
-export async function readAnswer(deps: Context, paymentId: string): Promise<Reply> {
+export async function readAnswer(deps: Context, paymentId: string): Promise<OnceAnswer> {
   const reply = await findAnswer(deps, paymentId)
   if (reply === undefined) throw new Error(`payment ${paymentId} has neither page nor end`)
   return reply
@@ -71,7 +71,10 @@ export async function readAnswer(deps: Context, paymentId: string): Promise<Repl
  * The answer of a payment that has its page, or has ended before it had one, which saves it;
  * undefined while it is still being made.
  */
-export async function findAnswer(deps: Context, paymentId: string): Promise<Reply | undefined> {
+export async function findAnswer(
+  deps: Context,
+  paymentId: string
+): Promise<OnceAnswer | undefined> {
   return await deps.db.transaction().execute(async (tx) => {
     const payment = await findPayment(tx, paymentId)
     if (payment === undefined) return undefined
@@ -83,17 +86,19 @@ export async function findAnswer(deps: Context, paymentId: string): Promise<Repl
 }
 
 /** Saves the first answer to the payment's create; gives back the one that stands. */
-export async function saveAnswer(tx: Tx, payment: Payment, reply: Reply): Promise<Reply> {
+export async function saveAnswer(tx: Tx, payment: Payment, reply: Reply): Promise<OnceAnswer> {
   const { clientId, idempotencyKey } = payment
-  if (idempotencyKey !== null) await saveReply(tx, clientId, idempotencyKey, reply)
-  return (await findSaved(tx, payment)) ?? reply
+  const isFirst = idempotencyKey !== null && (await saveReply(tx, clientId, idempotencyKey, reply))
+  const saved = isFirst ? undefined : await findSaved(tx, payment)
+  return saved ?? { ...reply, replayed: false }
 }
 
 /** Undefined also for a recorded payment, which has no key, and after the key was purged. */
 async function findSaved(
   tx: Tx,
   { clientId, idempotencyKey }: Payment
-): Promise<Reply | undefined> {
+): Promise<OnceAnswer | undefined> {
   if (idempotencyKey === null) return undefined
-  return (await findKey(tx, clientId, idempotencyKey))?.reply ?? undefined
+  const reply = (await findKey(tx, clientId, idempotencyKey))?.reply
+  return reply ? { ...reply, replayed: true } : undefined
 }

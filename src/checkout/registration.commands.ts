@@ -73,7 +73,7 @@ async function resumeRegistration(
   deps: Context,
   request: RegisterRequest,
   id: string
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const wanted = await claimRegistration(deps.db, id, deps.leaseS)
   if (wanted !== undefined) return await openRegistrationPage(deps, wanted, request)
   return await getAnswer(deps, request)
@@ -84,12 +84,12 @@ async function openRegistrationPage(
   deps: Context,
   wanted: Claimed<WantedRegistration>,
   request: RegisterRequest
-): Promise<Reply> {
+): Promise<OnceAnswer> {
   const { db, publicUrl, provider } = deps
   const { id, accountId, currency, customer, expiresAt, providerKey: key, attempts } = wanted
   /** The first answer stands, should another caller have been sooner. */
   const answerWith = async (reply: Reply, isFirst: boolean) =>
-    isFirst ? reply : await getAnswer(deps, request)
+    isFirst ? { ...reply, replayed: false } : await getAnswer(deps, request)
   const opening: Opening = {
     key,
     attempts,
@@ -122,9 +122,9 @@ function toReply({ id, expiresAt }: WantedRegistration, { url }: HostedPage): Re
 }
 
 /** The saved answer; throws where there is none yet. */
-async function getAnswer({ db }: Context, { claim }: RegisterRequest): Promise<Reply> {
+async function getAnswer({ db }: Context, { claim }: RegisterRequest): Promise<OnceAnswer> {
   const reply = (await findKey(db, claim.clientId, claim.key))?.reply
-  if (reply) return reply
+  if (reply) return { ...reply, replayed: true }
   throw inFlight()
 }
 

@@ -9,9 +9,10 @@ import {
   saveReply
 } from './idempotency.store.ts'
 
+/** `replayed`: another call has saved it; so of all calls under a key one has it unmarked. */
 export type OnceAnswer = Reply & { replayed: boolean }
 /** `resourceId`: what the request is about. */
-type CallAnswer = Reply & { resourceId: string }
+type CallAnswer = OnceAnswer & { resourceId: string }
 
 /**
  * Does `work` once for a key, in one transaction with the claim of the key and the saved answer:
@@ -47,15 +48,15 @@ export async function callOnce(
   db: Db,
   claim: Claim,
   begin: () => Promise<CallAnswer | Problem>,
-  resume: (resourceId: string) => Promise<Reply>
-): Promise<CallAnswer & { replayed: boolean }> {
+  resume: (resourceId: string) => Promise<OnceAnswer>
+): Promise<CallAnswer> {
   const begun = await begin()
-  if (!(begun instanceof Problem)) return { ...begun, replayed: false }
+  if (!(begun instanceof Problem)) return begun
   const known = await findSame(db, claim)
   if (known === undefined) throw begun
   const { resourceId, reply } = known
   if (reply !== null) return { ...reply, resourceId, replayed: true }
-  return { ...(await resume(resourceId)), resourceId, replayed: false }
+  return { ...(await resume(resourceId)), resourceId }
 }
 
 async function findAnswer(db: Db, claim: Claim): Promise<OnceAnswer | undefined> {

@@ -62,14 +62,14 @@ export async function claimKey(tx: Tx, claim: Claim, resourceId: string): Promis
   return result.numInsertedOrUpdatedRows === 1n
 }
 
-/** Saves the first answer; a later one changes nothing. */
+/** Saves the first answer; a later one changes nothing, and is false. */
 export async function saveReply(
   tx: Tx,
   clientId: string,
   key: string,
   reply: Reply
-): Promise<void> {
-  await tx
+): Promise<boolean> {
+  const result = await tx
     .updateTable('idempotency_key')
     .set({
       reply_status: reply.status,
@@ -81,7 +81,8 @@ export async function saveReply(
     .where('client_id', '=', clientId)
     .where('key', '=', key)
     .where('reply_status', 'is', null)
-    .execute()
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
 }
 
 /** Keys are kept at least 7 days; answered ones that are older than 30 go. */

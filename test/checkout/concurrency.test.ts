@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
-import t from 'tap'
-import { newAccountId, paymentBody, testService } from '../test-service.ts'
+import t, { type Test } from 'tap'
+import { registerCard } from '../registered-card.ts'
+import { type Answer, newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('16 identical creates at once make one payment and one session, and no 5xx', async (t) => {
   const { call, control, db } = await testService(t, { duplicateWindowS: 0 })
@@ -25,6 +26,84 @@ t.test('16 identical creates at once make one payment and one session, and no 5x
   t.equal(payments.length, 1)
   const { body: sessions } = await control('GET', '/_simulator/sessions')
   t.equal(sessions.length, 1)
+})
+
+t.test('A9: of all answers under a key exactly one is unmarked', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0 })
+  const { call, createPayment, pay, until } = service
+  const accountId = newAccountId()
+  await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+  type Request = [path: string, body: object]
+
+  /** Sends each request under a key of its own, four times at once and once more. */
+  async function check(t: Test, success: number, requests: readonly Request[]): Promise<void> {
+    const keyed = requests.map((request) => ({ request, idempotencyKey: crypto.randomUUID() }))
+    const send = ({ request: [path, body], idempotencyKey }: (typeof keyed)[number]) =>
+      call('POST', path, { body, idempotencyKey })
+    const atOnce = await Promise.all(
+      keyed.map((one) => Promise.all([1, 2, 3, 4].map(() => send(one))))
+    )
+    const isMarked = ({ headers }: Answer) => headers.get('idempotent-replayed') === 'true'
+    for (const [place, one] of keyed.entries()) {
+      const answers = atOnce[place] as Answer[]
+      const last = await send(one)
+      t.ok(isMarked(last), 'a later one is marked')
+      const made = answers.filter(({ status }) => status === success)
+      t.equal(made.filter((answer) => !isMarked(answer)).length, 1, 'one is unmarked')
+      for (const answer of made) t.equal(answer.text, last.text)
+      for (const answer of answers.filter((answer) => !made.includes(answer))) {
+        t.match(answer, { status: 409, body: { code: 'idempotency_key_in_flight' } })
+        t.match(answer.headers.get('retry-after'), /^\d+$/)
+      }
+    }
+  }
+  const each = (count: number, request: Request): Request[] => Array(count).fill(request)
+  const captured = async (body: object): Promise<string> => {
+    const { id } = await createPayment({ accountId, ...body })
+    await pay(id)
+    await until(id, ({ status }) => ['authorised', 'captured'].includes(status))
+    return id
+  }
+
+  await t.test('of creates with a page', async (t) => {
+    await check(t, 201, each(30, ['/v1/payments', paymentBody(accountId)]))
+  })
+  await t.test('of creates with a registered card', async (t) => {
+    const registeredCardId = await registerCard(service, accountId)
+    const { returnUrl: _, ...body } = paymentBody(accountId)
+    const request = { ...body, method: 'registeredCard', registeredCardId }
+    await check(t, 201, each(8, ['/v1/payments', request]))
+  })
+  await t.test('of registrations', async (t) => {
+    const path = `/v1/accounts/${accountId}/card-registrations`
+    await check(t, 201, each(12, [path, { returnUrl: 'http://127.0.0.1:1/cards' }]))
+  })
+  await t.test('of webhook endpoints', async (t) => {
+    const body = { url: 'http://127.0.0.1:9/hook', events: ['*'] }
+    await check(t, 201, each(6, ['/v1/webhook-endpoints', body]))
+  })
+  await t.test('of captures, refunds and cancellations', async (t) => {
+    const amount = { currency: 'GBP', value: 100 }
+    const [paid, reserved] = [await captured({}), await captured({ capture: 'manual' })]
+    const { id: waiting } = await createPayment({ accountId })
+    await check(t, 202, [
+      ...each(6, [`/v1/payments/${paid}/refunds`, { amount }]),
+      [`/v1/payments/${reserved}/captures`, {}],
+      [`/v1/payments/${waiting}/cancellation`, {}]
+    ])
+  })
+
+  await t.test('of a recorded payment one is 201, without a key', async (t) => {
+    const body = {
+      ...{ accountId, amount: { currency: 'GBP', value: 700 }, channel: 'ivr' },
+      ...{ outcome: 'captured', takenAt: '2026-11-22T09:58:00Z' },
+      processor: { name: 'ivr-platform', reference: '417' }
+    }
+    const record = () => call('POST', '/v1/recorded-payments', { body })
+    const answers = await Promise.all([1, 2, 3, 4].map(record))
+    t.same(answers.map(({ status }) => status).sort(), [200, 200, 200, 201])
+    t.equal(new Set(answers.map(({ body }) => body.id)).size, 1)
+  })
 })
 
 t.test('two payments of one charge at once: one pays it, the other is credit', async (t) => {

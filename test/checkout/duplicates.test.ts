@@ -35,7 +35,7 @@ const statuses = (answers: Answer[]) =>
 
 t.test('a second payment of the same account and amount', async (t) => {
   const service = await testService(t)
-  const { addClient, until, pay, db } = service
+  const { addClient, until, pay, db, call } = service
 
   t.test('409 with the earlier one, whatever channel, method or client it is', async (t) => {
     const { create, accountId } = await setUp(service)
@@ -128,6 +128,19 @@ t.test('a second payment of the same account and amount', async (t) => {
     t.equal((await create()).status, 409)
     await age(601)
     t.equal((await create()).status, 201)
+  })
+
+  t.test('G6: the answer says how to go on, and that works', async (t) => {
+    const { create } = await setUp(service)
+    const first = await create()
+    const { detail, paymentId } = (await create()).body
+    t.match(detail, `Get ${first.body.id} and use its checkout.url, or send allowDuplicate.`)
+    const found = await call('GET', `/v1/payments/${paymentId}`)
+    t.equal(found.body.checkout.url, first.body.checkout.url)
+    const { text } = await call('GET', '/docs/problems', { key: null })
+    const [, cure] = text.split('id="duplicate_suspected"')
+    t.match(cure?.slice(0, 800), /paymentId.*checkout\.url.*allowDuplicate/s)
+    t.equal((await create({ allowDuplicate: true })).status, 201)
   })
 
   t.test('a third party is not told whose it is', async (t) => {
