@@ -71,7 +71,9 @@ export async function recordPaymentPage(
   const reply = toReply(deps, opened)
   const endsAfterS = method === 'registeredCard' ? pageGraceS : null
   const isFirst = await recordPage(deps.db, id, page, endsAfterS, reply)
-  return isFirst ? { ...reply, replayed: false } : await readAnswer(deps, id)
+  if (!isFirst) return await readAnswer(deps, id)
+  deps.waiters.tell(id)
+  return { ...reply, replayed: false }
 }
 
 async function askForPage(

@@ -55,7 +55,8 @@ export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (a
       const found = await read(db, filter)
       if (found.length > 0 || next === undefined) return found
       const announcement = await next
-      if (announcement === undefined) return found
+      // A last look: an announcement may have been missed.
+      if (announcement === undefined) return signal.aborted ? found : await read(db, filter)
       read = (_, again) => readTogether(announcement, again)
     }
   }

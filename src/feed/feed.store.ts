@@ -86,21 +86,6 @@ export async function setEventAside(tx: Tx, event: UnplacedEvent, delayS: number
     where ${isEvent(event)}`.execute(tx)
 }
 
-/** The channel that carries which payments changed: their ids, with commas between them. */
-export const changedChannel = 'payments_changed'
-/** A notice holds at most 8000 bytes. */
-const idsInNotice = 300
-
-/** Notifies every instance, when `tx` is committed, which payments changed. */
-export async function notifyChanged(tx: Tx, paymentIds: readonly string[]): Promise<void> {
-  const notices: string[] = []
-  for (let start = 0; start < Math.max(paymentIds.length, 1); start += idsInNotice) {
-    notices.push(paymentIds.slice(start, start + idsInNotice).join(','))
-  }
-  await sql`
-    select pg_notify(${changedChannel}, ids) from unnest(${notices}::text[]) as ids`.execute(tx)
-}
-
 /** An event with what is needed to show it. */
 export type FeedEvent = {
   position: number

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Tx } from '../database/database.ts'
 import { type PaymentEvent, recordPaymentEvents } from '../events/event.store.ts'
 import { post } from '../ledger/ledger.store.ts'
+import { notifyChanged } from '../payments/changed.store.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
 import { findDisputes, saveDisputes } from './dispute.store.ts'
@@ -101,6 +102,14 @@ export async function saveAggregates(
     tx,
     changed.flatMap(({ postings }) => postings)
   )
+  // What no event tells, which is announced: such as the card, once another source names it.
+  const silent = changed.filter(({ events }) => events.length === 0)
+  if (silent.length > 0) {
+    await notifyChanged(
+      tx,
+      silent.map(({ payment }) => payment.id)
+    )
+  }
 }
 
 /** The event count is the version: it must still be what it was when the aggregate was read. */

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { moneyOf } from '../money.ts'
 import type { Failure } from '../provider.ts'
 import type { EventType } from './event.ts'
@@ -78,10 +79,9 @@ function asCreated(payment: Payment): Payment {
   return { ...payment, ...beginning, updatedAt: payment.createdAt }
 }
 
-/** Changes with every event of the payment, and when its page or its card becomes known. */
-export function toETag(payment: Payment): string {
-  const page = payment.checkoutUrl === null ? '' : 'c'
-  return `"${payment.eventCount}-${payment.updatedAt.getTime().toString(36)}${page}"`
+/** Changes with every event of the payment, and with all that is shown of it. */
+export function toETag({ eventCount }: Payment, view: PaymentView): string {
+  return `"${eventCount}-${hash('sha256', JSON.stringify(view), 'base64url')}"`
 }
 
 /** Shows events of the payment, each with the payment as it was then. */

@@ -38,8 +38,9 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
       const waitS = readWait(request.headers.prefer)
       if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
       const payment = await waitForPayment(request, request.params.id, known, waitS ?? 0)
-      reply.header('etag', toETag(payment))
-      return toView(payment)
+      const view = toView(payment)
+      reply.header('etag', toETag(payment, view))
+      return view
     }
   )
 
@@ -107,7 +108,9 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
     const read = () => getPayment(request, id)
     if (waitS === 0) return await read()
     const isEnough = (payment: Payment) =>
-      known === undefined ? isFinished(payment.status) : !matchesETag(known, toETag(payment))
+      known === undefined
+        ? isFinished(payment.status)
+        : !matchesETag(known, toETag(payment, toView(payment)))
     return await deps.waiters.wait(id, read, isEnough, waitS * 1000, request.signal)
   }
 

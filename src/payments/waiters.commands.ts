@@ -1,10 +1,12 @@
 /**
  * Callers who wait for a payment to change. Long polling has five places: http/prefer.ts reads
  * `Prefer: wait=N`; GET of a payment waits here, GET of the feed in feed/feed-signal.ts. Announcing
- * committed events (webhooks/announce.jobs.ts) sends one NOTIFY with the payments that changed;
- * database/listener.ts hears it on every instance, and service.ts passes it on to both.
+ * committed events (webhooks/announce.jobs.ts) sends one NOTIFY with the payments that changed, and
+ * `tell` those that changed without an event; database/listener.ts hears it on every instance, and
+ * service.ts passes it on to both. Time being up, each is read once more.
  */
 import type { Db } from '../database/database.ts'
+import { notifyChanged } from './changed.store.ts'
 import { findPayments } from './payment.store.ts'
 import type { Payment } from './payment.ts'
 
@@ -12,6 +14,8 @@ import type { Payment } from './payment.ts'
 const readAtOnce = 500
 /** After a read that failed, ms. */
 const readAgainMs = 500
+/** An instance sends one NOTIFY of changes without events in so long, ms: each takes a lock. */
+const tellEveryMs = 20
 
 type Waiter = { see(payment: Payment): void; stop(): void }
 
@@ -24,7 +28,9 @@ export type Waiters = ReturnType<typeof createWaiters>
 export function createWaiters(db: Db, onFault: (error: unknown) => void) {
   const waiters = new Map<string, Set<Waiter>>()
   const due = new Set<string>()
+  const untold = new Set<string>()
   let reading = false
+  let telling = false
   let closed = false
 
   async function readDue(): Promise<void> {
@@ -40,7 +46,7 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
       } catch (error) {
         onFault(error)
         for (const id of ids) if (waiters.has(id)) due.add(id)
-        await new Promise((resolve) => setTimeout(resolve, readAgainMs))
+        await pause(readAgainMs)
       }
     }
     reading = false
@@ -51,15 +57,32 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
     void readDue()
   }
 
+  async function tell(id: string): Promise<void> {
+    changed([id])
+    untold.add(id)
+    if (telling) return
+    telling = true
+    while (untold.size > 0 && !closed) {
+      const ids = [...untold]
+      untold.clear()
+      await notifyChanged(db, ids).catch(onFault)
+      await pause(tellEveryMs)
+    }
+    telling = false
+  }
+
   return {
     changed,
+    /** The payment changed, and no event tells so: wakes who waits for it on any instance. */
+    tell: (id: string) => void tell(id),
     /** After a silence, in which anything may have changed. */
     changedAny: () => changed(waiters.keys()),
     count: () => waiters.size,
 
     /**
      * Reads the payment and waits until `isEnough` of it, for `ms` at most or until `signal`;
-     * answers it as it was seen last. Where `read` throws, so does this.
+     * answers it as it was seen last, and where time is up as it is then. Where `read` throws, so
+     * does this.
      */
     async wait(
       id: string,
@@ -79,14 +102,18 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
       // Waiting begins before reading, so that no change in between is missed.
       const others = waiters.get(id) ?? new Set()
       waiters.set(id, others.add(waiter))
-      const timer = setTimeout(stop, ms)
+      let isTimeUp = false
+      const timer = setTimeout(() => {
+        isTimeUp = true
+        stop()
+      }, ms)
       signal.addEventListener('abort', stop)
       if (closed || signal.aborted) stop()
       try {
         const first = await read()
         if (last === undefined) see(first)
         await end.promise
-        return last ?? first
+        return isTimeUp ? await read() : (last ?? first)
       } finally {
         clearTimeout(timer)
         signal.removeEventListener('abort', stop)
@@ -103,3 +130,5 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
     }
   }
 }
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref())

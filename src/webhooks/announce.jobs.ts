@@ -1,12 +1,7 @@
 import { delayAfter, providerRetryS } from '../due/delays.ts'
 import { type OnFault, runBatch } from '../due/run-each.ts'
-import {
-  notifyChanged,
-  placeEvents,
-  setEventAside,
-  takeUnplaced,
-  type UnplacedEvent
-} from '../feed/feed.store.ts'
+import { placeEvents, setEventAside, takeUnplaced, type UnplacedEvent } from '../feed/feed.store.ts'
+import { notifyChanged } from '../payments/changed.store.ts'
 import type { Context } from '../service-context.ts'
 import { countEnabled, fanOut } from './delivery.store.ts'
 

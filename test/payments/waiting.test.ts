@@ -10,7 +10,7 @@ import { createWaiters } from '../../src/payments/waiters.commands.ts'
 import { cuttable } from '../cuttable.ts'
 import { eventually } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
-import { testService } from '../test-service.ts'
+import { newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('F10: what a caller prefers, as RFC 7240 has it', async (t) => {
   const cases: Array<[string | string[] | undefined, number | undefined]> = [
@@ -151,6 +151,68 @@ t.test('a change at one instance wakes who waits at another', async (t) => {
   for (const { body } of await Promise.all(following)) {
     t.match(body.data, [{ paymentId: id, type: 'payment.captured' }])
   }
+})
+
+t.test('A8: a change that no event tells wakes who waits, at every instance', async (t) => {
+  const one = await testService(t, { simulator: { webhookDelayMs: 1_000 } })
+  const other = await testService(t, { databaseUrl: one.databaseUrl })
+  const known = async (id: string) => {
+    const { headers, body } = await one.call('GET', `/v1/payments/${id}`)
+    return { etag: headers.get('etag') ?? '', body }
+  }
+  /** Waits at both until it is another than is known; answers what came, and after how many ms. */
+  async function waitAtBoth(id: string, etag: string) {
+    const begun = performance.now()
+    const headers = { prefer: 'wait=25', 'if-none-match': etag }
+    const answers = await Promise.all(
+      [one, other].map(async ({ call }) => {
+        const { status, body } = await call('GET', `/v1/payments/${id}`, { key: one.key, headers })
+        return { status, body, ms: performance.now() - begun }
+      })
+    )
+    return answers
+  }
+
+  await t.test('the card, which the page result did not say', async (t) => {
+    const { id } = await one.createPayment()
+    const { redirect } = (await one.pay(id)).body
+    await fetch(redirect, { redirect: 'manual' })
+    const { etag, body } = await known(id)
+    t.match(body, { status: 'captured', card: null })
+    for (const { status, body, ms } of await waitAtBoth(id, etag)) {
+      t.match({ status, body }, { status: 200, body: { card: { lastFour: '1111' } } })
+      t.ok(ms < 15_000, `${ms} ms`)
+    }
+  })
+
+  await t.test('the page, which could not be opened at first', async (t) => {
+    await one.control('PUT', '/_simulator/faults', { api: { html500: { times: 1 } } })
+    const accountId = newAccountId()
+    await one.call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
+    const { status, body: problem } = await one.call('POST', '/v1/payments', {
+      body: paymentBody(accountId),
+      idempotencyKey: 'no-page-yet'
+    })
+    t.equal(status, 503)
+    const { etag, body } = await known(problem.paymentId)
+    t.match(body, { status: 'pending', checkout: null })
+    for (const { status, body, ms } of await waitAtBoth(problem.paymentId, etag)) {
+      t.match({ status, body }, { status: 200, body: { status: 'pending', checkout: {} } })
+      t.ok(ms < 15_000, `${ms} ms`)
+    }
+  })
+
+  await t.test('and what nobody told at all is seen when time is up', async (t) => {
+    const { id } = await one.createPayment()
+    const { etag } = await known(id)
+    const waiting = other.call('GET', `/v1/payments/${id}`, {
+      key: one.key,
+      headers: { prefer: 'wait=2', 'if-none-match': etag }
+    })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    await sql`update payment set description = 'another' where id = ${id}`.execute(one.db)
+    t.match(await waiting, { status: 200, body: { description: 'another' } })
+  })
 })
 
 t.test('a listener whose connection falls silent makes another', async (t) => {
