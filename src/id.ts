@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readTime } from './database-clock.ts'
 
 /** Crockford's alphabet: sorts as its values do, and has no letters that look like digits. */
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
@@ -35,7 +36,7 @@ let lastRandom = 0n
  * (35 bits). Ids of one process grow strictly, so that they sort as they were made. Not a secret.
  */
 export function newId(prefix: IdPrefix): string {
-  const ms = BigInt(Date.now())
+  const ms = BigInt(readTime().getTime())
   if (ms > lastMs) {
     lastMs = ms
     lastRandom = BigInt(`0x${randomBytes(5).toString('hex')}`) & (largestRandom >> 1n)

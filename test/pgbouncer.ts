@@ -36,9 +36,13 @@ export async function startPgbouncer(
   await writeFile(join(dir, 'users.txt'), `"${user}" "${password ?? ''}"\n`)
   // It refuses to run as root.
   const asUser = process.getuid?.() === 0 ? ['-u', 'postgres'] : []
-  const child = spawn(pgbouncer, [...(process.env.TEST_LOG ? [] : ['-q']), ...asUser, join(dir, 'pgbouncer.ini')], {
-    stdio: process.env.TEST_LOG ? 'inherit' : 'ignore'
-  })
+  const child = spawn(
+    pgbouncer,
+    [...(process.env.TEST_LOG ? [] : ['-q']), ...asUser, join(dir, 'pgbouncer.ini')],
+    {
+      stdio: process.env.TEST_LOG ? 'inherit' : 'ignore'
+    }
+  )
   t.teardown(async () => {
     if (child.exitCode !== null) return
     child.kill('SIGKILL')

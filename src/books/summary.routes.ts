@@ -1,3 +1,4 @@
+import { readTime } from '../database-clock.ts'
 import { ref } from '../http/common.schema.ts'
 import type { Routes } from '../service-context.ts'
 import { SummaryQuery, SummarySchema } from './summary.schema.ts'
@@ -26,7 +27,7 @@ export const summaryRoutes: Routes<'db' | 'merchantAccount'> = async (
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request) => {
-      const date = request.query.date ?? new Date().toISOString().slice(0, 10)
+      const date = request.query.date ?? readTime().toISOString().slice(0, 10)
       const from = new Date(`${date}T00:00:00Z`)
       const span = { from, to: new Date(from.getTime() + dayMs) }
       // One picture of the books: what is posted meanwhile is in all of it or in none.

@@ -1,3 +1,4 @@
+import { readTime } from '../database-clock.ts'
 import { ref } from '../http/common.schema.ts'
 import { Problem } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
@@ -38,7 +39,7 @@ export const threeWayRoutes: Routes<'db' | 'merchantAccount'> = async (
 }
 
 function readPeriod(query: { from?: string; to?: string }): { from: Date; to: Date } {
-  const to = query.to === undefined ? new Date() : new Date(query.to)
+  const to = query.to === undefined ? readTime() : new Date(query.to)
   const from = query.from === undefined ? new Date(to.getTime() - dayMs) : new Date(query.from)
   const ms = to.getTime() - from.getTime()
   const detail =

@@ -1,5 +1,7 @@
 import { findCharges } from '../accounts/account.store.ts'
 import { findCard } from '../cards/card.store.ts'
+import { readClock } from '../database/database.ts'
+import { readTime } from '../database-clock.ts'
 import { newLease } from '../due/due.store.ts'
 import { callOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { Problem } from '../problem.ts'
@@ -38,7 +40,8 @@ export async function createPayment(deps: Context, request: CreateRequest): Prom
 }
 
 async function beginCreate(deps: Context, request: CreateRequest) {
-  const now = new Date()
+  // Only an end that is asked for is compared with it.
+  const now = request.expiresAt === null ? readTime() : await readClock(deps.db)
   const { faults, card } = await checkRequest(deps, request, now)
   const refusal = toRefusal(faults)
   if (refusal !== undefined) return refusal

@@ -1,6 +1,7 @@
 /** Payments as they are first written down, and which of them look like one that is there. */
 import { sql } from 'kysely'
 import { type Db, statement, type Tx } from '../database/database.ts'
+import { readTime } from '../database-clock.ts'
 import type { Lease } from '../due/due.store.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { smallestIdAt } from '../id.ts'
@@ -196,7 +197,7 @@ function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions): 
 
 /** Ids carry the time, so that the newest of an account are found by their key. */
 function oldestId(windowS: number): string {
-  return smallestIdAt('pay', new Date(Date.now() - windowS * 1000 - idClockSkewMs))
+  return smallestIdAt('pay', new Date(readTime().getTime() - windowS * 1000 - idClockSkewMs))
 }
 
 export type NewRecord = Pick<

@@ -27,7 +27,7 @@ export type RecordRequest = Omit<NewRecord, 'id'> & {
   visibleTo: string | null
 }
 
-/** How far a processor's clock may be ahead of ours. */
+/** How far a processor's clock may be ahead of the database's. */
 const takenAheadMaxMs = 5 * 60_000
 
 /**
@@ -38,8 +38,9 @@ export async function recordPayment(
   deps: Pick<Context, 'db' | 'providerName' | 'duplicateWindowS'>,
   request: RecordRequest
 ): Promise<{ payment: Payment; created: boolean }> {
-  checkRequest(request)
+  checkAmount(request)
   return await deps.db.transaction().execute(async (tx) => {
+    checkTime(request, await readClock(tx))
     await checkAccount(tx, request)
     const { reported, visibleTo: _, ...record } = request
     const id = newId('pay')
@@ -66,7 +67,7 @@ async function findDuplicate(
   return await findEarlierPayment(tx, payment, duplicateWindowS)
 }
 
-function checkRequest({ amount, takenAt }: RecordRequest): void {
+function checkAmount({ amount }: RecordRequest): void {
   const pointer = '/amount/value'
   if (!fitsCmpSize(amount)) {
     const detail = 'At most 9,999,999.99 in major units.'
@@ -76,10 +77,12 @@ function checkRequest({ amount, takenAt }: RecordRequest): void {
     const detail = 'The billing system holds two decimals.'
     throw new Problem('amount_not_representable', detail, { errors: [{ pointer, detail }] })
   }
-  if (takenAt.getTime() > Date.now() + takenAheadMaxMs) {
-    const detail = 'It lies in the future: record what was taken already.'
-    throw new Problem('request_invalid', detail, { errors: [{ pointer: '/takenAt', detail }] })
-  }
+}
+
+function checkTime({ takenAt }: RecordRequest, now: Date): void {
+  if (takenAt.getTime() <= now.getTime() + takenAheadMaxMs) return
+  const detail = 'It lies in the future: record what was taken already.'
+  throw new Problem('request_invalid', detail, { errors: [{ pointer: '/takenAt', detail }] })
 }
 
 /** On a closed account as well: the money was taken, and late money is posted. */

@@ -124,7 +124,7 @@ export function isUnavailable(error: unknown): boolean {
  * The database's clock. Read after payments are locked, so that of two events of a payment the
  * later one has the later time, however long its transaction waited.
  */
-export async function readClock(tx: Tx): Promise<Date> {
+export async function readClock(tx: Db): Promise<Date> {
   const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx)
   return (rows[0] as { now: Date }).now
 }

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { setClock } from '../database-clock.ts'
 import { driverUrl } from './connection-url.ts'
 import { bounds, setUpSession } from './session.ts'
 
@@ -47,9 +48,10 @@ export async function listen(
     try {
       await own.connect()
       await setUpSession(own, bounds)
+      await askTime(own)
       for (const channel of Object.keys(channels)) await own.query(`listen ${channel}`)
       // The other side of a dead connection says nothing, which is what it says when all is well.
-      asking = setInterval(() => own.query('select 1').catch(onLost), askEveryMs)
+      asking = setInterval(() => askTime(own).catch(onLost), askEveryMs)
       onConnected()
     } catch {
       onLost()
@@ -71,4 +73,12 @@ export async function listen(
       await own?.end().catch(() => {})
     }
   }
+}
+
+async function askTime(client: pg.Client): Promise<void> {
+  const askedAt = performance.now()
+  const { rows } = await client.query<{ ms: number }>(
+    'select (extract(epoch from clock_timestamp()) * 1000)::double precision as ms'
+  )
+  for (const { ms } of rows) setClock(ms, askedAt, performance.now())
 }

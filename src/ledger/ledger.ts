@@ -104,8 +104,8 @@ export function isCustomerCredit(kind: PostingKind): boolean {
 }
 
 /**
- * Whether the posting takes money from the customer's account: unmatched credit first, then what
- * has paid charges. A charge is a debit of another kind: it waits for money.
+ * Whether the posting takes money from the customer's account: what its payment brought first, then
+ * other credit and what has paid charges (taking-back.ts). A charge is a debit of another kind: it waits for money.
  */
 export function isCustomerDebit(kind: PostingKind): boolean {
   return postings[kind].debit === 'customer' && kind !== 'charge'

@@ -1,9 +1,9 @@
 /**
  * Where money that is taken back comes from: first from the charges that the debit names, which
- * reopen; then from credit that has paid nothing, the newest first; then from what has paid
- * charges, last matched first, which reopens them. Of both, the money of the debit's own payment
- * goes before any other of the account. What is not found stays open: it is owed. All amounts are
- * minor units of the account's currency.
+ * reopen. Then it is the money of the debit's own payment, as far as that is still there, and after
+ * it any other of the account; of both first credit that has paid nothing, the newest first, and
+ * then what has paid charges, last matched first, which reopens them. What is not found stays open:
+ * it is owed. All amounts are minor units of the account's currency.
  */
 import type { NamedAllocation } from './ledger.ts'
 import type { Allocation, OpenCredit } from './matching.ts'
@@ -66,7 +66,7 @@ export function takeBack(
     ({ openAmount, ...credit }): Source => ({ ...credit, chargeId: null, amount: openAmount })
   )
   const spent = paid.map((one): Source => ({ ...one }))
-  const sources = [unspent, spent].flatMap((all) => ownFirst(debit, all.toReversed()))
+  const sources = ownFirst(debit, [...unspent.toReversed(), ...spent.toReversed()])
   const taken: Allocation[] = []
   let left = debit.amount
   for (const { chargeId, amount } of debit.allocations) {

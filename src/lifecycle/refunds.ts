@@ -3,9 +3,9 @@
  * (docs.adyen.com/online-payments/refund). A refund reserves from the moment it is asked for; the
  * ledger moves when it succeeds, and back when it fails later.
  */
-import { foldIdentifier } from '../identifier.ts'
 import type { Money } from '../money.ts'
 import { type CanExpress, checkCurrency, checkRepresentable } from '../payments/amounts.ts'
+import { checkIsAnother } from '../payments/operator.ts'
 import { amountRefundable, type Operator, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { RequestReference } from '../provider.ts'
@@ -392,9 +392,5 @@ function checkDecision(refund: Operation, operator: Operator): void {
   if (refund.status !== 'awaitingApproval') {
     throw new Problem('refund_not_awaiting_approval', `Refund ${refund.id} is ${refund.status}.`)
   }
-  if (refund.operator === null) return
-  if (foldIdentifier(refund.operator.id) !== foldIdentifier(operator.id)) return
-  const errors = [{ pointer: '/operator/id', detail: 'It must be another operator.' }]
-  const detail = 'Whoever asked for a refund does not decide on it.'
-  throw new Problem('approver_is_requester', detail, { errors })
+  checkIsAnother(refund.operator, operator)
 }

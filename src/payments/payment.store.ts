@@ -138,7 +138,7 @@ type PaymentFilter = {
   limit: number
 }
 
-/** Ids carry the time of the process that made them; the database's `created_at` may differ. */
+/** Ids carry the time that a process took for the database's; `created_at` may differ. */
 export const idClockSkewMs = 2 * 60 * 60_000
 
 /** Newest first; by key, so that page 1,000 costs what page 1 does. */

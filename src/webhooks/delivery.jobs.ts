@@ -1,4 +1,5 @@
 import type { Db } from '../database/database.ts'
+import { readTime } from '../database-clock.ts'
 import { release } from '../due/due.store.ts'
 import type { OnFault } from '../due/run-each.ts'
 import { findFeedEvents } from '../feed/feed.store.ts'
@@ -123,7 +124,7 @@ async function readBodies(
 
 /** A fault of ours: it is tried again, and says nothing of the endpoint. */
 async function recordUnshown({ db, onOutcome }: DispatcherDeps, due: DueDelivery) {
-  const now = new Date()
+  const now = readTime()
   const made = { startedAt: now, durationMs: 0, httpStatus: null, response: null }
   const attempt = { ...made, number: due.attempt, error: 'The event could not be shown.' }
   const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() })
@@ -150,7 +151,7 @@ async function deliver(
   signal: AbortSignal
 ): Promise<void> {
   const { db } = deps
-  const startedAt = new Date()
+  const startedAt = readTime()
   const begun = performance.now()
   const headers = toSignedHeaders({ id: due.eventId, body, at: startedAt }, due.secrets)
   const sent = await deps.send({ url: due.url, headers, body, signal })
@@ -183,7 +184,7 @@ async function recordFailure(
   const { db } = deps
   // A test answers a question of this moment.
   const isTest = due.position === null
-  const failed = { ...due, retryAfter: sent.retryAfter, now: new Date(), random: Math.random() }
+  const failed = { ...due, retryAfter: sent.retryAfter, now: readTime(), random: Math.random() }
   const nextInS = isTest ? null : nextTryInS(failed)
   await recordFailed(db, tried, nextInS)
   deps.onOutcome(sent.httpStatus === null ? 'unanswered' : 'answered_badly')

@@ -78,7 +78,7 @@ async function booksOf(accountId: number): Promise<{ open: string[]; allocations
   return { open: rows[0]?.open ?? [], allocations: rows[0]?.allocations ?? [] }
 }
 
-t.test('a refund takes the credit of its payment, then other credit, then reopens', async (t) => {
+t.test('a refund takes the money of its payment, and other credit pays what reopens', async (t) => {
   const id = await addAccount()
   const chargeId = await addCharge(id, 'x', 100)
   await write([
@@ -90,8 +90,8 @@ t.test('a refund takes the credit of its payment, then other credit, then reopen
     open: ['x: 30'],
     allocations: [
       'payment1 x: 100',
-      ...['payment1 refund1: 150', 'payment2 refund1: 70'],
-      ...['payment1 x: -30', 'payment1 refund1: 30']
+      ...['payment1 refund1: 150', 'payment1 x: -100', 'payment1 refund1: 100'],
+      'payment2 x: 70'
     ]
   })
   await write([posting(id, 'chargeback', 90, { paymentId: 'q' })])
@@ -105,6 +105,26 @@ t.test('a refund takes the credit of its payment, then other credit, then reopen
     .where('id', '=', chargeId)
     .executeTakeFirstOrThrow()
   t.equal(open_amount, 90)
+})
+
+t.test('A17: a refund reopens what the money that goes back had paid', async (t) => {
+  const id = await addAccount()
+  const charges: string[] = []
+  for (const day of [1, 2, 3]) {
+    charges.push(await addCharge(id, `c${day}`, 100, day))
+    await write([posting(id, 'payment', 100, { paymentId: `p${day}` })])
+  }
+  await write([posting(id, 'refund', 100, { paymentId: 'p1' })])
+  t.same((await booksOf(id)).open, ['c1: 100'], 'the first, though it was matched first')
+  await write([posting(id, 'refund', 40, { paymentId: 'p2' })])
+  t.same((await booksOf(id)).open, ['c1: 100', 'c2: 40'])
+  await write([posting(id, 'refundFailed', 100, { paymentId: 'p1' })])
+  t.same((await booksOf(id)).open, ['c2: 40'])
+  // Credit of other payments does not hide it: the customer questions the charge.
+  await changeCharge(db, { accountId: id, chargeId: charges[2] as string, inQuery: true })
+  await write([posting(id, 'payment', 140, { paymentId: 'p4' })])
+  await write([posting(id, 'chargeback', 100, { paymentId: 'p3' })])
+  t.same((await booksOf(id)).open, ['c3: 100?', 'payment4: 100'])
 })
 
 t.test('a refund that comes to nothing brings back what it took', async (t) => {

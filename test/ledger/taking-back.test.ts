@@ -43,11 +43,11 @@ const cases: ReadonlyArray<
     ['b: 150', 'a: 100', 'e: 250']
   ],
   [
-    'other unmatched credit goes before what the own money has paid',
+    'A17: what the own money has paid goes before other unmatched credit',
     debit(500, { paymentId: 'p' }),
-    [credit('a', 200, 'q')],
-    [paid('b', 'x', 900, 'p')],
-    ['a: 200', 'b from x: 300']
+    [credit('a', 200, 'q'), credit('c', 100, 'p')],
+    [paid('b', 'x', 300, 'p'), paid('a', 'y', 900, 'q')],
+    ['c: 100', 'b from x: 300', 'a: 100']
   ],
   [
     'charges reopen, last matched first',
@@ -155,7 +155,7 @@ const someDebit = fc.record({
 })
 
 t.test(
-  'as much is taken as there is, never more, and what reopens goes to the debit',
+  'A17: as much is taken as there is, its own money first, and what reopens goes to the debit',
   async (t) => {
     const sum = (amounts: number[]) => amounts.reduce((total, amount) => total + amount, 0)
     fc.assert(
@@ -167,6 +167,14 @@ t.test(
           ...from.map(({ amount }) => amount)
         ])
         if (found !== Math.min(of.amount, there)) throw new Error(`found ${found} of ${there}`)
+        if (of.allocations.length === 0 && of.paymentId !== null) {
+          const ownOf = [...credits, ...from].filter((one) => one.paymentId === of.paymentId)
+          const there = sum(ownOf.map((one) => ('amount' in one ? one.amount : one.openAmount)))
+          const own = new Set(ownOf.map(({ transferId }) => transferId))
+          const given = rows.filter((row) => row.kind === 'debit' && own.has(row.transferId))
+          const gone = sum(given.map(({ amount }) => amount))
+          if (gone !== Math.min(of.amount, there)) throw new Error(`${gone} of ${there} its own`)
+        }
         for (const { transferId, openAmount } of credits) {
           const gone = sum(rows.filter((row) => row.transferId === transferId).map((r) => r.amount))
           if (gone > openAmount) throw new Error(`${transferId} gave ${gone}`)
