@@ -73,6 +73,31 @@ t.test('what Adyen sends', async (t) => {
     })
   })
 
+  t.test('F3: names are kept hidden like values; only what is signed is identity', async (t) => {
+    const number = '4111111111111111'
+    const one = signed(
+      item({
+        pspReference: '4000020000000000',
+        additionalData: {
+          [number]: 'a',
+          deep: [{ [`x ${number}`]: { [`%34${number.slice(1)}`]: 1 } }],
+          pspReference: number,
+          originalReference: number
+        }
+      })
+    )
+    t.equal((await send(envelope([one]))).status, 202)
+    const kept = await settled(one.pspReference)
+    t.equal(kept.pspReference, '4000020000000000')
+    const hidden = '[card number]'
+    t.same(kept.item.additionalData, {
+      [hidden]: 'a',
+      deep: [{ [`x ${hidden}`]: { [hidden]: 1 } }],
+      pspReference: hidden,
+      originalReference: hidden
+    })
+  })
+
   t.test(
     'a number that looks like a card number is kept hidden, other numbers are not',
     async (t) => {
