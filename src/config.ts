@@ -190,7 +190,9 @@ function readPublicUrl(reader: Reader, live: boolean): string {
   if (url !== undefined && (url.search || url.hash || url.username || url.password)) {
     reader.fault('PUBLIC_URL must have no query, fragment or user information')
   }
-  return text.replace(/\/+$/, '')
+  let end = text.length
+  while (text[end - 1] === '/') end -= 1
+  return text.slice(0, end)
 }
 
 /**

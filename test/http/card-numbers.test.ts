@@ -208,6 +208,13 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
     t.same(await refused('POST', retry, {}, number), refusal)
   })
 
+  t.test('F1: nobody’s body is looked into before they are known, or for no route', async (t) => {
+    const request = { body: { note: number, dashes: '-'.repeat(60_000) } }
+    t.match(await refused('POST', '/v1/nothing', request, number), { status: 404, repeats: false })
+    const unknown = await refused('POST', '/v1/payments', { ...request, key: null }, number)
+    t.match(unknown, { status: 401, repeats: false })
+  })
+
   t.test('in Idempotency-Key', async (t) => {
     const twice = number.replaceAll(' ', '%2520')
     for (const idempotencyKey of [plain, dashed(plain), `key.${plain}`, twice]) {
