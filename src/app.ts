@@ -15,6 +15,7 @@ import { returnRoutes } from './checkout/return.routes.ts'
 import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
 import { feedRoutes } from './feed/feed.routes.ts'
 import { addAuthentication } from './http/auth.plugin.ts'
+import { addBodies } from './http/body.plugin.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addIdempotency } from './http/idempotency.plugin.ts'
@@ -87,7 +88,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
   app.server.headersTimeout = receiveWithinMs
-  addJsonBodies(app)
+  addBodies(app)
 
   // Fastify would compile a serializer for each answer of each route: most of the time and memory
   // that a start takes, to write what this writes. Views name what goes out.
@@ -118,16 +119,4 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
 function mayMakeEvents(method: string, route: string): boolean {
   if (route === notificationPath) return false
   return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
-}
-
-/** Bodies are JSON, or nothing at all; Fastify would take text too, and refuse an empty one. */
-function addJsonBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.removeAllContentTypeParsers()
-  app.decorateRequest('signedText', '')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (request.routeOptions.config.signedBody) request.signedText = body as string
-    if (body === '') done(null, undefined)
-    else parse(request, body as string, done)
-  })
 }

@@ -70,9 +70,9 @@ export function createInbox(db: Db) {
     ): Promise<void> {
       return store(items.map((item) => toRow(item, live, isForeign(item))))
     },
-    /** Stores a token webhook in the same way; `text` is its body as it came. */
-    storeToken(token: TokenNotification, text: string, isForeign: boolean): Promise<void> {
-      return store([toTokenRow(token, text, isForeign)])
+    /** Stores a token webhook in the same way; `bytes` are its body as it came. */
+    storeToken(token: TokenNotification, bytes: Buffer, isForeign: boolean): Promise<void> {
+      return store([toTokenRow(token, bytes, isForeign)])
     }
   }
 }
@@ -115,10 +115,10 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
   }
 }
 
-function toTokenRow(token: TokenNotification, text: string, foreign: boolean): Row {
+function toTokenRow(token: TokenNotification, bytes: Buffer, foreign: boolean): Row {
   return {
     id: newId('ntf'),
-    fingerprint: hash('sha256', text),
+    fingerprint: hash('sha256', bytes),
     event_code: token.type,
     success: true,
     psp_reference: token.eventId,

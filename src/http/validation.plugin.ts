@@ -73,13 +73,6 @@ function isMoment(text: string): boolean {
 /** Deeper than any body of this API. */
 const deepest = 16
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The body is signed as it came, by somebody who may send what looks like a card number. */
-    signedBody?: boolean
-  }
-}
-
 /**
  * Refuses card numbers wherever text can come in, before anything is logged or stored; and brings
  * text to NFC, so that what looks the same is the same. It runs after authentication, and on known
