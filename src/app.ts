@@ -21,7 +21,12 @@ import { healthRoutes } from './http/health.routes.ts'
 import { addIdempotency } from './http/idempotency.plugin.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
-import { addBodyDeadline, addRequestLog, newRequestId } from './http/request.plugin.ts'
+import {
+  addBodyDeadline,
+  addRequestLog,
+  addTransportSecurity,
+  newRequestId
+} from './http/request.plugin.ts'
 import { addTextGuard, addValidation } from './http/validation.plugin.ts'
 import { operationRoutes } from './operations/operation.routes.ts'
 import { paymentRoutes } from './payments/payment.routes.ts'
@@ -71,7 +76,7 @@ const receiveWithinMs = 10_000
 
 /** Every plugin and route of the API, in the order in which they apply. */
 export async function buildApp(context: Context): Promise<FastifyInstance> {
-  const { publicUrl, metrics, wake } = context
+  const { publicUrl, metrics, wake, sandbox } = context
   const log: FastifyBaseLogger = context.log
   const app = fastify({
     ...limits,
@@ -88,6 +93,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
   app.server.headersTimeout = receiveWithinMs
+  if (publicUrl.startsWith('https:')) addTransportSecurity(app)
   addBodies(app)
 
   // Fastify would compile a serializer for each answer of each route: most of the time and memory
@@ -108,7 +114,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
 
   await addOpenApi(app, publicUrl, webhookDocument)
   for (const routes of allRoutes) await routes(app, context)
-  await addDocs(app)
+  await addDocs(app, sandbox)
   return app
 }
 
