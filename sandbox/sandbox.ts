@@ -66,13 +66,14 @@ export async function startSandbox(
       publicUrl,
       databaseUrl,
       sandbox: true,
+      sealingKeys: [Buffer.from(toKey(secrets, 'sealing'), 'hex')],
       log,
       adyen: {
         environment: 'TEST',
         apiKey: secrets.adyenApiKey,
         merchantAccount,
         hmacKeys: [Buffer.from(secrets.hmacKey, 'hex')],
-        tokenHmacKeys: [Buffer.from(toTokenHmacKey(secrets), 'hex')],
+        tokenHmacKeys: [Buffer.from(toKey(secrets, 'token webhooks'), 'hex')],
         liveUrlPrefix: undefined,
         checkoutUrl: simulator.url,
         webhookUser: undefined,
@@ -126,9 +127,9 @@ async function readSecrets(dir: string): Promise<Secrets> {
   return secrets
 }
 
-/** The token webhooks' own key; made of the other, since a folder may be older than they are. */
-function toTokenHmacKey({ hmacKey }: Secrets): string {
-  return hash('sha256', `token webhooks ${hmacKey}`)
+/** A key of its own for each use; made of the first, since a folder may be older than they are. */
+function toKey({ hmacKey }: Secrets, use: 'token webhooks' | 'sealing'): string {
+  return hash('sha256', `${use} ${hmacKey}`)
 }
 
 /** Written beside and renamed, so that a crash leaves the old file or the new one. */
@@ -153,7 +154,7 @@ async function startSimulator(
       SIMULATOR_API_KEY: secrets.adyenApiKey,
       SIMULATOR_MERCHANT_ACCOUNT: merchantAccount,
       SIMULATOR_HMAC_KEY: secrets.hmacKey,
-      SIMULATOR_TOKEN_HMAC_KEY: toTokenHmacKey(secrets),
+      SIMULATOR_TOKEN_HMAC_KEY: toKey(secrets, 'token webhooks'),
       SIMULATOR_WEBHOOK_URL: `${publicUrl}/webhooks/adyen`
     }
   })

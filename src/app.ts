@@ -15,12 +15,18 @@ import { returnRoutes } from './checkout/return.routes.ts'
 import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
 import { feedRoutes } from './feed/feed.routes.ts'
 import { addAuthentication } from './http/auth.plugin.ts'
+import { addBodies } from './http/body.plugin.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addIdempotency } from './http/idempotency.plugin.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
-import { addBodyDeadline, addRequestLog, newRequestId } from './http/request.plugin.ts'
+import {
+  addBodyDeadline,
+  addRequestLog,
+  addTransportSecurity,
+  newRequestId
+} from './http/request.plugin.ts'
 import { addTextGuard, addValidation } from './http/validation.plugin.ts'
 import { operationRoutes } from './operations/operation.routes.ts'
 import { paymentRoutes } from './payments/payment.routes.ts'
@@ -70,7 +76,7 @@ const receiveWithinMs = 10_000
 
 /** Every plugin and route of the API, in the order in which they apply. */
 export async function buildApp(context: Context): Promise<FastifyInstance> {
-  const { publicUrl, metrics, wake } = context
+  const { publicUrl, metrics, wake, sandbox } = context
   const log: FastifyBaseLogger = context.log
   const app = fastify({
     ...limits,
@@ -87,7 +93,8 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
   app.server.headersTimeout = receiveWithinMs
-  addJsonBodies(app)
+  if (publicUrl.startsWith('https:')) addTransportSecurity(app)
+  addBodies(app)
 
   // Fastify would compile a serializer for each answer of each route: most of the time and memory
   // that a start takes, to write what this writes. Views name what goes out.
@@ -107,7 +114,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
 
   await addOpenApi(app, publicUrl, webhookDocument)
   for (const routes of allRoutes) await routes(app, context)
-  await addDocs(app)
+  await addDocs(app, sandbox)
   return app
 }
 
@@ -118,16 +125,4 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
 function mayMakeEvents(method: string, route: string): boolean {
   if (route === notificationPath) return false
   return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
-}
-
-/** Bodies are JSON, or nothing at all; Fastify would take text too, and refuse an empty one. */
-function addJsonBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.removeAllContentTypeParsers()
-  app.decorateRequest('signedText', '')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (request.routeOptions.config.signedBody) request.signedText = body as string
-    if (body === '') done(null, undefined)
-    else parse(request, body as string, done)
-  })
 }

@@ -1,59 +1,178 @@
 /**
  * Finds card numbers in text, so that none is ever stored: Luhn-valid digits with the first digits
- * and length of a scheme, spaces and dashes allowed, not part of a longer run of letters or digits.
- * A UUID (RFC 9562) that has a letter is such a run, its dashes included: one in some ten thousands
- * would pass for a card number otherwise, and callers send them as keys and references.
+ * and a length of a scheme, in one group or in groups as cards have them, and not part of a longer
+ * run of letters or digits. Whatever the text, the time it takes is linear in its length.
  */
 
-/** First digits and lengths (ISO/IEC 7812 ranges of the schemes). */
-const schemes: ReadonlyArray<{ prefix: RegExp; lengths: readonly number[] }> = [
-  { prefix: /^4/, lengths: [13, 16, 19] },
-  { prefix: /^5[1-5]/, lengths: [16] },
-  { prefix: /^2(22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)/, lengths: [16] },
-  { prefix: /^3[47]/, lengths: [15] },
-  { prefix: /^3[0689]/, lengths: [14, 15, 16, 17, 18, 19] },
-  { prefix: /^(35|50|5[6-9]|6)/, lengths: [16, 17, 18, 19] }
+type Range = readonly [first: string, last: string, lengths: readonly number[]]
+
+const [to16, to19] = [[16], [16, 17, 18, 19]] as const
+const diners = [14, ...to19] as const
+
+/** First digits and lengths of the schemes that Adyen takes (ISO/IEC 7812). */
+const ranges: readonly Range[] = [
+  ['4', '4', [16, 19]], // Visa
+  ['51', '55', to16], // Mastercard
+  ['2221', '2720', to16],
+  ['34', '34', [15]], // American Express
+  ['37', '37', [15]],
+  ['300', '305', diners],
+  ['3095', '3095', diners],
+  ['36', '36', diners],
+  ['38', '39', diners], // with Hipercard's 3841
+  ['3528', '3589', to19], // JCB
+  ['50', '50', to19], // Maestro, Elo, RuPay, Dankort
+  ['56', '69', to19], // Maestro, Discover, UnionPay, RuPay, Elo, Hipercard, Troy
+  ['81', '82', to19], // UnionPay, RuPay
+  ['2200', '2205', to19], // Mir, Bcard
+  ['2869', '2869', to16], // Carnet
+  ['9792', '9792', to16] // Troy
 ]
 
-const shortest = 13
+const maestro = [12, 13, 14, 15] as const
+/** Lengths that telephone numbers have as well: these count in one group alone. */
+const shortRanges: readonly Range[] = [
+  ['4', '4', [13]], // Visa
+  ['50', '50', maestro],
+  ['56', '58', maestro],
+  ['6', '6', maestro]
+]
+
+/** Groups as cards have them, or as people type them: four by four. */
+const groupings = new Set(
+  ['4-4-4-4', '4-6-5', '4-6-4', '4-4-4-2', '4-4-4-3', '6-13'].concat(
+    ['1', '2', '3'].map((rest) => `4-4-4-4-${rest}`)
+  )
+)
+const groupsMax = 5
 const longest = 19
+const shortest = 12
+/** Spaces, dashes and the like between two groups. */
+const gapMax = 3
 
-/** Digits with up to three spaces or dashes between them, bounded by neither letter nor digit. */
-const digits = /\d(?:[\s\p{Pd}]{0,3}\d){12,}/u.source
-const uuid = /(?=[\d-]*[A-Fa-f])[\dA-Fa-f]{8}(?:-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}/u.source
-const candidate = new RegExp(`(?<![\\p{L}\\p{N}])(?:${uuid}|${digits})(?![\\p{L}\\p{N}])`, 'gu')
-const letter = /[A-Fa-f]/
-const separators = /[\s\p{Pd}]+/u
+type Span = { start: number; end: number }
+type Group = Span & { digits: string }
 
+/** Also where percent-encoding hides it, however often it was applied. */
 export function hasCardNumber(text: string): boolean {
-  return text.length >= shortest && [...text.matchAll(candidate)].some(([run]) => isIn(run))
+  if (text.length < shortest) return false
+  if (findSpans(text, 1).length > 0) return true
+  const decoded = decodePercents(text)
+  return decoded !== text && findSpans(decoded, 1).length > 0
 }
 
-/** The text with every card number replaced, for a log. */
+/** The text with every card number replaced; decoded where percent-encoding hides one. */
 export function hideCardNumbers(text: string): string {
   if (text.length < shortest) return text
-  return text.replace(candidate, (run) => (isIn(run) ? '[card number]' : run))
+  const decoded = decodePercents(text)
+  const shown = decoded !== text && findSpans(decoded, 1).length > 0 ? decoded : text
+  let hidden = ''
+  let from = 0
+  for (const { start, end } of findSpans(shown)) {
+    // One may lie in another, as 16 digits do in 19.
+    if (start >= from) hidden += `${shown.slice(from, start)}[card number]`
+    from = Math.max(from, end)
+  }
+  return hidden + shown.slice(from)
 }
 
-/** Whether the groups of a run hold a card number: all of them, or some that stand together. */
-function isIn(run: string): boolean {
-  if (letter.test(run)) return false
-  const groups = run.split(separators)
-  for (let from = 0; from < groups.length; from++) {
-    let digits = ''
-    for (let to = from; to < groups.length && digits.length <= longest; to++) {
-      digits += groups[to]
-      if (digits.length >= shortest && isCardNumber(digits)) return true
+/** Where card numbers stand, by their starts; no more than `most` of them. */
+function findSpans(text: string, most = Number.POSITIVE_INFINITY): Span[] {
+  const found: Span[] = []
+  const groups: Group[] = []
+  for (const group of readGroups(text)) {
+    if (found.length >= most) break
+    if (group === null) {
+      groups.length = 0
+      continue
+    }
+    groups.push(group)
+    if (groups.length > groupsMax) groups.shift()
+    // The longest first, which starts first.
+    for (const [from, { digits }] of groups.entries()) {
+      if (from < groups.length - 1 && digits.length !== 4 && digits.length !== 6) continue
+      const some = groups.slice(from)
+      if (isCard(text, some)) found.push({ start: (some[0] as Group).start, end: group.end })
     }
   }
-  return false
+  return found
 }
 
-function isCardNumber(digits: string): boolean {
-  return (
-    schemes.some(({ prefix, lengths }) => prefix.test(digits) && lengths.includes(digits.length)) &&
-    isLuhnValid(digits)
-  )
+/** The groups of digits that stand alone, and null where what follows does not belong to them. */
+function* readGroups(text: string): Generator<Group | null> {
+  let word: (Group & { isDigits: boolean }) | undefined
+  let gap = 0
+  for (let at = 0; at < text.length; ) {
+    const code = text.codePointAt(at) as number
+    const end = at + (code > 0xffff ? 2 : 1)
+    const kind = kindOf(code)
+    if (kind === 'letter' || typeof kind === 'number') {
+      word ??= { start: at, end, digits: '', isDigits: true }
+      word.end = end
+      if (kind === 'letter') word.isDigits = false
+      else if (word.digits.length <= longest) word.digits += kind
+      gap = 0
+    } else if (kind !== 'ignored') {
+      if (word !== undefined) yield word.isDigits ? word : null
+      word = undefined
+      gap += 1
+      if (kind === 'other' || gap > gapMax) yield null
+    }
+    at = end
+  }
+  if (word?.isDigits) yield word
+}
+
+type Kind = number | 'letter' | 'separator' | 'ignored' | 'other'
+
+/** Of the characters of ASCII, by their codes; a digit's is its value. */
+const ascii = Array.from({ length: 128 }, (_, code): Kind => {
+  const character = String.fromCharCode(code)
+  if (/[0-9]/.test(character)) return Number(character)
+  if (/[A-Za-z]/.test(character)) return 'letter'
+  return code < 33 || /[-+._/\x7f]/.test(character) ? 'separator' : 'other'
+})
+
+function kindOf(code: number): Kind {
+  return ascii[code] ?? kindOfOther(String.fromCodePoint(code), code)
+}
+
+/** Digits of all scripts, all kinds of spaces and dashes, and what is not seen at all. */
+function kindOfOther(character: string, code: number): Kind {
+  if (/\p{N}/u.test(character)) return toDigit(character, code)
+  if (/\p{L}/u.test(character)) return 'letter'
+  if (/[\p{M}\p{Cf}]/u.test(character)) return 'ignored'
+  // U+FFFD stands for a byte that could not be decoded.
+  return /[\s\p{Z}\p{Pd}\p{Cc}\u2212\u00b7\u2022\u30fb\ufffd]/u.test(character)
+    ? 'separator'
+    : 'other'
+}
+
+/** Decimal digits stand together in tens, from zero to nine (Unicode, 4.6). */
+function toDigit(character: string, code: number): Kind {
+  const plain = character.normalize('NFKC')
+  if (/^[0-9]$/.test(plain)) return Number(plain)
+  if (!/\p{Nd}/u.test(character)) return 'letter'
+  let zero = code
+  while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero -= 1
+  return (code - zero) % 10
+}
+
+function isCard(text: string, groups: readonly Group[]): boolean {
+  const [{ start, digits: first }] = groups as [Group]
+  const isSolid = groups.length === 1
+  if (!isSolid && !groupings.has(groups.map(({ digits }) => digits.length).join('-'))) return false
+  const digits = isSolid ? first : groups.map((group) => group.digits).join('')
+  if (!isLuhnValid(digits)) return false
+  if (isIn(ranges, digits)) return isSolid || !isOfIban(text, start, groups.at(-1) as Group)
+  return isSolid && isIn(shortRanges, digits) && !isOtherNumber(text, start, digits)
+}
+
+function isIn(some: readonly Range[], digits: string): boolean {
+  return some.some(([first, last, lengths]) => {
+    const start = digits.slice(0, first.length)
+    return start >= first && start <= last && lengths.includes(digits.length)
+  })
 }
 
 function isLuhnValid(digits: string): boolean {
@@ -64,4 +183,87 @@ function isLuhnValid(digits: string): boolean {
     sum += weighted > 9 ? weighted - 9 : weighted
   }
   return sum % 10 === 0
+}
+
+/** The dialling code stands before it, as in `+49 …` and `0049…`. */
+const afterDiallingCode = /(?:\+|(?:^|[^0-9])00)[0-9]{0,3}[-\s.(/]{0,2}$/
+/** With the code: all of Austria and Germany, mobile ones of Colombia, Venezuela, south-east Asia. */
+const telephone = /^(?:4[39]\d{11}|(?:573|584|601|639)\d{9}|628\d{9,10})$/
+/** Subscribers of Malaysia, Australia and Africa (ITU-T E.212); not what Maestro has of these. */
+const subscriber = /^(?!5020|6304|6390)(?:50[25]|6[0-5])\d+$/
+const uuidStart = /(?:^|[^0-9A-Za-z])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}$/
+
+/** Of a short number: whether it is a telephone number, an IMSI, an EAN or the end of a UUID. */
+function isOtherNumber(text: string, start: number, digits: string): boolean {
+  const before = text.slice(Math.max(0, start - 26), start)
+  return (
+    afterDiallingCode.test(before) ||
+    telephone.test(digits) ||
+    (digits.length === 15 && subscriber.test(digits)) ||
+    (digits.length === 13 && isEan(digits)) ||
+    (digits.length === 12 && uuidStart.test(before))
+  )
+}
+
+/** GS1 General Specifications, 7.9: the places weigh 1 and 3 in turn. */
+function isEan(digits: string): boolean {
+  const sum = [...digits].reduce((all, digit, at) => all + Number(digit) * (at % 2 ? 3 : 1), 0)
+  return sum % 10 === 0
+}
+
+const ibanStart = /(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?=[-\s\u00a0])/g
+/** An IBAN has 34 characters at most, and a separator after each four. */
+const ibanSpan = 42
+
+/** Whether the groups are part of a valid IBAN (ISO 13616) that is written in groups of four. */
+function isOfIban(text: string, start: number, { end }: Group): boolean {
+  const from = Math.max(0, start - ibanSpan)
+  for (const { index } of text.slice(from, start).matchAll(ibanStart)) {
+    let iban = ''
+    let at = from + index
+    for (const group of text.slice(at, at + ibanSpan).split(/[-\s\u00a0]/)) {
+      if (!/^[0-9A-Z]{1,4}$/.test(group)) break
+      iban += group
+      at += group.length
+      if (at >= end && isIban(iban)) return true
+      if (group.length < 4) break
+      at += 1
+    }
+  }
+  return false
+}
+
+function isIban(text: string): boolean {
+  const moved = text.slice(4) + text.slice(0, 4)
+  const digits = moved.replace(/[A-Z]/g, (letter) => String(letter.charCodeAt(0) - 55))
+  return BigInt(digits) % 97n === 1n
+}
+
+const percent = 0x25
+
+/**
+ * What percent-encoding stands for, again and again until nothing changes: in one pass, since what
+ * a code stands for can only complete a code that began just before it.
+ */
+function decodePercents(text: string): string {
+  if (!text.includes('%')) return text
+  const bytes = Buffer.from(text)
+  let length = 0
+  for (const byte of bytes) {
+    bytes[length] = byte
+    length += 1
+    for (;;) {
+      const hex = length < 3 || bytes[length - 3] !== percent ? '' : readHex(bytes, length)
+      if (hex === '') break
+      length -= 2
+      bytes[length - 1] = Number.parseInt(hex, 16)
+    }
+  }
+  return bytes.toString('utf8', 0, length)
+}
+
+/** The two hexadecimal digits at the end; nothing where they are none. */
+function readHex(bytes: Buffer, length: number): string {
+  const hex = bytes.toString('latin1', length - 2, length)
+  return /^[0-9A-Fa-f]{2}$/.test(hex) ? hex : ''
 }

@@ -52,6 +52,10 @@ export type ProductionConfig = CommonConfig & {
   publicUrl: string
   /** Whether webhooks may go to this machine, also over http: with TEST alone. */
   webhooksAllowLoopback: boolean
+  /** Ports that the URL of a webhook endpoint may name. */
+  webhookPorts: number[]
+  /** 32 bytes each: the first seals the secrets of webhook endpoints, all of them open. */
+  sealingKeys: Buffer[]
   adyen: AdyenConfig
 }
 
@@ -121,8 +125,8 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
     environment: live ? 'LIVE' : 'TEST',
     apiKey: reader.required('ADYEN_API_KEY'),
     merchantAccount: reader.required('ADYEN_MERCHANT_ACCOUNT'),
-    hmacKeys: readHmacKeys(reader, 'ADYEN_HMAC_KEYS', reader.required('ADYEN_HMAC_KEYS')),
-    tokenHmacKeys: readHmacKeys(
+    hmacKeys: readHexKeys(reader, 'ADYEN_HMAC_KEYS', reader.required('ADYEN_HMAC_KEYS')),
+    tokenHmacKeys: readHexKeys(
       reader,
       'ADYEN_TOKEN_HMAC_KEYS',
       reader.text('ADYEN_TOKEN_HMAC_KEYS') ?? ''
@@ -156,6 +160,8 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
     ...common,
     kind: 'production',
     webhooksAllowLoopback,
+    webhookPorts: readPorts(reader, 'WEBHOOK_PORTS') ?? [443],
+    sealingKeys: readHexKeys(reader, 'SEALING_KEYS', reader.text('SEALING_KEYS') ?? ''),
     databaseUrl: readDatabaseUrl(reader),
     databaseDirectUrl: readDirectUrl(reader),
     publicUrl: readPublicUrl(reader, live),
@@ -190,14 +196,16 @@ function readPublicUrl(reader: Reader, live: boolean): string {
   if (url !== undefined && (url.search || url.hash || url.username || url.password)) {
     reader.fault('PUBLIC_URL must have no query, fragment or user information')
   }
-  return text.replace(/\/+$/, '')
+  let end = text.length
+  while (text[end - 1] === '/') end -= 1
+  return text.slice(0, end)
 }
 
 /**
  * A comma-separated list, for rotation. Node decodes hexadecimal up to the first wrong digit
  * without a word, so that a slip would leave a key that anybody can guess.
  */
-function readHmacKeys(reader: Reader, name: string, text: string): Buffer[] {
+function readHexKeys(reader: Reader, name: string, text: string): Buffer[] {
   if (text === '') return []
   const keys = text.split(',').map((key) => key.trim())
   const wrong = keys.flatMap((key, place) => (hmacKey.test(key) ? [] : [place + 1]))
@@ -205,6 +213,14 @@ function readHmacKeys(reader: Reader, name: string, text: string): Buffer[] {
     reader.fault(`${name}: key ${wrong.join(', ')} is not 64 hexadecimal digits`)
   }
   return keys.map((key) => Buffer.from(key, 'hex'))
+}
+
+function readPorts(reader: Reader, name: string): number[] | undefined {
+  const ports = reader.text(name)?.split(',').map(Number)
+  if (ports?.some((port) => !Number.isInteger(port) || port < 1 || port > 65_535)) {
+    reader.fault(`${name} must be ports with commas, such as 443,8443`)
+  }
+  return ports
 }
 
 function readOrigin(reader: Reader, name: string): string | undefined {

@@ -20,6 +20,8 @@ import { DatabaseFault, findPendingMigrations, migrate } from './database/migrat
 import { createLogger } from './logger.ts'
 import { writeOpenApi } from './openapi-file.ts'
 import { startService } from './service.ts'
+import { createSealing } from './webhooks/sealing.ts'
+import { findMissingKeys } from './webhooks/webhook.store.ts'
 
 /** All is stopped within this, or the process ends without it. */
 const stopWithinMs = 9_500
@@ -45,7 +47,10 @@ async function start(): Promise<void> {
   }
   const log = createLogger(config.logLevel, process.stdout.isTTY === true, 'stdout')
   await checkConnections(config.databaseUrl, config.databaseDirectUrl)
-  await refusePendingMigrations(config)
+  await refuseDatabase(config)
+  if (config.sealingKeys.length === 0) {
+    log.warn('the secrets of webhook endpoints are kept as they are: set SEALING_KEYS')
+  }
   const service = await startService({ ...config, sandbox: false, drainMs, log })
   log.info({ url: service.url, adyen: config.adyen.environment }, 'listening')
   stopOnSignals(log, service)
@@ -63,12 +68,17 @@ async function loadSandbox() {
   }
 }
 
-async function refusePendingMigrations({ databaseUrl }: ProductionConfig): Promise<void> {
+/** Throws a `ConfigFault` where migrations are pending, or secrets can't be opened. */
+async function refuseDatabase({ databaseUrl, sealingKeys }: ProductionConfig): Promise<void> {
   const db = connect(databaseUrl, { max: 1 })
   try {
     const pending = await findPendingMigrations(db)
-    if (pending.length === 0) return
-    throw new ConfigFault([`Migrations are pending: ${pending.join(', ')}. Run npm run migrate.`])
+    if (pending.length > 0) {
+      throw new ConfigFault([`Migrations are pending: ${pending.join(', ')}. Run npm run migrate.`])
+    }
+    const missing = await findMissingKeys(db, createSealing(sealingKeys).keyIds)
+    if (missing.length === 0) return
+    throw new ConfigFault([`SEALING_KEYS lacks what sealed secrets: key ${missing.join(', ')}.`])
   } finally {
     await db.destroy()
   }

@@ -212,8 +212,8 @@ export const problems = {
   content_type_unsupported: {
     status: 415,
     title: 'The content type is not supported',
-    cause: 'Bodies are JSON.',
-    cure: 'Send `Content-Type: application/json`.'
+    cause: 'Bodies are JSON in UTF-8 and not compressed.',
+    cure: 'Send `Content-Type: application/json` in UTF-8, without Content-Encoding.'
   },
   idempotency_key_reused: {
     status: 422,

@@ -8,6 +8,7 @@ import type { ClientCache } from './http/auth.plugin.ts'
 import type { Metrics } from './metrics.ts'
 import type { Waiters } from './payments/waiters.commands.ts'
 import type { Provider } from './provider.ts'
+import type { Sealing } from './webhooks/sealing.ts'
 import type { CheckUrl } from './webhooks/webhook.ts'
 
 type ConfigValues = Pick<
@@ -45,6 +46,7 @@ export type Context = ConfigValues & {
   waiters: Waiters
   feedSignal: FeedSignal
   checkUrl: CheckUrl
+  sealing: Sealing
   metrics: Metrics
   log: Logger
 }

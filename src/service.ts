@@ -18,6 +18,7 @@ import type { Context } from './service-context.ts'
 import { type TaskName, tasksOf } from './tasks.ts'
 import { createDispatcher } from './webhooks/delivery.jobs.ts'
 import { webhookDeadlineMs } from './webhooks/delivery-schedule.ts'
+import { createSealing } from './webhooks/sealing.ts'
 import { createWebhookTransport } from './webhooks/webhook.transport.ts'
 import { createCheckUrl, createResolve } from './webhooks/webhook-address.transport.ts'
 
@@ -31,6 +32,10 @@ export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   sandbox: boolean
   /** Whether webhooks may go to this machine; in the sandbox they may. */
   webhooksAllowLoopback?: boolean
+  /** Ports that webhooks may go to; by default 443, and in the sandbox any. */
+  webhookPorts?: readonly number[] | undefined
+  /** 32 bytes each: the first seals the secrets of webhook endpoints, all of them open. */
+  sealingKeys?: readonly Buffer[]
   /** How long it says that it is not ready, and still accepts, before it closes; ms. */
   drainMs?: number
   /** Undefined: no metrics are served. */
@@ -132,6 +137,7 @@ export function createContext(
     waiters,
     feedSignal: createFeedSignal(),
     checkUrl: createCheckUrl(addressPolicyOf(options)),
+    sealing: createSealing(options.sealingKeys ?? []),
     metrics,
     log
   }
@@ -161,13 +167,14 @@ async function subscribe(
 
 /** What sends events to the webhook endpoints of clients. */
 function createDeliveries(options: ServiceOptions, context: Context) {
-  const { db, providerName, metrics, log, wake } = context
+  const { db, providerName, metrics, log, wake, sealing } = context
   const policy = addressPolicyOf(options)
   const transport = createWebhookTransport({ ...policy, deadlineMs: webhookDeadlineMs })
   const dispatcher = createDispatcher({
     db,
     providerName,
     send: transport.send,
+    sealing,
     wake: () => wake('deliver_webhooks'),
     onOutcome: (outcome) => metrics.webhooks.inc({ outcome }),
     onEndpointDisabled: (webhookEndpointId) =>
@@ -185,8 +192,10 @@ function createDeliveries(options: ServiceOptions, context: Context) {
 }
 
 /** Where webhooks may go. */
-function addressPolicyOf({ sandbox, webhooksAllowLoopback = sandbox }: ServiceOptions) {
-  return { allowLoopback: webhooksAllowLoopback, resolve: createResolve() }
+function addressPolicyOf(options: ServiceOptions) {
+  const { sandbox, webhooksAllowLoopback = sandbox, webhookPorts = [443] } = options
+  const ports = sandbox ? undefined : webhookPorts
+  return { allowLoopback: webhooksAllowLoopback, ports, resolve: createResolve() }
 }
 
 function createProvider(options: ServiceOptions, metrics: Metrics): AdyenProvider {

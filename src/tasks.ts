@@ -30,6 +30,7 @@ import { purgeUploads } from './settlement/report.store.ts'
 import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
 import { webhookAtOnce } from './webhooks/delivery-schedule.ts'
+import { sealSecrets } from './webhooks/sealing.jobs.ts'
 
 const hourly = { everyMs: 60 * 60_000 } as const
 const eachMinute = { everyMs: 60_000 } as const
@@ -98,6 +99,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
     task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),
     task('settle_webhooks', () => settleWebhooks(db), { everyMs: 5_000 }),
     task('purge_webhooks', () => purgeWebhooks(db), hourly),
+    task('seal_secrets', (onFault) => sealSecrets(context, onFault), hourly),
     task('count_open_items', () => count(db, metrics), { everyMs: 15_000 })
   ]
 }

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { ConfigFault, type Env, readConfig } from '../src/config.ts'
-import { testDatabase } from './test-database.ts'
+import { createSealing } from '../src/webhooks/sealing.ts'
+import { insertClients, testDatabase } from './test-database.ts'
 
 const production = {
   DATABASE_URL: 'postgresql://payments@db.example/payments',
@@ -53,6 +54,21 @@ t.test('production, with what it needs', async (t) => {
   t.same(adyen.hmacKeys, [Buffer.alloc(32, 0xab)])
   t.same(adyen.tokenHmacKeys, [], 'token webhooks are optional')
   t.same(faultsOf(live), [])
+})
+
+t.test('F12: keys that seal secrets, and ports of webhooks', async (t) => {
+  t.match(readConfig(production), { sealingKeys: [], webhookPorts: [443] })
+  const keys = `${'cd'.repeat(32)}, ${'EF'.repeat(32)}`
+  const config = readConfig({ ...production, SEALING_KEYS: keys, WEBHOOK_PORTS: '443, 8443' })
+  t.match(config, { sealingKeys: [Buffer.alloc(32, 0xcd), Buffer.alloc(32, 0xef)] })
+  t.match(config, { webhookPorts: [443, 8443] })
+  t.same(faultsOf({ ...production, SEALING_KEYS: 'cd' }), [
+    'SEALING_KEYS: key 1 is not 64 hexadecimal digits'
+  ])
+  for (const ports of ['0', '443,', 'https', '65536', '1.5', '443;8443']) {
+    const faults = faultsOf({ ...production, WEBHOOK_PORTS: ports })
+    t.same(faults, ['WEBHOOK_PORTS must be ports with commas, such as 443,8443'], ports)
+  }
 })
 
 t.test('token webhooks have keys of their own', async (t) => {
@@ -264,6 +280,19 @@ t.test('migrations that are pending: it does not start, and says what to do', as
   t.match(migrated.stdout, /^Applied 0001_clients, /)
   const again = await run(t, { DATABASE_URL: url }, ['migrate'])
   t.match(again, { code: 0, stdout: 'Nothing to migrate.\n' })
+})
+
+t.test('F12: secrets that no key opens: it does not start, and says so', async (t) => {
+  const { url, db } = await testDatabase(t)
+  await insertClients(db, 'cli_1')
+  const secret = createSealing([Buffer.alloc(32, 1)]).seal('whsec_a', 'whe_1')
+  await sql`
+    insert into webhook_endpoint (id, client_id, url, events, secret)
+    values ('whe_1', 'cli_1', 'https://hooks.example', '{*}', ${secret})`.execute(db)
+  const env = { ...production, DATABASE_URL: url, PORT: '0', METRICS_PORT: '0' }
+  const ended = await run(t, { ...env, SEALING_KEYS: '02'.repeat(32) })
+  t.equal(ended.code, 1)
+  t.match(ended.stderr, /SEALING_KEYS lacks .*: key [0-9a-f]{16}\.$/m)
 })
 
 t.test('a database that does not answer, and a command that there is not', async (t) => {

@@ -103,6 +103,7 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     databaseUrl: serviceUrl,
     publicUrl: url,
     sandbox: true,
+    sealingKeys: [Buffer.alloc(32, 7)],
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
     ...options,
     adyen: {

@@ -23,13 +23,6 @@ import {
 import { isSignature, isSigned, type NotificationItem } from './notification.ts'
 import { readTokenNotification, type TokenNotification } from './token-notification.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Of a signed body: the text, as it came. */
-    signedText: string
-  }
-}
-
 /** Adyen's items are small; one request holds one of them, or a few. */
 const bodySizeMaxBytes = 1024 * 1024
 
@@ -67,11 +60,11 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
   }
 
   async function storeToken(request: FastifyRequest, token: TokenNotification): Promise<number> {
-    const text = request.signedText
+    const bytes = request.signedBytes as Buffer
     // To the byte: all of the body is signed as it came.
-    if (!isSignature(request.headers.hmacsignature, text, tokenKeys)) throw refuse(request, 1)
+    if (!isSignature(request.headers.hmacsignature, bytes, tokenKeys)) throw refuse(request, 1)
     const isForeign = token.isLive !== isLive || token.merchantAccount !== adyen.merchantAccount
-    await inbox.storeToken(token, text, isForeign)
+    await inbox.storeToken(token, bytes, isForeign)
     return 1
   }
 

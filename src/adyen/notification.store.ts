@@ -70,9 +70,9 @@ export function createInbox(db: Db) {
     ): Promise<void> {
       return store(items.map((item) => toRow(item, live, isForeign(item))))
     },
-    /** Stores a token webhook in the same way; `text` is its body as it came. */
-    storeToken(token: TokenNotification, text: string, isForeign: boolean): Promise<void> {
-      return store([toTokenRow(token, text, isForeign)])
+    /** Stores a token webhook in the same way; `bytes` are its body as it came. */
+    storeToken(token: TokenNotification, bytes: Buffer, isForeign: boolean): Promise<void> {
+      return store([toTokenRow(token, bytes, isForeign)])
     }
   }
 }
@@ -115,10 +115,10 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
   }
 }
 
-function toTokenRow(token: TokenNotification, text: string, foreign: boolean): Row {
+function toTokenRow(token: TokenNotification, bytes: Buffer, foreign: boolean): Row {
   return {
     id: newId('ntf'),
-    fingerprint: hash('sha256', text),
+    fingerprint: hash('sha256', bytes),
     event_code: token.type,
     success: true,
     psp_reference: token.eventId,
@@ -138,8 +138,14 @@ function toTokenRow(token: TokenNotification, text: string, foreign: boolean): R
 /** The amount's value; undefined where it is no integer, or a card number, in digits or as text. */
 function readValue({ amount }: NotificationItem): number | undefined {
   const value = String(amount.value).trim() === '' ? Number.NaN : Number(amount.value)
-  return Number.isSafeInteger(value) && !hasCardNumber(String(value)) ? value : undefined
+  return Number.isSafeInteger(value) && !isCardNumber(value) ? value : undefined
 }
+
+/** No payment has as many minor units as the shortest card number that is not also an amount. */
+function isCardNumber(value: number): boolean {
+  return Math.abs(value) > amountMax && hasCardNumber(String(value))
+}
+const amountMax = 999_999_999_999
 
 /** The amount's currency; undefined where it is no three letters. */
 function readCurrency({ amount }: NotificationItem): string | undefined {
@@ -172,10 +178,11 @@ const identities: ReadonlySet<string> = new Set([
  * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and nothing else that looks like a card
  * number is kept: a signed item is kept without them.
  */
-function toStorable(rows: ReadonlyArray<object>): string {
-  const json = JSON.stringify(rows, (name, value: unknown) =>
-    identities.has(name) ? value : hideIn(value)
-  )
+function toStorable(rows: readonly Row[]): string {
+  const signed = new Set<unknown>(rows.flatMap((row) => [row, row.item]))
+  const json = JSON.stringify(rows, function (this: unknown, name, value: unknown) {
+    return identities.has(name) && signed.has(this) ? value : hideIn(value)
+  })
   return /\\u(0000|d[89a-f])/i.test(json)
     ? json.replace(/(\\\\)|\\u(?:0000|d[89a-f]..)/gi, (_, backslash = '\ufffd') => backslash)
     : json
@@ -184,10 +191,18 @@ function toStorable(rows: ReadonlyArray<object>): string {
 /** A number of 17 to 19 digits has lost some on its way: it may be a card's. */
 function hideIn(value: unknown): unknown {
   if (typeof value === 'string') return hideCardNumbers(value)
+  if (typeof value === 'object') return hideInNames(value)
   if (typeof value !== 'number') return value
   const size = Math.abs(value)
-  const isHidden = hasCardNumber(String(value)) || (size >= 1e16 && size < 1e19)
-  return isHidden ? '[card number]' : value
+  return isCardNumber(value) || (size >= 1e16 && size < 1e19) ? '[card number]' : value
+}
+
+/** The object itself where no name in it holds a card number: what it is known by stays. */
+function hideInNames(value: object | null): object | null {
+  if (value === null || Array.isArray(value) || !Object.keys(value).some(hasCardNumber))
+    return value
+  const members = Object.entries(value)
+  return Object.fromEntries(members.map(([name, one]) => [hideCardNumbers(name), one]))
 }
 
 type DueRow = CardNotification & {

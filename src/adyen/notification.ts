@@ -46,7 +46,7 @@ export function isSigned(item: NotificationItem, keys: HmacKeys): boolean {
 type HmacKeys = ReadonlyArray<Buffer | KeyObject>
 
 /** Whether `signature` is that of the text by any of the keys; compared in constant time. */
-export function isSignature(signature: unknown, text: string, keys: HmacKeys): boolean {
+export function isSignature(signature: unknown, text: string | Buffer, keys: HmacKeys): boolean {
   if (typeof signature !== 'string' || !canonicalSignature.test(signature)) return false
   const given = Buffer.from(signature, 'base64')
   return keys.some((key) => timingSafeEqual(createHmac('sha256', key).update(text).digest(), given))

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
+import { hideCardNumbers } from '../card-number.ts'
 import { ReportFault, type ReportPiece } from '../settlement/settlement.ts'
 import { type Layout, readLayout, readLine } from './settlement-report.ts'
 
@@ -42,7 +43,9 @@ export async function* readReportFile(
     }
   } catch (error) {
     if (error instanceof CsvError) {
-      throw new ReportFault(`The file is not CSV to its end: ${error.message}`)
+      // What it says may hold a cell.
+      const said = hideCardNumbers(error.message)
+      throw new ReportFault(`The file is not CSV to its end: ${said}`)
     }
     throw error
   } finally {

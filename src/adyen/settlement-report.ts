@@ -103,7 +103,7 @@ export function readLine(layout: Layout, cells: readonly string[], line: number)
   if (cells.length !== layout.width) {
     throw new ReportFault(`Line ${line} has ${cells.length} columns and not ${layout.width}.`)
   }
-  const text = (name: string) => hideCardNumbers(cells[layout.places.get(name) as number] ?? '')
+  const text = (name: string) => toShown(name, cells[layout.places.get(name) as number] ?? '')
   try {
     return layout.kind === 'settlementDetails'
       ? readSettlement(text, line)
@@ -112,6 +112,14 @@ export function readLine(layout: Layout, cells: readonly string[], line: number)
     if (error instanceof ReportFault) throw new ReportFault(`Line ${line}: ${error.message}`)
     throw error
   }
+}
+
+/** Adyen's own references, which were digits alone once, and sums may look like card numbers. */
+function toShown(name: string, cell: string): string {
+  const isReference = /Psp Reference$|^Modification Reference$/.test(name)
+  const isAmount = /Amount$|\([GN]C\)$/.test(name)
+  if (isReference && /^[7-9]\d{15}$/.test(cell)) return cell
+  return isAmount && /^-?\d{1,13}(?:\.\d{1,3})?$/.test(cell) ? cell : hideCardNumbers(cell)
 }
 
 type Text = (name: string) => string

@@ -44,7 +44,11 @@ const goodbye = `<!doctype html>
 
 /** The value of a query parameter as it came, but for percent-encoding: `+` stays `+`. */
 function rawParameter(url: string, name: string): string | undefined {
-  const [, encoded] = new RegExp(`[?&]${name}=([^&#]*)`).exec(url) ?? []
+  const start = `${name}=`
+  const encoded = url
+    .split(/[?&]/)
+    .find((one) => one.startsWith(start))
+    ?.slice(start.length)
   try {
     return encoded === undefined ? undefined : decodeURIComponent(encoded)
   } catch {

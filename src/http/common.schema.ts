@@ -121,7 +121,10 @@ export const CustomerSchema = Type.Object(
     reference: Type.Optional(text(80, { minLength: 1 })),
     email: Type.Optional(Type.String({ format: 'email', maxLength: 256 })),
     phone: Type.Optional(
-      Type.String({ pattern: '^\\+?[0-9 ()-]{4,32}$', description: 'With country code' })
+      Type.String({
+        pattern: '^\\+?(?:[ ()-]{0,3}[0-9]){4,15}[ ()-]{0,3}$',
+        description: 'With country code: at most 15 digits (E.164), spaces and dashes allowed'
+      })
     ),
     locale: Type.Optional(
       Type.String({

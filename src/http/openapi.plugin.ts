@@ -143,7 +143,7 @@ function toProblemReplies(codes: readonly ProblemCode[]): Record<string, unknown
 }
 
 /** Interactive docs, the document itself, and a page with the cause and cure of each problem. */
-export async function addDocs(app: FastifyInstance): Promise<void> {
+export async function addDocs(app: FastifyInstance, sandbox: boolean): Promise<void> {
   app.get('/docs/problems', { schema: { hide: true } }, async (_, reply) =>
     reply
       .type('text/html; charset=utf-8')
@@ -158,7 +158,8 @@ export async function addDocs(app: FastifyInstance): Promise<void> {
     staticCSP: true,
     // Its own images have inline styles.
     transformStaticCSP: (policy) => policy.replace(/style-src [^;]*/, "$& 'unsafe-inline'"),
-    uiConfig: { docExpansion: 'list', persistAuthorization: true }
+    // A browser keeps the key of the sandbox alone.
+    uiConfig: { docExpansion: 'list', persistAuthorization: sandbox }
   })
 }
 

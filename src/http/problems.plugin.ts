@@ -5,7 +5,7 @@ import type {
   FastifyReply,
   FastifyRequest
 } from 'fastify'
-import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
+import { hideCardNumbers } from '../card-number.ts'
 import { isUnavailable } from '../database/database.ts'
 import { type FieldFault, Problem, toProblemDocument } from '../problem.ts'
 import { formats } from './formats.ts'
@@ -44,19 +44,12 @@ export function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] as string
 }
 
-/** The path for logs and answers: without card numbers, also where they are percent-encoded. */
-export function shownPathOf(request: FastifyRequest): string {
-  const path = pathOf(request)
-  const read = decode(path)
-  return hasCardNumber(read) ? hideCardNumbers(read) : path
-}
+/** Longer than any path of this API with the longest ids. */
+const shownMax = 300
 
-function decode(path: string): string {
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return path
-  }
+/** The path for logs and answers: without card numbers, and no longer than one may be. */
+export function shownPathOf(request: FastifyRequest): string {
+  return hideCardNumbers(pathOf(request)).slice(0, shownMax)
 }
 
 /** What every answer has, whatever it is. */

@@ -62,6 +62,13 @@ export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
   })
 }
 
+/** Browsers come by https alone for a year (RFC 6797); other hosts of the domain are not ours. */
+export function addTransportSecurity(app: FastifyInstance): void {
+  app.addHook('onRequest', async (_, reply) => {
+    reply.header('strict-transport-security', 'max-age=31536000')
+  })
+}
+
 function traceIdOf(request: FastifyRequest): { traceId: string } | undefined {
   const [, traceId] = traceparent.exec(String(request.headers.traceparent)) ?? []
   return traceId === undefined ? undefined : { traceId }

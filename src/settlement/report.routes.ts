@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { notUtf8 } from '../http/body.plugin.ts'
 import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { buildValidator } from '../http/validation.plugin.ts'
@@ -99,7 +100,24 @@ function contentOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
   if (request.body !== undefined) {
     throw new Problem('content_type_unsupported', 'A settlement report is text/csv.')
   }
-  return request.raw
+  return onlyUtf8(request.raw)
+}
+
+/** Passes on what is UTF-8: what no one can read is not kept. */
+async function* onlyUtf8(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const read = (part?: Uint8Array) => {
+    try {
+      decoder.decode(part, { stream: part !== undefined })
+    } catch {
+      throw notUtf8()
+    }
+  }
+  for await (const part of content) {
+    read(part)
+    yield part
+  }
+  read()
 }
 
 /** As the API shows it. */

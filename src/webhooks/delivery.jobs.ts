@@ -15,6 +15,7 @@ import {
   settleStopped
 } from './delivery.store.ts'
 import { nextTryInS, webhookAtOnce, webhookRetryForS } from './delivery-schedule.ts'
+import type { Sealing } from './sealing.ts'
 import { giveUpEndpoint } from './webhook.commands.ts'
 import { noteFailing } from './webhook.store.ts'
 import { type Send, type Sent, testType } from './webhook.ts'
@@ -36,6 +37,8 @@ type DispatcherDeps = {
   db: Db
   providerName: string
   send: Send
+  /** Opens the secrets of endpoints. */
+  sealing: Sealing
   /** There is room again, or more has become due. */
   wake: () => void
   onOutcome: (outcome: DeliveryOutcome) => void
@@ -153,7 +156,8 @@ async function deliver(
   const { db } = deps
   const startedAt = readTime()
   const begun = performance.now()
-  const headers = toSignedHeaders({ id: due.eventId, body, at: startedAt }, due.secrets)
+  const secrets = due.secrets.map((kept) => deps.sealing.open(kept, due.endpointId))
+  const headers = toSignedHeaders({ id: due.eventId, body, at: startedAt }, secrets)
   const sent = await deps.send({ url: due.url, headers, body, signal })
   if (signal.aborted && sent.httpStatus === null) {
     return void (await release(db, deliveries, due))

@@ -53,7 +53,7 @@ export type DueDelivery = Held & {
   /** Since its first try was due, s by the database's clock. */
   ageS: number
   url: string
-  /** Each of them signs, the newest first. */
+  /** As they are kept: each of them signs, the newest first. */
   secrets: string[]
 }
 

@@ -15,6 +15,8 @@ type Resolve = (hostname: string) => Promise<string[]>
 export type AddressPolicy = {
   /** Whether this machine itself is allowed, also over http: for tests and the sandbox alone. */
   allowLoopback: boolean
+  /** Those that a new URL may name; any by default. This machine's own may be any. */
+  ports?: readonly number[] | undefined
   resolve: Resolve
 }
 
@@ -47,7 +49,7 @@ export function createResolve(): Resolve {
  */
 export function createCheckUrl(policy: AddressPolicy): CheckUrl {
   return async (text) => {
-    const fault = findUrlFault(text, policy)
+    const fault = findUrlFault(text, policy) ?? findPortFault(text, policy)
     if (fault !== null) return fault
     const { protocol, hostname } = new URL(text)
     if (toLiteral(hostname) !== undefined) return null
@@ -72,6 +74,16 @@ export function findUrlFault(text: string, policy: AddressPolicy): string | null
   const isRefused =
     literal === undefined ? isLocal && !policy.allowLoopback : !mayReach(literal, protocol, policy)
   return isRefused ? refusedText : null
+}
+
+/** Of a new URL alone: one that was taken before is still sent to. */
+function findPortFault(text: string, { allowLoopback, ports }: AddressPolicy): string | null {
+  const { port, hostname } = new URL(text)
+  if (ports === undefined || ports.includes(port === '' ? 443 : Number(port))) return null
+  const literal = toLiteral(hostname)
+  const isLocal = literal === undefined ? isLocalName(toName(hostname)) : isLoopback(literal)
+  if (allowLoopback && isLocal) return null
+  return `Its port is none of those that are allowed: ${ports.join(', ')}.`
 }
 
 /**

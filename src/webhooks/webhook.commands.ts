@@ -13,6 +13,7 @@ import {
   replayEvents,
   restartDelivery
 } from './replay.store.ts'
+import type { Sealing } from './sealing.ts'
 import {
   countEndpoints,
   deleteEndpoint,
@@ -49,7 +50,7 @@ type EndpointAsked = { url: string; events: string[]; description: string | null
  * again under the key, and nobody else. A rotation makes what was saved worthless.
  */
 export async function createEndpoint(
-  { db, checkUrl }: Pick<Context, 'db' | 'checkUrl'>,
+  { db, checkUrl, sealing }: Pick<Context, 'db' | 'checkUrl' | 'sealing'>,
   claim: Claim,
   asked: EndpointAsked
 ): Promise<OnceAnswer> {
@@ -60,14 +61,22 @@ export async function createEndpoint(
     await refuseUrl(checkUrl, asked.url)
   }
   const id = newId('whe')
-  return await answerOnce(db, claim, id, async (tx) => {
+  const answer = await answerOnce(db, claim, id, async (tx) => {
     if ((await countEndpoints(tx, clientId)) >= endpointsMax) {
       throw new Problem('webhook_endpoint_limit', `There are ${endpointsMax} of them already.`)
     }
-    const secret = newSecret()
+    const secret = sealing.seal(newSecret(), id)
     const endpoint = await insertEndpoint(tx, { id, clientId, ...asked, secret })
     return { status: 201, body: JSON.stringify({ ...toEndpointView(endpoint), secret }) }
   })
+  return withOpenSecret(sealing, answer)
+}
+
+/** What was saved holds the secret as the database keeps it. */
+function withOpenSecret(sealing: Sealing, answer: OnceAnswer, endpointId?: string): OnceAnswer {
+  const saved = JSON.parse(answer.body) as { id?: string; secret: string }
+  const secret = sealing.open(saved.secret, endpointId ?? String(saved.id))
+  return { ...answer, body: JSON.stringify({ ...saved, secret }) }
 }
 
 type EndpointChange = {
@@ -111,16 +120,17 @@ export async function removeEndpoint(db: Db, clientId: string, id: string): Prom
 }
 
 export async function rotateEndpointSecret(
-  { db }: Pick<Context, 'db'>,
+  { db, sealing }: Pick<Context, 'db' | 'sealing'>,
   claim: Claim,
   id: string
 ): Promise<OnceAnswer> {
-  return await answerOnce(db, claim, id, async (tx) => {
-    const secret = newSecret()
+  const answer = await answerOnce(db, claim, id, async (tx) => {
+    const secret = sealing.seal(newSecret(), id)
     const { clientId } = claim
     if (!(await rotateSecret(tx, { id, clientId, secret }, oldSecretS))) throw notFound()
     return { status: 200, body: JSON.stringify({ secret }) }
   })
+  return withOpenSecret(sealing, answer, id)
 }
 
 /** An event of no meaning, tried once. */

@@ -36,7 +36,7 @@ const tags = ['Webhooks']
 const unknown: ProblemCode = 'webhook_endpoint_not_found'
 
 /** Endpoints are their client's own, third party or not: to others they do not exist. */
-export const webhookRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, deps) => {
+export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = async (app, deps) => {
   const { db } = deps
 
   app.post(
@@ -181,7 +181,7 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, dep
 }
 
 /** What is asked of an endpoint. */
-const webhookActionRoutes: Routes<'db' | 'checkUrl' | 'wake'> = async (app, deps) => {
+const webhookActionRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = async (app, deps) => {
   const asked = { tags, params: WebhookParams }
 
   app.post(

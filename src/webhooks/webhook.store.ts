@@ -21,6 +21,7 @@ export async function countEndpoints(tx: Tx, clientId: string): Promise<number> 
 }
 
 type NewEndpoint = Omit<WebhookEndpoint, 'status' | 'disabledReason' | 'createdAt'> & {
+  /** As it is kept. */
   secret: string
 }
 
@@ -97,6 +98,38 @@ export async function rotateSecret(
       old_secret_until = now() + make_interval(secs => ${forS})
     where id = ${id} and client_id = ${clientId} and deleted_at is null`.execute(tx)
   return numAffectedRows === 1n
+}
+
+type Kept = { id: string; secret: string | null; oldSecret: string | null }
+
+/** Endpoints that have a secret which does not begin with `prefix`. */
+export async function findNotSealed(db: Db, prefix: string, limit: number): Promise<Kept[]> {
+  const { rows } = await sql<Kept>`
+    select id, secret, old_secret as "oldSecret" from webhook_endpoint
+    where not starts_with(secret, ${prefix}) or not starts_with(old_secret, ${prefix})
+    limit ${limit}`.execute(db)
+  return rows
+}
+
+/** Unless they were changed since. */
+export async function replaceSecrets(
+  db: Db,
+  { id, secret, oldSecret }: Kept,
+  after: Omit<Kept, 'id'>
+): Promise<void> {
+  await sql`
+    update webhook_endpoint set secret = ${after.secret}, old_secret = ${after.oldSecret}
+    where id = ${id} and secret = ${secret}
+      and old_secret is not distinct from ${oldSecret}`.execute(db)
+}
+
+/** The ids of the keys that secrets are sealed with and that are not `known`. */
+export async function findMissingKeys(db: Db, known: readonly string[]): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select distinct split_part(kept, '.', 2) as id
+    from webhook_endpoint cross join unnest(array[secret, old_secret]) as kept
+    where starts_with(kept, 'sealed.') and split_part(kept, '.', 2) <> all(${known})`.execute(db)
+  return rows.map(({ id }) => id)
 }
 
 /** Its row stays, for the history of its deliveries; its secrets do not. False for none. */

@@ -7,7 +7,7 @@ import { envelope, type Item, item, sender, signed } from './signed-notification
 
 t.test('what Adyen sends', async (t) => {
   const service = await testService(t)
-  const { call, createPayment, db, until } = service
+  const { call, createPayment, db, until, url } = service
   const send = sender(service)
   const rowOf = async (psp: unknown) =>
     (await call('GET', '/v1/notifications?limit=100')).body.data.find(
@@ -70,6 +70,59 @@ t.test('what Adyen sends', async (t) => {
     t.match(kept.item.additionalData, {
       networkTxReference: '[card number]',
       n: '[card number]'
+    })
+  })
+
+  t.test('F7: what is rightly signed is taken in whatever form it comes', async (t) => {
+    const forms: Record<string, [type: string, encode: (text: string) => Buffer]> = {
+      'ISO-8859-1': ['application/json; charset=ISO-8859-1', (text) => Buffer.from(text, 'latin1')],
+      'ISO-8859-1, unsaid': ['application/json', (text) => Buffer.from(text, 'latin1')],
+      'UTF-16': ['application/json; charset=utf-16le', (text) => Buffer.from(text, 'utf16le')],
+      'UTF-8 that is called otherwise': ['application/json; charset=latin1', Buffer.from],
+      'a charset of nobody': ['application/json; charset=x-none', Buffer.from],
+      'a byte order mark': ['application/json', (text) => Buffer.from(`\ufeff${text}`)]
+    }
+    for (const [name, [type, encode]] of Object.entries(forms)) {
+      const one = signed(item({ merchantReference: 'Zürich', reason: 'grün' }))
+      const answer = await fetch(`${url}/webhooks/adyen`, {
+        method: 'POST',
+        headers: { 'content-type': type, 'content-encoding': 'gzip' },
+        body: new Uint8Array(encode(JSON.stringify(envelope([one]))))
+      })
+      t.equal(answer.status, 202, name)
+      t.match(await settled(one.pspReference), { reference: 'Zürich', item: { reason: 'grün' } })
+    }
+    const one = signed(item())
+    const odd = JSON.stringify(envelope([one])).replace(
+      '"reason":',
+      '"__proto__":{"a":1},"reason":'
+    )
+    t.equal((await send(odd)).status, 202)
+    t.match(await settled(one.pspReference), { item: { reason: '' } })
+  })
+
+  t.test('F3: names are kept hidden like values; only what is signed is identity', async (t) => {
+    const number = '4111111111111111'
+    const one = signed(
+      item({
+        pspReference: '4000020000000000',
+        additionalData: {
+          [number]: 'a',
+          deep: [{ [`x ${number}`]: { [`%34${number.slice(1)}`]: 1 } }],
+          pspReference: number,
+          originalReference: number
+        }
+      })
+    )
+    t.equal((await send(envelope([one]))).status, 202)
+    const kept = await settled(one.pspReference)
+    t.equal(kept.pspReference, '4000020000000000')
+    const hidden = '[card number]'
+    t.same(kept.item.additionalData, {
+      [hidden]: 'a',
+      deep: [{ [`x ${hidden}`]: { [hidden]: 1 } }],
+      pspReference: hidden,
+      originalReference: hidden
     })
   })
 

@@ -2,9 +2,12 @@ import { Writable } from 'node:stream'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import t from 'tap'
-import { hasCardNumber } from '../../src/card-number.ts'
 import type { Db } from '../../src/database/database.ts'
-import { newAccountId, paymentBody, testService } from '../test-service.ts'
+import { envelope, item, sender, signed } from '../adyen/signed-notifications.ts'
+import { eventually } from '../feed/consumer.ts'
+import { csvOf } from '../settlement/generated.ts'
+import { findFreePort, newAccountId, paymentBody, testService } from '../test-service.ts'
+import { capture, deskOf, subscribe } from '../webhooks/receivers.ts'
 
 /** First digits and a length of each scheme. */
 const schemes: ReadonlyArray<readonly [prefix: string, length: number]> = [
@@ -19,7 +22,7 @@ const schemes: ReadonlyArray<readonly [prefix: string, length: number]> = [
   ['37', 15],
   ['36', 14],
   ['38', 16],
-  ['30', 19],
+  ['305', 19],
   ['35', 16],
   ['50', 16],
   ['6011', 16],
@@ -46,9 +49,11 @@ const dashed = (number: string) => number.replace(/(....)(?=.)/g, '$1-')
 
 const spellings = schemes.flatMap(([prefix, length], at) => {
   const number = cardNumber(prefix, length, at)
-  return [number, spaced(number), dashed(number)]
+  return length === 13 ? [number] : [number, spaced(number), dashed(number)]
 })
 const sent: string[] = []
+/** What endpoints of clients were sent. */
+const received: unknown[] = []
 
 /** Every text of every table of the database. */
 async function dump(db: Db): Promise<string> {
@@ -73,10 +78,9 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
     }
   })
   const log = pino({ level: 'trace' }, stream)
-  const { call, db, createPayment, service } = await testService(t, {
-    duplicateWindowS: 0,
-    log: log as never
-  })
+  const metricsPort = await findFreePort()
+  const tested = await testService(t, { duplicateWindowS: 0, metricsPort, log })
+  const { call, db, service } = tested
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const valid = paymentBody(accountId)
@@ -126,6 +130,17 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
     'a form-encoded query of returnUrl': {
       returnUrl: `https://selfcare.example/?c=${number.replaceAll(' ', '+')}`
     },
+    'a returnUrl that is encoded twice': {
+      returnUrl: `https://selfcare.example/?c=${encodeURIComponent(encodeURIComponent(number))}`
+    },
+    'a returnUrl with spaces that do not break': {
+      returnUrl: `https://selfcare.example/${number.replaceAll(' ', '%C2%A0')}`
+    },
+    'a text with spaces that do not break': { reference: number.replaceAll(' ', '\u00a0') },
+    'full-width digits': {
+      reference: plain.replace(/./g, (digit) => String.fromCodePoint(0xff10 + Number(digit)))
+    },
+    'customer.phone': { customer: { phone: number } },
     'percent-encoded digits of returnUrl': {
       returnUrl: `https://selfcare.example/?c=%3${plain[0]}${plain.slice(1)}`
     },
@@ -162,7 +177,9 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
       `payments?status=${plain}`,
       `notifications?reference=${plain}`,
       `notifications?eventCode=${plain}`,
-      `accounts/${accountId}/charges?cursor=${plain}`
+      `accounts/${accountId}/charges?cursor=${plain}`,
+      `payments?reference=${encodeURIComponent(encodeURIComponent(number))}`,
+      `payments?reference=${number.replaceAll(' ', '%C2%A0')}`
     ]) {
       t.same(await refused('GET', `/v1/${query}`, {}, number), refusal, query.replace(/=.*/, ''))
     }
@@ -176,6 +193,9 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
       `/v1/accounts/${plain}`,
       `/v1/nothing/${plain}`,
       `/${encodeURIComponent(number)}`,
+      `/v1/nothing/${number.replaceAll(' ', '%C2%A0')}`,
+      `/v1/payments/${encodeURIComponent(encodeURIComponent(number))}`,
+      `/v1/payments/${number.replaceAll(' ', '%E2%80%91')}`,
       `/return/${plain}`,
       `/v1/payments/%zz/${plain}`,
       `/v1/payments/${'a'.repeat(100)}-${plain}`
@@ -188,8 +208,16 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
     t.same(await refused('POST', retry, {}, number), refusal)
   })
 
+  t.test('F1: nobody’s body is looked into before they are known, or for no route', async (t) => {
+    const request = { body: { note: number, dashes: '-'.repeat(60_000) } }
+    t.match(await refused('POST', '/v1/nothing', request, number), { status: 404, repeats: false })
+    const unknown = await refused('POST', '/v1/payments', { ...request, key: null }, number)
+    t.match(unknown, { status: 401, repeats: false })
+  })
+
   t.test('in Idempotency-Key', async (t) => {
-    for (const idempotencyKey of [plain, dashed(plain), `key.${plain}`]) {
+    const twice = number.replaceAll(' ', '%2520')
+    for (const idempotencyKey of [plain, dashed(plain), `key.${plain}`, twice]) {
       const request = { body: valid, idempotencyKey }
       t.same(await refused('POST', '/v1/payments', request, plain), refusal)
     }
@@ -235,14 +263,59 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
     t.notOk(repeats)
   })
 
-  t.test('customer.phone may look like one, and is kept', async (t) => {
-    const phone = '4444 3333 2222 1111'
-    t.ok(hasCardNumber(phone))
-    const { id } = await createPayment({ accountId, customer: { phone } })
-    const { rows } = await sql<{ phone: string }>`
-      select customer->>'phone' as phone from payment where id = ${id}`.execute(db)
-    t.equal(rows[0]?.phone, phone)
-    await sql`update payment set customer = null where id = ${id}`.execute(db)
+  t.test('F3: customer.phone has 15 digits at most', async (t) => {
+    const answer = (phone: string) =>
+      call('POST', '/v1/payments', {
+        body: { ...valid, customer: { phone } },
+        idempotencyKey: crypto.randomUUID()
+      })
+    for (const phone of ['+49 1511 2345678', '+4915112345678', '00 (44) 20 7946-0958', '0151']) {
+      t.equal((await answer(phone)).status, 201, phone)
+    }
+    for (const phone of ['1234567890123456', '1234 5678 9012 3456', '+1234567890123456', '12']) {
+      const { status, body } = await answer(phone)
+      t.equal(status, 400, phone)
+      t.equal(body.errors[0].pointer, '/customer/phone')
+    }
+  })
+
+  t.test('what Adyen sends is kept without it, in names and in values', async (t) => {
+    sent.push(number)
+    const text = `see ${number}`
+    const additionalData = { [plain]: text, a: [{ [number]: Number(plain) }], pspReference: plain }
+    const one = signed(item({ merchantReference: text, reason: text, additionalData }))
+    t.equal((await sender(tested)(envelope([one]))).status, 202)
+    await eventually(
+      async () => (await call('GET', '/v1/notifications')).text,
+      (text) => text.includes(String(one.pspReference)) && text.includes('[card number]')
+    )
+  })
+
+  t.test('a settlement report is kept without it, also one that cannot be read', async (t) => {
+    const headers = { 'content-type': 'text/csv' }
+    const cells = { 'Merchant Reference': number, Type: `Fee ${number}` }
+    for (const csv of [csvOf([cells]), `${csvOf([{}])}x"${number}"`]) {
+      const answer = await call('POST', '/v1/settlement-reports', { body: csv, headers })
+      t.equal(answer.status, 202)
+      const path = `/v1/settlement-reports/${answer.body.id}`
+      await eventually(
+        async () => (await call('GET', path)).body,
+        ({ status }) => status === 'refused' || status === 'done'
+      )
+    }
+    const named = `/v1/settlement-reports?fileName=${plain}.csv`
+    t.equal((await call('POST', named, { body: csvOf([{}]), headers })).status, 422)
+  })
+
+  t.test('what endpoints of clients answer is kept without it', async (t) => {
+    const body = `no: ${number}, ${encodeURIComponent(number)}`
+    const consumer = await subscribe(t, deskOf(tested), () => ({ status: 200, body }))
+    received.push(consumer.seen)
+    await capture(tested, { headers: { 'user-agent': plain } })
+    await eventually(
+      () => consumer.events().length,
+      (count) => count > 1
+    )
   })
 
   t.test('what is none passes', async (t) => {
@@ -277,18 +350,25 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
     }
   })
 
-  t.test('neither the database nor the log holds one', async (t) => {
+  t.test('neither database, log, metrics nor webhooks hold one', async (t) => {
+    const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+    t.match(metrics, 'http_request_duration_seconds', 'the metrics were read')
     await service.close()
     const logged = lines.join('')
     t.ok(lines.length > 100, 'the log was captured')
     t.match(logged, /card number/, 'what was hidden says so')
     const kept = await dump(db)
     t.match(kept, /payment.created/, 'the tables were read')
-    for (const text of [logged, kept]) {
-      const flat = text.replace(/%20|%3|[ +-]/g, '')
+    const told = JSON.stringify(received)
+    t.match(told, /payment.captured/, 'webhooks were received')
+    const digits = [...new Set(sent.map((one) => one.replace(/[^0-9]/g, '')))]
+    t.ok(digits.length > 10, 'card numbers were planted')
+    for (const [name, text] of Object.entries({ logged, kept, told, metrics })) {
+      const flat = text.normalize('NFKC').replace(/%(?:25)*(?:20|3|C2%A0)|[\s\p{Pd}+]/gu, '')
       t.same(
-        [...new Set(sent)].filter((one) => flat.includes(one.replace(/[^0-9]/g, ''))),
-        []
+        digits.filter((one) => flat.includes(one)),
+        [],
+        name
       )
     }
   })

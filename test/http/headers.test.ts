@@ -3,6 +3,17 @@ import { testService } from '../test-service.ts'
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
+t.test('F12: in production browsers come by https alone, and keep no key', async (t) => {
+  const publicUrl = 'https://payments.example'
+  const { call } = await testService(t, { sandbox: false, publicUrl })
+  for (const path of ['/v1/payments', '/health/live', '/v1/nothing', '/docs/problems', '/docs']) {
+    const { headers } = await call('GET', path)
+    t.equal(headers.get('strict-transport-security'), 'max-age=31536000', path)
+  }
+  const { text } = await call('GET', '/docs/static/swagger-initializer.js')
+  t.match(text, /"?persistAuthorization"?: ?false/)
+})
+
 t.test('headers', async (t) => {
   const { call, control, createPayment } = await testService(t)
 
@@ -26,6 +37,7 @@ t.test('headers', async (t) => {
       t.equal(headers.get('x-content-type-options'), 'nosniff', path)
       t.equal(headers.get('cache-control'), 'no-store', path)
       t.equal(headers.get('access-control-allow-origin'), null, path)
+      t.equal(headers.get('strict-transport-security'), null, 'it came by http')
       t.equal(headers.get('server'), null, path)
       t.equal(headers.get('x-powered-by'), null, path)
     }

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { csvOf } from '../settlement/generated.ts'
 import { newAccountId, paymentBody, testService } from '../test-service.ts'
 import { pathOf, routes } from './routes.ts'
 
 t.test('nothing is coerced, dropped or let through', async (t) => {
-  const { call, db, createPayment } = await testService(t, { duplicateWindowS: 0 })
+  const { call, db, createPayment, url, key } = await testService(t, { duplicateWindowS: 0 })
   const accountId = newAccountId()
   await call('PUT', `/v1/accounts/${accountId}`, { body: { currency: 'GBP' } })
   const valid = paymentBody(accountId)
@@ -281,6 +282,65 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
     t.equal(utf8.status, 201)
   })
 
+  t.test('F7: bodies are UTF-8, and not compressed', async (t) => {
+    const before = await countPayments()
+    const text = JSON.stringify({ ...valid, reference: 'Zürich' })
+    const latin = Buffer.from(text, 'latin1')
+    const utf16 = Buffer.from(`\ufeff${text}`, 'utf16le')
+    async function send(body: Buffer, type: string, headers = {}, path = '/v1/payments') {
+      const answer = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${key}`,
+          'idempotency-key': crypto.randomUUID(),
+          'content-type': type,
+          ...headers
+        },
+        body: new Uint8Array(body)
+      })
+      const { code, reference } = (await answer.json()) as Record<string, unknown>
+      const takes = answer.headers.get('accept-encoding')
+      return { status: answer.status, of: code ?? reference, takes }
+    }
+    const unsupported = { status: 415, of: 'content_type_unsupported' }
+    const json = 'application/json'
+    for (const charset of ['iso-8859-1', 'utf-16', 'UTF-16LE', '"windows-1252"', 'utf-7', 'x']) {
+      for (const body of [latin, utf16, Buffer.from(text)]) {
+        t.match(await send(body, `${json}; charset=${charset}`), unsupported, charset)
+      }
+    }
+    const broken = ['80', 'c3', 'c0af', 'eda080', 'f5808080', 'ff'].map((hex) =>
+      Buffer.concat([Buffer.from(text.slice(0, -2)), Buffer.from(`${hex}227d`, 'hex')])
+    )
+    for (const body of [latin, utf16, utf16.subarray(2), ...broken]) {
+      t.match(await send(body, json), { status: 400, of: 'request_invalid' }, body.toString('hex'))
+    }
+    for (const encoding of ['gzip', 'br', 'deflate', 'identity, gzip', 'aws-chunked']) {
+      const headers = { 'content-encoding': encoding }
+      const answer = await send(Buffer.from(text), json, headers)
+      t.match(answer, { ...unsupported, takes: 'identity' }, encoding)
+    }
+    t.equal(await countPayments(), before)
+    const taken = { status: 201, of: 'Zürich' }
+    t.match(await send(Buffer.from(text), `${json};charset="UTF-8"`), taken)
+    t.match(await send(Buffer.from(`\ufeff${text}`), json), taken, 'with a byte order mark')
+    t.match(await send(Buffer.from(text), json, { 'content-encoding': 'identity' }), taken)
+
+    const upload = (body: Buffer, type: string, headers = {}) =>
+      send(body, type, headers, '/v1/settlement-reports')
+    const csv = Buffer.from(`\ufeff${csvOf([{ 'Merchant Reference': 'Zürich' }])}`)
+    t.match(await upload(csv, 'text/csv; charset=iso-8859-1'), unsupported)
+    t.match(await upload(csv, 'text/csv', { 'content-encoding': 'gzip' }), unsupported)
+    const report = Buffer.from(csv.toString(), 'latin1')
+    t.match(await upload(report, 'text/csv'), { status: 400, of: 'request_invalid' })
+    const cut = csv.subarray(0, csv.indexOf('ü') + 1)
+    t.match(await upload(cut, 'text/csv'), { status: 400 }, 'in the middle of a character')
+    const kept = await sql<{ count: number }>`
+      select count(*) from settlement_content`.execute(db)
+    t.equal(kept.rows[0]?.count, 0, 'nothing of them is kept')
+    t.match(await upload(csv, 'text/csv; charset=utf-8'), { status: 202 })
+  })
+
   t.test('400 for JSON that is nested deeply, in a body of any size', async (t) => {
     for (const depth of [20, 200, 30_000]) {
       const deep = '['.repeat(depth) + ']'.repeat(depth)
@@ -398,6 +458,6 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
   })
 
   t.test('after all this there is no payment but those that were answered 201', async (t) => {
-    t.equal(await countPayments(), 6)
+    t.equal(await countPayments(), 9)
   })
 })

@@ -77,6 +77,22 @@ t.test('what can’t be read is a fault that names its line', async (t) => {
 t.test('a card number is hidden wherever it stands', async (t) => {
   const [line] = await linesOf(csvOf([{ 'Merchant Reference': 'card 4111 1111 1111 1111' }]))
   t.equal(line?.merchantReference, 'card [card number]')
+  const broken = `${csvOf([{}])}x"4111 1111 1111 1111"`
+  await t.rejects(linesOf(broken), { message: /card number/ }, 'also where the file is no CSV')
+})
+
+t.test('F4: a sum and a reference of Adyen’s may look like a card number', async (t) => {
+  const [line] = await linesOf(
+    csvOf([
+      {
+        'Psp Reference': '8200000000000003',
+        'Gross Currency': 'IDR',
+        'Gross Credit (GC)': '501800000009.00'
+      }
+    ])
+  )
+  t.equal(line?.pspReference, '8200000000000003')
+  t.equal(line?.gross.value, 50_180_000_000_900)
 })
 
 t.test('amounts are exact, whatever either side counts as minor units', async (t) => {

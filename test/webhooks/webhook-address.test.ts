@@ -4,6 +4,7 @@ import {
   type AddressPolicy,
   createCheckUrl,
   createLookup,
+  findUrlFault,
   isPublic
 } from '../../src/webhooks/webhook-address.transport.ts'
 
@@ -72,6 +73,22 @@ t.test('a public address or name over https is taken, on any port', async (t) =>
   ]) {
     t.equal(await createCheckUrl(strict)(url), null, url)
   }
+})
+
+t.test('F12: a new URL names a port that is allowed, but for this machine’s own', async (t) => {
+  const policy = { ...local, ports: [443, 8443] }
+  const check = createCheckUrl(policy)
+  for (const url of ['https://hooks.example', 'https://1.1.1.1:8443', 'http://127.0.0.1:9/x']) {
+    t.equal(await check(url), null, url)
+  }
+  for (const url of ['https://hooks.example:22', 'https://1.1.1.1:80/', 'https://a.example:444']) {
+    t.match(await check(url), /443, 8443/, url)
+    t.equal(findUrlFault(url, policy), null, 'one that was taken before is still sent to')
+  }
+  t.match(
+    await createCheckUrl({ ...policy, allowLoopback: false })('https://127.0.0.1:9'),
+    /private/
+  )
 })
 
 t.test('every address of a name counts', async (t) => {

@@ -7,6 +7,7 @@ import { createDispatcher, settleWebhooks } from '../../src/webhooks/delivery.jo
 import { claimDeliveries } from '../../src/webhooks/delivery.store.ts'
 import { findDelivery, listDeliveries } from '../../src/webhooks/delivery-list.store.ts'
 import { restartDelivery } from '../../src/webhooks/replay.store.ts'
+import { createSealing } from '../../src/webhooks/sealing.ts'
 import {
   changeEndpoint,
   createEndpoint,
@@ -57,7 +58,9 @@ async function addEvents(db: Db, count: number) {
 }
 
 const change = (db: Db, id: string, status: 'enabled' | 'disabled') =>
-  changeEndpoint({ db, checkUrl: async () => null }, client, id, { status })
+  changeEndpoint({ db, checkUrl: async () => null }, client, id, {
+    status
+  })
 
 async function countShown(db: Db, id: string) {
   const counts: Record<string, number> = {}
@@ -160,7 +163,7 @@ t.test('the more endpoints there are, the fewer events are announced at once', a
 
 t.test('many creates at once make no more endpoints than a client may have', async (t) => {
   const db = await withClient(t)
-  const deps = { db, wake() {}, checkUrl: async () => null }
+  const deps = { db, wake() {}, checkUrl: async () => null, sealing: createSealing([]) }
   const asked = { url: 'https://hooks.example', events: ['*'], description: null }
   const create = (n: number) =>
     createEndpoint(deps, { clientId: client, key: `k${n}`, fingerprint: Buffer.alloc(32) }, asked)
@@ -227,6 +230,7 @@ t.test('an event that cannot be shown fails alone', async (t) => {
   const sent: string[] = []
   const faults: unknown[] = []
   const dispatcher = createDispatcher({
+    sealing: createSealing([]),
     db,
     providerName: 'adyen',
     send: async ({ body }) => {

@@ -1,0 +1,77 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Problem } from '../problem.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is signed as it came, by somebody who may send what others may not. */
+    signedBody?: boolean
+  }
+  interface FastifyRequest {
+    /** Of a signed body: its bytes, as they came; null of any other. */
+    signedBytes: Buffer | null
+  }
+}
+
+/**
+ * Bodies are JSON in UTF-8 and not compressed, or nothing at all; Fastify would take text too,
+ * refuse an empty one, and replace what is not UTF-8 without a word. What is signed is read in
+ * whatever way it can be: nothing genuine is refused for its form.
+ */
+export function addBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  const parseSigned = app.getDefaultJsonParser('remove', 'remove')
+  app.removeAllContentTypeParsers()
+  app.decorateRequest('signedBytes', null)
+  app.addHook('preParsing', async (request, reply) => {
+    const { is404, headers, routeOptions } = request
+    const isEmpty = (headers['content-length'] ?? '0') === '0' && !headers['transfer-encoding']
+    if (is404 || isEmpty || routeOptions.config.signedBody) return
+    if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+      reply.header('accept-encoding', 'identity')
+      throw new Problem('content_type_unsupported', 'Send the body without Content-Encoding.')
+    }
+    if (!isUtf8(charsetOf(request))) {
+      throw new Problem('content_type_unsupported', 'Send the body in UTF-8.')
+    }
+  })
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = body as Buffer
+    if (bytes.length === 0) done(null, undefined)
+    else if (request.routeOptions.config.signedBody) {
+      request.signedBytes = bytes
+      parseSigned(request, decodeSigned(bytes, charsetOf(request)), done)
+    } else {
+      const text = decode(bytes, 'utf-8')
+      if (text === undefined) done(notUtf8())
+      else parse(request, text, done)
+    }
+  })
+}
+
+export function notUtf8(): Problem {
+  const errors = [{ pointer: '', detail: 'is not UTF-8' }]
+  return new Problem('request_invalid', 'The body can’t be read.', { errors })
+}
+
+function charsetOf({ headers }: FastifyRequest): string | undefined {
+  return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(headers['content-type'] ?? '')?.[1]
+}
+
+/** ASCII is a part of it. */
+function isUtf8(charset = 'utf-8'): boolean {
+  return /^(?:utf-?8|us-ascii)$/i.test(charset)
+}
+
+/** UTF-8 whatever it says, else what it says, else as what every byte is a character of. */
+function decodeSigned(bytes: Buffer, charset = 'utf-8'): string {
+  return decode(bytes, 'utf-8') ?? decode(bytes, charset) ?? bytes.toString('latin1')
+}
+
+/** The text without its byte order mark; undefined where the bytes, or the charset, are none. */
+function decode(bytes: Buffer, charset: string): string | undefined {
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
