@@ -187,7 +187,7 @@ function isLuhnValid(digits: string): boolean {
 
 /** The dialling code stands before it, as in `+49 …` and `0049…`. */
 const afterDiallingCode = /(?:\+|(?:^|[^0-9])00)[0-9]{0,3}[-\s.(/]{0,2}$/
-/** With the code: all of Austria and Germany, mobile ones of Colombia, Venezuela, south-east Asia. */
+/** With the code: all of Austria and Germany, mobile ones of Colombia, Venezuela and further. */
 const telephone = /^(?:4[39]\d{11}|(?:573|584|601|639)\d{9}|628\d{9,10})$/
 /** Subscribers of Malaysia, Australia and Africa (ITU-T E.212); not what Maestro has of these. */
 const subscriber = /^(?!5020|6304|6390)(?:50[25]|6[0-5])\d+$/

@@ -228,8 +228,9 @@ t.test('the document', async (t) => {
     // JSON Schema 2020-12, 6.4, and `\xHH`, which Java, Python, RE2, .NET and Rust have as well.
     const escaped = '\\\\[.*+?()[\\]{}|^$\\\\]'
     const set = '\\[\\^?(?:\\\\x[0-9A-F]{2}|[^\\\\[\\]])+\\]'
-    const one = `(?:[^\\\\[\\](){}*+?.|^$]|${escaped}|${set})(?:[*+?]|\\{\\d+(?:,\\d*)?\\})?`
-    const portable = new RegExp(`^\\^?(?:${one}|\\(|\\)[*+?]?)+\\$?$`)
+    const times = '(?:[*+?]|\\{\\d+(?:,\\d*)?\\})?'
+    const one = `(?:[^\\\\[\\](){}*+?.|^$]|${escaped}|${set})${times}`
+    const portable = new RegExp(`^\\^?(?:${one}|\\((?:\\?:)?|\\)${times})+\\$?$`)
     for (const pattern of patterns) {
       t.match(pattern, portable)
       t.doesNotThrow(() => [new RegExp(pattern), new RegExp(pattern, 'u')], pattern)

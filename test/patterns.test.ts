@@ -6,11 +6,15 @@ import t from 'tap'
 import ts from 'typescript'
 import { buildApp } from '../src/app.ts'
 import { connect } from '../src/database/database.ts'
+import { formats } from '../src/http/formats.ts'
 import { testContext } from './test-context.ts'
 
 type Pattern = { source: string; flags: string }
 
 const src = new URL('../src/', import.meta.url).pathname
+
+/** How the validator makes the patterns of schemas, which are checked in the document. */
+const ofSchemas = 'new RegExp(pattern, flags)'
 
 /** Every regular expression of a file; throws for one that is only known when it runs. */
 function patternsOf(path: string, text: string): Pattern[] {
@@ -25,6 +29,7 @@ function patternsOf(path: string, text: string): Pattern[] {
       node.expression.getText(file) === 'RegExp'
     ) {
       const [source, flags] = node.arguments ?? []
+      if (node.getText(file) === ofSchemas) return
       if (!source || !ts.isStringLiteralLike(source) || (flags && !ts.isStringLiteralLike(flags))) {
         throw new Error(`${path}: ${node.getText(file)} can't be checked`)
       }
@@ -65,7 +70,8 @@ t.test('F1: every pattern takes linear time', async (t) => {
     for (const { pattern, format } of await schemasOfDocument()) {
       // JSON Schema's dialect has the flag u.
       if (typeof pattern === 'string') add(pattern, 'u')
-      if (typeof format !== 'string') continue
+      // Ours are functions, whose patterns stand in the code.
+      if (typeof format !== 'string' || format in formats) continue
       const checked = addFormats.default.get(format as 'email') as { validate?: unknown }
       const validate = checked.validate ?? checked
       if (validate instanceof RegExp) add(validate.source, validate.flags)

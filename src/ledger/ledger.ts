@@ -105,7 +105,8 @@ export function isCustomerCredit(kind: PostingKind): boolean {
 
 /**
  * Whether the posting takes money from the customer's account: what its payment brought first, then
- * other credit and what has paid charges (taking-back.ts). A charge is a debit of another kind: it waits for money.
+ * other credit and what has paid charges (taking-back.ts). A charge is a debit of another kind: it
+ * waits for money.
  */
 export function isCustomerDebit(kind: PostingKind): boolean {
   return postings[kind].debit === 'customer' && kind !== 'charge'

@@ -104,10 +104,10 @@ export const operationRoutes: Routes = async (app, deps) => {
         summary: 'Refund a payment',
         description:
           'All or part of what was captured. It reserves its amount at once; the account moves ' +
-          'when it succeeds. Above the operator’s limit it waits for an approval. What goes back ' +
+          'when it succeeds. Above the operator’s limit it waits for approval. What goes back ' +
           'is what this payment brought: first what of it has paid nothing, then what it paid, ' +
-          'last paid first, which is owed again; only what is no longer there is taken from other ' +
-          'money of the account.',
+          'last paid first, which is owed again; only what is no longer there is taken from ' +
+          'other money of the account.',
         tags: ['Refunds'],
         params: IdParams,
         body: CreateRefund,

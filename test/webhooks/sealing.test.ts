@@ -1,4 +1,4 @@
-/** Secrets of webhook endpoints: sealed wherever they are kept, and open to whoever has the keys. */
+/** Secrets of webhook endpoints: sealed where they are kept, and open to whoever has the keys. */
 import { sql } from 'kysely'
 import t from 'tap'
 import { sealSecrets } from '../../src/webhooks/sealing.jobs.ts'
