@@ -13,6 +13,8 @@ const oldestVersion = 15
  */
 export async function checkConnections(url: string, directUrl: string | undefined): Promise<void> {
   const faults = await withPair(url, async (one, other) => {
+    // A pooler may refuse that: it lends a connection for a statement.
+    await one.transaction().execute((tx) => sql`select 1`.execute(tx))
     const server = await faultsOfServer(one)
     if (server.length > 0) return server
     if (!(await isShared(one, other))) return await faultsOfSession(one)
