@@ -197,6 +197,9 @@ async function setUp(t: Test) {
   t.teardown(() => simulator.close())
   const key = await addClient(db, { returnOrigins: ['https://selfcare.example'] })
   const faults: string[] = []
+  t.teardown(() => {
+    if (!t.passing()) for (const line of faults) t.comment(line.slice(0, 500))
+  })
   const start = async (port: number, program?: string) => {
     const url = `http://127.0.0.1:${port}`
     const env = {
