@@ -159,7 +159,7 @@ async function findUnfilled(db: Db): Promise<Set<string>> {
       select count(*) as all, jsonb_build_object(${sql.join(counts)}) as counts
       from ${sql.table(table)}`.execute(db)
     if (rows[0]?.all === 0) unfilled.add(table)
-    for (const { column } of own) {
+    for (const { column } of rows[0]?.all === 0 ? [] : own) {
       if (rows[0]?.counts[column] === 0) unfilled.add(`${table}.${column}`)
     }
   }
