@@ -172,7 +172,7 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
 /** The URL of the database alone, for the commands that need nothing else. */
 export function readDatabaseUrl(reader: Reader): string {
   const url = reader.required('DATABASE_URL')
-  if (url !== '') for (const fault of faultsOfUrl(url)) reader.fault(`DATABASE_URL ${fault}`)
+  for (const fault of url === '' ? [] : faultsOfUrl(url)) reader.fault(`DATABASE_URL ${fault}`)
   return url
 }
 

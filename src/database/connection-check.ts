@@ -13,6 +13,8 @@ const oldestVersion = 15
  */
 export async function checkConnections(url: string, directUrl: string | undefined): Promise<void> {
   const faults = await withPair(url, async (one, other) => {
+    // A pooler may refuse that: it lends a connection for a statement.
+    await one.transaction().execute((tx) => sql`select 1`.execute(tx))
     const server = await faultsOfServer(one)
     if (server.length > 0) return server
     if (!(await isShared(one, other))) return await faultsOfSession(one)
@@ -54,9 +56,24 @@ async function withPair<T>(url: string, use: (one: Db, other: Db) => Promise<T>)
     return await db
       .connection()
       .execute((one) => db.connection().execute((other) => use(one, other)))
+  } catch (error) {
+    throw isRefusal(error)
+      ? new DatabaseFault(`The database cannot be used: ${error.message}.`)
+      : error
   } finally {
     await db.destroy()
   }
+}
+
+/** A wrong name or password, a pooler that wants less, no trust in its certificate: lasting. */
+function isRefusal(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
+  const { code = '' } = error as NodeJS.ErrnoException
+  return (
+    /^(08P01|28|3D000|42501)/.test(code) ||
+    /CERT|TLS|SSL|SIGNATURE/.test(code) ||
+    /\bSSL\b/.test(error.message)
+  )
 }
 
 const rounds = 3

@@ -53,15 +53,20 @@ export async function migrate(db: Db, options: MigrateOptions = {}): Promise<str
       await options.finish?.(own)
       return missing.map(({ name }) => name)
     } catch (error) {
-      throw isForbidden(error) ? new DatabaseFault(needsOwner) : error
+      throw toFault(error)
     } finally {
       await sql`select pg_advisory_unlock(${turnLock})`.execute(own).catch(() => {})
     }
   })
 }
 
-/** insufficient_privilege: postgresql.org/docs/current/errcodes-appendix.html */
-const isForbidden = (error: unknown) => (error as { code?: unknown }).code === '42501'
+/** Their names: postgresql.org/docs/current/errcodes-appendix.html */
+function toFault(error: unknown): unknown {
+  const { code } = error as { code?: unknown }
+  if (code === '42501') return new DatabaseFault(needsOwner)
+  if (code === '3F000') return new DatabaseFault('There is no schema that search_path names.')
+  return error
+}
 
 /** The lock that Kysely's migrator takes, with which the first release migrated. */
 const turnLock = sql.lit('3853314791062309107')

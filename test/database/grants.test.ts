@@ -96,7 +96,7 @@ t.test('what has happened can be added to by the role, and not changed', async (
   await t.rejects(sql`update client set scopes = '{}'`.execute(own), denied)
 })
 
-t.test('even the owner changes nothing that has happened, one by one or all', async (t) => {
+t.test('D12: even the owner changes nothing that has happened, one by one or all', async (t) => {
   const { db } = await testDatabase(t)
   await insertTransfer(db)
   const kept = { message: 'ledger_transfer is append-only', code: '23000' }
@@ -105,7 +105,7 @@ t.test('even the owner changes nothing that has happened, one by one or all', as
   await t.rejects(sql`truncate ledger_transfer cascade`.execute(db), { code: '23000' })
 })
 
-t.test('each table that is only added to has both of its guards', async (t) => {
+t.test('D12: each table that is only added to has both of its guards', async (t) => {
   const { db } = await testDatabase(t)
   const { rows } = await sql<{ table: string; type: number }>`
     select tgrelid::regclass::text as table, tgtype::integer as type from pg_trigger

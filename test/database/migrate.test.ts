@@ -43,6 +43,12 @@ t.test('a new database gets all migrations, each in a transaction of its own', a
   t.same(await migrate(patient), [], 'and nothing the second time')
 })
 
+t.test('D11: without a schema to be in, there is a sentence', async (t) => {
+  const { db } = await testDatabase(t)
+  await sql`drop schema public cascade`.execute(db)
+  await t.rejects(migrate(db), new DatabaseFault('There is no schema that search_path names.'))
+})
+
 t.test('two who migrate at the same moment apply each file once', async (t) => {
   const { url, db } = await testDatabase(t)
   await empty(db)

@@ -73,6 +73,14 @@ t.test('transaction mode: what is missing is said, once for each', { skip }, asy
   await t.rejects(checkDirect(pooled), /lends a connection for a transaction only/)
 })
 
+t.test('statement mode is refused in a sentence', { skip }, async (t) => {
+  const { url, serviceUrl } = await testDatabase(t)
+  const pooled = await startPgbouncer(t, serviceUrl, { pool_mode: 'statement' })
+  await t.rejects(checkConnections(pooled, url), {
+    message: /^The database cannot be used: .*statement pooling mode\.$/
+  })
+})
+
 t.test('transaction mode with what is needed: all works', { skip: skipPrepared }, async (t) => {
   const { db, url, serviceUrl } = await testDatabase(t)
   await setForRole(t, db, new URL(serviceUrl).username)

@@ -1,6 +1,7 @@
 /** What the service relies on holds on every connection, whatever the server has as its default. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t from 'tap'
 import { checkConnections } from '../../src/database/connection-check.ts'
@@ -42,7 +43,17 @@ t.test('D11: a database with other defaults than ours serves us all the same', a
     await sql`alter database ${database} set ${sql.id(name)} = ${sql.lit(value)}`.execute(db)
   }
   await checkConnections(serviceUrl, undefined)
-  const { url: api, simulatorUrl } = await testService(t, { databaseUrl: serviceUrl })
+  const direct = new URL(serviceUrl)
+  direct.searchParams.set('application_name', 'listening')
+  const { url: api, simulatorUrl } = await testService(t, {
+    databaseUrl: serviceUrl,
+    databaseDirectUrl: direct.href
+  })
+  const listening = sql`
+    select pid from pg_stat_activity
+    where datname = current_database() and application_name = 'listening'`
+  const { rows: listeners } = await listening.execute(db)
+  t.equal(listeners.length, 1, 'it listens on a connection of its own')
   const key = await addClient(db, {})
   const { call, control, createPayment, pay, until } = toolsOf(api, simulatorUrl, db, key)
 
@@ -66,6 +77,9 @@ t.test('D11: a database with other defaults than ours serves us all the same', a
   t.ok(newest.body.nextCursor)
   const older = await call('GET', `/v1/payments?limit=1&cursor=${newest.body.nextCursor}`)
   t.match(older.body, { data: [{ id: payment.id }] }, 'a cursor holds a time')
+
+  await setTimeout(600)
+  t.same((await listening.execute(db)).rows, listeners, 'which is not closed when nothing is said')
 
   // The schema is made there as well.
   await sql`drop schema public cascade`.execute(db)

@@ -1,6 +1,7 @@
 /** Every migration after the last release leaves that release at work: see CONTRIBUTING.md. */
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
+import { privileges } from '../../src/database/grants.ts'
 import { splitCommands } from '../../src/database/migrate.ts'
 import { unpackRelease } from '../release.ts'
 import { faultsOfUpgrade, tablesOf } from './upgrade-rules.ts'
@@ -38,6 +39,22 @@ t.test('D2: what was released is not changed, and what came later upgrades it', 
     const commands = await read(new URL(name, folder))
     t.same(faultsOfUpgrade(commands, { tables, isUsed }), [], name)
     for (const table of tablesOf(commands)) tables.add(table)
+  }
+})
+
+t.test('D1: the role of the service may still do what the last release does', async (t) => {
+  const release = await unpackRelease()
+  t.teardown(() => release.remove())
+  const { href } = new URL('src/database/grants.ts', release.folder)
+  const then: Record<string, readonly string[]> = (await import(href)).privileges
+  t.ok(then.payment?.includes('update'))
+  const now: Record<string, readonly string[]> = privileges
+  for (const [table, needed] of Object.entries(then)) {
+    t.same(
+      needed.filter((one) => !now[table]?.includes(one)),
+      [],
+      table
+    )
   }
 })
 
