@@ -189,8 +189,9 @@ function isLuhnValid(digits: string): boolean {
 const afterDiallingCode = /(?:\+|(?:^|[^0-9])00)[0-9]{0,3}[-\s.(/]{0,2}$/
 /** With the code: all of Austria and Germany, mobile ones of Colombia, Venezuela and further. */
 const telephone = /^(?:4[39]\d{11}|(?:573|584|601|639)\d{9}|628\d{9,10})$/
-/** Subscribers of Malaysia, Australia and Africa (ITU-T E.212); not what Maestro has of these. */
-const subscriber = /^(?!5020|6304|6390)(?:50[25]|6[0-5])\d+$/
+/** Subscribers of Malaysia, Australia and Africa (ITU-T E.212), and what Maestro has of these. */
+const subscriber = /^(?:50[25]|6[0-5])/
+const ofMaestro = /^(?:5020|6304|6390)/
 const uuidStart = /(?:^|[^0-9A-Za-z])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}$/
 
 /** Of a short number: whether it is a telephone number, an IMSI, an EAN or the end of a UUID. */
@@ -199,7 +200,7 @@ function isOtherNumber(text: string, start: number, digits: string): boolean {
   return (
     afterDiallingCode.test(before) ||
     telephone.test(digits) ||
-    (digits.length === 15 && subscriber.test(digits)) ||
+    (digits.length === 15 && subscriber.test(digits) && !ofMaestro.test(digits)) ||
     (digits.length === 13 && isEan(digits)) ||
     (digits.length === 12 && uuidStart.test(before))
   )

@@ -122,7 +122,7 @@ export const CustomerSchema = Type.Object(
     email: Type.Optional(Type.String({ format: 'email', maxLength: 256 })),
     phone: Type.Optional(
       Type.String({
-        pattern: '^\\+?(?:[ ()-]{0,3}[0-9]){4,15}[ ()-]{0,3}$',
+        pattern: '^\\+?([ ()-]{0,3}[0-9]){4,15}[ ()-]{0,3}$',
         description: 'With country code: at most 15 digits (E.164), spaces and dashes allowed'
       })
     ),
