@@ -83,13 +83,20 @@ export function toCardNews(notification: CardNotification): ReadCardNews {
 
 /** Nothing was asked for on such a page: an amount waits, and is parked for a person. */
 function toRegistrationNews(
-  { eventCode, success, amount, accountId }: CardNotification,
+  { eventCode, success, amount, accountId, item }: CardNotification,
   id: string
 ): ReadCardNews {
   if (eventCode !== 'AUTHORISATION') return { ...nothing, settled: 'ignored' }
   if (amount.value !== 0) return nothing
-  const registration = { id, completed: success }
+  const registration = { id, completed: success, token: success ? tokenOf(item) : null }
   return { accountId: success ? accountId : null, registration, settled: 'applied' }
+}
+
+/** Not signed: good for naming one of the cards that Adyen lists. */
+function tokenOf({ additionalData }: StoredNotification['item']): string | null {
+  const { 'tokenization.storedPaymentMethodId': token, 'recurring.recurringDetailReference': old } =
+    additionalData ?? {}
+  return textOf(token) || textOf(old) || null
 }
 
 /** Not signed: good for a hint. */

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { AccountParams } from '../accounts/account.schema.ts'
-import { CustomerSchema, nullable, ref, Timestamp } from '../http/common.schema.ts'
+import { AccountId, CustomerSchema, nullable, ref, Timestamp } from '../http/common.schema.ts'
+import { registrationStatuses } from './registration.ts'
 
 export const CardParams = Type.Object({
   ...AccountParams.properties,
@@ -60,24 +61,50 @@ export const RegisterCard = Type.Object(
   }
 )
 
+export const RegistrationParams = Type.Object({
+  ...AccountParams.properties,
+  registrationId: Type.String({ maxLength: 100 })
+})
+
 export const RegistrationSchema = Type.Object(
   {
     id: Type.String(),
-    checkout: Type.Object({
-      url: Type.String({ description: 'Send the customer there' }),
-      expiresAt: Timestamp
-    })
+    accountId: AccountId,
+    status: Type.Enum([...registrationStatuses], {
+      description:
+        'pending: the customer is on the page, or has not been there. completed: a card is ' +
+        'registered. refused: the last card was; the customer may try another while the page is ' +
+        'open. expired: the page ended 15 minutes ago without an outcome; one that is late ' +
+        'counts all the same. failed: the provider did not open a page'
+    }),
+    checkout: nullable(
+      Type.Object(
+        { url: Type.String({ description: 'Send the customer there' }), expiresAt: Timestamp },
+        { description: 'While it is pending and its page is open' }
+      )
+    ),
+    registeredCardId: nullable(
+      Type.String({
+        description:
+          'The card of a completed one: a moment later, and null where the provider does not say ' +
+          'which it is, or it was removed'
+      })
+    )
   },
   {
     $id: 'CardRegistration',
     examples: [
       {
         id: 'reg_06f1k2m3n4p5q6r7',
+        accountId: '10000001',
+        status: 'pending',
         checkout: {
           url: 'https://eu.adyen.link/hosted/CSFF69355B6EAD2F68',
           expiresAt: '2026-11-22T10:00:00.000Z'
-        }
+        },
+        registeredCardId: null
       }
     ]
   }
 )
+export type RegistrationView = Static<typeof RegistrationSchema>

@@ -1,6 +1,7 @@
 import type { OtherEvent } from '../events/event.store.ts'
 import type { CardFace } from '../provider.ts'
-import type { RegisteredCardView } from './card.schema.ts'
+import type { RegisteredCardView, RegistrationView } from './card.schema.ts'
+import type { Registration } from './registration.ts'
 
 /** What is seen of a card; the year has four digits. */
 type RegisteredFace = Omit<CardFace, 'registeredCardId'>
@@ -12,6 +13,20 @@ export type Card = {
   token: string
   face: RegisteredFace
   createdAt: Date
+}
+
+export function toRegistrationView(registration: Registration): RegistrationView {
+  const { id, accountId, status, checkoutUrl, expiresAt, registeredCardId } = registration
+  return {
+    id,
+    accountId: String(accountId),
+    status,
+    checkout:
+      status === 'pending' && checkoutUrl !== null
+        ? { url: checkoutUrl, expiresAt: expiresAt.toISOString() }
+        : null,
+    registeredCardId
+  }
 }
 
 export function toCardView({ id, face, createdAt }: Omit<Card, 'token'>): RegisteredCardView {

@@ -12,6 +12,8 @@ import {
 } from '../due/due.store.ts'
 import type { Claim, Reply } from '../http/idempotency.store.ts'
 import type { Customer, HostedPage } from '../provider.ts'
+import type { RegistrationOutcome } from './card-news.ts'
+import type { Registration } from './registration.ts'
 
 /** A registration whose page is to be asked for, by whoever has the lease. */
 export type WantedRegistration = {
@@ -126,18 +128,55 @@ async function recordAnswer(
  */
 export async function recordRegistrationOutcomes(
   tx: Tx,
-  outcomes: ReadonlyArray<{ id: string; completed: boolean }>
+  outcomes: readonly RegistrationOutcome[]
 ): Promise<void> {
   await sql`
     update card_registration
-    set status = case when completed then 'completed' else 'refused' end, finished_at = now()
+    set status = case when completed then 'completed' else 'refused' end, finished_at = now(),
+      card_token = token
     from (
-      select id, bool_or(completed) as completed
-      from jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) as x(id text, completed boolean)
+      select id, bool_or(completed) as completed, max(token) as token
+      from jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb)
+        as x(id text, completed boolean, token text)
       group by id
     ) outcome
     where card_registration.id = outcome.id
       and (status = 'pending' or (completed and status <> 'completed'))`.execute(tx)
+}
+
+/**
+ * A registration of the account. `clientId`: only where it is that client's. `graceS`: for so long
+ * after its page's end an outcome may be on its way.
+ */
+export async function findRegistration(
+  db: Db,
+  { id, accountId }: { id: string; accountId: number },
+  clientId: string | null,
+  graceS: number
+): Promise<Registration | undefined> {
+  const { rows } = await sql<Omit<Registration, 'status'> & StoredStatus>`
+    select r.id, r.account_id as "accountId", r.status, r.checkout_url as "checkoutUrl",
+      r.expires_at as "expiresAt", card.id as "registeredCardId",
+      now() > r.expires_at as "isClosed",
+      now() > r.expires_at + make_interval(secs => ${graceS}) as "isOver"
+    from card_registration r
+    left join card on card.account_id = r.account_id and card.token = r.card_token
+      and card.removed_at is null
+    where r.id = ${id} and r.account_id = ${accountId}
+      and (${clientId}::text is null or r.client_id = ${clientId})`.execute(db)
+  const [row] = rows
+  if (row === undefined) return undefined
+  const { status, isOver, isClosed, checkoutUrl, ...registration } = row
+  return {
+    ...registration,
+    status: status === 'pending' && isOver ? 'expired' : status,
+    checkoutUrl: isClosed ? null : checkoutUrl
+  }
+}
+type StoredStatus = {
+  status: Exclude<Registration['status'], 'expired'>
+  isClosed: boolean
+  isOver: boolean
 }
 
 /** Where the customer goes from the page in the end; undefined where there is no such page. */

@@ -1,5 +1,6 @@
 /** Registering a card is opening a page that asks for no money. */
 import { findAccount } from '../accounts/account.store.ts'
+import { toRegistrationView } from '../cards/card.ts'
 import {
   claimRegistration,
   insertRegistration,
@@ -35,7 +36,10 @@ type RegisterRequest = Caller & {
  * Opens a page where a customer registers a card. Nothing is lost with a registration that was
  * interrupted, so that only the next call under its key goes on with it.
  */
-export async function registerCard(deps: Context, request: RegisterRequest): Promise<OnceAnswer> {
+export async function registerCard(
+  deps: Context,
+  request: RegisterRequest
+): Promise<OnceAnswer & { resourceId: string }> {
   return await callOnce(
     deps.db,
     request.claim,
@@ -116,9 +120,9 @@ async function openRegistrationPage(
   return await recordOpening(opening, await provider.createRegistrationPage(page, request.trace))
 }
 
-function toReply({ id, expiresAt }: WantedRegistration, { url }: HostedPage): Reply {
-  const checkout = { url, expiresAt: expiresAt.toISOString() }
-  return { status: 201, body: JSON.stringify({ id, checkout }) }
+function toReply({ id, accountId, expiresAt }: WantedRegistration, { url }: HostedPage): Reply {
+  const opened = { id, accountId, expiresAt, checkoutUrl: url, registeredCardId: null }
+  return { status: 201, body: JSON.stringify(toRegistrationView({ ...opened, status: 'pending' })) }
 }
 
 /** The saved answer; throws where there is none yet. */

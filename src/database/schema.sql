@@ -207,6 +207,7 @@ create table card_registration (
   expires_at timestamptz not null,
   returned_at timestamptz,
   finished_at timestamptz,
+  card_token text,
   constraint card_registration_pkey primary key (id),
   constraint card_registration_status_check check (status in ('pending', 'completed', 'refused',
     'failed')),

@@ -104,6 +104,7 @@ export type Database = {
     expires_at: Date
     returned_at: Date | null
     finished_at: Date | null
+    card_token: string | null
   }
   card_sync: Due & { account_id: number; looks: Generated<number> }
   charge: {

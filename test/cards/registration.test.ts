@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import t from 'tap'
 import { cardService, until } from './harness.ts'
 
@@ -9,7 +10,7 @@ t.test('a customer registers a card and pays nothing', async (t) => {
   const { status, body } = await register(accountId, { customer })
   t.equal(status, 201)
   t.match(body.id, /^reg_[0-9a-z]{16}$/)
-  t.same(Object.keys(body), ['id', 'checkout'])
+  t.match(body, { accountId, status: 'pending', registeredCardId: null })
   const lifeMs = Date.parse(body.checkout.expiresAt) - Date.now()
   t.ok(lifeMs > 3_540_000 && lifeMs <= 3_600_000, 'the page lives for an hour')
 
@@ -102,6 +103,90 @@ t.test('an attempt that is refused, and the next one', async (t) => {
     () => cardsOf(accountId),
     (found) => found.length === 1
   )
+})
+
+t.test('G8: what became of a registration can be asked', async (t) => {
+  const service = await cardService(t)
+  const { addAccount, addClient, register, type, cardsOf, call, setFaults, db } = service
+  const accountId = await addAccount()
+  const read = async (id: string, options = {}) =>
+    await call('GET', `/v1/accounts/${accountId}/card-registrations/${id}`, options)
+  const untilStatus = (id: string, status: string) =>
+    until(
+      async () => (await read(id)).body,
+      (body) => body.status === status && (status !== 'completed' || body.registeredCardId)
+    )
+
+  await t.test('pending, refused, and completed with its card', async (t) => {
+    const made = await register(accountId)
+    const { id } = made.body
+    const path = `/v1/accounts/${accountId}/card-registrations/${id}`
+    t.equal(made.headers.get('location'), path)
+    const pending = await read(id)
+    t.same(pending.body, made.body)
+    await type(id, { holderName: 'NOT_ENOUGH_BALANCE' })
+    t.match(await untilStatus(id, 'refused'), { checkout: null, registeredCardId: null })
+    await type(id)
+    const completed = await untilStatus(id, 'completed')
+    const [card] = await cardsOf(accountId)
+    t.same(completed, {
+      ...{ id, accountId, status: 'completed', checkout: null },
+      registeredCardId: card.id
+    })
+    t.not((await read(id)).headers.get('etag'), pending.headers.get('etag'))
+    // The same card once more: it is the one that the account has.
+    const again = (await register(accountId)).body.id
+    await type(again)
+    t.equal((await untilStatus(again, 'completed')).registeredCardId, card.id)
+    await call('DELETE', `/v1/accounts/${accountId}/cards/${card.id}`)
+    t.equal((await read(id)).body.registeredCardId, null, 'it was removed')
+  })
+
+  await t.test('expired, a while after its page has closed', async (t) => {
+    const { id } = (await register(accountId)).body
+    const closeBefore = (minutes: number) =>
+      db
+        .updateTable('card_registration')
+        .set({ expires_at: sql`now() - make_interval(mins => ${minutes})` })
+        .where('id', '=', id)
+        .execute()
+    await closeBefore(14)
+    t.match((await read(id)).body, { status: 'pending', checkout: null })
+    await closeBefore(16)
+    t.match((await read(id)).body, { status: 'expired', checkout: null })
+  })
+
+  await t.test('pending without a page, and failed', async (t) => {
+    const ofKey = async (key: string) =>
+      (
+        await db
+          .selectFrom('card_registration')
+          .select('id')
+          .where('idempotency_key', '=', key)
+          .executeTakeFirstOrThrow()
+      ).id
+    await setFaults({ status5xx: { times: 1, path: '/sessions', transientError: true } })
+    t.equal((await register(accountId, {}, 'no-page')).status, 503)
+    t.match((await read(await ofKey('no-page'))).body, { status: 'pending', checkout: null })
+    await setFaults({ status4xx: { times: 1, path: '/sessions' } })
+    t.equal((await register(accountId, {}, 'failed')).status, 502)
+    t.match((await read(await ofKey('failed'))).body, { status: 'failed', checkout: null })
+  })
+
+  await t.test('of its own account, and by a third party of its own only', async (t) => {
+    const key = await addClient({ scopes: ['cards:read', 'cards:write'], thirdParty: true })
+    const path = `/v1/accounts/${accountId}/card-registrations`
+    const own = await call('POST', path, {
+      ...{ key, idempotencyKey: 'own', body: { returnUrl: 'https://selfcare.example/cards' } }
+    })
+    t.equal((await read(own.body.id, { key })).status, 200)
+    t.equal((await read(own.body.id)).status, 200)
+    const { id } = (await register(accountId)).body
+    const other = `/v1/accounts/${await addAccount()}/card-registrations/${id}`
+    for (const answer of [await read(id, { key }), await read('reg_1'), await call('GET', other)]) {
+      t.match(answer, { status: 404, body: { code: 'registration_not_found' } })
+    }
+  })
 })
 
 t.test('the way back from the page', async (t) => {

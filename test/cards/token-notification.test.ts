@@ -125,12 +125,17 @@ const news: ReadonlyArray<[name: string, changes: Partial<CardNotification>, new
   [
     'a registration that went well',
     ofRegistration({}),
-    { ...settledHint, registration: { id: 'reg_1', completed: true } }
+    { ...settledHint, registration: { id: 'reg_1', completed: true, token: null } }
+  ],
+  [
+    'and names its card',
+    ofRegistration(withData({ 'tokenization.storedPaymentMethodId': 'T' })),
+    { ...settledHint, registration: { id: 'reg_1', completed: true, token: 'T' } }
   ],
   [
     'a registration that was refused',
     ofRegistration({ success: false }),
-    { ...nothing, registration: { id: 'reg_1', completed: false }, settled: 'applied' }
+    { ...nothing, registration: { id: 'reg_1', completed: false, token: null }, settled: 'applied' }
   ],
   ['the end of its page', ofRegistration({ eventCode: 'OFFER_CLOSED' }), ignored],
   ['its contract', ofRegistration({ eventCode: 'RECURRING_CONTRACT' }), settledHint],

@@ -6,7 +6,7 @@ import { eventually, judgedService, meetInFlight } from './judged.ts'
 
 t.test('every answer about cards is what the document says', async (t) => {
   const service = await judgedService(t)
-  const { meet, control, call, pay } = service
+  const { meet, meetUnchanged, control, call, pay } = service
   const id = newAccountId()
   await call('PUT', `/v1/accounts/${id}`, { body: { currency: 'GBP' } })
   const returnUrl = 'http://127.0.0.1:1/cards'
@@ -37,6 +37,9 @@ t.test('every answer about cards is what the document says', async (t) => {
   await pay(registration.id)
   const cards = () => call('GET', `/v1/accounts/${id}/cards`)
   const { body } = await eventually(cards, ({ body }) => body.data.length > 0)
+  await meetUnchanged('getCardRegistration', [id, registration.id])
+  await meet('registration_not_found', 'getCardRegistration', [id, 'reg_1'])
+  await meet('account_not_known', 'getCardRegistration', ['0', registration.id])
   await meet(200, 'listCards', [id])
   await meet('account_not_known', 'listCards', ['7'])
   await meet(204, 'deleteCard', [id, body.data[0].id])

@@ -116,6 +116,11 @@ export const routes: readonly Route[] = [
     body: { returnUrl: 'https://selfcare.example/cards' }
   },
   {
+    method: 'GET',
+    template: '/v1/accounts/{accountId}/card-registrations/{registrationId}',
+    scope: 'cards:read'
+  },
+  {
     method: 'POST',
     template: '/v1/webhook-endpoints',
     scope: 'webhooks:write',
