@@ -51,20 +51,31 @@ export function createClientCache(db: Db): ClientCache {
   }
 }
 
+/** How to authenticate (RFC 6750, 3); `error` where a key was sent and is not enough. */
+function challenge(error = ''): string {
+  return `Bearer realm="one-off-payments"${error}`
+}
+
 /** 401 without a valid key, 403 without the scope that the route asks for. */
 export function addAuthentication(app: FastifyInstance, clients: ClientCache): void {
   app.decorateRequest('client', null)
   app.addHook('onRequest', async (request) => {
     const { scope } = request.routeOptions.config
     if (scope === undefined) return
-    const [, key] =
-      /^Bearer +([\x21-\x7e]{1,200})$/i.exec(request.headers.authorization ?? '') ?? []
+    const { authorization = '' } = request.headers
+    const [, key] = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(authorization) ?? []
     const client = key === undefined ? undefined : await clients.find(key)
     if (client === undefined) {
-      throw new Problem('unauthenticated', 'Send `Authorization: Bearer <key>` with a valid key.')
+      const isWrong = /^Bearer +\S/i.test(authorization)
+      const detail = 'Send `Authorization: Bearer <key>` with a valid key.'
+      throw new Problem('unauthenticated', detail, {
+        challenge: challenge(isWrong ? ', error="invalid_token"' : '')
+      })
     }
     if (!client.scopes.includes(scope)) {
-      throw new Problem('scope_missing', `This request needs the scope ${scope}.`)
+      throw new Problem('scope_missing', `This request needs the scope ${scope}.`, {
+        challenge: challenge(`, error="insufficient_scope", scope="${scope}"`)
+      })
     }
     request.client = client
   })

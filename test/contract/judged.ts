@@ -162,7 +162,7 @@ function headerFaults(operation: Json, { status, headers, body }: Answer): strin
   must('x-content-type-options', /^nosniff$/)
   must('cache-control', /^no-store$/)
   if (status < 400 && operation.responses[304] !== undefined) must('etag', /^"[\w-]+"$/)
-  if (status === 401) must('www-authenticate', /^Bearer$/)
+  if (status === 401 || status === 403) must('www-authenticate', /^Bearer realm="/)
   if (status >= 400 && body.code !== undefined) {
     if (problems[body.code as ProblemCode]?.status !== status) faults.push(`${body.code} ${status}`)
     if (body.status !== status) faults.push(`the body says ${body.status}`)
