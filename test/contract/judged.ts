@@ -145,6 +145,9 @@ export function needsKey({ operation }: Operation): boolean {
   )
 }
 
+/** A change supposes what is not there. */
+export const stale = { headers: { 'if-match': '"stale"' } }
+
 /** Problems after which the same request is worth repeating. */
 const repeatable: readonly ProblemCode[] = [
   'idempotency_key_in_flight',
