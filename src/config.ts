@@ -89,10 +89,13 @@ function isProduction(env: Env): boolean {
   )
 }
 
-/** Reads the configuration; throws a `ConfigFault` that names all that is missing or wrong. */
-export function readConfig(env: Env): Config {
+/**
+ * Reads the configuration; throws a `ConfigFault` that names all that is missing or wrong. Without
+ * a sandbox at hand (`hasSandbox`) it is production, whatever is set.
+ */
+export function readConfig(env: Env, hasSandbox = true): Config {
   const reader = createReader(env)
-  const production = isProduction(env)
+  const production = !hasSandbox || isProduction(env)
   const common: CommonConfig = {
     host: reader.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: reader.integer('PORT', 3000, 0, 65_535),

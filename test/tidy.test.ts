@@ -50,7 +50,7 @@ const order = [
     'country-codes',
     'card-number'
   ],
-  ...['provider', 'database', 'due'],
+  ...['provider', 'command-line', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
   ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
   ...['feed', 'webhooks', 'adyen', 'config', 'logger', 'metrics', 'tasks', 'app', 'service'],
