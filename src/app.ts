@@ -23,6 +23,7 @@ import { addIdempotency } from './http/idempotency.plugin.ts'
 import { addMethods } from './http/methods.plugin.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
+import { createRateLimits } from './http/rate-limit.plugin.ts'
 import {
   addBodyDeadline,
   addRequestLog,
@@ -93,6 +94,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
     requestIdHeader: false,
+    trustProxy: context.trustProxy.length > 0 && [...context.trustProxy],
     forceCloseConnections: 'idle',
     // What comes on an open connection while closing is still answered; then it is closed.
     return503OnClosing: false
@@ -109,7 +111,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   addRequestLog(app, publicUrl, onAnswer)
   addConnections(app, connections)
   addBodyDeadline(app, receiveWithinMs)
-  addAuthentication(app, context.clients)
+  addAuthentication(app, context.clients, await createRateLimits(app, context.rateLimit))
   addMethods(app)
   addTextGuard(app)
   addIdempotency(app)

@@ -71,7 +71,11 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
 
   app.post(
     notificationPath,
-    { bodyLimit: bodySizeMaxBytes, schema: { hide: true }, config: { signedBody: true } },
+    {
+      bodyLimit: bodySizeMaxBytes,
+      schema: { hide: true },
+      config: { signedBody: true, unlimited: true }
+    },
     async (request, reply) => {
       if (!isAllowed(request.headers.authorization, adyen)) {
         metrics.notifications.inc({ outcome: 'refused' })
