@@ -132,8 +132,19 @@ const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_
 type Headers = { properties: Record<string, object>; required?: string[] }
 
 /** What may go wrong with any route, with one that needs a key, and with one that has a body. */
-const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
-const withScope: ProblemCode[] = ['unauthenticated', 'scope_missing', 'card_number_refused']
+const everyRoute: ProblemCode[] = [
+  'request_invalid',
+  'request_timeout',
+  'headers_too_large',
+  'internal_error',
+  'overloaded'
+]
+const withScope: ProblemCode[] = [
+  'unauthenticated',
+  'scope_missing',
+  'card_number_refused',
+  'rate_limited'
+]
 const withBody: ProblemCode[] = ['body_too_large', 'content_type_unsupported']
 
 /** The responses for these problems by status: their codes, which shareParts() writes out. */

@@ -4,6 +4,13 @@ import { type ProblemCode, problems } from '../../src/problems.ts'
 import { type Answer, type Call, type TestService, testService } from '../test-service.ts'
 import { codesOf, createJudge, type Json, type Operation, operationsOf } from './document.ts'
 
+/** Met over sockets and under a limit, in test/http. */
+export const elsewhereMet: readonly ProblemCode[] = [
+  'request_timeout',
+  'headers_too_large',
+  'rate_limited'
+]
+
 /** What any operation may answer whatever it does: met in general.test.ts and health.test.ts. */
 export const generalCodes: readonly ProblemCode[] = [
   'request_invalid',
@@ -14,7 +21,8 @@ export const generalCodes: readonly ProblemCode[] = [
   'content_type_unsupported',
   'idempotency_key_missing',
   'internal_error',
-  'overloaded'
+  'overloaded',
+  ...elsewhereMet
 ]
 
 export type AskOptions = Call & { query?: string }
