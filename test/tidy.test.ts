@@ -387,3 +387,14 @@ t.test('the image runs what npm start runs', async (t) => {
   const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? '')
   t.equal(`exec ${command.join(' ')}`, scripts.start)
 })
+
+t.test('G12: compose keeps the data in its volume, whichever image it runs', async (t) => {
+  const text = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8')
+  const [postgres = ''] = /^ {2}postgres:\n(?: {4}.*\n|\n)*/m.exec(text) ?? []
+  const [, folder = ''] = /volumes: \['postgres:([^']+)'\]/.exec(postgres) ?? []
+  // Up to 17 an image has a volume of its own at `data`; from 18 on none may be mounted there.
+  t.match(postgres, new RegExp(`PGDATA: ${folder}/(?!data\\b).`))
+  t.match(postgres, /restart: unless-stopped/)
+  t.match(postgres, /pg_isready -h /, 'which is not answered while the database is set up')
+  t.match(text, /^ {2}payments:\n(?: {4}.*\n)* {4}restart: unless-stopped/m)
+})
