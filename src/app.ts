@@ -16,16 +16,19 @@ import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
 import { feedRoutes } from './feed/feed.routes.ts'
 import { addAuthentication } from './http/auth.plugin.ts'
 import { addBodies } from './http/body.plugin.ts'
+import { addConnections, connectionOptions } from './http/connection.plugin.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addIdempotency } from './http/idempotency.plugin.ts'
+import { addMethods } from './http/methods.plugin.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
 import { addProblems } from './http/problems.plugin.ts'
+import { createRateLimits } from './http/rate-limit.plugin.ts'
 import {
   addBodyDeadline,
   addRequestLog,
-  addTransportSecurity,
-  newRequestId
+  newRequestId,
+  type OnAnswer
 } from './http/request.plugin.ts'
 import { addTextGuard, addValidation } from './http/validation.plugin.ts'
 import { operationRoutes } from './operations/operation.routes.ts'
@@ -78,22 +81,26 @@ const receiveWithinMs = 10_000
 export async function buildApp(context: Context): Promise<FastifyInstance> {
   const { publicUrl, metrics, wake, sandbox } = context
   const log: FastifyBaseLogger = context.log
-  const app = fastify({
+  const onAnswer: OnAnswer = (route, method, status, ms) => {
+    metrics.requests.observe({ route, method, status }, ms / 1000)
+    // Whatever it wrote is announced at once, and not when the next poll finds it.
+    if (mayMakeEvents(method, route)) wake('announce')
+  }
+  const connections = { publicUrl, log, onAnswer }
+  const app: FastifyInstance = fastify({
     ...limits,
+    ...connectionOptions(() => app, connections),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
     requestIdHeader: false,
+    trustProxy: context.trustProxy.length > 0 && [...context.trustProxy],
     forceCloseConnections: 'idle',
     // What comes on an open connection while closing is still answered; then it is closed.
-    return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => {
-      app.errorHandler(error, request, reply)
-    }
+    return503OnClosing: false
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
   app.server.headersTimeout = receiveWithinMs
-  if (publicUrl.startsWith('https:')) addTransportSecurity(app)
   addBodies(app)
 
   // Fastify would compile a serializer for each answer of each route: most of the time and memory
@@ -101,13 +108,11 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   app.setSerializerCompiler(() => JSON.stringify)
   addValidation(app)
   addProblems(app, publicUrl)
-  addRequestLog(app, (route, method, status, ms) => {
-    metrics.requests.observe({ route, method, status }, ms / 1000)
-    // Whatever it wrote is announced at once, and not when the next poll finds it.
-    if (mayMakeEvents(method, route)) wake('announce')
-  })
+  addRequestLog(app, publicUrl, onAnswer)
+  addConnections(app, connections)
   addBodyDeadline(app, receiveWithinMs)
-  addAuthentication(app, context.clients)
+  addAuthentication(app, context.clients, await createRateLimits(app, context.rateLimit))
+  addMethods(app)
   addTextGuard(app)
   addIdempotency(app)
   addETags(app)
@@ -123,6 +128,6 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
  * brought an outcome. What a notification makes is made later, by the task that applies it.
  */
 function mayMakeEvents(method: string, route: string): boolean {
-  if (route === notificationPath) return false
+  if (route === notificationPath || route === 'none') return false
   return (method !== 'GET' && method !== 'HEAD') || route.startsWith('/return')
 }

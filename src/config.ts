@@ -2,6 +2,8 @@
  * The configuration of the service, read once from the environment: every fault is shown at once,
  * and a part of a production configuration never falls back to the sandbox.
  */
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import { isLoopback } from './clients/client.ts'
 import { faultsOfUrl } from './database/connection-url.ts'
 
@@ -22,6 +24,10 @@ export type CommonConfig = {
   refundApprovalAbove: number | null
   /** How long after its capture a settlement report must have a payment, days. */
   settlementMissingDays: number
+  /** Requests a minute of each client, and of each address without a key; null for no limit. */
+  rateLimit: number | null
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  trustProxy: readonly string[]
 }
 
 export type AdyenConfig = {
@@ -80,6 +86,7 @@ const longestTimeoutMs = 9_000
 const largestPayment = 999_999_999_999
 const longestWindowS = 24 * 60 * 60
 const longestMissingDays = 60
+const largestRateLimit = 1_000_000
 
 /** Production is whatever has one of these set. */
 function isProduction(env: Env): boolean {
@@ -89,10 +96,13 @@ function isProduction(env: Env): boolean {
   )
 }
 
-/** Reads the configuration; throws a `ConfigFault` that names all that is missing or wrong. */
-export function readConfig(env: Env): Config {
+/**
+ * Reads the configuration; throws a `ConfigFault` that names all that is missing or wrong. Without
+ * a sandbox at hand (`hasSandbox`) it is production, whatever is set.
+ */
+export function readConfig(env: Env, hasSandbox = true): Config {
   const reader = createReader(env)
-  const production = isProduction(env)
+  const production = !hasSandbox || isProduction(env)
   const common: CommonConfig = {
     host: reader.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: reader.integer('PORT', 3000, 0, 65_535),
@@ -102,7 +112,9 @@ export function readConfig(env: Env): Config {
     paymentMaxValue: reader.integer('PAYMENT_MAX_VALUE', largestPayment, 1, largestPayment),
     duplicateWindowS: reader.integer('DUPLICATE_WINDOW_S', 600, 0, longestWindowS),
     refundApprovalAbove: reader.integer('REFUND_APPROVAL_ABOVE', null, 0, largestPayment),
-    settlementMissingDays: reader.integer('SETTLEMENT_MISSING_DAYS', 7, 0, longestMissingDays)
+    settlementMissingDays: reader.integer('SETTLEMENT_MISSING_DAYS', 7, 0, longestMissingDays),
+    rateLimit: reader.integer('RATE_LIMIT', null, 1, largestRateLimit),
+    trustProxy: readNetworks(reader, 'TRUST_PROXY')
   }
   const config: Config = production
     ? readProduction(common, reader)
@@ -232,6 +244,18 @@ function readOrigin(reader: Reader, name: string): string | undefined {
     return undefined
   }
   return url.origin
+}
+
+/** Addresses, and networks such as 10.0.0.0/8, with commas. */
+function readNetworks(reader: Reader, name: string): string[] {
+  const all =
+    reader
+      .text(name)
+      ?.split(',')
+      .map((one) => one.trim()) ?? []
+  const wrong = all.filter((one) => isIP(one) === 0 && !ipaddr.isValidCIDR(one))
+  if (wrong.length > 0) reader.fault(`${name}: ${wrong.join(', ')} is no address and no network`)
+  return all
 }
 
 type Reader = ReturnType<typeof createReader>

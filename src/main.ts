@@ -2,9 +2,10 @@
  * The only file with side effects of its own: it reads the environment and starts what is asked
  * for.
  */
-import { parseArgs } from 'node:util'
+import { existsSync } from 'node:fs'
 import type { Logger } from 'pino'
-import { runClientCommand, UsageFault } from './clients/client.commands.ts'
+import { clientUsage, readClientArguments, runClientCommand } from './clients/client.commands.ts'
+import { asksForHelp, CommandFault, readArguments, usageFault } from './command-line.ts'
 import {
   ConfigFault,
   createReader,
@@ -18,8 +19,6 @@ import { connect } from './database/database.ts'
 import { grantTo } from './database/grants.ts'
 import { DatabaseFault, findPendingMigrations, migrate } from './database/migrate.ts'
 import { createLogger } from './logger.ts'
-import { writeOpenApi } from './openapi-file.ts'
-import { startService } from './service.ts'
 import { createSealing } from './webhooks/sealing.ts'
 import { findMissingKeys } from './webhooks/webhook.store.ts'
 
@@ -28,6 +27,18 @@ const stopWithinMs = 9_500
 /** A load balancer has this long to see that the instance is not ready, before it closes. */
 const drainMs = 500
 
+const usage = `
+npm start                                the service, or without configuration the sandbox
+npm run migrate [-- --grant-to ROLE]     what the database lacks; what ROLE needs to run the service
+npm run client -- --help                 API clients and their keys
+npm run openapi [-- --check]             writes openapi/, or compares it with the routes
+
+README.md has the variables, which may also stand in a file .env.
+`.trim()
+
+/** The image does not carry it. */
+const hasSandbox = existsSync(new URL('../sandbox/sandbox.ts', import.meta.url))
+
 const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   start,
   migrate: runMigrate,
@@ -35,8 +46,9 @@ const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   openapi: runOpenApi
 }
 
-async function start(): Promise<void> {
-  const config = readConfig(process.env)
+async function start(args: string[]): Promise<void> {
+  readArguments(args, {}, 0, usage)
+  const config = readConfig(process.env, hasSandbox)
   if (config.kind === 'sandbox') {
     // Its log goes to stderr, so that what it prints for people stands alone on stdout.
     const log = createLogger(config.logLevel, process.stderr.isTTY === true, 'stderr')
@@ -51,21 +63,15 @@ async function start(): Promise<void> {
   if (config.sealingKeys.length === 0) {
     log.warn('the secrets of webhook endpoints are kept as they are: set SEALING_KEYS')
   }
+  // Most of the time that a start takes is reading it: nobody waits for that to hear of a fault.
+  const { startService } = await import('./service.ts')
   const service = await startService({ ...config, sandbox: false, drainMs, log })
   log.info({ url: service.url, adyen: config.adyen.environment }, 'listening')
   stopOnSignals(log, service)
 }
 
-/** The image does not carry it: there, what is missing is the configuration. */
 async function loadSandbox() {
-  try {
-    return await import('../sandbox/sandbox.ts')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new ConfigFault([
-      'There is no sandbox here: set DATABASE_URL, and for the service PUBLIC_URL and ADYEN_*.'
-    ])
-  }
+  return await import('../sandbox/sandbox.ts')
 }
 
 /** Throws a `ConfigFault` where migrations are pending, or secrets can't be opened. */
@@ -105,11 +111,14 @@ function end(log: Logger, reason: string): void {
 }
 
 async function runMigrate(args: string[]): Promise<void> {
-  const role = readRole(args)
+  const options = { 'grant-to': { type: 'string' } } as const
+  const { 'grant-to': role } = readArguments(args, options, 0, usage).values
   const url = directDatabaseUrl()
   await checkDirect(url)
   const db = connect(url, { max: 1, patient: true })
-  const say = (line: string) => void process.stdout.write(`${line}\n`)
+  const say = (line: string) =>
+    void process.stdout.write(`${line}
+`)
   try {
     const applied = await migrate(db, {
       tell: (line) => void process.stderr.write(`${line}\n`),
@@ -124,34 +133,28 @@ async function runMigrate(args: string[]): Promise<void> {
   }
 }
 
-function readRole(args: string[]): string | undefined {
-  try {
-    return parseArgs({ args, options: { 'grant-to': { type: 'string' } } }).values['grant-to']
-  } catch (error) {
-    throw new UsageFault(`${(error as Error).message}\n\nnpm run migrate [-- --grant-to ROLE]`)
-  }
-}
-
 async function runClient(args: string[]): Promise<void> {
+  const asked = readClientArguments(args)
   const dir = process.env.SANDBOX_DIR || '.sandbox'
-  const url = process.env.DATABASE_URL
-    ? onlyDatabaseUrl()
-    : await (await loadSandbox()).findSandboxDatabase(dir)
+  const sandbox = hasSandbox && !process.env.DATABASE_URL
+  const url = sandbox ? await (await loadSandbox()).findSandboxDatabase(dir) : onlyDatabaseUrl()
   if (url === undefined) {
-    throw new UsageFault('Set DATABASE_URL, or start the sandbox first (npm start).')
+    throw new CommandFault('Set DATABASE_URL, or start the sandbox first (npm start).')
   }
   const db = connect(url, { max: 1 })
   try {
-    process.stdout.write(`${await runClientCommand(db, args)}\n`)
+    process.stdout.write(`${await runClientCommand(db, asked, sandbox)}\n`)
   } finally {
     await db.destroy()
   }
 }
 
 async function runOpenApi(args: string[]): Promise<void> {
-  const check = args.includes('--check')
+  const options = { check: { type: 'boolean' } } as const
+  const { check = false } = readArguments(args, options, 0, usage).values
+  const { writeOpenApi } = await import('./openapi-file.ts')
   if (!(await writeOpenApi(check))) {
-    throw new UsageFault('openapi/ is not what the routes say. Run npm run openapi.')
+    throw new CommandFault('openapi/ is not what the routes say. Run npm run openapi.')
   }
 }
 
@@ -171,23 +174,27 @@ function onlyDatabaseUrl(): string {
 }
 
 async function main(): Promise<void> {
+  // What the environment says counts more.
+  if (existsSync('.env')) process.loadEnvFile('.env')
   const [name = 'start', ...args] = process.argv.slice(2)
-  const command = commands[name]
-  if (command === undefined) {
-    throw new UsageFault(`No command ${name}. There are ${Object.keys(commands).join(', ')}.`)
+  const isKnown = Object.hasOwn(commands, name)
+  if (asksForHelp(isKnown ? args : [name])) {
+    process.stdout.write(`${name === 'client' ? clientUsage : usage}\n`)
+    return
   }
-  await command(args)
+  if (!isKnown) throw usageFault([`There is no command ${name}.`], usage)
+  await commands[name]?.(args)
 }
 
 main().catch((error: NodeJS.ErrnoException) => {
   process.stderr.write(`${describe(error)}\n`)
-  process.exit(1)
+  process.exit(error instanceof CommandFault ? error.exitCode : 1)
 })
 
 /** People get a sentence; only what nobody expected comes with its stack. */
 function describe(error: NodeJS.ErrnoException): string {
   if (error instanceof ConfigFault) return `${error.message}\n- ${error.faults.join('\n- ')}`
-  if (error instanceof UsageFault || error instanceof DatabaseFault) return error.message
+  if (error instanceof CommandFault || error instanceof DatabaseFault) return error.message
   if (error.code === 'EADDRINUSE') {
     const { port } = error as { port?: number }
     return `Port ${port} is in use. Set PORT, METRICS_PORT or SIMULATOR_PORT to a free one.`

@@ -13,6 +13,8 @@ type ProblemExtras = {
   difference?: Difference
   /** Seconds after which it is worth repeating the request. */
   retryAfterS?: number
+  /** How to authenticate: the value of WWW-Authenticate (RFC 9110, 11.6.1). */
+  challenge?: string
   /** For the log only. */
   cause?: unknown
 }
@@ -24,6 +26,7 @@ export class Problem extends Error {
   readonly paymentId: string | undefined
   readonly difference: Difference | undefined
   readonly retryAfterS: number | undefined
+  readonly challenge: string | undefined
 
   constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
     super(detail, { cause: extras.cause })
@@ -32,6 +35,7 @@ export class Problem extends Error {
     this.paymentId = extras.paymentId
     this.difference = extras.difference
     this.retryAfterS = extras.retryAfterS
+    this.challenge = extras.challenge
   }
 
   get status(): number {

@@ -40,8 +40,20 @@ export const problems = {
   not_found: {
     status: 404,
     title: 'Nothing is here',
-    cause: 'No route has this method and path.',
-    cure: 'Compare method and path with the OpenAPI document at /openapi.json.'
+    cause: 'No route has this path.',
+    cure: 'Compare the path with the OpenAPI document at /openapi.json.'
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The path does not take this method',
+    cause: 'A route has the path, but none has it with this method.',
+    cure: 'Use one of the methods that the header `Allow` of the answer lists.'
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request did not arrive in time',
+    cause: 'Its headers or its body took too long to arrive.',
+    cure: 'Repeat it over a new connection; with a key, under the same Idempotency-Key.'
   },
   payment_not_found: {
     status: 404,
@@ -199,9 +211,11 @@ export const problems = {
   },
   precondition_failed: {
     status: 412,
-    title: 'The payment has changed since',
-    cause: '`amountRefundable` is not what the request says it is.',
-    cure: 'Read the payment, decide again, and send what it says now, with a new key.'
+    title: 'It is not as the request supposes',
+    cause:
+      'No ETag of `If-Match` is the present one, `If-None-Match: *` met what is there already, ' +
+      'or `amountRefundable` is not what the request says it is.',
+    cure: 'Read it again, decide again, and send what it says now, with a new key.'
   },
   body_too_large: {
     status: 413,
@@ -214,6 +228,12 @@ export const problems = {
     title: 'The content type is not supported',
     cause: 'Bodies are JSON in UTF-8 and not compressed.',
     cure: 'Send `Content-Type: application/json` in UTF-8, without Content-Encoding.'
+  },
+  expectation_failed: {
+    status: 417,
+    title: 'The expectation cannot be met',
+    cause: 'The header `Expect` asks for something other than `100-continue`.',
+    cure: 'Leave the header out.'
   },
   idempotency_key_reused: {
     status: 422,
@@ -318,6 +338,20 @@ export const problems = {
     title: 'A field holds a card number',
     cause: 'No field of this API ever holds one; it was neither stored nor logged.',
     cure: 'Remove it. Card numbers are typed on the card page of the provider only.'
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    cause:
+      'The client, or where no key is needed the address, sent more than `RateLimit-Policy` ' +
+      'allows; or too many unknown keys came from the address.',
+    cure: 'Repeat the same request after `Retry-After` seconds, and spread requests evenly.'
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The headers are too large',
+    cause: 'The request line and the headers together are larger than 16 KiB.',
+    cure: 'Send fewer or shorter headers, and a shorter address.'
   },
   internal_error: {
     status: 500,

@@ -13,7 +13,12 @@ import type { CheckUrl } from './webhooks/webhook.ts'
 
 type ConfigValues = Pick<
   CommonConfig,
-  'paymentMaxValue' | 'duplicateWindowS' | 'refundApprovalAbove' | 'settlementMissingDays'
+  | 'paymentMaxValue'
+  | 'duplicateWindowS'
+  | 'refundApprovalAbove'
+  | 'settlementMissingDays'
+  | 'rateLimit'
+  | 'trustProxy'
 > &
   Pick<AdyenConfig, 'merchantAccount' | 'moto' | 'multiplePartialCaptures'>
 

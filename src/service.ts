@@ -127,13 +127,17 @@ export function createContext(
     duplicateWindowS: options.duplicateWindowS,
     refundApprovalAbove: options.refundApprovalAbove,
     settlementMissingDays: options.settlementMissingDays,
+    rateLimit: options.rateLimit,
+    trustProxy: options.trustProxy,
     merchantAccount: adyen.merchantAccount,
     moto: adyen.moto,
     multiplePartialCaptures: adyen.multiplePartialCaptures,
     adyen,
     wake,
     isStopping,
-    clients: createClientCache(db),
+    clients: createClientCache(db, (error) =>
+      log.warn({ err: error }, 'the use of a key could not be written down')
+    ),
     waiters,
     feedSignal: createFeedSignal(),
     checkUrl: createCheckUrl(addressPolicyOf(options)),

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -227,15 +227,26 @@ t.test('no fault repeats a secret', async (t) => {
 
 type Ended = { code: number; stdout: string; stderr: string }
 
-/** Runs the real program with exactly this environment, in an empty folder. */
+const root = new URL('../', import.meta.url)
+
+async function newFolder(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'config-test-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Runs the real program with exactly this environment, in a folder with no more than `dotEnv`. */
 async function run(
   t: Test,
   env: Record<string, string>,
-  args: string[] = []
+  args: string[] = [],
+  { dotEnv, main = fileURLToPath(new URL('src/main.ts', root)) } = {} as {
+    dotEnv?: string
+    main?: string
+  }
 ): Promise<Ended & { files: string[] }> {
-  const cwd = await mkdtemp(join(tmpdir(), 'config-test-'))
-  t.teardown(() => rm(cwd, { recursive: true, force: true }))
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const cwd = await newFolder(t)
+  if (dotEnv !== undefined) await writeFile(join(cwd, '.env'), dotEnv)
   const ended = await new Promise<Ended>((resolve) => {
     execFile(
       process.execPath,
@@ -295,15 +306,94 @@ t.test('F12: secrets that no key opens: it does not start, and says so', async (
   t.match(ended.stderr, /SEALING_KEYS lacks .*: key [0-9a-f]{16}\.$/m)
 })
 
-t.test('a database that does not answer, and a command that there is not', async (t) => {
+t.test('a database that does not answer, and a migration without one', async (t) => {
   const env = { ...production, DATABASE_URL: 'postgresql://127.0.0.1:1/none' }
   const ended = await run(t, env)
   t.equal(ended.code, 1)
   t.match(ended.stderr, /^The database does not answer/)
-  const unknown = await run(t, {}, ['fly'])
-  t.equal(unknown.code, 1)
-  t.match(unknown.stderr, /^No command fly. There are start, migrate, client, openapi/)
   const migrate = await run(t, { PUBLIC_URL: 'https://x.example' }, ['migrate'])
   t.equal(migrate.code, 1)
   t.match(migrate.stderr, /DATABASE_URL is required/)
+})
+
+t.test('F13: a file .env is read, and the environment counts more', async (t) => {
+  const dotEnv = 'PUBLIC_URL=http://payments.example\nPORT=x\nDATABASE_URL=postgresql://db/a\n'
+  const ended = await run(t, { PORT: 'y', LOG_LEVEL: '' }, [], { dotEnv })
+  t.equal(ended.code, 1, 'production, though a part of it is missing')
+  t.match(ended.stderr, /- PUBLIC_URL must be https/)
+  t.match(ended.stderr, /- ADYEN_API_KEY is required/)
+  t.notMatch(ended.stderr, /DATABASE_URL/)
+  t.same(ended.files, ['.env'], 'no sandbox was made')
+  const other = await run(t, { PORT: '3000' }, [], { dotEnv })
+  t.notMatch(other.stderr, /PORT must/)
+  const database = 'DATABASE_URL=postgresql://127.0.0.1:1/none'
+  const migrate = await run(t, {}, ['migrate'], { dotEnv: database })
+  t.match(migrate.stderr, /^The database does not answer/, 'by every command')
+})
+
+t.test('F13: the image names all that is missing, and makes no sandbox', async (t) => {
+  const image = await newFolder(t)
+  for (const name of ['src', 'migrations', 'package.json']) {
+    await cp(new URL(name, root), join(image, name), { recursive: true })
+  }
+  await symlink(new URL('node_modules', root), join(image, 'node_modules'))
+  const main = join(image, 'src/main.ts')
+  const ended = await run(t, { PORT: 'x' }, [], { main })
+  t.equal(ended.code, 1)
+  for (const name of Object.keys(production)) t.match(ended.stderr, `- ${name} is required`)
+  t.match(ended.stderr, /- PORT must be/)
+  t.same(ended.files, [])
+  const client = await run(t, {}, ['client', 'list'], { main })
+  t.match(client, { code: 1, stderr: /DATABASE_URL is required/, files: [] })
+})
+
+t.test('F13: what a command does not understand it refuses with 2, all at once', async (t) => {
+  const faults: Array<[args: string[], told: RegExp]> = [
+    [['fly'], /^There is no command fly.\n\nnpm start/],
+    [['migrate', 'down'], /^down is not understood\n\nnpm start/],
+    [['migrate', '--fly', '--grant-to', 'up'], /^--fly is no option\n\n/],
+    [['migrate', 'down', 'up', '--grant-to'], /^down.*\nup.*\n--grant-to needs a value\n/],
+    [['openapi', '--chekc'], /^--chekc is no option/],
+    [['start', '--port', '80'], /^80 is not understood\n--port is no option/],
+    [['--port'], /^There is no command --port/]
+  ]
+  const env = { DATABASE_URL: 'postgresql://127.0.0.1:1/none' }
+  await Promise.all(
+    faults.map(async ([args, told]) => {
+      const { code, stdout, stderr, files } = await run(t, env, args)
+      t.same([code, stdout, files], [2, '', []], args.join(' '))
+      t.match(stderr, told)
+      t.notMatch(stderr, /\n +at |does not answer/)
+    })
+  )
+})
+
+t.test('F13: help is shown with 0, and does nothing', async (t) => {
+  const asked = [['--help'], ['help'], ['migrate', '--help'], ['start', '-h']]
+  await Promise.all(
+    asked.map(async (args) => {
+      const { code, stdout, stderr } = await run(t, { DATABASE_URL: 'postgresql://a' }, args)
+      t.same([code, stderr], [0, ''], args.join(' '))
+      t.match(stdout, /npm start .*\nnpm run migrate .*\nnpm run client/)
+    })
+  )
+})
+
+t.test('the limit of requests, and the proxies that are believed', async (t) => {
+  t.match(readConfig({}), { rateLimit: null, trustProxy: [] })
+  const env = { RATE_LIMIT: '600', TRUST_PROXY: '10.0.0.0/8, 192.0.2.7,2001:db8::/32' }
+  t.match(readConfig(env), {
+    rateLimit: 600,
+    trustProxy: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']
+  })
+  for (const RATE_LIMIT of ['0', '-1', '1.5', '1e3', 'none']) {
+    t.match(faultsOf({ RATE_LIMIT }), [/^RATE_LIMIT must be/], RATE_LIMIT)
+  }
+  for (const TRUST_PROXY of ['true', '*', '10.0.0.0/33', '127.1', 'lb.example', '10.0.0.1,']) {
+    t.match(
+      faultsOf({ TRUST_PROXY }),
+      [/^TRUST_PROXY: .* is no address and no network$/],
+      TRUST_PROXY
+    )
+  }
 })

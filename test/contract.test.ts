@@ -206,7 +206,9 @@ t.test('the document', async (t) => {
             (isGood && parameters.has('idempotency-key')) || codes.includes('provider_rejected'),
           'Preference-Applied': parameters.has('prefer') && (isGood || status === '304'),
           Link: parameters.has('cursor') && isGood,
-          'WWW-Authenticate': status === '401',
+          'WWW-Authenticate': status === '401' || status === '403',
+          RateLimit: status === '429',
+          'RateLimit-Policy': status === '429',
           'Retry-After': codes.some((one) => /flight|unavailable|overloaded|rate_limited/.test(one))
         }
         for (const [name, has] of Object.entries(expected)) {

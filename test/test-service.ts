@@ -100,6 +100,8 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     duplicateWindowS: 600,
     refundApprovalAbove: null,
     settlementMissingDays: 7,
+    rateLimit: null,
+    trustProxy: [],
     databaseUrl: serviceUrl,
     publicUrl: url,
     sandbox: true,

@@ -13,7 +13,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   store: /^(kysely|node:crypto|safe-stable-stringify)$/,
   commands: /^node:(crypto|util)$/,
   routes: /^(fastify|@fastify\/type-provider-typebox|typebox|node:crypto)$/,
-  plugin: /^(fastify|@fastify\/.+|ajv|ajv-formats|node:crypto)$/,
+  plugin: /^(fastify|@fastify\/.+|ajv|ajv-formats|node:(crypto|http))$/,
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
   reader: /^(csv-parse|node:stream)$/,
@@ -50,7 +50,7 @@ const order = [
     'country-codes',
     'card-number'
   ],
-  ...['provider', 'database', 'due'],
+  ...['provider', 'command-line', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
   ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
   ...['feed', 'webhooks', 'adyen', 'config', 'logger', 'metrics', 'tasks', 'app', 'service'],
@@ -386,4 +386,15 @@ t.test('the image runs what npm start runs', async (t) => {
   const dockerfile = await read('Dockerfile')
   const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)?.[1] ?? '')
   t.equal(`exec ${command.join(' ')}`, scripts.start)
+})
+
+t.test('G12: compose keeps the data in its volume, whichever image it runs', async (t) => {
+  const text = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8')
+  const [postgres = ''] = /^ {2}postgres:\n(?: {4}.*\n|\n)*/m.exec(text) ?? []
+  const [, folder = ''] = /volumes: \['postgres:([^']+)'\]/.exec(postgres) ?? []
+  // Up to 17 an image has a volume of its own at `data`; from 18 on none may be mounted there.
+  t.match(postgres, new RegExp(`PGDATA: ${folder}/(?!data\\b).`))
+  t.match(postgres, /restart: unless-stopped/)
+  t.match(postgres, /pg_isready -h /, 'which is not answered while the database is set up')
+  t.match(text, /^ {2}payments:\n(?: {4}.*\n)* {4}restart: unless-stopped/m)
 })

@@ -41,15 +41,22 @@ type PutAccountRequest = Pick<Account, 'id' | 'currency'> & {
   status?: Account['status']
 }
 
-/** Makes the account, or brings its name and status up to date. Its currency never changes. */
+/**
+ * Makes the account, or brings its name and status up to date. Its currency never changes. `check`
+ * throws where what is there is not what the caller supposes.
+ */
 export async function putAccount(
   db: Db,
-  request: PutAccountRequest
+  request: PutAccountRequest,
+  check: (tx: Tx, known: Account | undefined) => Promise<void> = async () => {}
 ): Promise<{ account: Account; created: boolean }> {
   return await db.transaction().execute(async (tx) => {
     const { id, currency, name = null, status = 'open' } = request
     const fresh: Account = { id, currency, name, status }
-    if (await insertAccount(tx, fresh)) return { account: fresh, created: true }
+    if (await insertAccount(tx, fresh)) {
+      await check(tx, undefined)
+      return { account: fresh, created: true }
+    }
     const known = (await lockAccount(tx, id)) as Account
     if (known.currency !== currency) {
       throw new Problem('account_currency_fixed', `Account ${id} is kept in ${known.currency}.`)
@@ -59,6 +66,7 @@ export async function putAccount(
       ...(request.name !== undefined && { name }),
       ...(request.status && { status })
     }
+    await check(tx, known)
     await updateAccount(tx, account)
     return { account, created: false }
   })

@@ -2,6 +2,8 @@ import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
+import { preconditionOf } from '../http/etag.plugin.ts'
+import { checkPrecondition, etagOf } from '../http/precondition.ts'
 import { type Entry, listEntries } from '../ledger/ledger.store.ts'
 import type { Routes } from '../service-context.ts'
 import { changeCharge, createCharge, getAccount, putAccount } from './account.commands.ts'
@@ -35,16 +37,25 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
         body: PutAccount,
         response: { 200: ref(AccountSchema), 201: ref(AccountSchema) }
       },
-      config: { scope: 'accounts:write', problems: ['account_not_known', 'account_currency_fixed'] }
+      config: {
+        scope: 'accounts:write',
+        precondition: true,
+        problems: ['account_not_known', 'account_currency_fixed']
+      }
     },
     async (request, reply) => {
       const id = toAccountNumber(request.params.accountId)
       const { currency, name, status } = request.body
-      const { account, created } = await putAccount(db, {
+      const pushed = {
         id,
         currency: String(currency),
         ...(name !== undefined && { name }),
         ...(status !== undefined && { status: status as Account['status'] })
+      }
+      const precondition = preconditionOf(request)
+      const { account, created } = await putAccount(db, pushed, async (tx, known) => {
+        const shown = known && toAccountView(known, await findBalance(tx, id))
+        checkPrecondition(precondition, shown && etagOf(JSON.stringify(shown)))
       })
       return reply.code(created ? 201 : 200).send(toAccountView(account, await findBalance(db, id)))
     }

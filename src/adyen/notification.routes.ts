@@ -43,7 +43,8 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
   function refuse(request: FastifyRequest, items: number): Problem {
     metrics.notifications.inc({ outcome: 'refused' }, items)
     request.log.warn({ items }, 'a notification is not signed by our keys')
-    return new Problem('unauthenticated', 'An item is not signed with a current HMAC key.')
+    const detail = 'An item is not signed with a current HMAC key.'
+    return new Problem('unauthenticated', detail, { challenge: challengeOf(adyen) })
   }
 
   async function storeItems(request: FastifyRequest): Promise<number> {
@@ -70,12 +71,17 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
 
   app.post(
     notificationPath,
-    { bodyLimit: bodySizeMaxBytes, schema: { hide: true }, config: { signedBody: true } },
+    {
+      bodyLimit: bodySizeMaxBytes,
+      schema: { hide: true },
+      config: { signedBody: true, unlimited: true }
+    },
     async (request, reply) => {
       if (!isAllowed(request.headers.authorization, adyen)) {
         metrics.notifications.inc({ outcome: 'refused' })
         request.log.warn('a notification came with a wrong user or password')
-        throw new Problem('unauthenticated', 'Wrong user or password.')
+        const detail = 'Wrong user or password.'
+        throw new Problem('unauthenticated', detail, { challenge: challengeOf(adyen) })
       }
       const token = readTokenNotification(request.body)
       const stored = await (token ? storeToken(request, token) : storeItems(request))
@@ -130,6 +136,15 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
       return sendSaved(reply, answer)
     }
   )
+}
+
+/**
+ * How to authenticate: RFC 7617 where a user is asked for. A signature has no scheme of its own in
+ * HTTP, and a 401 must name one.
+ */
+function challengeOf({ webhookUser }: Context['adyen']): string {
+  const scheme = webhookUser === undefined ? 'HMAC' : 'Basic'
+  return `${scheme} realm="notifications"`
 }
 
 /** Compared by their hashes, so that neither length nor content shows in the time it takes. */

@@ -3,6 +3,7 @@ import { openDiscrepancies } from '../discrepancies/open-discrepancies.commands.
 import { resolveByItself } from '../discrepancies/resolution.commands.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
+import { checkPrecondition, etagOf } from '../http/precondition.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { Problem } from '../problem.ts'
@@ -30,7 +31,9 @@ export async function acknowledgePosting(
     if (posting === undefined) {
       throw new Problem('posting_not_found', 'No posting has this id.')
     }
+    const known = etagOf(JSON.stringify(toPostingView(posting)))
     const [changed] = await acknowledgeAll(tx, providerName, [{ posting, said }])
+    checkPrecondition(claim.precondition, known)
     return { status: 200, body: JSON.stringify(toPostingView(changed ?? posting)) }
   })
 }

@@ -75,6 +75,7 @@ export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
       config: {
         scope: 'reconciliation:write',
         idempotent: true,
+        precondition: true,
         problems: ['posting_not_found', 'posting_acknowledged']
       }
     },

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { requestCardSync } from '../cards/card-sync.store.ts'
 import { findReturnUrl, recordRegistrationReturn } from '../cards/registration.store.ts'
 import { withParameter } from '../http/return-url.ts'
@@ -16,15 +17,38 @@ import { nextReturnAskS } from './schedule.ts'
 const lookUpForMs = 2_000
 const returnWithinMs = 2_700
 
-/** Whether it is what 3-D Secure puts into the return URL; anything else is not sent on. */
-function isRedirectResult(text: string): boolean {
-  return text.length <= 8192 && /^[\x21-\x7e]+$/.test(text)
+/** What a card page and 3-D Secure put into the return URL; anything else is not sent on. */
+const hasLengthOfResult = ({ length }: string) => length >= 20 && length <= 8192
+const isSessionResult = (text: string) => hasLengthOfResult(text) && /^[\w+/=!.~-]+$/.test(text)
+const isRedirectResult = (text: string) => hasLengthOfResult(text) && /^[\x21-\x7e]+$/.test(text)
+
+/** Anybody can open the address of a return: each result is asked about once, and so many. */
+const resultsMax = 5
+const paymentsMax = 10_000
+
+/** Does `ask` for a result of a payment, or does nothing. */
+export type AskOnce = (paymentId: string, result: string, ask: () => Promise<void>) => Promise<void>
+
+/** Remembers what this instance has asked; the same result again waits for the same answer. */
+export function createAskOnce(): AskOnce {
+  const asked = new Map<string, Map<string, Promise<void>>>()
+  return async (paymentId, result, ask) => {
+    const results = asked.get(paymentId) ?? new Map<string, Promise<void>>()
+    const name = hash('sha256', result)
+    const known = results.get(name)
+    if (known !== undefined || results.size >= resultsMax) return await known
+    const [oldest] = asked.size < paymentsMax ? [] : asked.keys()
+    if (oldest !== undefined) asked.delete(oldest)
+    const asking = ask()
+    asked.set(paymentId, results.set(name, asking))
+    await asking
+  }
 }
 
 /** What was appended to the return URL: by a card page, or by 3-D Secure of a registered card. */
 type ReturnResult = {
-  sessionResult?: string | undefined
-  redirectResult?: string | undefined
+  sessionResult?: string
+  redirectResult?: string
 }
 
 /**
@@ -34,7 +58,7 @@ type ReturnResult = {
  * come, and what the page brought is kept to ask again.
  */
 export async function returnFromPage(
-  deps: Context,
+  deps: Context & { askOnce: AskOnce },
   paymentId: string,
   result: ReturnResult,
   onFault: (error: unknown) => void
@@ -49,16 +73,18 @@ export async function returnFromPage(
 }
 
 async function applyReturn(
-  deps: Context,
+  deps: Context & { askOnce: AskOnce },
   payment: Payment,
-  { sessionResult, redirectResult }: ReturnResult
+  { sessionResult = '', redirectResult = '' }: ReturnResult
 ): Promise<void> {
   const { method, providerSession, authorisationReference } = payment
   if (providerSession === null || authorisationReference !== null) return
-  if (method === 'hostedPage' && sessionResult !== undefined) {
-    await applyPageReturn(deps, payment, providerSession, sessionResult)
-  } else if (method === 'registeredCard' && redirectResult !== undefined) {
-    await applyCardReturn(deps, payment, redirectResult)
+  if (method === 'hostedPage' && isSessionResult(sessionResult)) {
+    const ask = () => applyPageReturn(deps, payment, providerSession, sessionResult)
+    await deps.askOnce(payment.id, sessionResult, ask)
+  } else if (method === 'registeredCard' && isRedirectResult(redirectResult)) {
+    const ask = () => applyCardReturn(deps, payment, redirectResult)
+    await deps.askOnce(payment.id, redirectResult, ask)
   }
 }
 
@@ -71,7 +97,6 @@ async function applyCardReturn(
   payment: Payment,
   redirectResult: string
 ): Promise<void> {
-  if (!isRedirectResult(redirectResult)) return
   const key = detailsKey(payment)
   const given = { redirectResult, key, leaseS: deps.leaseS }
   if (!(await recordReturn(deps.db, payment.id, given))) return

@@ -1,9 +1,10 @@
 import { IdParams } from '../http/common.schema.ts'
 import type { Routes } from '../service-context.ts'
-import { returnFromPage, returnFromRegistration } from './return.commands.ts'
+import { createAskOnce, returnFromPage, returnFromRegistration } from './return.commands.ts'
 
 /** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
-export const returnRoutes: Routes = async (app, deps) => {
+export const returnRoutes: Routes = async (app, context) => {
+  const deps = { ...context, askOnce: createAskOnce() }
   app.get('/return/:id', { schema: { hide: true, params: IdParams } }, async (request, reply) => {
     const result = {
       sessionResult: rawParameter(request.url, 'sessionResult'),
@@ -42,16 +43,14 @@ const goodbye = `<!doctype html>
 </html>
 `
 
-/** The value of a query parameter as it came, but for percent-encoding: `+` stays `+`. */
-function rawParameter(url: string, name: string): string | undefined {
+/** A query parameter as it came, but for percent-encoding: `+` stays `+`; empty for none. */
+function rawParameter(url: string, name: string): string {
   const start = `${name}=`
-  const encoded = url
-    .split(/[?&]/)
-    .find((one) => one.startsWith(start))
-    ?.slice(start.length)
+  const found = url.split(/[?&]/).find((one) => one.startsWith(start))
+  const encoded = found?.slice(start.length) ?? ''
   try {
-    return encoded === undefined ? undefined : decodeURIComponent(encoded)
+    return decodeURIComponent(encoded)
   } catch {
-    return undefined
+    return ''
   }
 }

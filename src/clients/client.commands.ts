@@ -1,161 +1,286 @@
-/** The `client` command: makes, lists, revokes and rotates API clients in the database. */
-import { parseArgs } from 'node:util'
-import type { Db } from '../database/database.ts'
+/** The `client` command: makes, shows, changes and ends API clients and their keys. */
+import { CommandFault, readArguments, usageFault } from '../command-line.ts'
+import type { Db, Tx } from '../database/database.ts'
 import {
   announceClientChange,
+  endKey,
   expireKeys,
   findClientByName,
+  hashKey,
   insertClient,
   insertKey,
   type ListedClient,
+  type ListedKey,
   listClients,
   newApiKey,
-  revokeClient
+  revokeClient,
+  updateClient
 } from './client.store.ts'
-import { type Client, ownScopes, type Scope, scopes } from './client.ts'
+import { type Client, ownScopes, returnOriginFault, type Scope, scopes } from './client.ts'
 
-/** What the user did wrong, in words for the user. */
-export class UsageFault extends Error {}
+export const clientUsage = `
+npm run client -- create --name NAME --scope SCOPE… [--return-origin ORIGIN]… [--third-party]
+npm run client -- list
+npm run client -- show CLIENT
+npm run client -- update CLIENT [--name NAME] [--scope SCOPE]… [--return-origin ORIGIN|none]…
+                         [--third-party | --no-third-party]
+npm run client -- rotate CLIENT [--grace-hours HOURS]
+npm run client -- revoke-key CLIENT KEY
+npm run client -- revoke CLIENT
 
-const clientUsage = `
-npm run client -- create --name NAME --scope SCOPE [--scope SCOPE]… [--third-party]
-                         [--return-origin https://pay.example]… [--json]
-npm run client -- list [--json]
-npm run client -- rotate NAME|ID [--grace-hours 24] [--json]
-npm run client -- revoke NAME|ID
+  CLIENT           its name or its id
+  KEY              as show has it, or the key itself
+  --scope, --return-origin
+                   once for each; what update is given takes the place of all that was there
+  --return-origin  where browsers may return to, such as https://pay.example
+  --third-party    sees only what it created itself
+  --grace-hours    how long the old key still works, 0 to 9999, unless told otherwise 24
+  --json           prints JSON, with every command but revoke and revoke-key
+  --help           prints this
 
-Scopes: ${scopes.join(' ')}
+Scopes: ${scopes.slice(0, 6).join(' ')}
+        ${scopes.slice(6).join(' ')}
 `.trim()
 
-/** After a rotation the old key works for this long, unless asked otherwise. */
-const graceHoursDefault = '24'
-
-const options = {
+const json = { json: { type: 'boolean' } } as const
+const properties = {
   name: { type: 'string' },
   scope: { type: 'string', multiple: true },
-  'third-party': { type: 'boolean' },
   'return-origin': { type: 'string', multiple: true },
-  'grace-hours': { type: 'string' },
-  json: { type: 'boolean' }
+  'third-party': { type: 'boolean' }
 } as const
 
-/** Runs the command; answers what is to be printed. Throws `UsageFault`. */
-export async function runClientCommand(db: Db, args: readonly string[]): Promise<string> {
-  const { values, positionals } = parse(args)
-  const { json = false } = values
-  const [action, name = ''] = positionals
+/** What each action takes: options, and how many arguments that are none. */
+const actions = {
+  create: { options: { ...properties, ...json }, arguments: [] },
+  list: { options: json, arguments: [] },
+  show: { options: json, arguments: ['CLIENT'] },
+  update: {
+    options: { ...properties, 'no-third-party': { type: 'boolean' }, ...json },
+    arguments: ['CLIENT']
+  },
+  rotate: { options: { 'grace-hours': { type: 'string' }, ...json }, arguments: ['CLIENT'] },
+  'revoke-key': { options: {}, arguments: ['CLIENT', 'KEY'] },
+  revoke: { options: {}, arguments: ['CLIENT'] }
+} as const
+type Action = keyof typeof actions
+
+type Values = {
+  name?: string
+  scope?: string[]
+  'return-origin'?: string[]
+  'third-party'?: boolean
+  'no-third-party'?: boolean
+  'grace-hours'?: string
+  json?: boolean
+}
+
+/** What is asked for; `name` and `key` are empty where the action takes none. */
+type Asked = { action: Action; name: string; key: string; values: Values }
+
+/** Reads the arguments; throws a `CommandFault`. */
+export function readClientArguments(args: readonly string[]): Asked {
+  const [action = '', ...rest] = args
+  if (!Object.hasOwn(actions, action)) {
+    const names = Object.keys(actions).join(', ')
+    throw usageFault([`${action || 'client alone'} is not one of ${names}`], clientUsage)
+  }
+  const { options, arguments: needed } = actions[action as Action]
+  const { values, positionals } = readArguments(rest, options, needed.length, clientUsage)
+  const missing = needed.slice(positionals.length).map((one) => `${one} is missing`)
+  if (missing.length > 0) throw usageFault(missing, clientUsage)
+  const [name = '', key = ''] = positionals
+  return { action: action as Action, name, key, values: values as Values }
+}
+
+/** Does it, and answers what is to be printed. `sandbox`: whether it is the sandbox's database. */
+export async function runClientCommand(db: Db, asked: Asked, sandbox: boolean): Promise<string> {
+  const { action, name, key, values } = asked
   switch (action) {
     case 'create':
-      return await create(db, toClient(values), json)
-    case 'list':
-      return show(await listClients(db), json)
+      return await create(db, values, sandbox)
+    case 'list': {
+      const clients = await listClients(db)
+      if (values.json) return JSON.stringify(clients.map(toJson))
+      return clients.length === 0 ? 'No clients.' : clients.map(describe).join('\n\n')
+    }
+    case 'show':
+      return print(await getClient(db, name), values)
+    case 'update':
+      return await update(db, name, values, sandbox)
     case 'rotate':
-      return await rotate(db, name, values['grace-hours'] ?? graceHoursDefault, json)
+      return await rotate(db, name, values)
+    case 'revoke-key':
+      return await revokeKey(db, name, key)
     case 'revoke':
       return await revoke(db, name)
-    default:
-      throw new UsageFault(clientUsage)
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true })
-  } catch (error) {
-    throw new UsageFault(`${(error as Error).message}\n\n${clientUsage}`)
+async function create(db: Db, values: Values, sandbox: boolean): Promise<string> {
+  const client = {
+    name: values.name ?? '',
+    scopes: [...new Set(values.scope)] as Scope[],
+    thirdParty: values['third-party'] === true,
+    returnOrigins: [...new Set(values['return-origin'])]
   }
+  refuse(faultsOf(client, client.returnOrigins, sandbox))
+  await refuseTaken(db, client.name)
+  const key = newApiKey()
+  const id = await change(db, async (tx) => {
+    const made = await insertClient(tx, client)
+    await insertKey(tx, made, key)
+    return made
+  })
+  if (values.json) return JSON.stringify({ id, key })
+  return `Client ${id} (${client.name})\nKey    ${key}\nThe key is shown only now: keep it.`
 }
 
-type Values = ReturnType<typeof parse>['values']
+async function update(db: Db, nameOrId: string, values: Values, sandbox: boolean) {
+  const known = await getClient(db, nameOrId)
+  const { name, scope, 'return-origin': origins } = values
+  const client = {
+    ...known,
+    ...(name !== undefined && { name }),
+    ...(scope !== undefined && { scopes: [...new Set(scope)] as Scope[] }),
+    ...(origins !== undefined && { returnOrigins: origins[0] === 'none' ? [] : origins }),
+    ...(values['third-party'] && { thirdParty: true }),
+    ...(values['no-third-party'] && { thirdParty: false })
+  }
+  const given = origins === undefined ? [] : client.returnOrigins
+  refuse([
+    ...(Object.keys(values).every((one) => one === 'json') ? ['Nothing is to be changed'] : []),
+    ...(values['third-party'] && values['no-third-party']
+      ? ['--third-party and --no-third-party are given both']
+      : []),
+    ...faultsOf(client, given, sandbox)
+  ])
+  if (client.name !== known.name) await refuseTaken(db, client.name)
+  await change(db, (tx) => updateClient(tx, client))
+  return print(await getClient(db, known.id), values)
+}
 
-/** All faults at once. */
-function toClient(values: Values): Omit<Client, 'id'> {
-  const { name = '', scope: asked = [], 'return-origin': origins = [] } = values
-  const thirdParty = values['third-party'] === true
+/** What is wrong with a client that is asked for; `origins`: those that are new. */
+function faultsOf(client: Omit<Client, 'id'>, origins: readonly string[], sandbox: boolean) {
   const faults: string[] = []
-  if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) {
+  if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(client.name)) {
     faults.push('--name needs 1 to 63 characters of a-z, 0-9, dot, dash and underscore')
   }
-  if (asked.length === 0) faults.push('--scope is needed at least once')
-  for (const one of asked) {
-    if (!scopes.includes(one as Scope)) faults.push(`--scope ${one} is none of the scopes`)
-    else if (thirdParty && ownScopes.includes(one as Scope)) {
+  if (client.scopes.length === 0) faults.push('--scope is needed at least once')
+  for (const one of client.scopes) {
+    if (!scopes.includes(one)) faults.push(`--scope ${one} is none of the scopes`)
+    else if (client.thirdParty && ownScopes.includes(one)) {
       faults.push(`--scope ${one} is not given to a third party`)
     }
   }
   for (const origin of origins) {
-    if (
-      !URL.canParse(origin) ||
-      new URL(origin).origin !== origin ||
-      !origin.startsWith('https:')
-    ) {
-      faults.push(`--return-origin ${origin} must be an https origin, such as https://pay.example`)
-    }
+    const fault = returnOriginFault(origin, sandbox)
+    if (fault !== undefined) faults.push(`--return-origin ${origin} ${fault}`)
   }
-  if (faults.length > 0) throw new UsageFault(faults.join('\n'))
-  return {
-    name,
-    scopes: [...new Set(asked as Scope[])],
-    thirdParty,
-    returnOrigins: [...new Set(origins)]
-  }
+  return faults
 }
 
-async function create(db: Db, client: Omit<Client, 'id'>, json: boolean): Promise<string> {
-  if ((await findClientByName(db, client.name)) !== undefined) {
-    throw new UsageFault(
-      `A client named ${client.name} exists; rotate its key, or take another name.`
-    )
-  }
-  const key = newApiKey()
-  const id = await db.transaction().execute(async (tx) => {
-    const made = await insertClient(tx, client)
-    await insertKey(tx, made, key)
-    await announceClientChange(tx)
-    return made
-  })
-  if (json) return JSON.stringify({ id, key })
-  return `Client ${id} (${client.name})\nKey    ${key}\nThe key is shown only now: keep it.`
+function refuse(faults: readonly string[]): void {
+  if (faults.length > 0) throw new CommandFault(faults.join('\n'), 2)
 }
 
-async function rotate(db: Db, name: string, graceHours: string, json: boolean): Promise<string> {
-  if (!/^\d{1,4}$/.test(graceHours)) throw new UsageFault('--grace-hours needs a number of hours')
+/** A client that was revoked keeps its name, and leaves it to another. */
+async function refuseTaken(db: Db, name: string): Promise<void> {
+  const known = await findClientByName(db, name)
+  if (known === undefined || known.revokedAt !== null) return
+  throw new CommandFault(`A client named ${name} exists: update it, or take another name.`)
+}
+
+async function rotate(db: Db, name: string, values: Values): Promise<string> {
+  const { 'grace-hours': hours = '24' } = values
+  if (!/^\d{1,4}$/.test(hours)) refuse(['--grace-hours needs a number of hours, 0 to 9999'])
   const { id, revokedAt } = await getClient(db, name)
-  if (revokedAt !== null) throw new UsageFault(`Client ${id} is revoked: no key of it can work.`)
+  if (revokedAt !== null) throw new CommandFault(`Client ${id} is revoked: no key of it can work.`)
   const key = newApiKey()
-  const until = await db.transaction().execute(async (tx) => {
-    const end = await expireKeys(tx, id, Number(graceHours))
+  await change(db, async (tx) => {
+    await expireKeys(tx, id, Number(hours))
     await insertKey(tx, id, key)
-    await announceClientChange(tx)
-    return end
   })
-  if (json) return JSON.stringify({ id, key })
-  return `Key    ${key}\nIt is shown only now. The old key works until ${until.toISOString()}.`
+  if (values.json) return JSON.stringify({ id, key })
+  const { keys } = await getClient(db, id)
+  const old = keys.filter(({ hash, hasEnded }) => !hasEnded && !hash.equals(hashKey(key)))
+  return [`Key    ${key}`, 'It is shown only now. Of the others', ...old.map(describeKey)].join(
+    '\n'
+  )
+}
+
+async function revokeKey(db: Db, name: string, text: string): Promise<string> {
+  const { keys } = await getClient(db, name)
+  const named = keys.filter(({ hash, ...key }) => {
+    return hash.equals(hashKey(text)) || nameOf({ hash, ...key }) === text.replace(/…$/, '')
+  })
+  const [key] = named
+  if (key === undefined || named.length > 1) {
+    const known = keys.map((one) => nameOf(one)).join(', ')
+    throw new CommandFault(`The client has ${named.length} keys of this name. It has ${known}.`)
+  }
+  const ended = await change(db, (tx) => endKey(tx, key.hash))
+  const left = keys.filter((one) => !one.hasEnded && one !== key).length
+  return ended
+    ? `Key ${nameOf(key)} has ended. The client has ${left} that work${left === 1 ? 's' : ''}.`
+    : `Key ${nameOf(key)} had ended before.`
 }
 
 async function revoke(db: Db, name: string): Promise<string> {
   const { id } = await getClient(db, name)
-  const revoked = await db.transaction().execute(async (tx) => {
-    await announceClientChange(tx)
-    return await revokeClient(tx, id)
-  })
+  const revoked = await change(db, (tx) => revokeClient(tx, id))
   return revoked ? `Client ${id} is revoked.` : `Client ${id} was revoked before.`
 }
 
+/** In one transaction, at whose commit every instance forgets what it knew of clients. */
+async function change<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return await db.transaction().execute(async (tx) => {
+    await announceClientChange(tx)
+    return await work(tx)
+  })
+}
+
 async function getClient(db: Db, name: string): Promise<ListedClient> {
-  const client = name === '' ? undefined : await findClientByName(db, name)
-  if (client === undefined) throw new UsageFault(`No client is named ${name || '(nothing)'}.`)
+  const client = await findClientByName(db, name)
+  if (client === undefined) throw new CommandFault(`No client is named ${name}.`)
   return client
 }
 
-function show(clients: readonly ListedClient[], json: boolean): string {
-  if (json) return JSON.stringify(clients)
-  if (clients.length === 0) return 'No clients.'
-  return clients
-    .map(
-      ({ id, name, scopes, thirdParty, returnOrigins, revokedAt }) =>
-        `${id}  ${name}${thirdParty ? '  third party' : ''}${revokedAt ? '  REVOKED' : ''}\n` +
-        `  ${scopes.join(' ')}${returnOrigins.length > 0 ? `\n  ${returnOrigins.join(' ')}` : ''}`
-    )
-    .join('\n')
+function print(client: ListedClient, values: Values): string {
+  return values.json ? JSON.stringify(toJson(client)) : describe(client)
+}
+
+function toJson({ keys, ...client }: ListedClient) {
+  const shown = keys.map((key) => {
+    const { createdAt, lastUsedAt, expiresAt, hasEnded } = key
+    return { key: nameOf(key), createdAt, lastUsedAt, expiresAt, hasEnded }
+  })
+  return { ...client, keys: shown }
+}
+
+function describe(client: ListedClient): string {
+  const { id, name, scopes, thirdParty, returnOrigins, revokedAt, keys } = client
+  const marks = `${thirdParty ? '  third party' : ''}${revokedAt ? '  REVOKED' : ''}`
+  return [
+    `${id}  ${name}${marks}`,
+    `  ${scopes.join(' ')}`,
+    ...(returnOrigins.length > 0 ? [`  ${returnOrigins.join(' ')}`] : []),
+    ...keys.map(describeKey)
+  ].join('\n')
+}
+
+function describeKey(key: ListedKey): string {
+  const { createdAt, lastUsedAt, expiresAt, hasEnded } = key
+  const used = lastUsedAt === null ? 'not used' : `last used ${toText(lastUsedAt)}`
+  const end = expiresAt === null ? 'no end' : `${hasEnded ? 'ended' : 'ends'} ${toText(expiresAt)}`
+  return `  ${nameOf(key)}…  created ${toText(createdAt)}, ${used}, ${end}`
+}
+
+/** How people name a key that they can't be shown any more. */
+function nameOf({ prefix, hash }: ListedKey): string {
+  return prefix ?? `sha256:${hash.toString('hex').slice(0, 12)}`
+}
+
+function toText(time: Date): string {
+  return `${time.toISOString().slice(0, 16)}Z`
 }

@@ -11,25 +11,41 @@ export function newApiKey(): string {
   return `${keyPrefix}${randomBytes(32).toString('base64url')}`
 }
 
+/** How many characters of a key are kept, to tell it from others. */
+const prefixLength = keyPrefix.length + 8
+
 export function hashKey(key: string): Buffer {
   return hash('sha256', key, 'buffer')
 }
 
-/** A client by one of its keys, and for how long the key is still good. */
-type KnownClient = { client: Client; expiresInMs: number }
+/**
+ * A client by one of its keys, and for how long the key is still good; `isUseDue`: whether its use
+ * was last written down more than a minute ago.
+ */
+type KnownClient = { client: Client; expiresInMs: number; isUseDue: boolean }
 
-const findClientStatement = statement<Client & { expiresInMs: number | null }>(`
+const findClientStatement = statement<Client & { expiresInMs: number | null; isUseDue: boolean }>(`
   select client.id, name, scopes, third_party as "thirdParty", return_origins as "returnOrigins",
-    (extract(epoch from expires_at - now()) * 1000)::double precision as "expiresInMs"
-  from api_key join client on client.id = client_id
-  where hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`)
+    (extract(epoch from expires_at - now()) * 1000)::double precision as "expiresInMs",
+    coalesce(last_used_at < now() - interval '1 minute', true) as "isUseDue"
+  from api_key
+  join client on client.id = client_id
+  left join api_key_use on api_key_use.hash = api_key.hash
+  where api_key.hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`)
 
 /** The client that a key belongs to, unless the key or the client is no longer valid. */
 export async function findClient(db: Db, hash: Buffer): Promise<KnownClient | undefined> {
   const { rows } = await db.executeQuery(findClientStatement(hash))
   if (rows[0] === undefined) return undefined
-  const { expiresInMs, ...client } = rows[0]
-  return { client, expiresInMs: expiresInMs ?? Number.POSITIVE_INFINITY }
+  const { expiresInMs, isUseDue, ...client } = rows[0]
+  return { client, expiresInMs: expiresInMs ?? Number.POSITIVE_INFINITY, isUseDue }
+}
+
+/** Writes down that a key was used now. */
+export async function recordKeyUse(db: Db, hash: Buffer): Promise<void> {
+  await sql`
+    insert into api_key_use (hash, last_used_at) values (${hash}, now())
+    on conflict (hash) do update set last_used_at = excluded.last_used_at`.execute(db)
 }
 
 export async function insertClient(tx: Tx, client: Omit<Client, 'id'>): Promise<string> {
@@ -44,7 +60,12 @@ export async function insertClient(tx: Tx, client: Omit<Client, 'id'>): Promise<
 export async function insertKey(tx: Tx, clientId: string, key: string): Promise<void> {
   await tx
     .insertInto('api_key')
-    .values({ hash: hashKey(key), client_id: clientId, expires_at: null })
+    .values({
+      hash: hashKey(key),
+      client_id: clientId,
+      prefix: key.slice(0, prefixLength),
+      expires_at: null
+    })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
 }
@@ -76,17 +97,53 @@ export async function announceClientChange(tx: Tx): Promise<void> {
   await sql`select pg_notify('client_changed', '')`.execute(tx)
 }
 
-export type ListedClient = Client & { createdAt: Date; revokedAt: Date | null }
+/** Changes what clients are asked to be, and nothing else of them. */
+export async function updateClient(tx: Tx, client: Client): Promise<void> {
+  const { id, name, scopes, thirdParty, returnOrigins } = client
+  await sql`
+    update client set name = ${name}, scopes = ${scopes}, third_party = ${thirdParty},
+      return_origins = ${returnOrigins}
+    where id = ${id}`.execute(tx)
+}
 
+/** Ends a key now; false where it had ended before. */
+export async function endKey(tx: Tx, hash: Buffer): Promise<boolean> {
+  const result = await tx
+    .updateTable('api_key')
+    .set({ expires_at: sql`now()` })
+    .where('hash', '=', hash)
+    .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', sql<Date>`now()`)]))
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** A key as people know it; `prefix` is null where it was made before that was kept. */
+export type ListedKey = {
+  hash: Buffer
+  clientId: string
+  prefix: string | null
+  createdAt: Date
+  expiresAt: Date | null
+  hasEnded: boolean
+  lastUsedAt: Date | null
+}
+
+export type ListedClient = Client & { createdAt: Date; revokedAt: Date | null; keys: ListedKey[] }
+
+/** By id, or by the name of one that is not revoked, or else of the last that had it. */
 export async function findClientByName(
   db: Db,
   nameOrId: string
 ): Promise<ListedClient | undefined> {
-  return (await listClients(db)).find((one) => one.name === nameOrId || one.id === nameOrId)
+  const named = (await listClients(db)).filter(
+    (one) => one.name === nameOrId || one.id === nameOrId
+  )
+  return named.find(({ revokedAt }) => revokedAt === null) ?? named.at(-1)
 }
 
+/** Every client with its keys, oldest first. */
 export async function listClients(db: Db): Promise<ListedClient[]> {
-  return await db
+  const clients = await db
     .selectFrom('client')
     .select([
       ...(['id', 'name', 'scopes', 'third_party as thirdParty'] as const),
@@ -95,4 +152,12 @@ export async function listClients(db: Db): Promise<ListedClient[]> {
     ])
     .orderBy('id')
     .execute()
+  const { rows: keys } = await sql<ListedKey>`
+    select api_key.hash, client_id as "clientId", prefix, created_at as "createdAt",
+      expires_at as "expiresAt", coalesce(expires_at <= now(), false) as "hasEnded",
+      last_used_at as "lastUsedAt"
+    from api_key left join api_key_use on api_key_use.hash = api_key.hash
+    order by created_at, api_key.hash`.execute(db)
+  const byClient = Map.groupBy(keys, ({ clientId }) => clientId)
+  return clients.map((client) => ({ ...client, keys: byClient.get(client.id) ?? [] }))
 }

@@ -51,6 +51,23 @@ export function mayReturnTo(client: Client, url: string, sandbox: boolean): bool
   return protocol === 'https:' && client.returnOrigins.includes(origin)
 }
 
+const label = '[a-z0-9]([a-z0-9-]*[a-z0-9])?'
+const hostname = new RegExp(`^(${label}(\\.${label})*|\\[[0-9a-f:.]+\\])$`)
+
+/**
+ * Why this can be no return origin; undefined where it can. It is https and a whole origin as a
+ * browser spells it, or in the sandbox also http to loopback.
+ */
+export function returnOriginFault(text: string, sandbox: boolean): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !hostname.test(url.hostname)) return 'is no origin of one host'
+  const isLocal = sandbox && url.protocol === 'http:' && isLoopback(url.hostname)
+  if (url.protocol !== 'https:' && !isLocal) {
+    return `must be https${sandbox ? ', or http to this machine' : ''}`
+  }
+  return url.origin === text ? undefined : `must be written ${url.origin}`
+}
+
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }

@@ -16,6 +16,7 @@ export const privileges = {
   adjustment: appends,
   allocation: appends,
   api_key: reads,
+  api_key_use: changes,
   authorisation: changes,
   billing_file: appends,
   billing_posting: changes,

@@ -92,11 +92,19 @@ create table api_key (
   client_id text not null,
   created_at timestamptz not null default now(),
   expires_at timestamptz,
+  prefix text,
   constraint api_key_pkey primary key (hash),
   constraint api_key_hash_check check (length(hash) = 32),
   constraint api_key_client_id_fkey foreign key (client_id) references client(id)
 );
 create index api_key_client on api_key (client_id);
+
+create table api_key_use (
+  hash bytea not null,
+  last_used_at timestamptz not null,
+  constraint api_key_use_pkey primary key (hash),
+  constraint api_key_use_hash_fkey foreign key (hash) references api_key(hash)
+);
 
 create table authorisation (
   reference text not null,
@@ -261,10 +269,10 @@ create table client (
   created_at timestamptz not null default now(),
   revoked_at timestamptz,
   constraint client_pkey primary key (id),
-  constraint client_name_once unique (name),
   constraint third_party_scopes check (not third_party or not scopes && array['accounts:write',
     'refunds:approve', 'reconciliation:read', 'reconciliation:write'])
 );
+create unique index client_name_in_use_once on client (name) where revoked_at is null;
 
 create table credit (
   transfer_id text not null,

@@ -47,7 +47,14 @@ export type Database = {
     amount: number
     created_at: Generated<Date>
   }
-  api_key: { hash: Buffer; client_id: string; created_at: Generated<Date>; expires_at: Date | null }
+  api_key: {
+    hash: Buffer
+    client_id: string
+    created_at: Generated<Date>
+    expires_at: Date | null
+    prefix: string | null
+  }
+  api_key_use: { hash: Buffer; last_used_at: Date }
   authorisation: {
     reference: string
     payment_id: string

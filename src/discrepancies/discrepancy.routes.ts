@@ -10,7 +10,7 @@ import {
   ResolveDiscrepancy
 } from './discrepancy.schema.ts'
 import { findDiscrepancy, listDiscrepancies } from './discrepancy.store.ts'
-import { toDiscrepancyView } from './discrepancy.ts'
+import { discrepancyETag, toDiscrepancyView } from './discrepancy.ts'
 import { resolveDiscrepancy } from './resolution.commands.ts'
 
 export const discrepancyRoutes: Routes = async (app, deps) => {
@@ -60,8 +60,7 @@ export const discrepancyRoutes: Routes = async (app, deps) => {
       const { id } = request.params
       const discrepancy = await findDiscrepancy(db, id)
       const known = found(discrepancy, 'discrepancy_not_found', 'No discrepancy has this id.')
-      // Its age is no change of it.
-      reply.header('etag', `"${known.status}"`)
+      reply.header('etag', discrepancyETag(known))
       return toDiscrepancyView(known)
     }
   )
@@ -83,6 +82,7 @@ export const discrepancyRoutes: Routes = async (app, deps) => {
       config: {
         scope: 'reconciliation:write',
         idempotent: true,
+        precondition: true,
         problems: [
           'discrepancy_not_found',
           'discrepancy_resolved',

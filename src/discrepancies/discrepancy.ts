@@ -307,6 +307,11 @@ function refundRest(
 }
 const noConditions = { amountRefundable: null, processor: null }
 
+/** Its age is no change of it. */
+export function discrepancyETag({ status }: StoredDiscrepancy): string {
+  return `"${status}"`
+}
+
 /** As the API shows it. */
 export function toDiscrepancyView(found: StoredDiscrepancy) {
   const { id, kind, status, paymentId, details, decision } = found

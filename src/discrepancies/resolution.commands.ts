@@ -1,6 +1,7 @@
 import { readClock, type Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
+import { checkPrecondition } from '../http/precondition.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
@@ -12,6 +13,7 @@ import {
   checkResolution,
   type Decision,
   type DiscrepancyKind,
+  discrepancyETag,
   type OwnResolution,
   recordResolved,
   resolve,
@@ -47,6 +49,7 @@ export async function resolveDiscrepancy(
       refundId = resolve(aggregate, found, decision, deps.refundApprovalAbove, context)
       await saveAggregates(tx, [aggregate], deps.providerName)
     }
+    checkPrecondition(claim.precondition, discrepancyETag(found))
     await saveResolved(tx, [id], decision, refundId)
     const resolved = (await findDiscrepancy(tx, id)) as StoredDiscrepancy
     return { status: 200, body: JSON.stringify(toDiscrepancyView(resolved)) }

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { findClient, hashKey } from '../clients/client.store.ts'
+import { findClient, hashKey, recordKeyUse } from '../clients/client.store.ts'
 import type { Client, Scope } from '../clients/client.ts'
 import type { Db } from '../database/database.ts'
 import { Problem } from '../problem.ts'
+import type { RateLimits } from './rate-limit.plugin.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,56 +19,105 @@ declare module 'fastify' {
 const cachedForMs = 5_000
 const cachedMax = 10_000
 
-export type ClientCache = { find(key: string): Promise<Client | undefined>; drop(): void }
+export type ClientCache = {
+  /** Whose key it is; null: nobody's; undefined: the database must be asked. */
+  recall(hash: Buffer): Client | null | undefined
+  /** Whether it was somebody's when it was last asked about. */
+  wasKnown(hash: Buffer): boolean
+  /** Asks the database. */
+  find(hash: Buffer): Promise<Client | null>
+  /** Forgets what it knew: clients have changed. */
+  drop(): void
+}
 
-/** Clients by the hash of their key, for a few seconds. Unknown keys are not remembered. */
-export function createClientCache(db: Db): ClientCache {
-  const known = new Map<string, { client: Client; until: number }>()
+type Cached = { client: Client | null; until: number; drops: number }
+
+/**
+ * Clients by the hash of their key, and keys that are nobody's, for a few seconds. `onFault`: the
+ * use of a key could not be written down.
+ */
+export function createClientCache(db: Db, onFault: (error: unknown) => void): ClientCache {
+  const [known, unknown] = [new Map<string, Cached>(), new Map<string, Cached>()]
   let drops = 0
+  const nameOf = (hash: Buffer) => hash.toString('latin1')
   return {
-    async find(key) {
-      const hash = hashKey(key)
-      const name = hash.toString('latin1')
-      const cached = known.get(name)
-      if (cached !== undefined && cached.until > performance.now()) return cached.client
+    recall(hash) {
+      const name = nameOf(hash)
+      const cached = known.get(name) ?? unknown.get(name)
+      const isGood = cached?.drops === drops && cached.until > performance.now()
+      return isGood ? cached.client : undefined
+    },
+    wasKnown: (hash) => known.has(nameOf(hash)),
+    async find(hash) {
+      const name = nameOf(hash)
+      // A change may come while it is read: then it may be out of date.
       const dropsBefore = drops
       const found = await findClient(db, hash)
-      if (found === undefined) {
-        known.delete(name)
-        return undefined
-      }
-      if (known.size >= cachedMax) known.clear()
-      // A change may have come while it was read: then it may be out of date.
-      if (drops === dropsBefore) {
-        const untilMs = Math.min(cachedForMs, found.expiresInMs)
-        known.set(name, { client: found.client, until: performance.now() + untilMs })
-      }
-      return found.client
+      known.delete(name)
+      unknown.delete(name)
+      const map = found === undefined ? unknown : known
+      if (map.size >= cachedMax) map.clear()
+      const client = found?.client ?? null
+      const until = performance.now() + Math.min(cachedForMs, found?.expiresInMs ?? cachedForMs)
+      map.set(name, { client, until, drops: dropsBefore })
+      // For people: a request is served all the same.
+      if (found?.isUseDue) recordKeyUse(db, hash).catch(onFault)
+      return client
     },
     drop() {
       drops += 1
-      known.clear()
     }
   }
 }
 
-/** 401 without a valid key, 403 without the scope that the route asks for. */
-export function addAuthentication(app: FastifyInstance, clients: ClientCache): void {
+/** How to authenticate (RFC 6750, 3); `error` where a key was sent and is not enough. */
+function challenge(error = ''): string {
+  return `Bearer realm="one-off-payments"${error}`
+}
+
+/**
+ * 401 without a valid key, 403 without the scope that the route asks for; 429 to whoever comes too
+ * often, with a key or, where none is needed or valid, from one address.
+ */
+export function addAuthentication(
+  app: FastifyInstance,
+  clients: ClientCache,
+  limits: RateLimits
+): void {
   app.decorateRequest('client', null)
-  app.addHook('onRequest', async (request) => {
-    const { scope } = request.routeOptions.config
-    if (scope === undefined) return
-    const [, key] =
-      /^Bearer +([\x21-\x7e]{1,200})$/i.exec(request.headers.authorization ?? '') ?? []
-    const client = key === undefined ? undefined : await clients.find(key)
-    if (client === undefined) {
-      throw new Problem('unauthenticated', 'Send `Authorization: Bearer <key>` with a valid key.')
+  app.addHook('onRequest', async (request, reply) => {
+    const { scope, unlimited } = request.routeOptions.config
+    if (unlimited) return
+    if (scope === undefined) return await limits.ofAddress(request, reply)
+    const { authorization = '' } = request.headers
+    const [, key] = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(authorization) ?? []
+    const client = key === undefined ? null : await identify(request, hashKey(key))
+    if (client === null) {
+      await limits.ofAddress(request, reply)
+      const isWrong = /^Bearer +\S/i.test(authorization)
+      const detail = 'Send `Authorization: Bearer <key>` with a valid key.'
+      throw new Problem('unauthenticated', detail, {
+        challenge: challenge(isWrong ? ', error="invalid_token"' : '')
+      })
     }
+    await limits.ofClient(request, reply, client.id)
     if (!client.scopes.includes(scope)) {
-      throw new Problem('scope_missing', `This request needs the scope ${scope}.`)
+      throw new Problem('scope_missing', `This request needs the scope ${scope}.`, {
+        challenge: challenge(`, error="insufficient_scope", scope="${scope}"`)
+      })
     }
     request.client = client
   })
+
+  /** Keys can't be guessed; but each that is tried would be a query. */
+  async function identify(request: FastifyRequest, hash: Buffer): Promise<Client | null> {
+    const recalled = clients.recall(hash)
+    if (recalled !== undefined) return recalled
+    if (!clients.wasKnown(hash)) await limits.refuseGuesses(request)
+    const client = await clients.find(hash)
+    if (client === null) await limits.countGuess(request)
+    return client
+  }
 }
 
 /** The client of a request whose route names a scope. */

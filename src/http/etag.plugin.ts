@@ -1,19 +1,29 @@
-import { hash } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { checkPrecondition, etagOf, matchesETag, type Precondition } from './precondition.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** GET of one resource: it has an ETag, its own or of what it shows, and may answer 304. */
     etag?: boolean
+    /** It checks the request's precondition itself, where nothing else can change any more. */
+    precondition?: boolean
   }
 }
 
-/** Gives the ETag that stands for what is shown, and answers 304 to a caller that has it. */
+/**
+ * Gives the ETag that stands for what is shown, and answers 304 to a caller that has it. A change
+ * of what has no ETag can't be made conditional on one: then nothing that If-Match names is there.
+ */
 export function addETags(app: FastifyInstance): void {
+  app.addHook('preHandler', async (request) => {
+    const { scope, precondition } = request.routeOptions.config
+    if (scope === undefined || precondition || /^(GET|HEAD)$/.test(request.method)) return
+    const { ifMatch } = preconditionOf(request)
+    if (ifMatch !== undefined && ifMatch.trim() !== '*') checkPrecondition({ ifMatch }, undefined)
+  })
   app.addHook('onSend', (request, reply, payload, done) => {
     if (!request.routeOptions.config.etag || reply.statusCode !== 200) return done(null, payload)
-    const shown = () => `"${hash('sha256', String(payload), 'base64url')}"`
-    const etag = String(reply.getHeader('etag') ?? shown())
+    const etag = String(reply.getHeader('etag') ?? etagOf(String(payload)))
     reply.header('etag', etag)
     if (!matchesETag(request.headers['if-none-match'], etag)) return done(null, payload)
     reply.code(304).removeHeader('content-type')
@@ -21,9 +31,7 @@ export function addETags(app: FastifyInstance): void {
   })
 }
 
-/** RFC 9110, 13.1.2: a list of ETags, compared weakly, or `*`. */
-export function matchesETag(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false
-  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return tags.includes(etag) || tags.includes('*')
+/** What the request supposes to be there. */
+export function preconditionOf({ headers }: FastifyRequest): Precondition {
+  return { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] }
 }

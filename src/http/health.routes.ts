@@ -20,7 +20,7 @@ export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) =>
         security: [],
         response: { 200: Ok }
       },
-      config: { quiet: true }
+      config: { quiet: true, unlimited: true }
     },
     async () => ({ status: 'ok' }) as const
   )
@@ -35,7 +35,7 @@ export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) =>
         security: [],
         response: { 200: Ok, 503: Unavailable }
       },
-      config: { quiet: true }
+      config: { quiet: true, unlimited: true }
     },
     async (_, reply) => {
       const fault = await findFault(context)

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../problem.ts'
 import { clientOf } from './auth.plugin.ts'
+import { preconditionOf } from './etag.plugin.ts'
 import type { OnceAnswer } from './idempotency.commands.ts'
 import { type Claim, fingerprintOf } from './idempotency.store.ts'
 import { pathOf } from './problems.plugin.ts'
@@ -26,7 +27,8 @@ export function addIdempotency(app: FastifyInstance): void {
       throw new Problem('idempotency_key_missing', 'Send 1 to 255 visible ASCII characters.')
     }
     const fingerprint = fingerprintOf(request.method, pathOf(request), request.body)
-    request.claim = { clientId: clientOf(request).id, key, fingerprint }
+    const precondition = preconditionOf(request)
+    request.claim = { clientId: clientOf(request).id, key, fingerprint, precondition }
   })
 }
 

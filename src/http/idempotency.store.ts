@@ -2,12 +2,19 @@ import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import stringify from 'safe-stable-stringify'
 import { type Db, statement, type Tx } from '../database/database.ts'
+import type { Precondition } from './precondition.ts'
 
 /** An answer as it goes over the wire: JSON, kept byte for byte. */
 export type Reply = { status: number; body: string }
 
 /** Which request this is: whose, under which key, and what it says. */
-export type Claim = { clientId: string; key: string; fingerprint: Buffer }
+export type Claim = {
+  clientId: string
+  key: string
+  fingerprint: Buffer
+  /** What the first request with the key supposes to be there. */
+  precondition?: Precondition
+}
 
 export type KnownKey = {
   resourceId: string

@@ -41,9 +41,19 @@ export const headers = {
     example: 1
   },
   'WWW-Authenticate': {
-    description: 'How to authenticate (RFC 6750)',
+    description: 'How to authenticate, and what is wrong with the key that was sent (RFC 6750)',
     schema: text,
-    example: 'Bearer'
+    example: 'Bearer realm="one-off-payments", error="invalid_token"'
+  },
+  'RateLimit-Policy': {
+    description: 'Requests (`q`) of one client in so many seconds (`w`), where there is a limit',
+    schema: text,
+    example: '"client";q=600;w=60'
+  },
+  RateLimit: {
+    description: 'What remains of them (`r`), and in how many seconds it is renewed (`t`)',
+    schema: text,
+    example: '"client";r=0;t=27'
   }
 } as const
 type HeaderName = keyof typeof headers
@@ -68,7 +78,9 @@ export function headersOf(
     'Preference-Applied': parameters.has('prefer') && (isGood || status === 304),
     Link: parameters.has('cursor') && isGood,
     'Retry-After': false,
-    'WWW-Authenticate': false
+    'WWW-Authenticate': false,
+    'RateLimit-Policy': false,
+    RateLimit: false
   }
   return (Object.keys(has) as HeaderName[]).filter((name) => has[name])
 }
@@ -76,15 +88,19 @@ export function headersOf(
 const repeatable: readonly ProblemCode[] = [
   'idempotency_key_in_flight',
   'provider_unavailable',
-  'overloaded'
+  'overloaded',
+  'rate_limited'
 ]
+
+const challenged: readonly ProblemCode[] = ['unauthenticated', 'scope_missing']
 
 /** What the answer has that is one of these problems. */
 export function problemHeaders(codes: readonly ProblemCode[]) {
   return toHeaderRefs([
     'X-Request-Id',
     ...(codes.some((code) => repeatable.includes(code)) ? (['Retry-After'] as const) : []),
-    ...(codes.includes('unauthenticated') ? (['WWW-Authenticate'] as const) : []),
+    ...(codes.some((code) => challenged.includes(code)) ? (['WWW-Authenticate'] as const) : []),
+    ...(codes.includes('rate_limited') ? (['RateLimit-Policy', 'RateLimit'] as const) : []),
     // A definite no of the provider is saved under the key.
     ...(codes.includes('provider_rejected') ? (['Idempotent-Replayed'] as const) : [])
   ])

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { type ProblemCode, problems } from '../problems.ts'
 import { shareParts, showUnseen } from './openapi-document.ts'
+import { etagOf } from './precondition.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -91,12 +92,16 @@ export async function addOpenApi(
 
 /** The schema of a route, with what its configuration adds to the document. */
 function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySchema {
-  const { problems, scope, etag, idempotent } = route.config ?? {}
+  const { problems, scope, etag, idempotent, precondition } = route.config ?? {}
   const headers = structuredClone(schema.headers ?? { type: 'object', properties: {} }) as Headers
   const response = { ...(schema.response as Record<string, object>) }
   if (etag) {
     headers.properties['if-none-match'] = { type: 'string', description: 'The last ETag' }
     response[304] = { type: 'null', description: 'Not changed since that ETag' }
+  }
+  if (precondition) {
+    const description = 'Only if the resource still has this ETag'
+    headers.properties['if-match'] = { type: 'string', description }
   }
   // Not a matter of validation, so that its lack has a code of its own.
   if (idempotent) {
@@ -108,6 +113,7 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
     ...(scope === undefined ? [] : withScope),
     ...(route.method === 'GET' ? [] : withBody),
     ...(idempotent ? keyProblems : []),
+    ...(precondition ? (['precondition_failed'] as const) : []),
     ...(problems ?? [])
   ])
   const needed = scope === undefined ? '' : ` Scope: \`${scope}\`.`
@@ -126,8 +132,19 @@ const keyProblems: ProblemCode[] = ['idempotency_key_missing', 'idempotency_key_
 type Headers = { properties: Record<string, object>; required?: string[] }
 
 /** What may go wrong with any route, with one that needs a key, and with one that has a body. */
-const everyRoute: ProblemCode[] = ['request_invalid', 'internal_error', 'overloaded']
-const withScope: ProblemCode[] = ['unauthenticated', 'scope_missing', 'card_number_refused']
+const everyRoute: ProblemCode[] = [
+  'request_invalid',
+  'request_timeout',
+  'headers_too_large',
+  'internal_error',
+  'overloaded'
+]
+const withScope: ProblemCode[] = [
+  'unauthenticated',
+  'scope_missing',
+  'card_number_refused',
+  'rate_limited'
+]
 const withBody: ProblemCode[] = ['body_too_large', 'content_type_unsupported']
 
 /** The responses for these problems by status: their codes, which shareParts() writes out. */
@@ -144,15 +161,23 @@ function toProblemReplies(codes: readonly ProblemCode[]): Record<string, unknown
 
 /** Interactive docs, the document itself, and a page with the cause and cure of each problem. */
 export async function addDocs(app: FastifyInstance, sandbox: boolean): Promise<void> {
-  app.get('/docs/problems', { schema: { hide: true } }, async (_, reply) =>
+  const isPublic = { schema: { hide: true }, config: { etag: true } }
+  app.get('/docs/problems', isPublic, async (_, reply) =>
     reply
       .type('text/html; charset=utf-8')
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      .header('cache-control', 'public, max-age=300')
       .send(problemsPage)
   )
-  app.get('/openapi.json', { schema: { hide: true } }, async (_, reply) =>
-    reply.type('application/json; charset=utf-8').send(showUnseen(JSON.stringify(app.swagger())))
-  )
+  let document: { text: string; etag: string } | undefined
+  app.get('/openapi.json', isPublic, async (_, reply) => {
+    document ??= withETag(showUnseen(JSON.stringify(app.swagger())))
+    const { text, etag } = document
+    return reply
+      .type('application/json; charset=utf-8')
+      .headers({ etag, 'cache-control': 'public, max-age=300' })
+      .send(text)
+  })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
@@ -161,6 +186,10 @@ export async function addDocs(app: FastifyInstance, sandbox: boolean): Promise<v
     // A browser keeps the key of the sandbox alone.
     uiConfig: { docExpansion: 'list', persistAuthorization: sandbox }
   })
+}
+
+function withETag(text: string) {
+  return { text, etag: etagOf(text) }
 }
 
 const problemsPage = `<!doctype html>

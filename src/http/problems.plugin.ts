@@ -17,10 +17,6 @@ export function addProblems(app: FastifyInstance, publicUrl: string): void {
     logProblem(request.log, problem, error)
     return sendProblem(request, reply, problem, publicUrl)
   })
-  app.setNotFoundHandler((request, reply) => {
-    const problem = new Problem('not_found', `No route has ${request.method} and this path.`)
-    return sendProblem(request, reply, problem, publicUrl)
-  })
 }
 
 function sendProblem(
@@ -30,10 +26,10 @@ function sendProblem(
   publicUrl: string
 ): FastifyReply {
   if (problem.retryAfterS !== undefined) reply.header('retry-after', problem.retryAfterS)
-  if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer')
+  if (problem.challenge !== undefined) reply.header('www-authenticate', problem.challenge)
   const place = { publicUrl, instance: shownPathOf(request), requestId: request.id }
-  addHeaders(request, reply)
   return reply
+    .headers(headersOf(request.id, publicUrl))
     .code(problem.status)
     .type('application/problem+json')
     .send(JSON.stringify(toProblemDocument(problem, place)))
@@ -53,10 +49,14 @@ export function shownPathOf(request: FastifyRequest): string {
 }
 
 /** What every answer has, whatever it is. */
-export function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  reply.header('x-request-id', request.id)
-  reply.header('x-content-type-options', 'nosniff')
-  reply.header('cache-control', 'no-store')
+export function headersOf(requestId: string, publicUrl: string): Record<string, string> {
+  return {
+    'x-request-id': requestId,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+    // Browsers come by https alone for a year (RFC 6797); other hosts of the domain are not ours.
+    ...(publicUrl.startsWith('https:') && { 'strict-transport-security': 'max-age=31536000' })
+  }
 }
 
 function logProblem(log: FastifyBaseLogger, problem: Problem, error: FastifyError): void {

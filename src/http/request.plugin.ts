@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
+import { Problem } from '../problem.ts'
 import type { Trace } from '../provider.ts'
-import { addHeaders, shownPathOf } from './problems.plugin.ts'
+import { headersOf, shownPathOf } from './problems.plugin.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -31,42 +32,47 @@ export function traceOf(request: FastifyRequest): Trace {
   return { 'x-request-id': request.id, ...(traceId !== undefined && { traceparent: span }) }
 }
 
-/** Called for each answer, for metrics. */
-type OnAnswer = (route: string, method: string, status: number, ms: number) => void
+/** Called for each answer, for metrics; `none` stands for a route or method that is not known. */
+export type OnAnswer = (route: string, method: string, status: number, ms: number) => void
 
-/** Headers that every answer has, and one line of log for every request: ids, never bodies. */
-export function addRequestLog(app: FastifyInstance, onAnswer: OnAnswer): void {
+/** Headers that every answer has, and one line of log for every request. */
+export function addRequestLog(app: FastifyInstance, publicUrl: string, onAnswer: OnAnswer): void {
   let closing = false
   app.addHook('preClose', async () => {
     closing = true
   })
-  app.addHook('onRequest', async (request, reply) => addHeaders(request, reply))
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(headersOf(request.id, publicUrl))
+  })
   app.addHook('onResponse', async (request, reply) => {
-    const { url: route = 'none', config } = request.routeOptions
-    const ms = reply.elapsedTime
-    onAnswer(route, request.method, reply.statusCode, ms)
     // A connection that was busy when the closing began would be waited for until it times out.
     if (closing) setImmediate(() => app.server.closeIdleConnections())
-    if (config.quiet) return
-    request.log.info(
-      {
-        method: request.method,
-        path: shownPathOf(request),
-        status: reply.statusCode,
-        ms: Math.round(ms * 10) / 10,
-        ...(request.client && { clientId: request.client.id }),
-        ...traceIdOf(request)
-      },
-      'request'
-    )
+    recordAnswer(request, reply, onAnswer)
   })
 }
 
-/** Browsers come by https alone for a year (RFC 6797); other hosts of the domain are not ours. */
-export function addTransportSecurity(app: FastifyInstance): void {
-  app.addHook('onRequest', async (_, reply) => {
-    reply.header('strict-transport-security', 'max-age=31536000')
-  })
+/** Counts the answer, and writes the one line of log that its request has: ids, never bodies. */
+export function recordAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  onAnswer: OnAnswer
+): void {
+  const { url: route = 'none', config } = request.routeOptions
+  const { method } = request
+  const { statusCode: status, elapsedTime: ms } = reply
+  onAnswer(route, method, status, ms)
+  if (config?.quiet) return
+  request.log.info(
+    {
+      method,
+      path: shownPathOf(request),
+      status,
+      ms: Math.round(ms * 10) / 10,
+      ...(request.client && { clientId: request.client.id }),
+      ...traceIdOf(request)
+    },
+    'request'
+  )
 }
 
 function traceIdOf(request: FastifyRequest): { traceId: string } | undefined {
@@ -74,16 +80,28 @@ function traceIdOf(request: FastifyRequest): { traceId: string } | undefined {
   return traceId === undefined ? undefined : { traceId }
 }
 
+/** What is wrong with bodies of which nothing more will be read. */
+const brokenBodies = new WeakMap<object, Problem>()
+
+/** Ends the reading of a body, so that its request is answered with the problem at once. */
+export function endBody(raw: FastifyRequest['raw'], problem: Problem): void {
+  if (raw.listenerCount('error') > 0) raw.emit('error', problem)
+  else brokenBodies.set(raw, problem)
+}
+
 /**
  * Ends requests whose body is not there in `ms`, but for those of routes that take long ones: the
- * server's own limit is one for all. They get what that would answer (RFC 9110, 15.5.9).
+ * server's own limit is one for all.
  */
 export function addBodyDeadline(app: FastifyInstance, ms: number): void {
-  app.addHook('preParsing', async (request) => {
+  app.addHook('preParsing', async (request, reply) => {
     const { raw } = request
+    const broken = brokenBodies.get(raw)
+    if (broken !== undefined) throw broken
     if (request.routeOptions.config.longBody || raw.complete) return
     const timer = setTimeout(() => {
-      raw.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n')
+      reply.header('connection', 'close')
+      endBody(raw, new Problem('request_timeout', `The body took more than ${ms} ms.`))
     }, ms)
     const stop = () => clearTimeout(timer)
     raw.once('end', stop).once('close', stop)

@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
@@ -10,7 +10,7 @@ type Compile = { schema: unknown; httpPart?: string | undefined }
 
 /**
  * Bodies are taken as they are: nothing is coerced, dropped or defaulted, and all faults are named
- * at once. Query strings hold only text, so there numbers are read from it.
+ * at once. Query strings hold only text, so there integers are read from it.
  */
 export function buildValidator(shared: Record<string, unknown>) {
   // The schemas are our own, and a test holds them to their own schema: a start need not.
@@ -18,8 +18,8 @@ export function buildValidator(shared: Record<string, unknown>) {
     ...{ allErrors: true, validateSchema: false, meta: false },
     code: { regExp: wellFormed }
   } as const
-  const body = new Ajv({ ...known, coerceTypes: false, useDefaults: false })
-  const rest = new Ajv({ ...known, coerceTypes: 'array', useDefaults: true })
+  const body = new Ajv({ ...known, useDefaults: false })
+  const rest = new Ajv({ ...known, useDefaults: true })
   for (const ajv of [body, rest]) {
     addFormats.default(ajv)
     ajv.addFormat('date-time', isMoment)
@@ -29,7 +29,28 @@ export function buildValidator(shared: Record<string, unknown>) {
   return ({ schema, httpPart }: Compile) => {
     // A schema with $id that is used as it is stands among the shared ones already.
     const { $id, ...own } = schema as { $id?: string }
-    return (httpPart === 'body' ? body : rest).compile(own)
+    const validate = (httpPart === 'body' ? body : rest).compile(own)
+    return httpPart === 'querystring' ? withIntegers(own, validate) : validate
+  }
+}
+
+type Query = Record<string, unknown>
+
+/** Decimal digits alone: neither `0x10`, `1e1`, `+5` nor `05` is an integer to everybody. */
+const decimal = /^(0|-?[1-9]\d{0,14})$/
+
+/** Validates what the integers of a query stand for, where they are written as such. */
+function withIntegers(schema: { properties?: object }, validate: ValidateFunction) {
+  const names = Object.entries(schema.properties ?? {})
+    .filter(([, { type }]) => type === 'integer')
+    .map(([name]) => name)
+  return (query: Query) => {
+    const value = { ...query }
+    for (const name of names) {
+      const text = value[name]
+      if (typeof text === 'string' && decimal.test(text)) value[name] = Number(text)
+    }
+    return validate(value) ? { value } : { error: validate.errors ?? [] }
   }
 }
 

@@ -1,12 +1,13 @@
 import { readClock, type Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
+import { checkPrecondition, etagOf } from '../http/precondition.ts'
 import { newId } from '../id.ts'
 import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { requestCancellation } from '../lifecycle/cancellations.ts'
 import { requestCapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
-import { toOperationView } from '../lifecycle/operation-view.ts'
+import { toOperationView, toRefundView } from '../lifecycle/operation-view.ts'
 import {
   approveRefund,
   type RefundAsked,
@@ -15,6 +16,7 @@ import {
 } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
 import type { Operator } from '../payments/payment.ts'
+import { toETag, toPaymentView } from '../payments/payment-view.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { findRefund } from './operation-reads.store.ts'
@@ -31,12 +33,16 @@ async function change(
   { claim, visibleTo }: Asking,
   paymentId: string,
   status: 200 | 202,
-  rule: (aggregate: PaymentAggregate, context: LifecycleContext) => Operation
+  rule: (aggregate: PaymentAggregate, context: LifecycleContext) => Operation,
+  etag: (aggregate: PaymentAggregate) => string = ({ payment }) =>
+    toETag(payment, toPaymentView(payment, deps.providerName))
 ): Promise<OnceAnswer> {
   try {
     const answer = await answerOnce(deps.db, claim, paymentId, async (tx) => {
       const aggregate = await lockAggregate(tx, paymentId, visibleTo)
+      const known = claim.precondition?.ifMatch === undefined ? undefined : etag(aggregate)
       const operation = rule(aggregate, { now: await readClock(tx), newId })
+      checkPrecondition(claim.precondition, known)
       await saveAggregates(tx, [aggregate], deps.providerName)
       return { status, body: JSON.stringify(toOperationView(operation, paymentId)) }
     })
@@ -108,7 +114,7 @@ export async function refundPayment(
 
 const decisions = { approval: approveRefund, rejection: rejectRefund }
 
-/** `operator` approves or rejects the refund. */
+/** `operator` approves or rejects the refund; a precondition is about the refund. */
 export async function decideOnRefund(
   deps: Context,
   asking: Asking,
@@ -118,9 +124,15 @@ export async function decideOnRefund(
 ): Promise<OnceAnswer> {
   const found = await findRefund(deps.db, refundId, asking.visibleTo)
   if (found === undefined) throw new Problem('refund_not_found', 'No refund has this id.')
-  return await change(deps, asking, found.paymentId, 200, (aggregate, context) => {
-    const refund = aggregate.operations.find(({ id }) => id === refundId) as Operation
+  const { paymentId } = found
+  const refundOf = ({ operations }: PaymentAggregate) =>
+    operations.find(({ id }) => id === refundId) as Operation
+  const rule = (aggregate: PaymentAggregate, context: LifecycleContext) => {
+    const refund = refundOf(aggregate)
     decisions[decision](aggregate, refund, operator, context)
     return refund
-  })
+  }
+  const etag = (aggregate: PaymentAggregate) =>
+    etagOf(JSON.stringify(toRefundView(refundOf(aggregate), paymentId)))
+  return await change(deps, asking, paymentId, 200, rule, etag)
 }

@@ -52,6 +52,7 @@ export const operationRoutes: Routes = async (app, deps) => {
       config: {
         scope: 'payments:write',
         idempotent: true,
+        precondition: true,
         problems: [
           'payment_not_found',
           'payment_not_capturable',
@@ -86,6 +87,7 @@ export const operationRoutes: Routes = async (app, deps) => {
       config: {
         scope: 'payments:write',
         idempotent: true,
+        precondition: true,
         problems: ['payment_not_found', 'payment_not_cancellable']
       }
     },
@@ -116,11 +118,11 @@ export const operationRoutes: Routes = async (app, deps) => {
       config: {
         scope: 'refunds:write',
         idempotent: true,
+        precondition: true,
         problems: [
           'payment_not_found',
           'payment_not_refundable',
           'payment_disputed',
-          'precondition_failed',
           'refund_exceeds_captured',
           'currency_mismatch',
           'amount_not_representable',
@@ -152,6 +154,7 @@ export const operationRoutes: Routes = async (app, deps) => {
         config: {
           scope: 'refunds:approve',
           idempotent: true,
+          precondition: true,
           problems: [
             'refund_not_found',
             'refund_not_awaiting_approval',

@@ -2,6 +2,7 @@ import type { Db, Tx } from '../database/database.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey } from '../http/idempotency.store.ts'
+import { checkPrecondition, etagOf, type Precondition } from '../http/precondition.ts'
 import { newId } from '../id.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
@@ -91,7 +92,8 @@ export async function changeEndpoint(
   { db, checkUrl }: Pick<Context, 'db' | 'checkUrl'>,
   clientId: string,
   id: string,
-  change: EndpointChange
+  change: EndpointChange,
+  precondition: Precondition = {}
 ): Promise<WebhookEndpoint> {
   // One that is not there says so, whatever it was to become.
   if ((await findEndpoint(db, id, clientId)) === undefined) throw notFound()
@@ -100,6 +102,7 @@ export async function changeEndpoint(
   return await db.transaction().execute(async (tx) => {
     const endpoint = await findEndpoint(tx, id, clientId, 'change')
     if (endpoint === undefined) throw notFound()
+    checkPrecondition(precondition, endpointETag(endpoint))
     const { status = endpoint.status } = change
     const changed: WebhookEndpoint = {
       ...endpoint,
@@ -114,9 +117,22 @@ export async function changeEndpoint(
   })
 }
 
-export async function removeEndpoint(db: Db, clientId: string, id: string): Promise<void> {
-  const isDeleted = await db.transaction().execute((tx) => deleteEndpoint(tx, id, clientId))
-  if (!isDeleted) throw notFound()
+export async function removeEndpoint(
+  db: Db,
+  clientId: string,
+  id: string,
+  precondition: Precondition = {}
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const endpoint = await findEndpoint(tx, id, clientId, 'change')
+    if (endpoint === undefined) throw notFound()
+    checkPrecondition(precondition, endpointETag(endpoint))
+    await deleteEndpoint(tx, id, clientId)
+  })
+}
+
+function endpointETag(endpoint: WebhookEndpoint): string {
+  return etagOf(JSON.stringify(toEndpointView(endpoint)))
 }
 
 export async function rotateEndpointSecret(

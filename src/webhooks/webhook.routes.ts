@@ -2,6 +2,7 @@ import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { located, nothing, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
+import { preconditionOf } from '../http/etag.plugin.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
@@ -120,11 +121,17 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = asy
         body: ChangeWebhookEndpoint,
         response: { 200: ref(WebhookEndpointSchema) }
       },
-      config: { scope: 'webhooks:write', problems: [unknown, 'webhook_url_refused'] }
+      config: {
+        scope: 'webhooks:write',
+        precondition: true,
+        problems: [unknown, 'webhook_url_refused']
+      }
     },
     async (request) => {
-      const { params, body } = request
-      return toEndpointView(await changeEndpoint(deps, clientOf(request).id, params.id, body))
+      const { id } = request.params
+      const clientId = clientOf(request).id
+      const precondition = preconditionOf(request)
+      return toEndpointView(await changeEndpoint(deps, clientId, id, request.body, precondition))
     }
   )
 
@@ -141,10 +148,11 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = asy
         params: WebhookParams,
         response: { 204: nothing('Deleted') }
       },
-      config: { scope: 'webhooks:write', problems: [unknown] }
+      config: { scope: 'webhooks:write', precondition: true, problems: [unknown] }
     },
     async (request, reply) => {
-      await removeEndpoint(db, clientOf(request).id, request.params.id)
+      const { id } = request.params
+      await removeEndpoint(db, clientOf(request).id, id, preconditionOf(request))
       return reply.code(204).send()
     }
   )

@@ -132,14 +132,13 @@ export async function findMissingKeys(db: Db, known: readonly string[]): Promise
   return rows.map(({ id }) => id)
 }
 
-/** Its row stays, for the history of its deliveries; its secrets do not. False for none. */
-export async function deleteEndpoint(tx: Tx, id: string, clientId: string): Promise<boolean> {
-  const { numAffectedRows } = await sql`
+/** Its row stays, for the history of its deliveries; its secrets do not. */
+export async function deleteEndpoint(tx: Tx, id: string, clientId: string): Promise<void> {
+  await sql`
     update webhook_endpoint set deleted_at = now(), status = 'disabled',
       disabled_reason = coalesce(disabled_reason, 'client'), secret = null, old_secret = null,
       ${stop}
     where id = ${id} and client_id = ${clientId} and deleted_at is null`.execute(tx)
-  return numAffectedRows === 1n
 }
 
 /** `failing`: whether the last attempt failed. Notes the first failure after a success only. */

@@ -1,7 +1,7 @@
 /** What the card page says of a payment when the browser comes back from it. */
 import { sql } from 'kysely'
 import t from 'tap'
-import { returnFromPage } from '../../src/checkout/return.commands.ts'
+import { createAskOnce, returnFromPage } from '../../src/checkout/return.commands.ts'
 import type { PaymentStatus } from '../../src/payments/payment.ts'
 import type { PageResult, Provider } from '../../src/provider.ts'
 import { price } from '../lifecycle/aggregates.ts'
@@ -24,8 +24,9 @@ t.test('what the page says when the browser comes back', async (t) => {
     const id = await addPayment({ accountId: await addAccount() })
     const provider = { name: 'adyen', findPageResult: async () => result } as unknown as Provider
     const faults: unknown[] = []
-    const context = testContext(db, { provider })
-    const given = { sessionResult: 'result' }
+    const context = { ...testContext(db, { provider }), askOnce: createAskOnce() }
+    const sessionResult = 'X3XtfGC9!H4sIAAAAAAAA/6tW'
+    const given = { sessionResult }
     const url = await returnFromPage(context, id, given, (fault) => faults.push(fault))
     t.equal(url, `https://selfcare.example/paid?paymentId=${id}`)
     t.match(await read(id), { status }, JSON.stringify(result))
@@ -34,6 +35,6 @@ t.test('what the page says when the browser comes back', async (t) => {
     const { rows } = await sql`select session_result from page_return
       where payment_id = ${id}`.execute(db)
     const isKept = result.outcome === 'paid' && status === 'pending'
-    t.same(rows, isKept ? [{ session_result: 'result' }] : [], 'asked again while not known')
+    t.same(rows, isKept ? [{ session_result: sessionResult }] : [], 'asked again while not known')
   }
 })

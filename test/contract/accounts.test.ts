@@ -1,7 +1,7 @@
 /** All that the operations on accounts, charges, adjustments and the ledger may answer. */
 import t from 'tap'
 import { newAccountId } from '../test-service.ts'
-import { type Judged, judgedService } from './judged.ts'
+import { type Judged, judgedService, stale } from './judged.ts'
 
 const pounds = (value: number) => ({ currency: 'GBP', value })
 const euros = { currency: 'EUR', value: 1 }
@@ -15,6 +15,7 @@ t.test('every answer about accounts is what the document says', async (t) => {
   await meet(201, 'putAccount', [id], { body: { currency: 'GBP', name: 'A. Customer' } })
   await meet(200, 'putAccount', [id], { body: { currency: 'GBP' } })
   await meet('account_currency_fixed', 'putAccount', [id], { body: { currency: 'EUR' } })
+  await meet('precondition_failed', 'putAccount', [id], { body: { currency: 'GBP' }, ...stale })
   await meet('account_not_known', 'putAccount', ['0'], { body: { currency: 'GBP' } })
 
   const chargeId = await meetCharges(service, id)

@@ -4,6 +4,13 @@ import { type ProblemCode, problems } from '../../src/problems.ts'
 import { type Answer, type Call, type TestService, testService } from '../test-service.ts'
 import { codesOf, createJudge, type Json, type Operation, operationsOf } from './document.ts'
 
+/** Met over sockets and under a limit, in test/http. */
+export const elsewhereMet: readonly ProblemCode[] = [
+  'request_timeout',
+  'headers_too_large',
+  'rate_limited'
+]
+
 /** What any operation may answer whatever it does: met in general.test.ts and health.test.ts. */
 export const generalCodes: readonly ProblemCode[] = [
   'request_invalid',
@@ -14,7 +21,8 @@ export const generalCodes: readonly ProblemCode[] = [
   'content_type_unsupported',
   'idempotency_key_missing',
   'internal_error',
-  'overloaded'
+  'overloaded',
+  ...elsewhereMet
 ]
 
 export type AskOptions = Call & { query?: string }
@@ -145,6 +153,9 @@ export function needsKey({ operation }: Operation): boolean {
   )
 }
 
+/** A change supposes what is not there. */
+export const stale = { headers: { 'if-match': '"stale"' } }
+
 /** Problems after which the same request is worth repeating. */
 const repeatable: readonly ProblemCode[] = [
   'idempotency_key_in_flight',
@@ -162,7 +173,7 @@ function headerFaults(operation: Json, { status, headers, body }: Answer): strin
   must('x-content-type-options', /^nosniff$/)
   must('cache-control', /^no-store$/)
   if (status < 400 && operation.responses[304] !== undefined) must('etag', /^"[\w-]+"$/)
-  if (status === 401) must('www-authenticate', /^Bearer$/)
+  if (status === 401 || status === 403) must('www-authenticate', /^Bearer realm="/)
   if (status >= 400 && body.code !== undefined) {
     if (problems[body.code as ProblemCode]?.status !== status) faults.push(`${body.code} ${status}`)
     if (body.status !== status) faults.push(`the body says ${body.status}`)

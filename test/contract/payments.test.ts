@@ -4,7 +4,7 @@ import type { ProblemCode } from '../../src/problems.ts'
 import { registerCard } from '../registered-card.ts'
 import { newAccountId, paymentBody } from '../test-service.ts'
 import type { Json } from './document.ts'
-import { eventually, type Judged, judgedService, meetInFlight } from './judged.ts'
+import { eventually, type Judged, judgedService, meetInFlight, stale } from './judged.ts'
 
 type Expected = number | ProblemCode
 
@@ -140,6 +140,7 @@ async function meetCaptures(service: Judged): Promise<void> {
     meet(expected, 'capturePayment', [id], { body, idempotencyKey: key })
   await capture('capture_exceeds_authorised', { amount: pounds(2501) })
   await capture('currency_mismatch', { amount: euros })
+  await meet('precondition_failed', 'capturePayment', [id], stale)
   await capture(202, { amount: pounds(2000) }, 'capture')
   await capture(202, { amount: pounds(2000) }, 'capture')
   await capture('idempotency_key_reused', {}, 'capture')
@@ -161,6 +162,7 @@ async function meetCancellations(service: Judged): Promise<void> {
   const cancel = (expected: Expected, id: string, key: string = crypto.randomUUID(), body = {}) =>
     meet(expected, 'cancelPayment', [id], { body, idempotencyKey: key })
   const { id } = await createPayment()
+  await meet('precondition_failed', 'cancelPayment', [id], stale)
   await cancel(202, id, 'cancel', { reason: 'called back' })
   await cancel(202, id, 'cancel', { reason: 'called back' })
   await cancel('idempotency_key_reused', id, 'cancel')

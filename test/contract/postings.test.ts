@@ -1,6 +1,6 @@
 /** All that the operations for the billing system may answer. */
 import t from 'tap'
-import { eventually, judgedService } from './judged.ts'
+import { eventually, judgedService, stale } from './judged.ts'
 
 t.test('every answer about postings is what the document says', async (t) => {
   const service = await judgedService(t, { duplicateWindowS: 0 })
@@ -29,6 +29,7 @@ t.test('every answer about postings is what the document says', async (t) => {
   await meet('posting_not_found', 'acknowledgePosting', ['none'], { body: posted.body })
   const rejected = { body: { outcome: 'rejected', reason: 'No such account' } }
   await meet('posting_acknowledged', 'acknowledgePosting', [first.id], rejected)
+  await meet('precondition_failed', 'acknowledgePosting', [second.id], { ...rejected, ...stale })
   await meet(200, 'acknowledgePosting', [second.id], rejected)
 
   const gbp = { body: { currency: 'GBP', transactionType: 'payment' }, idempotencyKey: 'file' }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { ProblemCode } from '../../src/problems.ts'
 import { newAccountId } from '../test-service.ts'
-import { eventually, type Judged, judgedService } from './judged.ts'
+import { eventually, type Judged, judgedService, stale } from './judged.ts'
 
 const pounds = (value: number) => ({ currency: 'GBP', value })
 /** Above it another operator approves. */
@@ -81,6 +81,8 @@ async function meetDecisions(service: Judged): Promise<string> {
     ['rejectRefund', rejected]
   ] as const) {
     await decide('approver_is_requester', decision, refundId, { operator: asker })
+    const supposed = { body: { operator: decider }, ...stale }
+    await meet('precondition_failed', decision, [refundId], supposed)
     await decide(200, decision, refundId, { key: refundId })
     await decide(200, decision, refundId, { key: refundId })
     const options = { operator: { ...decider, id: 'supervisor-3' }, key: refundId }

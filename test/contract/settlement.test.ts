@@ -3,7 +3,7 @@ import t from 'tap'
 import type { ProblemCode } from '../../src/problems.ts'
 import { download, makeReport } from '../settlement/reports.ts'
 import { adyenApiKey } from '../test-service.ts'
-import { eventually, type Judged, judgedService } from './judged.ts'
+import { eventually, type Judged, judgedService, stale } from './judged.ts'
 
 const operator = { id: 'finance-3' }
 const csvHeaders = { 'content-type': 'text/csv' }
@@ -60,6 +60,8 @@ async function meetDiscrepancies({ meet, meetUnchanged }: Judged): Promise<void>
       ...(key !== undefined && { idempotencyKey: key })
     })
   await resolve('resolution_not_allowed', 'writtenOff')
+  const supposed = { body: { resolution: 'acknowledged', reason: 'Looked into', operator } }
+  await meet('precondition_failed', 'resolveDiscrepancy', [found.id], { ...supposed, ...stale })
   await resolve(200, 'acknowledged', 'one')
   await resolve(200, 'acknowledged', 'one')
   await resolve('idempotency_key_reused', 'keep', 'one')

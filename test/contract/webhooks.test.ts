@@ -3,7 +3,7 @@ import t from 'tap'
 import { startConsumer } from '../feed/consumer.ts'
 import { hurry } from '../webhooks/receivers.ts'
 import { createJudge, everyNode, resolve } from './document.ts'
-import { eventually, judgedService } from './judged.ts'
+import { eventually, judgedService, stale } from './judged.ts'
 
 t.test('every answer about webhooks is what the document says', async (t) => {
   const service = await judgedService(t)
@@ -67,6 +67,8 @@ t.test('every answer about webhooks is what the document says', async (t) => {
   await meet(200, 'changeWebhookEndpoint', [id], { body: { status: 'disabled' } })
   for (const { name, of, body } of actions.slice(1))
     await meet('webhook_endpoint_disabled', name, [of], body && { body })
+  await meet('precondition_failed', 'changeWebhookEndpoint', [id], { ...change, ...stale })
+  await meet('precondition_failed', 'deleteWebhookEndpoint', [id], stale)
   await meet(204, 'deleteWebhookEndpoint', [id])
   await meet('webhook_endpoint_not_found', 'deleteWebhookEndpoint', [id])
   t.same(service.findUnmet('Webhooks'), [])

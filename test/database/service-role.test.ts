@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import t from 'tap'
-import { runClientCommand } from '../../src/clients/client.commands.ts'
+import { readClientArguments, runClientCommand } from '../../src/clients/client.commands.ts'
 import { connect } from '../../src/database/database.ts'
 import { testDatabase } from '../test-database.ts'
 import { addClient, testService } from '../test-service.ts'
@@ -50,7 +50,7 @@ t.test('every instance hears of a client that another process has changed', asyn
   const ask = async ({ call }: typeof service) =>
     (await call('GET', '/v1/payments', { key })).status
   t.same([await ask(service), await ask(other)], [200, 200])
-  await runClientCommand(service.db, ['revoke', 'to-be-revoked'])
+  await runClientCommand(service.db, readClientArguments(['revoke', 'to-be-revoked']), false)
   const giveUpAt = Date.now() + 3_000
   for (const one of [service, other]) {
     while ((await ask(one)) !== 401 && Date.now() < giveUpAt) await setTimeout(10)

@@ -40,20 +40,25 @@ t.test('who may call what', async (t) => {
     const { method, template, scope, body } = route
     const request = { ...(body !== undefined && { body }), idempotencyKey: crypto.randomUUID() }
 
-    t.test(`401 without a valid key: ${method} ${template}`, async (t) => {
+    t.test(`F11: 401 without a valid key: ${method} ${template}`, async (t) => {
       for (const key of [null, 'opk_wrong', '', 'opk_\u00e9', 'x'.repeat(201)]) {
         const answer = await call(method, pathOf(route), { ...request, key })
         t.equal(answer.status, 401)
         t.equal(answer.body.code, 'unauthenticated')
-        t.equal(answer.headers.get('www-authenticate'), 'Bearer')
+        const error = key ? ', error="invalid_token"' : ''
+        const challenge = `Bearer realm="one-off-payments"${error}`
+        t.equal(answer.headers.get('www-authenticate'), challenge)
       }
     })
 
-    t.test(`403 for every scope but ${scope}: ${method} ${template}`, async (t) => {
+    t.test(`F11: 403 for every scope but ${scope}: ${method} ${template}`, async (t) => {
       const others = await addClient({ scopes: scopes.filter((one) => one !== scope) })
       const refused = await call(method, pathOf(route), { ...request, key: others })
       t.equal(refused.status, 403)
       t.match(refused.body, { code: 'scope_missing', detail: new RegExp(scope) })
+      const error = `error="insufficient_scope", scope="${scope}"`
+      const challenge = `Bearer realm="one-off-payments", ${error}`
+      t.equal(refused.headers.get('www-authenticate'), challenge)
 
       const only = await addClient({ scopes: [scope] })
       const let_in = await call(method, pathOf(route), { ...request, key: only })

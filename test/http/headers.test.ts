@@ -35,7 +35,9 @@ t.test('headers', async (t) => {
       const { headers } = await call(method, path)
       t.match(headers.get('x-request-id'), /^[0-9a-f]{32}$/, path)
       t.equal(headers.get('x-content-type-options'), 'nosniff', path)
-      t.equal(headers.get('cache-control'), 'no-store', path)
+      const isPublic = /^\/(docs\/problems|openapi\.json)$/.test(path)
+      const caching = isPublic ? 'public, max-age=300' : 'no-store'
+      t.equal(headers.get('cache-control'), caching, path)
       t.equal(headers.get('access-control-allow-origin'), null, path)
       t.equal(headers.get('strict-transport-security'), null, 'it came by http')
       t.equal(headers.get('server'), null, path)

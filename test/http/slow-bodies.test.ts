@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { fastify } from 'fastify'
 import t, { type Test } from 'tap'
+import { addProblems } from '../../src/http/problems.plugin.ts'
 import { addBodyDeadline } from '../../src/http/request.plugin.ts'
 
 async function start(t: Test, ms: number) {
   const app = fastify()
+  addProblems(app, 'http://x.example')
   addBodyDeadline(app, ms)
   app.post('/short', async (request) => request.body)
   app.post('/long', { config: { longBody: true } }, async (request) => request.body)
@@ -34,9 +36,11 @@ async function send(port: number, path: string, pauseMs: number): Promise<string
   return answer
 }
 
-t.test('a body that does not come in time ends its connection', async (t) => {
+t.test('F6: a body that does not come in time ends its connection, with a problem', async (t) => {
   const port = await start(t, 150)
-  t.match(await send(port, '/short', 600), /^HTTP\/1\.1 408 /)
+  const answer = await send(port, '/short', 600)
+  t.match(answer, /^HTTP\/1\.1 408 [\s\S]*application\/problem\+json[\s\S]*"request_timeout"/)
+  t.equal(answer.split('HTTP/1.1').length, 2, 'one answer')
 })
 
 t.test(
