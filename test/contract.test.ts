@@ -7,6 +7,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { renderOpenApi } from '../src/openapi-file.ts'
+import { eventTypes } from '../src/payments/event.ts'
 import { problems } from '../src/problems.ts'
 import {
   codesOf,
@@ -237,6 +238,32 @@ t.test('the document', async (t) => {
     }
     for (const bad of ['^[^\\p{Cc}]*$', '^\\d+$', '\\u0041', '(?=a)', '(?<n>a)', '^a\\b']) {
       t.notMatch(bad, portable, bad)
+    }
+  })
+
+  t.test('H4: every type of event has a schema of its own, told apart by `type`', async (t) => {
+    const unions = {
+      Event: eventTypes.filter((type) => !/^(card|webhookEndpoint)\./.test(type)),
+      FeedEvent: eventTypes,
+      WebhookEvent: [...eventTypes, 'webhookEndpoint.test']
+    }
+    const { schemas } = document.components
+    for (const [name, types] of Object.entries(unions)) {
+      const { oneOf, discriminator } = schemas[name]
+      t.same(Object.keys(discriminator.mapping), types)
+      t.same(
+        Object.values(discriminator.mapping),
+        oneOf.map(({ $ref }: Json) => $ref)
+      )
+      for (const [type, $ref] of Object.entries(discriminator.mapping)) {
+        t.equal(resolve(document, { $ref }).properties.type.const, type)
+      }
+    }
+    const sent = document.webhooks.event.post.requestBody.content['application/json'].schema
+    t.equal(resolve(document, sent), schemas.WebhookEvent)
+    for (const page of ['Event', 'FeedEvent']) {
+      const { items } = schemas[`${page}Page`].properties.data
+      t.equal(resolve(document, items), schemas[page])
     }
   })
 

@@ -50,7 +50,7 @@ export const MakeFile = Type.Object(
 )
 
 export const AcknowledgeFile = Type.Object(
-  { outcome: Type.Literal('posted') },
+  { outcome: Type.Enum(['posted']) },
   { $id: 'AcknowledgeBillingFile', additionalProperties: false, examples: [{ outcome: 'posted' }] }
 )
 

@@ -17,7 +17,7 @@ const cardExample = {
   createdAt: '2026-11-22T09:00:00.000Z'
 }
 
-const RegisteredCardSchema = Type.Object(
+export const RegisteredCardSchema = Type.Object(
   {
     id: Type.String({ description: '`registeredCardId` of a payment', maxLength: 30 }),
     brand: nullable(Type.String({ description: "The provider's name of it, such as visa or mc" })),

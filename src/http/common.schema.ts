@@ -18,7 +18,11 @@ function nameOf(schema: TSchema): string {
 export function ref<T extends TSchema>(schema: T, description?: string): TUnsafe<Static<T>> {
   const name = nameOf(schema)
   named.set(name, schema as TSchema as NamedSchema)
-  return Type.Unsafe<Static<T>>({ $ref: `${name}#`, ...(description && { description }) })
+  const reference = { $ref: `${name}#` }
+  // The document loses what stands beside a reference, until shareParts() has put it back.
+  return Type.Unsafe<Static<T>>(
+    description === undefined ? reference : { allOf: [reference], description }
+  )
 }
 
 /** Every schema with $id that `schema` is, holds or refers to; each after those that it names. */
@@ -82,19 +86,37 @@ export const WaitHeaders = Type.Object({
   )
 })
 
-export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
+const TimestampSchema = Type.String({
+  $id: 'Timestamp',
+  format: 'date-time',
+  description: 'RFC 3339, UTC'
+})
+export const Timestamp = ref(TimestampSchema)
+/** A moment, and what happened then. */
+export const timeOf = (description: string) => ref(TimestampSchema, description)
 
-export const AccountId = Type.String({
+const AccountIdSchema = Type.String({
+  $id: 'AccountId',
   pattern: '^[1-9][0-9]{0,7}$',
   description: "CMP's account number",
   examples: ['10000001']
 })
+export const AccountId = ref(AccountIdSchema)
 
 export const Currency = Type.Enum([...currencies], {
   $id: 'Currency',
   description: 'ISO 4217',
   examples: ['GBP']
 })
+
+const MinorUnits = Type.Integer({
+  $id: 'MinorUnits',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'An amount in minor units (ISO 4217 exponent of its currency)'
+})
+/** An amount of a currency that is named elsewhere. */
+export const minorUnits = (description: string) => ref(MinorUnits, description)
 
 /** An amount that a caller asks for: at least 1 minor unit, within what JSON holds exactly. */
 export const Amount = Type.Object(

@@ -59,6 +59,8 @@ const values: ReadonlySet<string> = new Set(['example', 'examples', 'default', '
 
 /** Adds what generators of clients ask for, and the validator has no need of. */
 function completeSchema(node: Json): Json {
+  const isOnlyReference = node.allOf?.length === 1 && node.allOf[0].$ref !== undefined
+  if (isOnlyReference) return { ...node.allOf[0], description: node.description }
   if (node.type === 'integer') {
     // JSON holds no larger one exactly.
     const { type, format = 'int64', minimum = -largest, maximum = largest, ...rest } = node
@@ -98,11 +100,13 @@ function identityOf({ examples: _, example: __, ...schema }: Json): string {
 }
 
 /**
- * Says of the ids in a path whose they are: `/v1/refunds/{id}` has the id of a refund, for which
- * the example is that of the schema `Refund`.
+ * Says what parameters are by their schemas, and of the ids in a path whose they are:
+ * `/v1/refunds/{id}` has the id of a refund, for which the example is that of the schema `Refund`.
  */
 function describePath({ path, operation }: Operation, schemas: Named): void {
   for (const parameter of operation.parameters ?? []) {
+    const named = schemas[parameter.schema.$ref?.slice(toSchema.length)]
+    parameter.description ??= named?.description
     if (parameter.in !== 'path') continue
     const { noun, name } = nounBefore(path, parameter.name)
     parameter.description ??= `The id of the ${noun}`
@@ -159,11 +163,7 @@ function toExamples(operations: readonly Operation[], schemas: Named): Named {
   for (const { path, operation } of operations) {
     for (const response of Object.values<Json>(operation.responses)) {
       for (const code of codesOf(response)) {
-        const { title } = problems[code]
-        examples[code] ??= {
-          summary: title,
-          value: exampleOf(code, toInstance(path, schemas))
-        }
+        examples[code] ??= { value: exampleOf(code, toInstance(path, schemas)) }
       }
     }
   }

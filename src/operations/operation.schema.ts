@@ -54,6 +54,19 @@ export const CancellationSchema = Type.Object(
   }
 )
 
+/** In events alone: no client asks for one. */
+export const ReversalSchema = Type.Object(
+  {
+    id: Type.String(),
+    ...outcome,
+    authorisation: nullable(
+      Type.String({ description: "The payment provider's reference of the money that goes back" })
+    ),
+    createdAt: Timestamp
+  },
+  { $id: 'Reversal', description: 'Money that was not wanted, and goes back to the card' }
+)
+
 export const RefundSchema = Type.Object(
   {
     id: Type.String(),
@@ -92,7 +105,7 @@ export const RefundSchema = Type.Object(
 )
 export const RefundPage = pageOf(RefundSchema)
 
-const DisputeSchema = Type.Object(
+export const DisputeSchema = Type.Object(
   {
     id: Type.String(),
     paymentId: Type.String(),

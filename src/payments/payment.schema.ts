@@ -74,7 +74,7 @@ export const ProcessorView = Type.Object({ name: Type.String(), reference: Type.
 /** Of what somebody else reported the reason may be missing. */
 export const OperatorView = Type.Object({ id: Type.String(), reason: Type.Optional(Type.String()) })
 
-const paymentExample = {
+export const paymentExample = {
   id: 'pay_06f1k2m3n4p5q6r7',
   accountId: '10000001',
   amount: { currency: 'GBP', value: 2500 },
@@ -163,36 +163,3 @@ export const ListPaymentsQuery = Type.Object(
 )
 
 export const PaymentPage = pageOf(PaymentSchema)
-
-export const EventSchema = Type.Object(
-  {
-    id: Type.String(),
-    type: Type.String({ examples: ['payment.captured'] }),
-    createdAt: Timestamp,
-    accountId: AccountId,
-    paymentId: Type.String(),
-    sequence: Type.Integer({ minimum: 1, description: 'From 1, without holes' }),
-    data: Type.Unsafe<{ payment: PaymentView } & Record<string, unknown>>({
-      type: 'object',
-      properties: { payment: { $ref: 'Payment#' } },
-      required: ['payment'],
-      additionalProperties: true,
-      description: 'The payment as it was then, and what the event is about'
-    })
-  },
-  {
-    $id: 'Event',
-    examples: [
-      {
-        id: 'pay_06f1k2m3n4p5q6r7.1',
-        type: 'payment.created',
-        createdAt: '2026-11-22T09:00:00.000Z',
-        accountId: '10000001',
-        paymentId: 'pay_06f1k2m3n4p5q6r7',
-        sequence: 1,
-        data: { payment: { ...paymentExample, checkout: null } }
-      }
-    ]
-  }
-)
-export const EventPage = pageOf(EventSchema)

@@ -3,6 +3,7 @@ import { recordOtherEvents } from '../events/event.store.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
+import { testType } from '../payments/event.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { findDelivery } from './delivery-list.store.ts'
@@ -28,7 +29,6 @@ import {
   disabledType,
   type EndpointStatus,
   everyEvent,
-  testType,
   toDeliveryView,
   toEndpointView,
   type WebhookEndpoint
