@@ -6,9 +6,12 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
+import { kinds, resolutionMeanings } from '../src/discrepancies/discrepancy.ts'
 import { renderOpenApi } from '../src/openapi-file.ts'
 import { eventTypes } from '../src/payments/event.ts'
+import { channelMeanings, statusMeanings } from '../src/payments/payment.ts'
 import { problems } from '../src/problems.ts'
+import { failures } from '../src/provider.ts'
 import {
   codesOf,
   createJudge,
@@ -266,6 +269,54 @@ t.test('the document', async (t) => {
       t.equal(resolve(document, items), schemas[page])
     }
   })
+
+  t.test('G3: every operation, parameter and field says what it is', async (t) => {
+    const says = (node: Json): boolean => {
+      const { description, $ref, anyOf = [] } = node
+      if (/\S/.test(description ?? '')) return true
+      if ($ref !== undefined) return says(resolve(document, node))
+      const others = anyOf.filter(({ type }: Json) => type !== 'null')
+      return others.length === 1 && says(others[0])
+    }
+    for (const { id, operation } of operations) {
+      t.ok(says(operation), id)
+      for (const one of operation.parameters ?? []) t.ok(says(one), `${one.name} of ${id}`)
+    }
+    const check = (node: Json, at: string): void => {
+      for (const [name, field] of Object.entries<Json>(node.properties ?? {})) {
+        t.ok(says(field), `${at}.${name}`)
+      }
+      for (const [name, member] of Object.entries<Json>(node)) {
+        const isOther = ['examples', 'example', 'if', 'then', 'else'].includes(name)
+        if (!isOther && typeof member === 'object' && member !== null)
+          check(member, `${at}.${name}`)
+      }
+    }
+    check(document.components.schemas, '')
+    check(document.paths, '')
+  })
+
+  t.test(
+    'G3: every status, failure, discrepancy, resolution and problem is explained',
+    async (t) => {
+      const tables = {
+        PaymentStatus: statusMeanings,
+        Channel: channelMeanings,
+        FailureCode: failures,
+        DiscrepancyKind: kinds,
+        Resolution: resolutionMeanings,
+        ProblemCode: problems
+      }
+      for (const [name, table] of Object.entries(tables)) {
+        const { description, enum: words } = document.components.schemas[name]
+        t.same(words, Object.keys(table))
+        for (const word of words) {
+          t.match(description, new RegExp(`^- \`${word}\`: \\S.{20}`, 'm'), `${name} ${word}`)
+        }
+      }
+      for (const { tell } of Object.values(failures)) t.match(tell, /^[A-Z][a-zA-Z ,.]+\.$/)
+    }
+  )
 
   t.test('H5: integers have a format and bounds, words a type', async (t) => {
     everyNode(document, (node) => {

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox'
 import { RegisteredCardSchema } from '../cards/card.schema.ts'
-import { discrepancyKinds, resolutions } from '../discrepancies/discrepancy.ts'
+import { KindSchema, ResolutionSchema } from '../discrepancies/discrepancy.schema.ts'
 import {
   AccountId,
   Amount,
@@ -28,7 +28,7 @@ function dataOf(name: string, parts: Record<string, TSchema>, isOfPayment: boole
   const payment = isOfPayment === true ? then : Type.Optional(then)
   return Type.Object(
     { ...(isOfPayment !== false && { payment }), ...parts },
-    { $id: `${name}EventData` }
+    { $id: `${name}EventData`, description: 'What it is about' }
   )
 }
 
@@ -53,7 +53,7 @@ const Fraud = Type.Object(
 )
 const identified = {
   id: words('Its id'),
-  kind: Type.Enum(discrepancyKinds, { description: 'As `kind` of a discrepancy says' })
+  kind: ref(KindSchema)
 }
 const Opened = Type.Object(
   {
@@ -69,9 +69,7 @@ const Opened = Type.Object(
 const Resolved = Type.Object(
   {
     ...identified,
-    resolution: Type.Enum([...resolutions], {
-      description: 'As `resolution` of a discrepancy says'
-    })
+    resolution: ref(ResolutionSchema)
   },
   { description: 'What was decided' }
 )

@@ -5,6 +5,7 @@
 import { Problem, toProblemDocument } from '../problem.ts'
 import { type ProblemCode, problems } from '../problems.ts'
 import { headers, headersOf, problemHeaders, toHeaderRefs } from './openapi-headers.ts'
+import { words } from './openapi-words.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a document has any shape.
 export type Json = any
@@ -61,16 +62,26 @@ const values: ReadonlySet<string> = new Set(['example', 'examples', 'default', '
 function completeSchema(node: Json): Json {
   const isOnlyReference = node.allOf?.length === 1 && node.allOf[0].$ref !== undefined
   if (isOnlyReference) return { ...node.allOf[0], description: node.description }
+  for (const [name, field] of Object.entries<Json>(node.properties ?? {})) {
+    if (isUndescribed(field) && words[name] !== undefined) field.description = words[name]
+  }
   if (node.type === 'integer') {
     // JSON holds no larger one exactly.
     const { type, format = 'int64', minimum = -largest, maximum = largest, ...rest } = node
     return { type, format, minimum, maximum, ...rest }
   }
-  const words = Array.isArray(node.enum) ? node.enum : [node.const]
-  const isText = words.every((one: unknown) => typeof one === 'string')
+  const allowed = Array.isArray(node.enum) ? node.enum : [node.const]
+  const isText = allowed.every((one: unknown) => typeof one === 'string')
   return isText && node.type === undefined ? { type: 'string', ...node } : node
 }
 const largest = Number.MAX_SAFE_INTEGER
+
+/** Neither itself, nor as the one thing that it is where it is not null, nor by reference. */
+function isUndescribed({ description, $ref, anyOf }: Json): boolean {
+  if (description !== undefined || $ref !== undefined) return false
+  const others = anyOf?.filter(({ type }: Json) => type !== 'null') ?? []
+  return others.length !== 1 || isUndescribed(others[0])
+}
 
 /** Refers to each named schema where it was written out; `own` is the name of `node` itself. */
 function withReferences(node: Json, schemas: Named, own?: string): Json {
@@ -216,9 +227,9 @@ function toResponse(codes: readonly ProblemCode[]): Json {
   const examples = Object.fromEntries(
     codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])
   )
-  const lines = codes.map((code) => `\`${code}\`: ${problems[code].title}`)
+  const titles = codes.map((code) => problems[code].title)
   return {
-    description: lines.length === 1 ? lines[0] : lines.map((line) => `- ${line}`).join('\n'),
+    description: titles.join('. '),
     headers: problemHeaders(codes),
     content: { [problemType]: { schema: { $ref: problemRef }, examples } }
   }

@@ -54,7 +54,7 @@ export function addValidation(app: FastifyInstance): void {
     compile ??= buildValidator(app.getSchemas())
     return compile(part)
   })
-  app.addSchema(ProblemSchema)
+  addNamed(app, ProblemSchema)
   app.addHook('onRoute', ({ schema }) => addNamed(app, schema))
 }
 
