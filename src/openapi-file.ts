@@ -65,7 +65,7 @@ function fillLists(yaml: string): string {
     return `${lines.join('\n').slice(0, -1)} ]\n`
   })
 }
-const lineWidth = 98
+const lineWidth = 124
 
 /** Writes openapi/; with `check` it only says whether the file is what the routes say. */
 export async function writeOpenApi(check: boolean): Promise<boolean> {

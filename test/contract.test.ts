@@ -6,8 +6,12 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
+import { kinds, resolutionMeanings } from '../src/discrepancies/discrepancy.ts'
 import { renderOpenApi } from '../src/openapi-file.ts'
+import { eventTypes } from '../src/payments/event.ts'
+import { channelMeanings, statusMeanings } from '../src/payments/payment.ts'
 import { problems } from '../src/problems.ts'
+import { failures } from '../src/provider.ts'
 import {
   codesOf,
   createJudge,
@@ -241,6 +245,80 @@ t.test('the document', async (t) => {
       t.notMatch(bad, portable, bad)
     }
   })
+
+  t.test('H4: every type of event has a schema of its own, told apart by `type`', async (t) => {
+    const unions = {
+      Event: eventTypes.filter((type) => !/^(card|webhookEndpoint)\./.test(type)),
+      FeedEvent: eventTypes,
+      WebhookEvent: [...eventTypes, 'webhookEndpoint.test']
+    }
+    const { schemas } = document.components
+    for (const [name, types] of Object.entries(unions)) {
+      const { oneOf, discriminator } = schemas[name]
+      t.same(Object.keys(discriminator.mapping), types)
+      t.same(
+        Object.values(discriminator.mapping),
+        oneOf.map(({ $ref }: Json) => $ref)
+      )
+      for (const [type, $ref] of Object.entries(discriminator.mapping)) {
+        t.equal(resolve(document, { $ref }).properties.type.const, type)
+      }
+    }
+    const sent = document.webhooks.event.post.requestBody.content['application/json'].schema
+    t.equal(resolve(document, sent), schemas.WebhookEvent)
+    for (const page of ['Event', 'FeedEvent']) {
+      const { items } = schemas[`${page}Page`].properties.data
+      t.equal(resolve(document, items), schemas[page])
+    }
+  })
+
+  t.test('G3: every operation, parameter and field says what it is', async (t) => {
+    const says = (node: Json): boolean => {
+      const { description, $ref, anyOf = [] } = node
+      if (/\S/.test(description ?? '')) return true
+      if ($ref !== undefined) return says(resolve(document, node))
+      const others = anyOf.filter(({ type }: Json) => type !== 'null')
+      return others.length === 1 && says(others[0])
+    }
+    for (const { id, operation } of operations) {
+      t.ok(says(operation), id)
+      for (const one of operation.parameters ?? []) t.ok(says(one), `${one.name} of ${id}`)
+    }
+    const check = (node: Json, at: string): void => {
+      for (const [name, field] of Object.entries<Json>(node.properties ?? {})) {
+        t.ok(says(field), `${at}.${name}`)
+      }
+      for (const [name, member] of Object.entries<Json>(node)) {
+        const isOther = ['examples', 'example', 'if', 'then', 'else'].includes(name)
+        if (!isOther && typeof member === 'object' && member !== null)
+          check(member, `${at}.${name}`)
+      }
+    }
+    check(document.components.schemas, '')
+    check(document.paths, '')
+  })
+
+  t.test(
+    'G3: every status, failure, discrepancy, resolution and problem is explained',
+    async (t) => {
+      const tables = {
+        PaymentStatus: statusMeanings,
+        Channel: channelMeanings,
+        FailureCode: failures,
+        DiscrepancyKind: kinds,
+        Resolution: resolutionMeanings,
+        ProblemCode: problems
+      }
+      for (const [name, table] of Object.entries(tables)) {
+        const { description, enum: words } = document.components.schemas[name]
+        t.same(words, Object.keys(table))
+        for (const word of words) {
+          t.match(description, new RegExp(`^- \`${word}\`: \\S.{20}`, 'm'), `${name} ${word}`)
+        }
+      }
+      for (const { tell } of Object.values(failures)) t.match(tell, /^[A-Z][a-zA-Z ,.]+\.$/)
+    }
+  )
 
   t.test('H5: integers have a format and bounds, words a type', async (t) => {
     everyNode(document, (node) => {

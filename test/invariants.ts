@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Test } from 'tap'
 import { type Db, statement } from '../src/database/database.ts'
+import { checkEvents } from './events.ts'
 
 /**
  * Each finds rows that break an invariant of payments and of what belongs to them; all must find
@@ -204,6 +205,7 @@ export async function checkMoney(t: Test, db: Db): Promise<void> {
     const { rows } = await sql.raw(query).execute(db)
     t.same(rows, [], name)
   }
+  await checkEvents(t, db)
 }
 
 /** The rows of these accounts that break an invariant of accounts, each with its name. */

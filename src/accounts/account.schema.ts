@@ -5,11 +5,13 @@ import {
   Balance,
   Currency,
   ListQuery,
+  minorUnits,
   nullable,
   pageOf,
   ref,
   Timestamp,
-  text
+  text,
+  timeOf
 } from '../http/common.schema.ts'
 
 export const AccountParams = Type.Object({ accountId: Type.String({ maxLength: 100 }) })
@@ -38,17 +40,22 @@ export const AccountSchema = Type.Object(
   {
     id: AccountId,
     currency: Type.String(),
-    name: nullable(Type.String()),
-    status: Type.Enum(['open', 'closed']),
-    balance: Type.Object({
-      outstanding: ref(
-        Balance,
-        'Owed and not yet paid: charges, in query or not, and money taken back'
-      ),
-      overdue: ref(Balance, 'Outstanding, past due and not in query'),
-      inQuery: ref(Balance, 'Outstanding, and questioned by the customer: not matched to money'),
-      credit: ref(Balance, 'Money that no charge has taken yet')
-    })
+    name: nullable(Type.String({ description: 'For people' })),
+    status: Type.Enum(['open', 'closed'], {
+      description: 'closed: it takes no new payments or charges; late money is still booked'
+    }),
+    balance: Type.Object(
+      {
+        outstanding: ref(
+          Balance,
+          'Owed and not yet paid: charges, in query or not, and money taken back'
+        ),
+        overdue: ref(Balance, 'Outstanding, past due and not in query'),
+        inQuery: ref(Balance, 'Outstanding, and questioned by the customer: not matched to money'),
+        credit: ref(Balance, 'Money that no charge has taken yet')
+      },
+      { description: 'What is owed, and what is there to pay it' }
+    )
   },
   {
     $id: 'Account',
@@ -73,7 +80,7 @@ export const CreateCharge = Type.Object(
   {
     amount: Amount,
     reference: text(69, { minLength: 1, description: 'Unique on the account: the invoice' }),
-    dueAt: Type.String({ format: 'date-time' })
+    dueAt: Type.String({ format: 'date-time', description: 'When it is to be paid' })
   },
   {
     $id: 'CreateCharge',
@@ -92,11 +99,11 @@ export const ChargeSchema = Type.Object(
   {
     id: Type.String({ examples: ['chg_06f1k2m3n4p5q6r7'] }),
     amount: ref(Amount),
-    openAmount: Type.Integer({ minimum: 0, description: 'Not yet paid, minor units' }),
-    inQuery: Type.Boolean(),
+    openAmount: minorUnits('Not yet paid'),
+    inQuery: Type.Boolean({ description: 'Whether the customer questions it' }),
     reference: Type.String(),
-    dueAt: Timestamp,
-    status: Type.Enum(['open', 'paid']),
+    dueAt: timeOf('When it is to be paid'),
+    status: Type.Enum(['open', 'paid'], { description: 'open: something of it is owed' }),
     createdAt: Timestamp
   },
   {
@@ -123,7 +130,12 @@ export const ChangeCharge = Type.Object(
 
 export const ChargePage = pageOf(ChargeSchema)
 export const ListChargesQuery = Type.Object(
-  { ...ListQuery, status: Type.Optional(Type.Enum(['open', 'paid'])) },
+  {
+    ...ListQuery,
+    status: Type.Optional(
+      Type.Enum(['open', 'paid'], { description: 'open: something of it is owed' })
+    )
+  },
   { additionalProperties: false }
 )
 
@@ -140,8 +152,11 @@ const EntrySchema = Type.Object(
       examples: ['customer']
     }),
     amount: ref(Amount),
-    direction: Type.Enum(['debit', 'credit']),
-    cause: Type.Object({ type: Type.String({ examples: ['payment'] }), id: Type.String() }),
+    direction: Type.Enum(['debit', 'credit'], { description: 'The side of `account` it is on' }),
+    cause: Type.Object(
+      { type: Type.String({ examples: ['payment'] }), id: Type.String() },
+      { description: 'What moved it' }
+    ),
     paymentId: nullable(Type.String())
   },
   {

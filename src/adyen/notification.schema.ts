@@ -5,21 +5,26 @@ import { notificationStatuses } from './notification.ts'
 export const NotificationSchema = Type.Object(
   {
     id: Type.String({ examples: ['ntf_06f1k2m3n4p5q6r7'] }),
-    eventCode: Type.String({ examples: ['AUTHORISATION'] }),
-    success: Type.Boolean(),
-    pspReference: Type.String(),
-    originalReference: nullable(Type.String()),
+    eventCode: Type.String({
+      description: "Adyen's name of what happened",
+      examples: ['AUTHORISATION']
+    }),
+    success: Type.Boolean({ description: 'Whether it went well' }),
+    pspReference: Type.String({ description: "Adyen's reference of it" }),
+    originalReference: nullable(
+      Type.String({ description: "Adyen's reference of the money that it is about" })
+    ),
     reference: Type.String({ description: 'merchantReference: the id of the payment, for ours' }),
-    merchantAccount: Type.String(),
-    live: Type.Boolean(),
+    merchantAccount: Type.String({ description: 'To whom it was sent' }),
+    live: Type.Boolean({ description: 'Of the live platform; else of the test platform' }),
     status: Type.Enum([...notificationStatuses], {
       description:
         'received: to be applied; applied; ignored: kept without effect; waiting: its payment is ' +
         'not known yet; parked: could not be applied; foreign: of another merchant account or ' +
         'platform'
     }),
-    fault: nullable(Type.String()),
-    tries: Type.Integer(),
+    fault: nullable(Type.String({ description: 'Why it could not be applied' })),
+    tries: Type.Integer({ minimum: 0, description: 'How often it was tried' }),
     receivedAt: Timestamp,
     appliedAt: nullable(Timestamp),
     item: Type.Unsafe<Record<string, unknown>>({
@@ -63,8 +68,10 @@ export const NotificationPage = pageOf(NotificationSchema)
 export const ListNotificationsQuery = Type.Object(
   {
     ...ListQuery,
-    status: Type.Optional(Type.Enum([...notificationStatuses])),
-    eventCode: Type.Optional(text(80)),
+    status: Type.Optional(
+      Type.Enum([...notificationStatuses], { description: 'What became of it' })
+    ),
+    eventCode: Type.Optional(text(80, { description: "Adyen's name of what happened" })),
     reference: Type.Optional(text(80, { description: 'merchantReference' }))
   },
   { additionalProperties: false }

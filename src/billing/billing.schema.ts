@@ -1,16 +1,27 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { Balance, Currency, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
+import {
+  Balance,
+  Currency,
+  countOf,
+  nullable,
+  pageOf,
+  ref,
+  Timestamp,
+  text
+} from '../http/common.schema.ts'
 import { recordsMax, transactionTypes, uploadFields } from './billing.ts'
 
-const count = Type.Integer({ minimum: 0 })
+const count = countOf('How many')
 
 export const BillingFileSchema = Type.Object(
   {
     id: Type.String(),
     externalFileName: Type.String({ maxLength: 20, description: 'Its name in CMP: its id' }),
-    transactionType: Type.Enum([...transactionTypes]),
+    transactionType: Type.Enum([...transactionTypes], {
+      description: 'payment: what lessens a debt. refund: what adds to it'
+    }),
     recordCount: count,
-    totalAmount: ref(Balance),
+    totalAmount: ref(Balance, 'The sum of its details'),
     counts: Type.Object(
       { open: count, posted: count, rejected: count },
       { description: 'What the billing system made of its details' }
@@ -50,7 +61,7 @@ export const MakeFile = Type.Object(
 )
 
 export const AcknowledgeFile = Type.Object(
-  { outcome: Type.Literal('posted') },
+  { outcome: Type.Enum(['posted'], { description: 'All that is still open of it' }) },
   { $id: 'AcknowledgeBillingFile', additionalProperties: false, examples: [{ outcome: 'posted' }] }
 )
 
@@ -58,7 +69,10 @@ const types: Record<string, TSchema> = {
   recordCount: count,
   totalAmount: Type.Number({ minimum: 0, maximum: 999_999_999.99 }),
   detailSequence: Type.Integer({ minimum: 1 }),
-  hierarchyEntity: Type.Object({ accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) }),
+  hierarchyEntity: Type.Object(
+    { accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) },
+    { description: 'The account' }
+  ),
   amount: Type.Number({ minimum: 0, maximum: 9_999_999.99 }),
   paymentReference: nullable(Type.String({ maxLength: 40 })),
   cardReference: nullable(Type.String({ maxLength: 30 })),
@@ -78,7 +92,10 @@ function toProperties(fields: Record<string, readonly [string, string]>): Record
 export const UploadSchema = Type.Object(
   {
     ...toProperties(uploadFields.header),
-    details: Type.Array(Type.Object(toProperties(uploadFields.details)), { maxItems: recordsMax })
+    details: Type.Array(Type.Object(toProperties(uploadFields.details)), {
+      maxItems: recordsMax,
+      description: 'One for each posting'
+    })
   },
   {
     $id: 'NonRecurringPayments',
@@ -123,10 +140,17 @@ const unread = Object.fromEntries(
 
 const RejectedDetail = Type.Object(
   {
-    detailSequence: Type.Integer({ minimum: 1, maximum: recordsMax }),
-    hierarchyEntity: Type.Object({ accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) }),
-    transactionType: Type.Enum(['PAYMENT', 'REFUND']),
-    transactionId: Type.Optional(text(100)),
+    detailSequence: Type.Integer({
+      minimum: 1,
+      maximum: recordsMax,
+      description: 'Of the detail, in its file'
+    }),
+    hierarchyEntity: Type.Object(
+      { accountId: Type.Integer({ minimum: 1, maximum: 99_999_999 }) },
+      { description: 'The account' }
+    ),
+    transactionType: Type.Enum(['PAYMENT', 'REFUND'], { description: 'As in the file' }),
+    transactionId: Type.Optional(text(100, { description: 'As in the file' })),
     rejectionReason: Type.Optional(
       text(255, { minLength: 1, description: 'Assumed, not documented by CMP' })
     )
@@ -136,9 +160,13 @@ const RejectedDetail = Type.Object(
 
 export const RejectDetails = Type.Object(
   {
-    externalFileName: text(100, { minLength: 1 }),
+    externalFileName: text(100, { minLength: 1, description: 'The name of the file' }),
     ...unread,
-    details: Type.Array(RejectedDetail, { minItems: 1, maxItems: recordsMax })
+    details: Type.Array(RejectedDetail, {
+      minItems: 1,
+      maxItems: recordsMax,
+      description: 'What was rejected of it'
+    })
   },
   {
     $id: 'BillingRejections',

@@ -10,7 +10,7 @@ import {
   text,
   when
 } from '../http/common.schema.ts'
-import { channels } from '../payments/payment.ts'
+import { ChannelSchema } from '../payments/payment.schema.ts'
 import { postingKinds, postingStatuses } from './posting.ts'
 
 const example = {
@@ -43,7 +43,10 @@ export const PostingSchema = Type.Object(
     }),
     kind: Type.Enum([...postingKinds], { description: 'Why it moved' }),
     paymentId: Type.String(),
-    cause: Type.Object({ type: Type.String(), id: Type.String() }),
+    cause: Type.Object(
+      { type: Type.String(), id: Type.String() },
+      { description: 'What moved it' }
+    ),
     transactionReference: Type.String({
       maxLength: 20,
       description: "CMP's TransactionReference: the payment's id"
@@ -62,7 +65,7 @@ export const PostingSchema = Type.Object(
     cardReference: nullable(
       Type.String({ maxLength: 30, description: "CMP's CardReference: the registered card" })
     ),
-    channel: Type.Enum([...channels]),
+    channel: ref(ChannelSchema),
     occurredAt: Timestamp,
     status: Type.Enum([...postingStatuses], {
       description: 'open: the billing system has not said what it made of it'
@@ -76,7 +79,14 @@ export const PostingSchema = Type.Object(
 
 export const PostingPage = growingPageOf(PostingSchema)
 export const PostingQuery = Type.Object(
-  { status: Type.Optional(Type.Enum([...postingStatuses])), ...growingListQuery },
+  {
+    status: Type.Optional(
+      Type.Enum([...postingStatuses], {
+        description: 'open: billing has not said what it made of it'
+      })
+    ),
+    ...growingListQuery
+  },
   { additionalProperties: false }
 )
 
@@ -84,7 +94,7 @@ export const PostingParams = Type.Object({ id: Type.String() })
 
 export const AcknowledgePosting = Type.Object(
   {
-    outcome: Type.Enum(['posted', 'rejected']),
+    outcome: Type.Enum(['posted', 'rejected'], { description: 'What billing made of it' }),
     reason: Type.Optional(
       text(255, { minLength: 1, description: 'Required where it was rejected' })
     )

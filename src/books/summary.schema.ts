@@ -1,8 +1,9 @@
 import { Type } from 'typebox'
-import { discrepancyKinds } from '../discrepancies/discrepancy.ts'
+import { KindSchema } from '../discrepancies/discrepancy.schema.ts'
+import { countOf, minorUnits, ref, signedMinorUnits } from '../http/common.schema.ts'
 import { ledgerAccounts } from '../ledger/ledger.ts'
 
-const signed = (description?: string) => Type.Integer(description ? { description } : {})
+const signed = signedMinorUnits
 const date = Type.String({ format: 'date', description: 'A day in UTC' })
 
 const accounts = Object.entries(ledgerAccounts)
@@ -18,22 +19,24 @@ export const SummarySchema = Type.Object(
         movements: Type.Array(
           Type.Object({
             posting: Type.String({ description: 'Why the books moved' }),
-            count: Type.Integer({ minimum: 0 }),
-            amount: Type.Integer({ minimum: 0 })
-          })
+            count: countOf('How many'),
+            amount: minorUnits('How much')
+          }),
+          { description: 'What moved on the day' }
         ),
         accounts: Type.Array(
           Type.Object({
             account: Type.String({ description: accounts }),
             opening: signed('Debits less credits before the day'),
-            debits: Type.Integer({ minimum: 0 }),
-            credits: Type.Integer({ minimum: 0 }),
+            debits: minorUnits('What was added on the left'),
+            credits: minorUnits('What was added on the right'),
             closing: signed('opening + debits - credits')
-          })
+          }),
+          { description: 'The accounts of the ledger, over all customers' }
         ),
         settlement: Type.Object(
           {
-            lines: Type.Integer({ minimum: 0 }),
+            lines: countOf('How many'),
             provider: signed('What they say'),
             ledger: signed('What we have of the same facts'),
             difference: signed('provider - ledger: what discrepancies explain'),
@@ -45,7 +48,7 @@ export const SummarySchema = Type.Object(
           {
             payments: signed('After fees'),
             fees: signed('Which payments leave out'),
-            costs: signed(),
+            costs: signed('What the provider charged beside payments'),
             carried: signed('From other batches, or to them'),
             other: signed('Of types that are not known here'),
             paidOut: signed('To the bank: negative'),
@@ -53,15 +56,17 @@ export const SummarySchema = Type.Object(
           },
           { description: 'The same reports, in the currency in which the provider pays out' }
         )
-      })
+      }),
+      { description: 'Each currency by itself' }
     ),
     discrepancies: Type.Array(
       Type.Object({
-        kind: Type.Enum([...discrepancyKinds]),
-        opened: Type.Integer({ minimum: 0 }),
-        resolved: Type.Integer({ minimum: 0 }),
-        open: Type.Integer({ minimum: 0, description: 'At the end of the day' })
-      })
+        kind: ref(KindSchema),
+        opened: countOf('On the day'),
+        resolved: countOf('On the day'),
+        open: countOf('At the end of the day')
+      }),
+      { description: 'Of each kind' }
     )
   },
   {

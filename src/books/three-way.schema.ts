@@ -1,17 +1,19 @@
 import { Type } from 'typebox'
-import { Timestamp } from '../http/common.schema.ts'
+import { countOf, ref, signedMinorUnits, Timestamp } from '../http/common.schema.ts'
 import { billingReasons, providerReasons } from './three-way.ts'
 
 const sum = {
-  count: Type.Integer({ minimum: 0, description: 'Movements' }),
-  amount: Type.Integer({ description: 'Minor units; what customers paid is positive' })
+  count: countOf('Movements'),
+  amount: signedMinorUnits('What customers paid is positive')
 }
+
+const Movements = Type.Object(sum, { $id: 'Movements', description: 'What moved' })
 
 const CurrencyBalance = Type.Object({
   currency: Type.String(),
-  provider: Type.Object(sum, { description: 'What the payment provider’s reports settled' }),
-  ledger: Type.Object(sum, { description: 'What moved on the accounts of customers' }),
-  billing: Type.Object(sum, { description: 'What the billing system acknowledged as posted' }),
+  provider: ref(Movements, 'What the payment provider’s reports settled'),
+  ledger: ref(Movements, 'What moved on the accounts of customers'),
+  billing: ref(Movements, 'What the billing system acknowledged as posted'),
   differences: Type.Object(
     {
       provider: Type.Array(
@@ -24,17 +26,28 @@ const CurrencyBalance = Type.Object({
               'of ours explains it'
           }),
           ...sum
-        })
+        }),
+        { description: 'Between the provider and the ledger' }
       ),
-      billing: Type.Array(Type.Object({ reason: Type.Enum([...billingReasons]), ...sum }))
+      billing: Type.Array(
+        Type.Object({
+          reason: Type.Enum([...billingReasons], { description: 'Why they differ' }),
+          ...sum
+        }),
+        { description: 'Between billing and the ledger' }
+      )
     },
     { description: 'The ledger and these together are the other side, to the penny' }
   ),
-  unexplained: Type.Integer({ minimum: 0, description: 'Always 0; else this service has a fault' })
+  unexplained: countOf('Always 0; else this service has a fault')
 })
 
 export const ThreeWaySchema = Type.Object(
-  { from: Timestamp, to: Timestamp, currencies: Type.Array(CurrencyBalance) },
+  {
+    from: Timestamp,
+    to: Timestamp,
+    currencies: Type.Array(CurrencyBalance, { description: 'Each by itself' })
+  },
   {
     $id: 'ThreeWay',
     examples: [

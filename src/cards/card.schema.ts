@@ -18,12 +18,12 @@ const cardExample = {
   createdAt: '2026-11-22T09:00:00.000Z'
 }
 
-const RegisteredCardSchema = Type.Object(
+export const RegisteredCardSchema = Type.Object(
   {
     id: Type.String({ description: '`registeredCardId` of a payment', maxLength: 30 }),
     brand: nullable(Type.String({ description: "The provider's name of it, such as visa or mc" })),
-    lastFour: nullable(Type.String()),
-    expiryMonth: nullable(Type.Integer({ minimum: 1, maximum: 12 })),
+    lastFour: nullable(Type.String({ description: 'The last four digits of its number' })),
+    expiryMonth: nullable(Type.Integer({ minimum: 1, maximum: 12, description: 'From 1 to 12' })),
     expiryYear: nullable(Type.Integer({ description: 'Four digits' })),
     funding: nullable(
       Type.String({ description: 'credit, debit, prepaid; null where the provider does not say' })
@@ -39,7 +39,7 @@ const RegisteredCardSchema = Type.Object(
 export type RegisteredCardView = Static<typeof RegisteredCardSchema>
 
 export const CardList = Type.Object(
-  { data: Type.Array(ref(RegisteredCardSchema)) },
+  { data: Type.Array(ref(RegisteredCardSchema), { description: 'All of them' }) },
   { $id: 'CardList', examples: [{ data: [cardExample] }] }
 )
 

@@ -3,15 +3,15 @@ import {
   AccountId,
   Amount,
   CustomerSchema,
+  ref,
   text,
   textPattern,
   when
 } from '../http/common.schema.ts'
-import { OperatorRef, Reference } from '../payments/payment.schema.ts'
-import { channels } from '../payments/payment.ts'
+import { ChannelSchema, OperatorRef, Reference } from '../payments/payment.schema.ts'
 import { createMethods } from './create.ts'
 
-const description = text(255)
+const description = text(255, { description: 'What it is for; the card page may show it' })
 const Metadata = Type.Unsafe<Record<string, string>>({
   type: 'object',
   maxProperties: 20,
@@ -37,7 +37,7 @@ export const CreatePayment = Type.Object(
   {
     accountId: AccountId,
     amount: Amount,
-    channel: Type.Enum([...channels]),
+    channel: ref(ChannelSchema),
     method: Type.Optional(
       Type.Enum([...createMethods], {
         description:

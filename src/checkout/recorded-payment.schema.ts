@@ -1,16 +1,26 @@
 import { type Static, Type } from 'typebox'
-import { AccountId, Amount, text, when } from '../http/common.schema.ts'
-import { OperatorRef, Processor, Reference } from '../payments/payment.schema.ts'
-import { channels } from '../payments/payment.ts'
-import { failureCodes } from '../provider.ts'
+import { AccountId, Amount, ref, text, when } from '../http/common.schema.ts'
+import {
+  ChannelSchema,
+  FailureCodeSchema,
+  OperatorRef,
+  Processor,
+  Reference
+} from '../payments/payment.schema.ts'
 
 const RecordedCard = Type.Object(
   {
-    brand: Type.Optional(text(40, { minLength: 1 })),
-    lastFour: Type.Optional(Type.String({ pattern: '^[0-9]{4}$' })),
-    expiryMonth: Type.Optional(Type.Integer({ minimum: 1, maximum: 12 })),
-    expiryYear: Type.Optional(Type.Integer({ minimum: 2000, maximum: 2099 })),
-    funding: Type.Optional(text(40, { minLength: 1 }))
+    brand: Type.Optional(text(40, { minLength: 1, description: 'Such as visa or mc' })),
+    lastFour: Type.Optional(
+      Type.String({ pattern: '^[0-9]{4}$', description: 'The last four digits' })
+    ),
+    expiryMonth: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 12, description: 'From 1 to 12' })
+    ),
+    expiryYear: Type.Optional(
+      Type.Integer({ minimum: 2000, maximum: 2099, description: 'Four digits' })
+    ),
+    funding: Type.Optional(text(40, { minLength: 1, description: 'Such as credit or debit' }))
   },
   { additionalProperties: false, description: 'For display only' }
 )
@@ -19,18 +29,20 @@ export const RecordPayment = Type.Object(
   {
     accountId: AccountId,
     amount: Amount,
-    channel: Type.Enum([...channels]),
-    outcome: Type.Enum(['captured', 'refused']),
+    channel: ref(ChannelSchema),
+    outcome: Type.Enum(['captured', 'refused'], { description: 'What came of it' }),
     processor: Processor,
-    authorisationCode: Type.Optional(text(40, { minLength: 1 })),
+    authorisationCode: Type.Optional(
+      text(40, { minLength: 1, description: "The code of the card's bank" })
+    ),
     takenAt: Type.String({ format: 'date-time', description: 'When it was taken, or refused' }),
     card: Type.Optional(RecordedCard),
     failure: Type.Optional(
       Type.Object(
         {
-          code: Type.Enum([...failureCodes]),
-          message: Type.Optional(text(255)),
-          retryable: Type.Optional(Type.Boolean())
+          code: ref(FailureCodeSchema),
+          message: Type.Optional(text(255, { description: 'For people' })),
+          retryable: Type.Optional(Type.Boolean({ description: 'Whether another try can succeed' }))
         },
         { additionalProperties: false, description: 'Why it was refused' }
       )

@@ -1,19 +1,27 @@
 import { Type } from 'typebox'
 import {
   createdRange,
+  enumOf,
   ListQuery,
   nullable,
   pageOf,
-  Timestamp,
-  text
+  ref,
+  text,
+  timeOf
 } from '../http/common.schema.ts'
 import { OperatorId, OperatorView } from '../payments/payment.schema.ts'
 import {
-  askedResolutions,
-  discrepancyKinds,
+  askedMeanings,
   discrepancyStatuses,
-  resolutions
+  kindMeanings,
+  resolutionMeanings
 } from './discrepancy.ts'
+
+export const KindSchema = enumOf(kindMeanings, {
+  $id: 'DiscrepancyKind',
+  intro: 'What we have, what the other side says, and what a person may decide.'
+})
+export const ResolutionSchema = enumOf(resolutionMeanings, { $id: 'Resolution' })
 
 const Decider = Type.Object(
   { id: OperatorId },
@@ -23,10 +31,10 @@ const Decider = Type.Object(
 export const DiscrepancySchema = Type.Object(
   {
     id: Type.String({ examples: ['dis_06f1k2m3n4p5q6r7'] }),
-    kind: Type.Enum([...discrepancyKinds]),
-    status: Type.Enum([...discrepancyStatuses]),
-    paymentId: nullable(Type.String()),
-    accountId: nullable(Type.String()),
+    kind: ref(KindSchema),
+    status: Type.Enum([...discrepancyStatuses], { description: 'open: nobody has decided yet' }),
+    paymentId: nullable(Type.String({ description: 'The payment that it is about' })),
+    accountId: nullable(Type.String({ description: 'The account of that payment' })),
     ours: Type.String({ description: 'What we have' }),
     theirs: Type.String({ description: 'What the other side says' }),
     details: Type.Unsafe<Record<string, unknown>>({
@@ -36,23 +44,22 @@ export const DiscrepancySchema = Type.Object(
         'The facts of both sides; their members depend on the kind. `reopened`: decisions whose ' +
         'refund came to nothing'
     }),
-    ageSeconds: Type.Integer({ minimum: 0 }),
-    resolutions: Type.Array(Type.Enum([...resolutions]), {
+    ageSeconds: Type.Integer({ minimum: 0, description: 'How long it has been known' }),
+    resolutions: Type.Array(ref(ResolutionSchema), {
       description: 'What it may be resolved by; none once it is'
     }),
     resolution: nullable(
-      Type.Object({
-        resolution: Type.Enum([...resolutions], {
-          description:
-            'settled: what was missing has come; matched: the record became known that explains ' +
-            'the line. Nobody had to decide either'
-        }),
-        reason: nullable(Type.String()),
-        operator: nullable(OperatorView),
-        at: Timestamp
-      })
+      Type.Object(
+        {
+          resolution: ref(ResolutionSchema),
+          reason: nullable(Type.String({ description: 'Why; null where nobody decided' })),
+          operator: nullable(OperatorView),
+          at: timeOf('When')
+        },
+        { description: 'What was decided, by whom and why' }
+      )
     ),
-    createdAt: Timestamp
+    createdAt: timeOf('When it was found')
   },
   {
     $id: 'Discrepancy',
@@ -86,9 +93,11 @@ export const DiscrepancyPage = pageOf(DiscrepancySchema)
 export const ListDiscrepanciesQuery = Type.Object(
   {
     ...ListQuery,
-    kind: Type.Optional(Type.Enum([...discrepancyKinds])),
-    status: Type.Optional(Type.Enum([...discrepancyStatuses])),
-    paymentId: Type.Optional(text(100)),
+    kind: Type.Optional(ref(KindSchema)),
+    status: Type.Optional(
+      Type.Enum([...discrepancyStatuses], { description: 'open: nobody has decided yet' })
+    ),
+    paymentId: Type.Optional(text(100, { description: 'The payment that it is about' })),
     ...createdRange
   },
   { additionalProperties: false }
@@ -96,14 +105,8 @@ export const ListDiscrepanciesQuery = Type.Object(
 
 export const ResolveDiscrepancy = Type.Object(
   {
-    resolution: Type.Enum([...askedResolutions], {
-      description:
-        'applyToAccount: held money pays the account. writtenOff: held money is given up. ' +
-        'sendBack, retryReversal: the payment provider is asked to give it back. keep: the money ' +
-        'stays on the account. refund: what is left of the payment is refunded. acknowledged: ' +
-        'looked into and mended elsewhere; nothing moves here'
-    }),
-    reason: text(255, { minLength: 1 }),
+    resolution: enumOf(askedMeanings),
+    reason: text(255, { minLength: 1, description: 'Why, for whoever reads it later' }),
     operator: Decider
   },
   {

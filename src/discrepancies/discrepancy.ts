@@ -2,7 +2,7 @@
  * Where two truths disagree: what each kind says of either side, and what a person may decide about
  * it. Pure: the tables, and what a decision does to the aggregate of the payment.
  */
-import { findOwn, noLongerTrue, operationsOf, record } from '../lifecycle/aggregate.ts'
+import { findOwn, operationsOf, record } from '../lifecycle/aggregate.ts'
 import { largestAuthorised } from '../lifecycle/authorisations.ts'
 import { reportCapture } from '../lifecycle/captures.ts'
 import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
@@ -11,34 +11,31 @@ import { amountRefundable } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import { decideHeld, findHeld } from './held-money.ts'
 
-/**
- * What a person may decide. applyToAccount, sendBack, retryReversal, writtenOff: about money that
- * is held. keep, refund: about money on the account. captured, notCaptured: whether a capture that
- * failed was taken again, as the provider's own pages show it. acknowledged: looked into and mended
- * elsewhere; it moves nothing here.
- */
-export const askedResolutions = [
-  'applyToAccount',
-  'sendBack',
-  'retryReversal',
-  'writtenOff',
-  'keep',
-  'refund',
-  'captured',
-  'notCaptured',
-  'acknowledged'
-] as const
-export type AskedResolution = (typeof askedResolutions)[number]
+/** What a person may decide. */
+export const askedMeanings = {
+  applyToAccount: 'Held money pays the account',
+  sendBack: 'The payment provider is asked to give held money back to the card',
+  retryReversal: 'It is asked once more, after it did not',
+  writtenOff: 'Held money is given up',
+  keep: 'The money stays on the account',
+  refund: 'What is left of the payment is refunded',
+  captured: 'The capture that failed was taken again, as the pages of the provider show',
+  notCaptured: 'It was not taken again',
+  acknowledged: 'Looked into and mended elsewhere; nothing moves here'
+} as const
+export type AskedResolution = keyof typeof askedMeanings
+export const askedResolutions = Object.keys(askedMeanings) as readonly AskedResolution[]
 
-/**
- * What nobody has to decide. settled: what was missing has come, or was posted after all. matched:
- * the record became known that explains a line. noLongerTrue: later facts of the payment show so.
- */
-export const ownResolutions = ['settled', 'matched', noLongerTrue] as const
-export type OwnResolution = (typeof ownResolutions)[number]
-
-export const resolutions = [...askedResolutions, ...ownResolutions] as const
-export type Resolution = AskedResolution | OwnResolution
+/** What nobody has to decide. */
+export const resolutionMeanings = {
+  ...askedMeanings,
+  settled: 'Nobody had to decide: what was missing has come, or was posted after all',
+  matched: 'Nobody had to decide: the record became known that explains the line',
+  noLongerTrue: 'Nobody had to decide: later facts of the payment show that it is not so'
+} as const
+export type Resolution = keyof typeof resolutionMeanings
+export type OwnResolution = Exclude<Resolution, AskedResolution>
+export const resolutions = Object.keys(resolutionMeanings) as readonly Resolution[]
 
 type Kind = {
   /** What we have, and what the other side says. */
@@ -139,6 +136,13 @@ export const kinds = {
 } as const satisfies Record<string, Kind>
 export type DiscrepancyKind = keyof typeof kinds
 export const discrepancyKinds = Object.keys(kinds) as DiscrepancyKind[]
+/** Both sides of each kind, and what it may be resolved by. */
+export const kindMeanings = Object.fromEntries(
+  Object.entries(kinds).map(([kind, { ours, theirs, resolutions }]) => [
+    kind,
+    `${ours} ${theirs} Resolve: ${resolutions.join(', ')}`
+  ])
+) as Record<DiscrepancyKind, string>
 
 export const discrepancyStatuses = ['open', 'resolved'] as const
 export type DiscrepancyStatus = (typeof discrepancyStatuses)[number]

@@ -1,11 +1,14 @@
 import type { FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { WaitHeaders } from '../http/common.schema.ts'
-import { pageSize, readAfter, toGrowingPage } from '../http/cursor.ts'
+import { IdParams, PageQuery, WaitHeaders } from '../http/common.schema.ts'
+import { pageSize, readAfter, sendPage, toGrowingPage } from '../http/cursor.ts'
 import { readWait } from '../http/prefer.ts'
+import { findPayment, listEvents } from '../payments/payment.store.ts'
+import { type StoredEvent, toEventView } from '../payments/payment-view.ts'
+import { found } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
-import { FeedPage, FeedQuery } from './feed.schema.ts'
+import { EventPage, FeedPage, FeedQuery } from './event.schema.ts'
 import { type FeedEvent, listFeed } from './feed.store.ts'
 import { toFeedView } from './feed-view.ts'
 
@@ -40,6 +43,29 @@ export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (a
     }
   )
 
+  app.get(
+    '/v1/payments/:id/events',
+    {
+      schema: {
+        operationId: 'listPaymentEvents',
+        summary: 'List the events of a payment',
+        description: 'All that happened to it, oldest first, numbered without holes.',
+        tags: ['Payments'],
+        params: IdParams,
+        querystring: PageQuery,
+        response: { 200: EventPage }
+      },
+      config: { scope: 'payments:read', problems: ['payment_not_found'] }
+    },
+    async (request, reply) => {
+      const known = await findPayment(db, request.params.id, visibleTo(clientOf(request)))
+      const payment = found(known, 'payment_not_found', 'No payment has this id.')
+      const find = (after: string | null, limit: number) =>
+        listEvents(db, payment.id, Number(after ?? 0), limit)
+      return await sendPage(request, reply, find, toEventView(payment, providerName), bySequence)
+    }
+  )
+
   async function readOrWait(
     request: FastifyRequest,
     filter: Filter,
@@ -70,6 +96,11 @@ export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (a
     reads.set(key, read)
     return read
   }
+}
+
+const bySequence = {
+  positionOf: ({ sequence }: StoredEvent) => String(sequence),
+  pattern: /^\d{1,9}$/
 }
 
 type Filter = Parameters<typeof listFeed>[1]

@@ -18,7 +18,11 @@ function nameOf(schema: TSchema): string {
 export function ref<T extends TSchema>(schema: T, description?: string): TUnsafe<Static<T>> {
   const name = nameOf(schema)
   named.set(name, schema as TSchema as NamedSchema)
-  return Type.Unsafe<Static<T>>({ $ref: `${name}#`, ...(description && { description }) })
+  const reference = { $ref: `${name}#` }
+  // The document loses what stands beside a reference, until shareParts() has put it back.
+  return Type.Unsafe<Static<T>>(
+    description === undefined ? reference : { allOf: [reference], description }
+  )
 }
 
 /** Every schema with $id that `schema` is, holds or refers to; each after those that it names. */
@@ -82,19 +86,56 @@ export const WaitHeaders = Type.Object({
   )
 })
 
-export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
+const TimestampSchema = Type.String({
+  $id: 'Timestamp',
+  format: 'date-time',
+  description: 'RFC 3339, UTC'
+})
+export const Timestamp = ref(TimestampSchema)
+/** One of the words of a table, which the document shows with what each means. */
+export function enumOf<K extends string>(
+  meanings: Readonly<Record<K, string>>,
+  options: { $id?: string; intro?: string } = {}
+) {
+  const { intro, ...rest } = options
+  const lines = Object.entries(meanings).map(([word, meaning]) => `- \`${word}\`: ${meaning}`)
+  const description = `${intro === undefined ? '' : `${intro}\n\n`}${lines.join('\n')}`
+  return Type.Enum(Object.keys(meanings) as K[], { ...rest, description })
+}
 
-export const AccountId = Type.String({
+/** A moment, and what happened then. */
+export const timeOf = (description: string) => ref(TimestampSchema, description)
+
+const AccountIdSchema = Type.String({
+  $id: 'AccountId',
   pattern: '^[1-9][0-9]{0,7}$',
   description: "CMP's account number",
   examples: ['10000001']
 })
+export const AccountId = ref(AccountIdSchema)
 
 export const Currency = Type.Enum([...currencies], {
   $id: 'Currency',
   description: 'ISO 4217',
   examples: ['GBP']
 })
+
+const MinorUnits = Type.Integer({
+  $id: 'MinorUnits',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'An amount in minor units (ISO 4217 exponent of its currency)'
+})
+const SignedMinorUnits = Type.Integer({
+  $id: 'SignedMinorUnits',
+  description: 'A sum in minor units, which may be negative'
+})
+const Count = Type.Integer({ $id: 'Count', minimum: 0, description: 'How many' })
+
+export const signedMinorUnits = (description: string) => ref(SignedMinorUnits, description)
+export const countOf = (description: string) => ref(Count, description)
+/** An amount of a currency that is named elsewhere. */
+export const minorUnits = (description: string) => ref(MinorUnits, description)
 
 /** An amount that a caller asks for: at least 1 minor unit, within what JSON holds exactly. */
 export const Amount = Type.Object(
@@ -106,20 +147,35 @@ export const Amount = Type.Object(
       description: 'Minor units (ISO 4217 exponent of the currency)'
     })
   },
-  { $id: 'Amount', additionalProperties: false, examples: [{ currency: 'GBP', value: 2500 }] }
+  {
+    $id: 'Amount',
+    description: 'An amount of money',
+    additionalProperties: false,
+    examples: [{ currency: 'GBP', value: 2500 }]
+  }
 )
 
 /** An amount that we answer with; it may be zero. */
 export const Balance = Type.Object(
-  { currency: Type.String(), value: Type.Integer({ minimum: 0 }) },
-  { $id: 'Balance', additionalProperties: false, examples: [{ currency: 'GBP', value: 0 }] }
+  {
+    currency: Type.String({ description: 'ISO 4217' }),
+    value: minorUnits('In minor units; 0 where there is none')
+  },
+  {
+    $id: 'Balance',
+    description: 'A sum, which may be 0',
+    additionalProperties: false,
+    examples: [{ currency: 'GBP', value: 0 }]
+  }
 )
 
 /** What is known of the person who pays. */
 export const CustomerSchema = Type.Object(
   {
-    reference: Type.Optional(text(80, { minLength: 1 })),
-    email: Type.Optional(Type.String({ format: 'email', maxLength: 256 })),
+    reference: Type.Optional(text(80, { minLength: 1, description: 'Yours of the person' })),
+    email: Type.Optional(
+      Type.String({ format: 'email', maxLength: 256, description: 'Of the person' })
+    ),
     phone: Type.Optional(
       Type.String({
         pattern: '^\\+?([ ()-]{0,3}[0-9]){4,15}[ ()-]{0,3}$',
@@ -141,7 +197,7 @@ export const CustomerSchema = Type.Object(
       })
     )
   },
-  { additionalProperties: false }
+  { additionalProperties: false, description: 'The person who pays' }
 )
 
 const PageSize = Type.Optional(
@@ -161,7 +217,7 @@ export const PageQuery = Type.Object(ListQuery, { additionalProperties: false })
 export function pageOf<T extends TSchema>(item: T) {
   return Type.Object(
     {
-      data: Type.Array(ref(item)),
+      data: Type.Array(ref(item), { description: 'What is on this page' }),
       nextCursor: nullable(
         Type.String({ description: 'Null on the last page', examples: ['WyJwYXlfMDZmMWsyb'] })
       )
@@ -185,7 +241,7 @@ export const growingListQuery = {
 export function growingPageOf<T extends TSchema>(item: T) {
   return Type.Object(
     {
-      data: Type.Array(ref(item)),
+      data: Type.Array(ref(item), { description: 'What is on this page' }),
       nextCursor: Type.String({
         description: 'Never null: at the end it is the position to ask again from, as `after`',
         examples: ['WyI0MTciXQ']
@@ -201,28 +257,46 @@ export const createdRange = {
   createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' }))
 }
 
+const ProblemCodeSchema = enumOf(
+  Object.fromEntries(
+    Object.entries(problems).map(([code, { status, cause, cure }]) => [
+      code,
+      `${status}. ${cause} ${cure}`
+    ])
+  ),
+  { $id: 'ProblemCode', intro: 'What went wrong: the code never changes its meaning.' }
+)
+
 export const ProblemSchema = Type.Object(
   {
     type: Type.String({ description: 'A page about this code, with its cause and cure' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String(),
-    code: Type.Enum(Object.keys(problems)),
-    instance: Type.String(),
-    requestId: Type.String(),
+    title: Type.String({ description: 'What the code means, always in the same words' }),
+    status: Type.Integer({ minimum: 400, maximum: 599, description: 'The status of the answer' }),
+    detail: Type.String({ description: 'What it was this time, for people' }),
+    code: ref(ProblemCodeSchema),
+    instance: Type.String({ description: 'The path of the request' }),
+    requestId: Type.String({ description: 'As `X-Request-Id`: say it when you ask for help' }),
     errors: Type.Optional(
       Type.Array(
         Type.Object({
           pointer: Type.String({ description: 'JSON pointer (RFC 6901) to the field' }),
-          detail: Type.String()
-        })
+          detail: Type.String({ description: 'What is wrong with it' })
+        }),
+        { description: 'Every field that is wrong' }
       )
     ),
     paymentId: Type.Optional(Type.String({ description: 'The payment that it is about' })),
     difference: Type.Optional(
-      Type.Record(Type.String(), Type.Object({ recorded: Type.Unknown(), sent: Type.Unknown() }), {
-        description: 'What differs from what was recorded, by the name of the field'
-      })
+      Type.Record(
+        Type.String(),
+        Type.Object({
+          recorded: Type.Unknown({ description: 'What is recorded' }),
+          sent: Type.Unknown({ description: 'What was sent' })
+        }),
+        {
+          description: 'What differs from what was recorded, by the name of the field'
+        }
+      )
     )
   },
   { $id: 'Problem', description: 'RFC 9457, application/problem+json' }

@@ -5,7 +5,7 @@ import type { Context, Routes } from '../service-context.ts'
 export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) => {
   const Ok = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Unavailable = Type.Object(
-    { status: Type.Enum(['unavailable']), fault: Type.String() },
+    { status: Type.Enum(['unavailable']), fault: Type.String({ description: 'Why' }) },
     { examples: [{ status: 'unavailable', fault: 'the database does not answer' }] }
   )
   const tags = ['Health']
@@ -16,6 +16,7 @@ export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) =>
       schema: {
         operationId: 'getLiveness',
         summary: 'Whether the process answers',
+        description: 'Nothing else is looked at: restart the process where it does not.',
         tags,
         security: [],
         response: { 200: Ok }
@@ -31,6 +32,7 @@ export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) =>
       schema: {
         operationId: 'getReadiness',
         summary: 'Whether the service can do its work',
+        description: 'A load balancer sends requests only while this is 200.',
         tags,
         security: [],
         response: { 200: Ok, 503: Unavailable }

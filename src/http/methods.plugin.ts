@@ -8,15 +8,13 @@ import { pathOf } from './problems.plugin.ts'
  * says the same; and before a body is read. Must come after the hooks that apply to every request.
  */
 export function addMethods(app: FastifyInstance): void {
-  const methodsByUrl = new Map<string, { pattern: RegExp; methods: Set<string> }>()
+  const routes: Array<{ url: string; methods: readonly string[] }> = []
   app.addHook('onRoute', ({ url, method }) => {
-    const known = methodsByUrl.get(url) ?? { pattern: toPattern(url), methods: new Set() }
-    for (const one of [method].flat()) known.methods.add(one)
-    methodsByUrl.set(url, known)
+    routes.push({ url, methods: [method].flat() })
   })
   const allowedAt = (path: string) => {
-    const met = [...methodsByUrl.values()].filter(({ pattern }) => pattern.test(path))
-    return [...new Set(met.flatMap(({ methods }) => [...methods]))].sort()
+    const met = routes.filter(({ url }) => hasPath(url, path))
+    return [...new Set(met.flatMap(({ methods }) => methods))].sort()
   }
 
   app.addHook('onRequest', async (request, reply) => {
@@ -47,12 +45,14 @@ function decode(path: string): string {
   }
 }
 
-/** The paths that a route has, as Fastify writes it: `/return/:id(^reg_.*)`, `/docs/*`. */
-function toPattern(url: string): RegExp {
-  const source = url
-    .replace(/\([^)]*\)/g, '')
-    .replace(/[.+?^${}|[\]\\]/g, '\\$&')
-    .replace(/:\w+/g, '[^/]+')
-    .replace('*', '.*')
-  return new RegExp(`^${source}$`)
+/** Whether a route has the path, as Fastify writes it: `/return/:id(^reg_.*)`, `/docs/*`. */
+function hasPath(url: string, path: string): boolean {
+  const wanted = url.split('/')
+  const given = path.split('/')
+  const isRest = wanted.at(-1) === '*'
+  if (isRest ? given.length < wanted.length : given.length !== wanted.length) return false
+  return wanted.every((part, at) => {
+    if (part === '*') return true
+    return part.startsWith(':') ? given[at] !== '' : part === given[at]
+  })
 }

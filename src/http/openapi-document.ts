@@ -5,6 +5,7 @@
 import { Problem, toProblemDocument } from '../problem.ts'
 import { type ProblemCode, problems } from '../problems.ts'
 import { headers, headersOf, problemHeaders, toHeaderRefs } from './openapi-headers.ts'
+import { words } from './openapi-words.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a document has any shape.
 export type Json = any
@@ -59,16 +60,28 @@ const values: ReadonlySet<string> = new Set(['example', 'examples', 'default', '
 
 /** Adds what generators of clients ask for, and the validator has no need of. */
 function completeSchema(node: Json): Json {
+  const isOnlyReference = node.allOf?.length === 1 && node.allOf[0].$ref !== undefined
+  if (isOnlyReference) return { ...node.allOf[0], description: node.description }
+  for (const [name, field] of Object.entries<Json>(node.properties ?? {})) {
+    if (isUndescribed(field) && words[name] !== undefined) field.description = words[name]
+  }
   if (node.type === 'integer') {
     // JSON holds no larger one exactly.
     const { type, format = 'int64', minimum = -largest, maximum = largest, ...rest } = node
     return { type, format, minimum, maximum, ...rest }
   }
-  const words = Array.isArray(node.enum) ? node.enum : [node.const]
-  const isText = words.every((one: unknown) => typeof one === 'string')
+  const allowed = Array.isArray(node.enum) ? node.enum : [node.const]
+  const isText = allowed.every((one: unknown) => typeof one === 'string')
   return isText && node.type === undefined ? { type: 'string', ...node } : node
 }
 const largest = Number.MAX_SAFE_INTEGER
+
+/** Neither itself, nor as the one thing that it is where it is not null, nor by reference. */
+function isUndescribed({ description, $ref, anyOf }: Json): boolean {
+  if (description !== undefined || $ref !== undefined) return false
+  const others = anyOf?.filter(({ type }: Json) => type !== 'null') ?? []
+  return others.length !== 1 || isUndescribed(others[0])
+}
 
 /** Refers to each named schema where it was written out; `own` is the name of `node` itself. */
 function withReferences(node: Json, schemas: Named, own?: string): Json {
@@ -98,11 +111,13 @@ function identityOf({ examples: _, example: __, ...schema }: Json): string {
 }
 
 /**
- * Says of the ids in a path whose they are: `/v1/refunds/{id}` has the id of a refund, for which
- * the example is that of the schema `Refund`.
+ * Says what parameters are by their schemas, and of the ids in a path whose they are:
+ * `/v1/refunds/{id}` has the id of a refund, for which the example is that of the schema `Refund`.
  */
 function describePath({ path, operation }: Operation, schemas: Named): void {
   for (const parameter of operation.parameters ?? []) {
+    const named = schemas[parameter.schema.$ref?.slice(toSchema.length)]
+    parameter.description ??= named?.description
     if (parameter.in !== 'path') continue
     const { noun, name } = nounBefore(path, parameter.name)
     parameter.description ??= `The id of the ${noun}`
@@ -159,11 +174,7 @@ function toExamples(operations: readonly Operation[], schemas: Named): Named {
   for (const { path, operation } of operations) {
     for (const response of Object.values<Json>(operation.responses)) {
       for (const code of codesOf(response)) {
-        const { title } = problems[code]
-        examples[code] ??= {
-          summary: title,
-          value: exampleOf(code, toInstance(path, schemas))
-        }
+        examples[code] ??= { value: exampleOf(code, toInstance(path, schemas)) }
       }
     }
   }
@@ -216,9 +227,9 @@ function toResponse(codes: readonly ProblemCode[]): Json {
   const examples = Object.fromEntries(
     codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])
   )
-  const lines = codes.map((code) => `\`${code}\`: ${problems[code].title}`)
+  const titles = codes.map((code) => problems[code].title)
   return {
-    description: lines.length === 1 ? lines[0] : lines.map((line) => `- ${line}`).join('\n'),
+    description: titles.join('. '),
     headers: problemHeaders(codes),
     content: { [problemType]: { schema: { $ref: problemRef }, examples } }
   }

@@ -86,6 +86,7 @@ export async function addOpenApi(
     },
     transform: ({ schema, url, route }) => ({ schema: withConfig(schema, route), url }),
     transformObject: (made) => shareParts('openapiObject' in made ? made.openapiObject : made),
+    convertConstToEnum: false,
     refResolver: { buildLocalReference: (json, _, __, place) => String(json.$id ?? `def-${place}`) }
   })
 }

@@ -75,10 +75,13 @@ export function addValidation(app: FastifyInstance): void {
     compile ??= buildValidator(app.getSchemas())
     return compile(part)
   })
-  app.addSchema(ProblemSchema)
-  app.addHook('onRoute', ({ schema }) => {
-    for (const one of namedIn(schema)) if (app.getSchema(one.$id) === undefined) app.addSchema(one)
-  })
+  addNamed(app, ProblemSchema)
+  app.addHook('onRoute', ({ schema }) => addNamed(app, schema))
+}
+
+/** Makes every schema with $id known that `schema` is, holds or refers to. */
+export function addNamed(app: FastifyInstance, schema: unknown): void {
+  for (const one of namedIn(schema)) if (app.getSchema(one.$id) === undefined) app.addSchema(one)
 }
 
 const rfc3339 = addFormats.default.get('date-time') as { validate: (text: string) => boolean }

@@ -1,5 +1,14 @@
 import { type Static, Type } from 'typebox'
-import { Amount, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
+import {
+  Amount,
+  minorUnits,
+  nullable,
+  pageOf,
+  ref,
+  Timestamp,
+  text,
+  timeOf
+} from '../http/common.schema.ts'
 import { disputeStages, disputeStatuses } from '../lifecycle/model.ts'
 import {
   FailureSchema,
@@ -9,7 +18,8 @@ import {
   ProcessorView
 } from '../payments/payment.schema.ts'
 
-const reason = text(255, { minLength: 1 })
+const reason = text(255, { minLength: 1, description: 'Why, for people' })
+const why = nullable(Type.String({ description: 'Why, as whoever asked said' }))
 
 const example = {
   paymentId: 'pay_06f1k2m3n4p5q6r7',
@@ -21,7 +31,7 @@ const example = {
 const exampleTime = '2026-11-22T10:00:00.000Z'
 
 const outcome = {
-  paymentId: Type.String(),
+  paymentId: Type.String({ description: 'The payment that it is of' }),
   amount: ref(Amount),
   status: Type.Enum(['requested', 'succeeded', 'failed'], {
     description: 'requested: its outcome is to come. What succeeded can fail later'
@@ -39,7 +49,7 @@ export const CaptureSchema = Type.Object(
 export const CapturePage = pageOf(CaptureSchema)
 
 export const CancellationSchema = Type.Object(
-  { id: Type.String(), ...outcome, reason: nullable(Type.String()), createdAt: Timestamp },
+  { id: Type.String(), ...outcome, reason: why, createdAt: Timestamp },
   {
     $id: 'Cancellation',
     examples: [
@@ -54,6 +64,19 @@ export const CancellationSchema = Type.Object(
   }
 )
 
+/** In events alone: no client asks for one. */
+export const ReversalSchema = Type.Object(
+  {
+    id: Type.String(),
+    ...outcome,
+    authorisation: nullable(
+      Type.String({ description: "The payment provider's reference of the money that goes back" })
+    ),
+    createdAt: Timestamp
+  },
+  { $id: 'Reversal', description: 'Money that was not wanted, and goes back to the card' }
+)
+
 export const RefundSchema = Type.Object(
   {
     id: Type.String(),
@@ -63,7 +86,7 @@ export const RefundSchema = Type.Object(
         'awaitingApproval and requested reserve their amount. What succeeded can fail later, ' +
         "when the card's bank sends the money back"
     }),
-    reason: nullable(Type.String()),
+    reason: why,
     operator: nullable(OperatorView),
     decision: nullable(
       Type.Object(
@@ -92,25 +115,27 @@ export const RefundSchema = Type.Object(
 )
 export const RefundPage = pageOf(RefundSchema)
 
-const DisputeSchema = Type.Object(
+export const DisputeSchema = Type.Object(
   {
     id: Type.String(),
-    paymentId: Type.String(),
-    status: Type.Enum([...disputeStatuses]),
+    paymentId: Type.String({ description: 'The payment that is questioned' }),
+    status: Type.Enum([...disputeStatuses], {
+      description: 'won: the money stays. lost: it is gone'
+    }),
     stage: Type.Enum([...disputeStages], {
       description:
         'informationRequest: a question, which does not block refunds. chargebackReversed is not ' +
         'final: a second chargeback can follow'
     }),
     amount: ref(Amount),
-    amountChargedBack: Type.Integer({
-      minimum: 0,
-      description: 'What the bank has taken and not given back, in minor units'
-    }),
-    reason: nullable(Type.String()),
+    amountChargedBack: minorUnits('What the bank has taken and not given back'),
+    reason: nullable(Type.String({ description: "The bank's words" })),
     reasonCode: nullable(Type.String({ description: "The card scheme's code" })),
-    defendBy: nullable(Timestamp),
-    provider: Type.Object({ reference: Type.String() }),
+    defendBy: nullable(timeOf('Until when it can be defended')),
+    provider: Type.Object(
+      { reference: Type.String({ description: 'Its reference of the dispute' }) },
+      { description: 'The payment provider' }
+    ),
     createdAt: Timestamp,
     updatedAt: Timestamp,
     closedAt: nullable(Timestamp)

@@ -1,16 +1,16 @@
 import type { FastifyRequest } from 'fastify'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
-import { IdParams, PageQuery, ref, WaitHeaders } from '../http/common.schema.ts'
+import { IdParams, ref, WaitHeaders } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { matchesETag } from '../http/precondition.ts'
 import { readWait } from '../http/prefer.ts'
 import { found } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
-import { EventPage, ListPaymentsQuery, PaymentPage, PaymentSchema } from './payment.schema.ts'
-import { findPayment, listEvents, listPayments } from './payment.store.ts'
+import { ListPaymentsQuery, PaymentPage, PaymentSchema } from './payment.schema.ts'
+import { findPayment, listPayments } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
-import { type StoredEvent, toETag, toEventView, toPaymentView } from './payment-view.ts'
+import { toETag, toPaymentView } from './payment-view.ts'
 
 export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (app, deps) => {
   const { db, providerName } = deps
@@ -76,28 +76,6 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
     }
   )
 
-  app.get(
-    '/v1/payments/:id/events',
-    {
-      schema: {
-        operationId: 'listPaymentEvents',
-        summary: 'List the events of a payment',
-        description: 'All that happened to it, oldest first, numbered without holes.',
-        tags: ['Payments'],
-        params: IdParams,
-        querystring: PageQuery,
-        response: { 200: EventPage }
-      },
-      config: { scope: 'payments:read', problems: ['payment_not_found'] }
-    },
-    async (request, reply) => {
-      const payment = await getPayment(request, request.params.id)
-      const find = (after: string | null, limit: number) =>
-        listEvents(db, payment.id, Number(after ?? 0), limit)
-      return await sendPage(request, reply, find, toEventView(payment, providerName), bySequence)
-    }
-  )
-
   /** The payment, when it differs from what the caller knows, or has finished; or time is up. */
   async function waitForPayment(
     request: FastifyRequest,
@@ -118,11 +96,6 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
     const payment = await findPayment(db, id, visibleTo(clientOf(request)))
     return found(payment, 'payment_not_found', 'No payment has this id.')
   }
-}
-
-const bySequence = {
-  positionOf: ({ sequence }: StoredEvent) => String(sequence),
-  pattern: /^\d{1,9}$/
 }
 
 function metadataFilter(query: Record<string, unknown>): Record<string, string> {

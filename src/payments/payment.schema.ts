@@ -3,49 +3,73 @@ import {
   AccountId,
   Amount,
   createdRange,
+  enumOf,
   identifier,
   ListQuery,
+  minorUnits,
   nullable,
   pageOf,
   ref,
-  Timestamp,
+  signedMinorUnits,
   text,
-  textCharacter
+  textCharacter,
+  timeOf
 } from '../http/common.schema.ts'
-import { failureCodes } from '../provider.ts'
-import { channels, methods, statuses } from './payment.ts'
+import { type FailureCode, failures } from '../provider.ts'
+import { channelMeanings, methodMeanings, statusMeanings } from './payment.ts'
 
-const minorUnits = (description: string) => Type.Integer({ minimum: 0, description })
+export const FailureCodeSchema = enumOf(
+  Object.fromEntries(
+    Object.entries(failures).map(([code, { meaning, tell }]) => [
+      code as FailureCode,
+      `${meaning}. Tell the customer: ‘${tell}’`
+    ])
+  ) as Record<FailureCode, string>,
+  { $id: 'FailureCode', intro: 'Why; `retryable` says whether another try can succeed.' }
+)
 
 export const FailureSchema = Type.Object(
   {
-    code: Type.Enum([...failureCodes]),
-    message: Type.String(),
+    code: ref(FailureCodeSchema),
+    message: Type.String({
+      description:
+        'A sentence that may be shown or read to the customer. The provider’s own words stand in ' +
+        'its notification (`GET /v1/notifications`)'
+    }),
     retryable: Type.Boolean({ description: 'Whether another try can succeed' })
   },
-  { $id: 'Failure' }
+  { $id: 'Failure', description: 'Why it came to nothing; null where it did not' }
 )
+
+/** What is shown of any card. */
+export const CardFaceFields = {
+  brand: nullable(Type.String({ description: "The provider's name of it, such as visa or mc" })),
+  lastFour: nullable(Type.String({ description: 'The last four digits of its number' })),
+  expiryMonth: nullable(Type.Integer({ minimum: 1, maximum: 12, description: 'From 1 to 12' })),
+  expiryYear: nullable(Type.Integer({ minimum: 0, maximum: 9999, description: 'Four digits' })),
+  funding: nullable(
+    Type.String({ description: 'credit, debit, prepaid; null where the provider does not say' })
+  )
+}
 
 const CardSchema = Type.Object(
   {
-    brand: nullable(Type.String()),
-    lastFour: nullable(Type.String()),
-    expiryMonth: nullable(Type.Integer()),
-    expiryYear: nullable(Type.Integer()),
-    funding: nullable(Type.String()),
-    registeredCardId: nullable(Type.String())
+    ...CardFaceFields,
+    registeredCardId: nullable(
+      Type.String({ description: 'Its id among the cards of the account, where it is one' })
+    )
   },
   { $id: 'Card', description: 'For display only; any part may be null' }
 )
 
 const SettlementSchema = Type.Object(
   {
-    settledAt: nullable(Timestamp),
+    settledAt: nullable(timeOf('When')),
     batch: Type.String({ description: 'The payable batch, as on the bank statement' }),
-    gross: Type.Integer({ description: 'Before fees' }),
-    fees: Type.Integer(),
-    net: Type.Integer({ description: 'gross less fees; negative where the fees are larger' }),
-    currency: Type.String()
+    gross: signedMinorUnits('Before fees'),
+    fees: signedMinorUnits('What the payment provider kept'),
+    net: signedMinorUnits('gross less fees; negative where the fees are larger'),
+    currency: Type.String({ description: 'Of the settlement: ISO 4217' })
   },
   {
     $id: 'Settlement',
@@ -61,7 +85,10 @@ export const OperatorId = identifier(
   'Without invisible characters; compared without regard to case, spaces around it and width'
 )
 export const OperatorRef = Type.Object(
-  { id: OperatorId, reason: Type.Optional(text(255, { minLength: 1 })) },
+  {
+    id: OperatorId,
+    reason: Type.Optional(text(255, { minLength: 1, description: 'Why' }))
+  },
   { additionalProperties: false, description: 'The person who acts for the customer, or decides' }
 )
 const ownReference = 'Its own reference of the money'
@@ -69,12 +96,30 @@ export const Processor = Type.Object(
   { name: identifier(69, 'Who handled the money'), reference: identifier(80, ownReference) },
   { additionalProperties: false, description: 'Both without invisible characters' }
 )
-export const ProcessorView = Type.Object({ name: Type.String(), reference: Type.String() })
+export const ProcessorView = Type.Object(
+  {
+    name: Type.String({ description: 'Who handled the money' }),
+    reference: Type.String({ description: ownReference })
+  },
+  { description: 'Another processor; null where it was the payment provider' }
+)
 
 /** Of what somebody else reported the reason may be missing. */
-export const OperatorView = Type.Object({ id: Type.String(), reason: Type.Optional(Type.String()) })
+export const OperatorView = Type.Object(
+  {
+    id: Type.String({ description: 'Who' }),
+    reason: Type.Optional(Type.String({ description: 'Why' }))
+  },
+  { description: 'The person who acted for the customer' }
+)
 
-const paymentExample = {
+const StatusSchema = enumOf(statusMeanings, { $id: 'PaymentStatus' })
+export const ChannelSchema = enumOf(channelMeanings, {
+  $id: 'Channel',
+  intro: 'Who asks for the payment.'
+})
+
+export const paymentExample = {
   id: 'pay_06f1k2m3n4p5q6r7',
   accountId: '10000001',
   amount: { currency: 'GBP', value: 2500 },
@@ -106,42 +151,53 @@ const paymentExample = {
 
 export const PaymentSchema = Type.Object(
   {
-    id: Type.String({ examples: ['pay_06f1k2m3n4p5q6r7'] }),
+    id: Type.String({
+      description: 'At most 20 characters, which sort as payments were made',
+      examples: ['pay_06f1k2m3n4p5q6r7']
+    }),
     accountId: AccountId,
     amount: ref(Amount),
-    channel: Type.Enum([...channels]),
-    method: Type.Enum([...methods], {
-      description: 'A recorded payment was taken by another processor'
-    }),
-    status: Type.Enum([...statuses]),
+    channel: ref(ChannelSchema),
+    method: enumOf(methodMeanings),
+    status: ref(StatusSchema),
     finished: Type.Boolean({
       description: 'True for captured, refused, cancelled, expired and failed'
     }),
     failure: nullable(ref(FailureSchema)),
     checkout: nullable(
-      Type.Object({
-        url: Type.String({ description: 'Send the customer here' }),
-        expiresAt: Timestamp
-      })
+      Type.Object(
+        {
+          url: Type.String({ description: 'Send the customer here' }),
+          expiresAt: timeOf('When the page closes')
+        },
+        { description: 'The card page; only while the payment is pending' }
+      )
     ),
     card: nullable(ref(CardSchema)),
-    capture: Type.Enum(['automatic', 'manual']),
+    capture: Type.Enum(['automatic', 'manual'], {
+      description: 'Whether the money is taken at once, or reserved until it is captured'
+    }),
     amountCaptured: minorUnits('Taken, in minor units of amount.currency'),
     amountRefunded: minorUnits('Given back'),
     amountChargedBack: minorUnits('Taken back by the card issuer'),
     amountRefundable: minorUnits('What can still be refunded'),
-    reference: nullable(Type.String()),
-    description: nullable(Type.String()),
-    metadata: nullable(Type.Record(Type.String(), Type.String())),
+    reference: nullable(Type.String({ description: "The caller's own" })),
+    description: nullable(Type.String({ description: 'What it is for, in words of the caller' })),
+    metadata: nullable(
+      Type.Record(Type.String(), Type.String(), { description: "The caller's own pairs" })
+    ),
     operator: nullable(OperatorView),
-    provider: Type.Object({
-      name: Type.String({ description: 'Of a recorded payment the processor that took it' }),
-      reference: nullable(Type.String({ description: 'Its reference of the money' }))
-    }),
+    provider: Type.Object(
+      {
+        name: Type.String({ description: 'Of a recorded payment the processor that took it' }),
+        reference: nullable(Type.String({ description: 'Its reference of the money' }))
+      },
+      { description: 'Who takes the money' }
+    ),
     settlement: nullable(ref(SettlementSchema)),
-    createdAt: Timestamp,
-    updatedAt: Timestamp,
-    finishedAt: nullable(Timestamp)
+    createdAt: timeOf('When it was written down'),
+    updatedAt: timeOf('When its last event became known'),
+    finishedAt: nullable(timeOf('When it finished; null while it has not'))
   },
   { $id: 'Payment', examples: [paymentExample] }
 )
@@ -151,8 +207,8 @@ export const ListPaymentsQuery = Type.Object(
   {
     ...ListQuery,
     accountId: Type.Optional(AccountId),
-    status: Type.Optional(Type.Enum([...statuses])),
-    channel: Type.Optional(Type.Enum([...channels])),
+    status: Type.Optional(ref(StatusSchema)),
+    channel: Type.Optional(ref(ChannelSchema)),
     reference: Type.Optional(Reference),
     ...createdRange
   },
@@ -163,36 +219,3 @@ export const ListPaymentsQuery = Type.Object(
 )
 
 export const PaymentPage = pageOf(PaymentSchema)
-
-export const EventSchema = Type.Object(
-  {
-    id: Type.String(),
-    type: Type.String({ examples: ['payment.captured'] }),
-    createdAt: Timestamp,
-    accountId: AccountId,
-    paymentId: Type.String(),
-    sequence: Type.Integer({ minimum: 1, description: 'From 1, without holes' }),
-    data: Type.Unsafe<{ payment: PaymentView } & Record<string, unknown>>({
-      type: 'object',
-      properties: { payment: { $ref: 'Payment#' } },
-      required: ['payment'],
-      additionalProperties: true,
-      description: 'The payment as it was then, and what the event is about'
-    })
-  },
-  {
-    $id: 'Event',
-    examples: [
-      {
-        id: 'pay_06f1k2m3n4p5q6r7.1',
-        type: 'payment.created',
-        createdAt: '2026-11-22T09:00:00.000Z',
-        accountId: '10000001',
-        paymentId: 'pay_06f1k2m3n4p5q6r7',
-        sequence: 1,
-        data: { payment: { ...paymentExample, checkout: null } }
-      }
-    ]
-  }
-)
-export const EventPage = pageOf(EventSchema)

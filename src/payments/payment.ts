@@ -3,23 +3,37 @@ import type { NamedAllocation } from '../ledger/ledger.ts'
 import type { Money } from '../money.ts'
 import type { CardFace, Customer, Failure } from '../provider.ts'
 
-export const statuses = [
-  'pending',
-  'authorised',
-  'captured',
-  'refused',
-  'cancelled',
-  'expired',
-  'failed'
-] as const
-export type PaymentStatus = (typeof statuses)[number]
+/** What each status means, to those who read it. */
+export const statusMeanings = {
+  pending: 'Waits for the customer or the provider; tell the customer nothing final, and ask again',
+  authorised: 'The money is reserved: capture it, or cancel and let it go',
+  captured: 'Paid: the money is taken and on the account; make no second payment',
+  refused: 'Not paid: every attempt was declined; a new payment may be made',
+  cancelled: 'Not paid: the customer or a client cancelled it; a new payment may be made',
+  expired: 'Not paid: the time to pay or to capture ran out; a new payment may be made',
+  failed: 'Not paid: it could not be made, or its money was taken back; see `failure`'
+} as const
+export type PaymentStatus = keyof typeof statusMeanings
+export const statuses = Object.keys(statusMeanings) as readonly PaymentStatus[]
 
-export const channels = ['selfcare', 'ivr', 'agent', 'service'] as const
-export type Channel = (typeof channels)[number]
+export const channelMeanings = {
+  selfcare: 'The customer, in an app or on a website',
+  ivr: 'The customer, on the telephone with a machine',
+  agent: 'A person who acts for the customer, and is named as `operator`',
+  service: 'Another system, with nobody present'
+} as const
+export type Channel = keyof typeof channelMeanings
+export const channels = Object.keys(channelMeanings) as readonly Channel[]
 
-/** How the customer pays. A recorded payment was taken elsewhere. */
-export const methods = ['hostedPage', 'paymentLink', 'registeredCard', 'recorded'] as const
-type PaymentMethod = (typeof methods)[number]
+/** How the customer pays. */
+export const methodMeanings = {
+  hostedPage: "On the payment provider's card page, at once",
+  paymentLink: 'On the same page, by a link that is sent',
+  registeredCard: 'By a card that the account has registered',
+  recorded: 'To another processor: it is only recorded here'
+} as const
+type PaymentMethod = keyof typeof methodMeanings
+export const methods = Object.keys(methodMeanings) as readonly PaymentMethod[]
 
 /** What can happen to a payment, the statuses it may happen in, and the status it leaves. */
 export const moves = {

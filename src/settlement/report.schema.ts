@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import { ListQuery, nullable, pageOf, Timestamp } from '../http/common.schema.ts'
+import { countOf, ListQuery, nullable, pageOf, Timestamp } from '../http/common.schema.ts'
 import { reportKinds, reportStatuses } from './settlement.ts'
 
-const count = (description: string) => Type.Integer({ minimum: 0, description })
+const count = countOf
 
 export const ReportSchema = Type.Object(
   {
@@ -14,9 +14,11 @@ export const ReportSchema = Type.Object(
         'refused: it is not whole or can’t be read, and nothing of it was kept but the lines ' +
         'that were `applied`'
     }),
-    kind: nullable(Type.Enum([...reportKinds])),
-    origin: Type.Enum(['upload', 'provider']),
-    fileName: nullable(Type.String()),
+    kind: nullable(
+      Type.Enum([...reportKinds], { description: 'Which report of the provider; null until read' })
+    ),
+    origin: Type.Enum(['upload', 'provider'], { description: 'How it came' }),
+    fileName: nullable(Type.String({ description: 'As the payment provider calls it' })),
     lines: count('Read so far'),
     applied: count('Of them matched or shown to a person so far'),
     matched: count('New lines that stand for a fact of ours'),
@@ -58,7 +60,10 @@ export const ReportSchema = Type.Object(
 export const ReportPage = pageOf(ReportSchema)
 
 export const ListReportsQuery = Type.Object(
-  { ...ListQuery, status: Type.Optional(Type.Enum([...reportStatuses])) },
+  {
+    ...ListQuery,
+    status: Type.Optional(Type.Enum([...reportStatuses], { description: 'How far it is' }))
+  },
   { additionalProperties: false }
 )
 

@@ -4,6 +4,7 @@ import { release } from '../due/due.store.ts'
 import type { OnFault } from '../due/run-each.ts'
 import { findFeedEvents } from '../feed/feed.store.ts'
 import { toFeedView } from '../feed/feed-view.ts'
+import { testType } from '../payments/event.ts'
 import {
   claimDeliveries,
   type DueDelivery,
@@ -18,7 +19,7 @@ import { nextTryInS, webhookAtOnce, webhookRetryForS } from './delivery-schedule
 import type { Sealing } from './sealing.ts'
 import { giveUpEndpoint } from './webhook.commands.ts'
 import { noteFailing } from './webhook.store.ts'
-import { type Send, type Sent, testType } from './webhook.ts'
+import type { Send, Sent } from './webhook.ts'
 import { toSignedHeaders } from './webhook-signature.ts'
 
 /** What the first attempt may come late, where it is counted how long nothing worked; seconds. */

@@ -1,7 +1,4 @@
-import { eventTypes } from '../payments/event.ts'
 /** What endpoints of clients receive, as the `webhooks` of an OpenAPI 3.1 document. */
-import { testType } from './webhook.ts'
-
 const header = (name: string, description: string) => ({
   in: 'header',
   name,
@@ -9,8 +6,6 @@ const header = (name: string, description: string) => ({
   description,
   schema: { type: 'string' }
 })
-
-const list = [...eventTypes, testType].map((type) => `\`${type}\``).join(', ')
 
 export const webhookDocument = {
   event: {
@@ -27,8 +22,7 @@ export const webhookDocument = {
         'Any 2xx within 10 seconds takes it; redirects are not followed. Otherwise it is sent ' +
         'again after about 1, 3, 8, 20 seconds, 1, 5, 30 minutes, 2 hours, and then every 6 ' +
         'hours, for 3 days; `Retry-After` asks for a longer pause, at most 6 hours. 410 disables ' +
-        'the endpoint, and so do 3 days of nothing but failures.\n\n' +
-        `Types: ${list}.`,
+        'the endpoint, and so do 3 days of nothing but failures.',
       tags: ['Webhooks'],
       security: [],
       parameters: [
@@ -42,7 +36,7 @@ export const webhookDocument = {
       ],
       requestBody: {
         required: true,
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/FeedEvent' } } }
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/WebhookEvent' } } }
       },
       responses: {
         '2XX': { description: 'Taken' },

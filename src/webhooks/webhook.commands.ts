@@ -4,6 +4,7 @@ import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey } from '../http/idempotency.store.ts'
 import { checkPrecondition, etagOf, type Precondition } from '../http/precondition.ts'
 import { newId } from '../id.ts'
+import { testType } from '../payments/event.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { findDelivery } from './delivery-list.store.ts'
@@ -29,7 +30,6 @@ import {
   disabledType,
   type EndpointStatus,
   everyEvent,
-  testType,
   toDeliveryView,
   toEndpointView,
   type WebhookEndpoint

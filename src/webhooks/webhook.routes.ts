@@ -1,9 +1,11 @@
 import { visibleTo } from '../clients/client.ts'
+import { WebhookEventSchema } from '../feed/event.schema.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { located, nothing, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { preconditionOf } from '../http/etag.plugin.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
+import { addNamed } from '../http/validation.plugin.ts'
 import { found } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
 import type { Routes } from '../service-context.ts'
@@ -186,6 +188,8 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = asy
   )
 
   await webhookActionRoutes(app, deps)
+  // No route takes or answers it: it is sent.
+  addNamed(app, WebhookEventSchema)
 }
 
 /** What is asked of an endpoint. */

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
+import { countOf, ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
 import { eventTypes } from '../payments/event.ts'
 import { deliveryStatuses, disabledReasons, endpointStatuses, everyEvent } from './webhook.ts'
 
@@ -24,7 +24,7 @@ const endpoint = {
   url: Type.String(),
   events: Type.Array(Type.String()),
   description: nullable(Type.String()),
-  status: Type.Enum([...endpointStatuses]),
+  status: Type.Enum([...endpointStatuses], { description: 'disabled: nothing is sent to it' }),
   disabledReason: nullable(
     Type.Enum([...disabledReasons], {
       description: 'failing: it took nothing for three days; gone: it answered 410'
@@ -75,7 +75,9 @@ export const ChangeWebhookEndpoint = Type.Object(
     url: Type.Optional(url),
     events: Type.Optional(events),
     description: Type.Optional(nullable(description)),
-    status: Type.Optional(Type.Enum([...endpointStatuses]))
+    status: Type.Optional(
+      Type.Enum([...endpointStatuses], { description: 'disabled: nothing is sent to it' })
+    )
   },
   {
     $id: 'ChangeWebhookEndpoint',
@@ -98,7 +100,7 @@ export const ReplayEvents = Type.Object(
   }
 )
 export const ReplayedSchema = Type.Object(
-  { count: Type.Integer({ minimum: 0, description: 'The events that the endpoint gets (again)' }) },
+  { count: countOf('The events that the endpoint gets (again)') },
   { $id: 'Replayed', examples: [{ count: 417 }] }
 )
 
@@ -107,13 +109,13 @@ const delivery = {
   webhookEndpointId: Type.String(),
   event: Type.Object({
     id: Type.String({ description: 'The header `webhook-id` of every attempt' }),
-    type: Type.String(),
+    type: Type.String({ description: 'What happened' }),
     paymentId: nullable(Type.String())
   }),
   status: Type.Enum([...deliveryStatuses], {
     description: 'failed: given up, or its endpoint was disabled; a retry or replay sends it again'
   }),
-  attemptCount: Type.Integer({ minimum: 0 }),
+  attemptCount: countOf('How often it was tried'),
   nextAttemptAt: nullable(Timestamp),
   deliveredAt: nullable(Timestamp),
   createdAt: Timestamp
@@ -171,6 +173,11 @@ export const DeliveryWithAttemptsSchema = Type.Object(
 
 export const WebhookParams = Type.Object({ id: Type.String() })
 export const DeliveryListQuery = Type.Object(
-  { status: Type.Optional(Type.Enum([...deliveryStatuses])), ...ListQuery },
+  {
+    status: Type.Optional(
+      Type.Enum([...deliveryStatuses], { description: 'pending: an attempt is to come' })
+    ),
+    ...ListQuery
+  },
   { additionalProperties: false }
 )

@@ -1,8 +1,6 @@
 /** Endpoints of clients that subscribe to events, and what is on its way to them. */
 
 export const everyEvent = '*'
-/** Sent to one endpoint on request; it is in no feed, and none can ask for it. */
-export const testType = 'webhookEndpoint.test'
 export const disabledType = 'webhookEndpoint.disabled'
 
 export const endpointStatuses = ['enabled', 'disabled'] as const

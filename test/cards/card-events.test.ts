@@ -1,4 +1,5 @@
 import t from 'tap'
+import { findEventFaults } from '../events.ts'
 import { adyenApiKey, merchantAccount } from '../test-service.ts'
 import { cardService, until } from './harness.ts'
 
@@ -36,6 +37,7 @@ t.test('everybody but third parties is told once of cards that come and go', asy
   )
   for (const one of events) {
     t.match(one, { id: /^evt_/, accountId, paymentId: null, sequence: null })
+    t.same(findEventFaults(one), [])
   }
   t.equal(new Set(events.map(({ id }) => id)).size, 4)
   await call('DELETE', `/v1/accounts/${accountId}/cards/${first.id}`)

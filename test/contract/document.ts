@@ -62,10 +62,11 @@ export function examplesOf(document: Json, media: Json): Json[] {
 
 /** Those of the schema itself, or the one that its parts make up. */
 function examplesBySchema(document: Json, schema: Json): Json[] {
-  const { examples, properties, items, anyOf } = resolve(document, schema)
+  const { examples, properties, items, anyOf, oneOf } = resolve(document, schema)
   if (examples !== undefined) return examples
   if (items !== undefined) return [examplesBySchema(document, items)]
-  if (anyOf !== undefined) return examplesBySchema(document, anyOf[0])
+  const [first] = anyOf ?? oneOf ?? []
+  if (first !== undefined) return examplesBySchema(document, first)
   if (properties === undefined) return []
   const parts = Object.entries(properties).map(([name, part]) => [
     name,
@@ -100,7 +101,8 @@ export function createJudge(document: Json): Judge {
   }
 }
 
-function refuseOthers(node: Json): void {
+/** Makes a field that a schema does not name a fault. */
+export function refuseOthers(node: Json): void {
   const isObject = node.type === 'object' && node.properties !== undefined
   if (isObject && node.additionalProperties === undefined) node.additionalProperties = false
 }

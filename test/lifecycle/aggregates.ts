@@ -26,6 +26,7 @@ import type {
   ProviderEvent,
   RequestReference
 } from '../../src/provider.ts'
+import { findFaultsOfEvents } from '../events.ts'
 
 export const price = { currency: 'GBP', value: 2500 }
 export const gbp = (value: number): Money => ({ currency: 'GBP', value })
@@ -434,6 +435,7 @@ export function ordersOf<T>(things: readonly T[]): T[][] {
 
 /** What holds of every aggregate, whatever happened to it. */
 export function checkAggregate(t: Test, aggregate: PaymentAggregate): void {
+  t.same(findFaultsOfEvents(aggregate), [])
   const { payment, events, authorisations, operations, disputes } = aggregate
   const before = beginnings.get(aggregate) as Payment
   t.strictSame(

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import { announce } from '../../src/webhooks/announce.jobs.ts'
+import { findEventFaults } from '../events.ts'
 import { eventually, type Found } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
 import { testService } from '../test-service.ts'
@@ -165,6 +166,7 @@ t.test('an endpoint that answers 410, or takes nothing for days, is disabled', a
     paymentId: null,
     data: { webhookEndpointId: gone.id, reason: 'gone' }
   })
+  t.same(findEventFaults(watcher.events()[0]?.event), [])
   const disabled = { status: 'disabled', disabledReason: 'gone' }
   t.match(await desk.ask(200, 'GET', `/v1/webhook-endpoints/${gone.id}`), disabled)
   t.match(await desk.deliveries(gone.id), [{ status: 'failed', nextAttemptAt: null }])

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Scope } from '../../src/clients/client.ts'
+import { findEventFaults } from '../events.ts'
 import { eventually, type Found, startConsumer } from '../feed/consumer.ts'
 import { newAccountId } from '../test-service.ts'
 import { capture, deskOf, quickService, subscribe } from './receivers.ts'
@@ -247,6 +248,7 @@ t.test('a test goes to one endpoint, once, and is in no feed', async (t) => {
     paymentId: null,
     data: { webhookEndpointId: consumer.id }
   })
+  t.same(findEventFaults(consumer.seen[0]?.event), [])
   t.same(consumer.faults, [])
   t.same(await desk.feed(), [])
   t.equal(other.seen.length, 0)

@@ -1,0 +1,26 @@
+/** What fields of these names say wherever their schema says nothing else. */
+export const words: Readonly<Record<string, string>> = {
+  id: 'Its id, which never changes',
+  paymentId: 'The payment that it is about; null where there is none',
+  accountId: 'The account that it is about',
+  chargeId: 'The charge that it is about; null where none was named',
+  webhookEndpointId: 'The endpoint that it is for',
+  currency: 'ISO 4217',
+  count: 'How many',
+  amount: 'In minor units of the currency',
+  name: 'For people',
+  description: 'For people',
+  reason: 'Why, for people',
+  reference: 'Of whoever pushed it: unique on the account',
+  type: 'What kind of thing it is',
+  url: 'Where it is',
+  events: 'The types that it gets; `*` for all that the client may see',
+  event: 'What is sent',
+  status: 'How it stands',
+  fault: 'What went wrong, for people; null where nothing did',
+  lines: 'How many lines',
+  kind: 'What kind it is',
+  checkout: 'The card page',
+  durationMs: 'How long it took, in milliseconds',
+  httpStatus: 'The status that the endpoint answered; null where it gave no answer'
+}
