@@ -65,12 +65,12 @@ async function withPair<T>(url: string, use: (one: Db, other: Db) => Promise<T>)
   }
 }
 
-/** A wrong name or password, a pooler that wants less, no trust in its certificate: lasting. */
+/** A pooler that wants less, a right that is missing, no trust in its certificate: lasting. */
 function isRefusal(error: unknown): error is Error {
   if (!(error instanceof Error)) return false
   const { code = '' } = error as NodeJS.ErrnoException
   return (
-    /^(08P01|28|3D000|42501)/.test(code) ||
+    /^(08P01|42501)$/.test(code) ||
     /CERT|TLS|SSL|SIGNATURE/.test(code) ||
     /\bSSL\b/.test(error.message)
   )
