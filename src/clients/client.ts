@@ -51,8 +51,12 @@ export function mayReturnTo(client: Client, url: string, sandbox: boolean): bool
   return protocol === 'https:' && client.returnOrigins.includes(origin)
 }
 
-const label = '[a-z0-9]([a-z0-9-]*[a-z0-9])?'
-const hostname = new RegExp(`^(${label}(\\.${label})*|\\[[0-9a-f:.]+\\])$`)
+/** As a browser spells it: labels with dots between them, or an address of IPv6 in brackets. */
+function isHostname(text: string): boolean {
+  if (/^\[[0-9a-f:.]+\]$/.test(text)) return true
+  const isLabel = (part: string) => /^[a-z0-9-]+$/.test(part) && !/^-|-$/.test(part)
+  return text.split('.').every(isLabel)
+}
 
 /**
  * Why this can be no return origin; undefined where it can. It is https and a whole origin as a
@@ -60,7 +64,7 @@ const hostname = new RegExp(`^(${label}(\\.${label})*|\\[[0-9a-f:.]+\\])$`)
  */
 export function returnOriginFault(text: string, sandbox: boolean): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !hostname.test(url.hostname)) return 'is no origin of one host'
+  if (url === undefined || !isHostname(url.hostname)) return 'is no origin of one host'
   const isLocal = sandbox && url.protocol === 'http:' && isLoopback(url.hostname)
   if (url.protocol !== 'https:' && !isLocal) {
     return `must be https${sandbox ? ', or http to this machine' : ''}`

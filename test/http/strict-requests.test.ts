@@ -454,7 +454,7 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
   })
 
   t.test('F11: 400 for an integer that is not written in decimal digits alone', async (t) => {
-    const lists = routes.filter(({ template }) => /payments$|events$|postings$/.test(template))
+    const lists = routes.filter(({ template }) => /\/(payments|events|postings)$/.test(template))
     for (const template of new Set(lists.map((one) => one.template.replace('{id}', 'pay_1')))) {
       for (const limit of ['0x10', '1e1', '%205', '5%20', '%2B5', '05', '5.0', '', '5,', 'true']) {
         const answer = await call('GET', `${template}?limit=${limit}`)
