@@ -8,7 +8,7 @@ import {
   textPattern,
   when
 } from '../http/common.schema.ts'
-import { ChannelSchema, OperatorRef, Reference } from '../payments/payment.schema.ts'
+import { ChannelSchema, OperatorId, Reference } from '../payments/payment.schema.ts'
 import { createMethods } from './create.ts'
 
 const description = text(255, { description: 'What it is for; the card page may show it' })
@@ -20,6 +20,11 @@ const Metadata = Type.Unsafe<Record<string, string>>({
   description: 'Up to 20 pairs of at most 20 and 80 characters',
   examples: [{ invoice: 'INV-1001' }]
 })
+
+const OperatorOfCustomer = Type.Object(
+  { id: OperatorId, reason: text(255, { minLength: 1, description: 'Why' }) },
+  { additionalProperties: false, description: 'The person who acts for the customer, and why' }
+)
 
 const Allocation = Type.Object(
   {
@@ -79,7 +84,7 @@ export const CreatePayment = Type.Object(
     description: Type.Optional(description),
     metadata: Type.Optional(Metadata),
     customer: Type.Optional(CustomerSchema),
-    operator: Type.Optional(OperatorRef),
+    operator: Type.Optional(OperatorOfCustomer),
     allocations: Type.Optional(
       Type.Array(Allocation, {
         maxItems: 100,

@@ -89,7 +89,7 @@ export const OperatorRef = Type.Object(
     id: OperatorId,
     reason: Type.Optional(text(255, { minLength: 1, description: 'Why' }))
   },
-  { additionalProperties: false, description: 'The person who acts for the customer, or decides' }
+  { additionalProperties: false, description: 'The person who asks or decides' }
 )
 const ownReference = 'Its own reference of the money'
 export const Processor = Type.Object(

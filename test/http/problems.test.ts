@@ -91,6 +91,7 @@ t.test('every error is a problem document', async (t) => {
         `/metadata/${'k'.repeat(21)}`,
         '/metadata/ok',
         '/operator/id',
+        '/operator/reason',
         '/returnUrl',
         '/unknown'
       ].sort()

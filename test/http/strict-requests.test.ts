@@ -154,7 +154,7 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
       takenAt: '2026-11-22T09:58:00Z'
     }
     const named = (id: string): Array<[path: string, body: object, pointer: string]> => [
-      ['/v1/payments', { ...valid, operator: { id } }, '/operator/id'],
+      ['/v1/payments', { ...valid, operator: { id, reason: 'x' } }, '/operator/id'],
       ['/v1/payments/pay_1/refunds', { amount: valid.amount, operator: { id } }, '/operator/id'],
       ['/v1/refunds/ref_1/approval', { operator: { id } }, '/operator/id'],
       ['/v1/refunds/ref_1/rejection', { operator: { id } }, '/operator/id'],
@@ -183,7 +183,11 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
         t.same(answer.body.errors, [{ pointer, detail }], name)
       }
     }
-    const plain = await create({ ...valid, operator: { id: 'Zoë Straße 7' }, allowDuplicate: true })
+    const plain = await create({
+      ...valid,
+      operator: { id: 'Zoë Straße 7', reason: 'x' },
+      allowDuplicate: true
+    })
     t.equal(plain.body.operator.id, 'Zoë Straße 7', 'and kept as it was given')
   })
 
