@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
+import { hideCardNumbers } from './card-number.ts'
 
 /** Never logged, in whatever object they come. */
 const redacted = [
@@ -35,11 +36,16 @@ export function createLogger(
         sync: true
       })
     : pino.destination({ fd, sync: true })
-  const options = {
+  return pino(logOptions(level), destination)
+}
+
+/** What is written has no card number, also where somebody else's error holds one. */
+export function logOptions(level: string) {
+  return {
     level,
     redact: { paths: redacted, censor: '[hidden]' },
     timestamp: pino.stdTimeFunctions.isoTime,
-    base: null
+    base: null,
+    hooks: { streamWrite: hideCardNumbers }
   }
-  return pino(options, destination)
 }

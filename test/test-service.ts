@@ -8,6 +8,7 @@ import { insertClient, insertKey, newApiKey } from '../src/clients/client.store.
 import { type Client, scopes } from '../src/clients/client.ts'
 import type { Db } from '../src/database/database.ts'
 import { type Service, type ServiceOptions, startService } from '../src/service.ts'
+import { refusePlanted } from './planted.ts'
 import { testDatabase } from './test-database.ts'
 
 export const merchantAccount = 'TestMerchant'
@@ -77,6 +78,8 @@ export function newAccountId(): string {
  */
 export async function testService(t: Test, options: Options = {}): Promise<TestService> {
   const { db, url: databaseUrl, serviceUrl } = await testDatabase(t)
+  const logged: string[] = []
+  t.teardown(() => refusePlanted(db, logged.join('')))
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
   const simulator = await startSimulator({
@@ -106,7 +109,9 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     publicUrl: url,
     sandbox: true,
     sealingKeys: [Buffer.alloc(32, 7)],
-    log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
+    log: process.env.TEST_LOG
+      ? pino({ level: process.env.TEST_LOG })
+      : pino({ level: 'info' }, { write: (line) => void logged.push(line) }),
     ...options,
     adyen: {
       environment: 'TEST',

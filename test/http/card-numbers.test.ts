@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import t from 'tap'
 import type { Db } from '../../src/database/database.ts'
+import { logOptions } from '../../src/logger.ts'
 import { envelope, item, sender, signed } from '../adyen/signed-notifications.ts'
 import { eventually } from '../feed/consumer.ts'
 import { csvOf } from '../settlement/generated.ts'
@@ -77,7 +78,7 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
       done()
     }
   })
-  const log = pino({ level: 'trace' }, stream)
+  const log = pino(logOptions('trace'), stream)
   const metricsPort = await findFreePort()
   const tested = await testService(t, { duplicateWindowS: 0, metricsPort, log })
   const { call, db, service } = tested
@@ -348,6 +349,16 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
       t.equal(answer.status, 201, reference)
       t.equal(answer.body.reference, reference)
     }
+  })
+
+  t.test('in an error of somebody else it is not logged', async (t) => {
+    const before = lines.length
+    log.error({ err: new Error(`invalid input syntax: "${number}"`), text: [plain] }, 'a fault')
+    t.match(JSON.parse(lines.slice(before).join('')), {
+      msg: 'a fault',
+      text: ['[card number]'],
+      err: { message: 'invalid input syntax: "[card number]"' }
+    })
   })
 
   t.test('neither database, log, metrics nor webhooks hold one', async (t) => {
