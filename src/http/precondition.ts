@@ -35,7 +35,8 @@ export function checkPrecondition(
   }
 }
 
-/** Each as it stands, quotes included: an ETag may hold a comma. */
-function tagsOf(header: string | undefined): string[] {
-  return header?.match(/(?:W\/)?"[^"]*"|\*/g) ?? []
+/** Each as it stands, quotes included: an ETag may hold a comma. What is no ETag is left out. */
+function tagsOf(header = ''): string[] {
+  return [...header.matchAll(listed)].map(([, tag = '']) => tag)
 }
+const listed = /(?<=^|,) {0,9}((?:W\/)?"[^"]*"|\*) {0,9}(?=,|$)/g
