@@ -38,7 +38,8 @@ export function findFaultsOfEvents({ payment, events }: PaymentAggregate): strin
 export async function checkEvents(t: Test, db: Db): Promise<void> {
   const { rows } = await sql<{ type: string }>`
     select type, 'pay' as id, '2026-11-22T09:00:00Z' as "createdAt",
-      p.account_id::text as "accountId", p.id as "paymentId", sequence, e.data || jsonb_build_object('payment', e.payment) as data
+      p.account_id::text as "accountId", p.id as "paymentId", sequence,
+      e.data || jsonb_build_object('payment', e.payment) as data
     from payment_event e join payment p on p.id = e.payment_id where e.payment is not null
     union all
     select type, id, '2026-11-22T09:00:00Z', account_id::text, null, null, data
