@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { pino } from 'pino'
-import { Document, visit } from 'yaml'
+import { Document, parse, visit } from 'yaml'
 import { buildApp } from './app.ts'
 import { type ProductionConfig, readConfig } from './config.ts'
 import { hasUnseen, showUnseen } from './http/openapi-document.ts'
@@ -52,18 +52,29 @@ function toYaml(document: object): string {
   return showUnseen(fillLists(written.toString({ lineWidth, blockQuote: 'literal' })))
 }
 
-/** Lists of words that are longer than a line stand on as many lines as they need. */
+/** Lists of words, and examples of problems, stand on as many lines as they need. */
 function fillLists(yaml: string): string {
-  return yaml.replace(/^( *)(\w+):\n((?:\1 {2}- [\w."*-]+\n)+)/gm, (_, indent, name, list) => {
-    const words = list.split('\n').map((line: string) => line.replace(/^ *- /, ''))
-    const lines = [`${indent}${name}: [`]
-    for (const word of words.filter(Boolean)) {
-      const last = lines.at(-1) as string
-      if (last.length + word.length + 3 > lineWidth) lines.push(`${indent}  ${word},`)
-      else lines[lines.length - 1] = `${last} ${word},`
-    }
-    return `${lines.join('\n').slice(0, -1)} ]\n`
-  })
+  return yaml
+    .replace(/^( *)(\w+):\n((?:\1 {2}- [\w."*-]+\n)+)/gm, (_, indent, name, list) => {
+      const words = list.split('\n').map((line: string) => line.replace(/^ *- /, ''))
+      return fill(`${indent}${name}: [`, words.filter(Boolean), ']')
+    })
+    .replace(/^( *)value:\n((?:\1 {2,}\S.*\n)+)/gm, (_, indent, block) => {
+      const members = Object.entries(parse(block))
+      const written = members.map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+      return fill(`${indent}value: {`, written, '}')
+    })
+}
+
+function fill(begin: string, items: readonly string[], end: string): string {
+  const indent = `${/^ */.exec(begin)?.[0]}  `
+  const lines = [begin]
+  for (const item of items) {
+    const last = lines.at(-1) as string
+    if (last.length + item.length + 3 > lineWidth) lines.push(`${indent}${item},`)
+    else lines[lines.length - 1] = `${last} ${item},`
+  }
+  return `${lines.join('\n').slice(0, -1)} ${end}\n`
 }
 const lineWidth = 124
 

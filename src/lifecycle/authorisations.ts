@@ -5,6 +5,7 @@
  */
 import type { Posting } from '../ledger/ledger.ts'
 import { isUnpaid, mayMove, type Payment } from '../payments/payment.ts'
+import { toFailureView } from '../payments/payment-view.ts'
 import type { CardFace } from '../provider.ts'
 import {
   addToAuthorisation,
@@ -171,7 +172,8 @@ export function onAttemptRefused(
   addAuthorisation(aggregate, event)
   const { payment } = aggregate
   if (payment.status === 'pending') payment.failure = event.failure
-  const attempt = { providerReference: event.authorisationReference, failure: event.failure }
+  const failure = toFailureView(event.failure)
+  const attempt = { providerReference: event.authorisationReference, failure }
   record(aggregate, 'payment.attemptRefused', { attempt }, context)
   // A page lets the customer try again; a registered card has one attempt.
   if (payment.status === 'pending' && payment.method === 'registeredCard') {

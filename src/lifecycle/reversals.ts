@@ -116,8 +116,9 @@ export function moveReversed(
   recordOperation(aggregate, reversal, context)
   if (status !== 'failed') return
   // The money stays in clearing: a person must say what becomes of it.
-  const details = { reversalId: id, authorisation, reason: failure?.message }
-  openDiscrepancy(aggregate, 'reversal_failed', fact, details, context)
+  const published = { reversalId: id, authorisation }
+  const details = { ...published, reason: failure?.message }
+  openDiscrepancy(aggregate, 'reversal_failed', fact, details, context, published)
 }
 
 /** The last one of this money: what came back may be sent back again. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { moneyOf } from '../money.ts'
-import type { Failure } from '../provider.ts'
+import { type Failure, failures } from '../provider.ts'
 import type { EventType } from './event.ts'
 import type { PaymentView } from './payment.schema.ts'
 import { amountRefundable, beginning, isFinished, type Operator, type Payment } from './payment.ts'
@@ -24,7 +24,7 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
     method: payment.method,
     status: payment.status,
     finished: isFinished(payment.status),
-    failure: payment.failure && toFailureView(payment.failure),
+    failure: payment.failure && toFailureOf(payment, payment.failure),
     checkout:
       payment.status === 'pending' && payment.checkoutUrl !== null
         ? { url: payment.checkoutUrl, expiresAt: payment.expiresAt.toISOString() }
@@ -66,8 +66,21 @@ function toSettlementView({ settlement }: Payment): PaymentView['settlement'] {
   return { settledAt, batch, gross, fees, net, currency }
 }
 
-export function toFailureView({ code, message, retryable }: Failure): Failure {
-  return { code, message, retryable }
+/** In a sentence of ours, that may be read to a customer; Adyen asks not to show them its own. */
+export function toFailureView({ code, retryable }: Failure): Failure {
+  return { code, message: failures[code].tell, retryable }
+}
+
+/** Whoever recorded a payment wrote its sentence. */
+function toFailureOf({ method }: Payment, failure: Failure): Failure {
+  const { code, message, retryable } = failure
+  return method === 'recorded' ? { code, message, retryable } : toFailureView(failure)
+}
+
+/** The view for whoever may know in which words the provider refused: no third party. */
+export function withProviderMessage(view: PaymentView, { failure, method }: Payment): PaymentView {
+  if (view.failure === null || failure === null || method === 'recorded') return view
+  return { ...view, failure: { ...view.failure, providerMessage: failure.message } }
 }
 
 export function toOperatorView({ id, reason }: Operator): Operator {

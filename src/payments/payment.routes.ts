@@ -10,11 +10,14 @@ import type { Routes } from '../service-context.ts'
 import { ListPaymentsQuery, PaymentPage, PaymentSchema } from './payment.schema.ts'
 import { findPayment, listPayments } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
-import { toETag, toPaymentView } from './payment-view.ts'
+import { toETag, toPaymentView, withProviderMessage } from './payment-view.ts'
 
 export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (app, deps) => {
   const { db, providerName } = deps
-  const toView = (payment: Payment) => toPaymentView(payment, providerName)
+  const viewFor = (request: FastifyRequest) => (payment: Payment) => {
+    const view = toPaymentView(payment, providerName)
+    return clientOf(request).thirdParty ? view : withProviderMessage(view, payment)
+  }
 
   app.get(
     '/v1/payments/:id',
@@ -38,7 +41,7 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
       const waitS = readWait(request.headers.prefer)
       if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
       const payment = await waitForPayment(request, request.params.id, known, waitS ?? 0)
-      const view = toView(payment)
+      const view = viewFor(request)(payment)
       reply.header('etag', toETag(payment, view))
       return view
     }
@@ -72,7 +75,7 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
       }
       const find = (before: string | null, limit: number) =>
         listPayments(db, { ...filter, before, limit })
-      return await sendPage(request, reply, find, toView, byId)
+      return await sendPage(request, reply, find, viewFor(request), byId)
     }
   )
 
@@ -88,7 +91,7 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
     const isEnough = (payment: Payment) =>
       known === undefined
         ? isFinished(payment.status)
-        : !matchesETag(known, toETag(payment, toView(payment)))
+        : !matchesETag(known, toETag(payment, viewFor(request)(payment)))
     return await deps.waiters.wait(id, read, isEnough, waitS * 1000, request.signal)
   }
 

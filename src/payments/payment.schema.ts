@@ -33,9 +33,16 @@ export const FailureSchema = Type.Object(
     code: ref(FailureCodeSchema),
     message: Type.String({
       description:
-        'A sentence that may be shown or read to the customer. The provider’s own words stand in ' +
-        'its notification (`GET /v1/notifications`)'
+        'A sentence that may be shown or read to the customer; of a recorded payment as it was ' +
+        'given'
     }),
+    providerMessage: Type.Optional(
+      Type.String({
+        description:
+          'The payment provider’s own words, not for customers: where payments are read, and ' +
+          'never for a third party'
+      })
+    ),
     retryable: Type.Boolean({ description: 'Whether another try can succeed' })
   },
   { $id: 'Failure', description: 'Why it came to nothing; null where it did not' }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { failures } from '../../src/provider.ts'
 import { type Answer, newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('a third party sees what it created itself, and nothing else', async (t) => {
@@ -125,3 +126,28 @@ t.test('a third party sees what it created itself, and nothing else', async (t) 
     t.equal(rows.length, 2)
   })
 })
+
+t.test(
+  'G3: why it was refused is told in our words; those of the provider are for no third party',
+  async (t) => {
+    const { call, addClient, createPayment, pay, until } = await testService(t)
+    const third = { scopes: ['payments:read', 'payments:write'], thirdParty: true }
+    const key = await addClient(third as never)
+    const { id } = await createPayment({}, { key })
+    await pay(id, 'NOT_ENOUGH_BALANCE')
+    const { failure } = await until(id, (payment) => payment.failure !== null)
+    t.same(failure, {
+      code: 'insufficient_funds',
+      message: failures.insufficient_funds.tell,
+      retryable: true,
+      providerMessage: 'Not enough balance'
+    })
+    const paths = [`/v1/payments/${id}`, '/v1/payments', `/v1/payments/${id}/events`, '/v1/events']
+    for (const path of paths) {
+      const { text, status } = await call('GET', path, { key })
+      t.equal(status, 200)
+      t.match(text, failures.insufficient_funds.tell, path)
+      t.notMatch(text, /providerMessage|NOT_ENOUGH_BALANCE|Not enough balance/i, path)
+    }
+  }
+)
