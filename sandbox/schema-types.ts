@@ -46,6 +46,7 @@ const known: Readonly<Record<string, readonly [type: string, file?: string]>> = 
   'payment_event.payment': ['unknown'],
   'payment_event.type': ['EventType', 'payments/event'],
   'settlement_line.meaning': ['Meaning', 'settlement/settlement'],
+  'settlement_report.payouts': ['Record<string, string>'],
   'settlement_staged.content': ['SettlementLine', 'settlement/settlement']
 }
 

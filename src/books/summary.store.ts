@@ -50,7 +50,7 @@ export async function sumPayouts(
   const { rows } = await sql<PayoutSum>`
     select net_currency as currency,
       coalesce(sum(net) filter (where ${ofPayments}), 0)::bigint as payments,
-      coalesce(sum(fees) filter (where ${ofPayments}), 0)::bigint as fees,
+      coalesce(sum(fees + other_fees) filter (where ${ofPayments}), 0)::bigint as fees,
       coalesce(sum(net) filter (where meaning = 'costs'), 0)::bigint as costs,
       coalesce(sum(net) filter (where meaning = 'carried'), 0)::bigint as carried,
       coalesce(sum(net) filter (where meaning = 'payout'), 0)::bigint as "paidOut",
