@@ -89,7 +89,8 @@ export async function listPostings(
   filter: { status: PostingStatus | undefined; after: number; limit: number }
 ): Promise<BillingPosting[]> {
   const { status, after, limit } = filter
-  const ofStatus = status === undefined ? sql`` : sql`and b.status = ${status}`
+  // As a literal, so that the index of what is not posted is used by a prepared statement too.
+  const ofStatus = status === undefined ? sql`` : sql`and b.status = ${sql.lit(status)}`
   return await readPostings(
     db,
     sql`where b.position > ${after} ${ofStatus} order by b.position limit ${limit}`

@@ -134,6 +134,7 @@ export type Database = {
     revoked_at: Date | null
   }
   credit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
+  daily_closing: { day: Date; postings: unknown; settled: unknown; closed_at: Generated<Date> }
   debit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
   discrepancy: {
     id: string
