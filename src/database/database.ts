@@ -36,6 +36,7 @@ class PreparingClient extends pg.Client {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
       return this.#watch(super.query(first, values, callback))
     }
+    if (first.startsWith(planned)) return this.#watch(super.query(first, values, callback))
     return this.#watch(super.query({ name: nameOf(first), text: first, values }, callback))
   }
 
@@ -49,6 +50,13 @@ class PreparingClient extends pg.Client {
     return result
   }
 }
+
+const planned = '/* planned each time */'
+/**
+ * Begins a statement that has too many forms to keep each prepared, and whose best plan depends on
+ * its values, such as a search.
+ */
+export const plannedEachTime = sql.raw(planned)
 
 type ConnectOptions = {
   /** Connections at most. Two cores are full with 10; more only wait in PostgreSQL. */
