@@ -41,7 +41,8 @@ create trigger ledger_transfer_reopens after insert on ledger_transfer
   for each row when (new.created_at < clock_timestamp() - interval '12 hours')
   execute function reopen_days('created_at');
 create trigger settlement_line_reopens after insert on settlement_line
-  for each row when (least(new.created_at, new.matched_at) < clock_timestamp() - interval '12 hours')
+  for each row
+  when (least(new.created_at, new.matched_at) < clock_timestamp() - interval '12 hours')
   execute function reopen_days('created_at', 'matched_at');
 create trigger settlement_line_match_reopens after update on settlement_line
   for each row when (new.matched_at < clock_timestamp() - interval '12 hours')

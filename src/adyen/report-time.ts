@@ -6,9 +6,9 @@
 import { ReportFault } from '../settlement/settlement.ts'
 
 /**
- * Places by their IANA name, and what their clocks are called, in hours from UTC. A name that stands
- * at several places is ambiguous. What is named after one place only is meant to be that one:
- * BST is never Bangladesh, EST never Australia.
+ * Places by their IANA name, and what their clocks are called, in hours from UTC. A name that
+ * stands at several places is ambiguous; one that stands at one is meant to be that: BST is never
+ * Bangladesh, EST never Australia.
  */
 const places: ReadonlyArray<readonly [place: string, names: Readonly<Record<string, number>>]> = [
   ['UTC', { UTC: 0, GMT: 0, UCT: 0, Z: 0 }],

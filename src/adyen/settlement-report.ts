@@ -168,7 +168,7 @@ function balanceOf(text: Text, side: 'Gross' | 'Net', suffix: string, currency: 
 /** A payout that came back is not when its batch was paid out. */
 const paysOut = new Set(['MerchantPayout', 'InternalCompanyPayout'])
 
-/** The creation is that of the sale; what is booked later has a date of its own in newer layouts. */
+/** The creation is that of the sale; when it was booked, newer layouts say. */
 function readTimes(text: Text, type: string) {
   const created = readTime(text('Creation Date'), text('TimeZone'))
   const { bookingDate, bookingZone } = optionalColumns

@@ -1,4 +1,4 @@
-/** What the books came to at the end of a day (UTC): the summary of a later day goes on there. Pure. */
+/** What the books came to at the end of a day (UTC): later days go on from there. Pure. */
 import type { PostingSum, SettledSum } from './summary.ts'
 
 export const dayMs = 24 * 60 * 60_000

@@ -12,7 +12,7 @@ import { toSummary, toSummaryView } from './summary.ts'
 
 const beginning = new Date(0)
 
-/** The summary of a day (`2026-11-28`), of one picture of the books: all that is posted or nothing. */
+/** The summary of a day (`2026-11-28`): what is posted meanwhile is in all of it or in none. */
 export async function readSummary(db: Db, merchantAccount: string, date: string) {
   const transaction = db.transaction().setIsolationLevel('repeatable read')
   return await transaction

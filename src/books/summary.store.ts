@@ -28,8 +28,7 @@ const ofPayments = sql.raw(`meaning in ('settled', 'refunded', 'refundReversed',
   'chargebackReversed', 'chargedBackAgain')`)
 
 /**
- * `merchantAccount`: lines of others are none of ours. `since`: as above; `settledUntil` counts from
- * there.
+ * `merchantAccount`: lines of others are none of ours. `since`: as above, also of `settledUntil`.
  */
 export async function sumSettled(
   db: Db,

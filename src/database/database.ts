@@ -36,8 +36,9 @@ class PreparingClient extends pg.Client {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
       return this.#watch(super.query(first, values, callback))
     }
-    if (first.startsWith(planned)) return this.#watch(super.query(first, values, callback))
-    return this.#watch(super.query({ name: nameOf(first), text: first, values }, callback))
+    const isPlannedAnew = first.lastIndexOf(planned, 'select '.length) >= 0
+    const name = isPlannedAnew ? undefined : nameOf(first)
+    return this.#watch(super.query({ name, text: first, values }, callback))
   }
 
   /** A connection that gave no answer in time is closed: nobody may be there any more. */
@@ -53,8 +54,8 @@ class PreparingClient extends pg.Client {
 
 const planned = '/* planned each time */'
 /**
- * Begins a statement that has too many forms to keep each prepared, and whose best plan depends on
- * its values, such as a search.
+ * Begins a statement, or follows its first word, that is not kept prepared: a search, which has too
+ * many forms, and whose best plan depends on its values.
  */
 export const plannedEachTime = sql.raw(planned)
 

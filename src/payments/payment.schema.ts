@@ -2,7 +2,6 @@ import { type Static, type TSchema, Type } from 'typebox'
 import {
   AccountId,
   Amount,
-  Currency,
   createdRange,
   enumOf,
   identifier,
@@ -238,11 +237,11 @@ export const ListPaymentsQuery = Type.Object(
       text(80, {
         minLength: 1,
         description:
-          'A reference of the payment provider (pspReference) of the payment, of an attempt, or of ' +
-          'a capture, refund or dispute; of a recorded payment that of its processor'
+          'A reference of the payment provider (pspReference) of the payment, of an attempt, or ' +
+          'of a capture, refund or dispute; of a recorded payment that of its processor'
       })
     ),
-    currency: Type.Optional(Currency),
+    currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217' })),
     amountFrom: Type.Optional(searchAmount),
     amountTo: Type.Optional(searchAmount),
     lastFour: Type.Optional(

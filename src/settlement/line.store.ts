@@ -123,13 +123,15 @@ const insertStatement = statement(`
   insert into settlement_line (report_id, line, fact, occurrence, merchant_account, batch, type,
     meaning, psp_reference, merchant_reference, modification_reference,
     modification_merchant_reference, booked_as, zone, booked_at, settled_at, gross_currency, gross,
-    net_currency, net, fees, other_fees, fees_named, payment_id, record_type, record_id, our_currency, ours, matched_at)
+    net_currency, net, fees, other_fees, fees_named, payment_id, record_type, record_id,
+    our_currency, ours, matched_at)
   select $1, l.line, decode(fact, 'hex'), occurrence, "merchantAccount", batch, l.type, meaning,
     "pspReference", "merchantReference", "modificationReference", "modificationMerchantReference",
-    "bookedAs", zone, "bookedAt", "settledAt", gross->>'currency', (gross->>'value')::bigint, net->>'currency',
-    (net->>'value')::bigint, fees, coalesce("otherFees", 0), coalesce("areFeesNamed", true),
-    "paymentId", record->>'type', record->>'id',
-    record->'amount'->>'currency', ours, case when record is not null then $3::timestamptz end
+    "bookedAs", zone, "bookedAt", "settledAt", gross->>'currency', (gross->>'value')::bigint,
+    net->>'currency', (net->>'value')::bigint, fees, coalesce("otherFees", 0),
+    coalesce("areFeesNamed", true),
+    "paymentId", record->>'type', record->>'id', record->'amount'->>'currency', ours,
+    case when record is not null then $3::timestamptz end
   from jsonb_to_recordset($2::jsonb) as x(fact text, occurrence integer, line jsonb,
     "paymentId" text, record jsonb, ours bigint)
   cross join jsonb_to_record(x.line) as l(line integer, "merchantAccount" text, batch text,

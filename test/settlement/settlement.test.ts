@@ -206,8 +206,11 @@ t.test('C7: the registration of a card that a report has is known as one', async
   const service = await cardService(t)
   const { addAccount, addCard, call, db } = service
   await addCard(await addAccount())
-  const { url } = await makeReport(service, { announce: false, faults: { registrations: true } })
+  const order = { announce: false, faults: { registrations: true } }
+  const { url, fileName } = await makeReport(service, order)
   const csv = await download(url, adyenApiKey)
+  const { text } = await service.control('GET', `/_simulator/reports/${fileName}`)
+  t.equal(text, csv, 'which the simulator shows without a key too')
   t.match(csv, /,reg_\w{16},.*Settled.*,0\.00,/)
   const report = await read(service, csv)
   t.match(report, { status: 'done', lines: 3, matched: 1, discrepancies: 0 })
