@@ -39,6 +39,7 @@ export function toPlainSql(definition: string): string {
     .map((part, at) => (at % 2 === 0 ? part.toLowerCase() : part))
     .join('')
     .replace(/'::(text(\[\])?|jsonb)(?!\w)/g, "'")
+    .replace(/('[^']*')::interval/g, 'interval $1')
     .replace(/ using btree | using btree$/g, ' ')
     .replaceAll('timestamp with time zone', 'timestamptz')
     .replaceAll('character(', 'char(')
@@ -46,7 +47,7 @@ export function toPlainSql(definition: string): string {
     .replace(/ <> all \(array\[([^\]]*)\]\)/g, ' not in ($1)')
 }
 
-const breaks = /(?<=, )|(?= (?:and|or|where|check|references|with|for each) )/
+const breaks = /(?<=, )|(?= (?:and|or|where|check|references|with|for each) )|(?<=\))(?= execute )/
 
 /** Breaks a long line where a reader would. */
 function fold(text: string, indent: string): string {

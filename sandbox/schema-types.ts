@@ -10,6 +10,7 @@ const types: Readonly<Record<string, string>> = {
   smallint: 'number',
   text: 'string',
   'text[]': 'string[]',
+  date: 'Date',
   'timestamp with time zone': 'Date',
   uuid: 'string'
 }
@@ -21,6 +22,8 @@ const known: Readonly<Record<string, readonly [type: string, file?: string]>> = 
   'authorisation.reported': ['AuthorisationReport[]', 'lifecycle/model'],
   'card_registration.customer': ['Customer', 'provider'],
   'client.scopes': ['Scope[]', 'clients/client'],
+  'daily_closing.postings': ['unknown'],
+  'daily_closing.settled': ['unknown'],
   'discrepancy.details': [json],
   'discrepancy.operator': ['Operator', 'payments/payment'],
   'discrepancy.resolution': ['Resolution', 'discrepancies/discrepancy'],
@@ -46,6 +49,7 @@ const known: Readonly<Record<string, readonly [type: string, file?: string]>> = 
   'payment_event.payment': ['unknown'],
   'payment_event.type': ['EventType', 'payments/event'],
   'settlement_line.meaning': ['Meaning', 'settlement/settlement'],
+  'settlement_report.payouts': ['Record<string, string>'],
   'settlement_staged.content': ['SettlementLine', 'settlement/settlement']
 }
 

@@ -17,6 +17,7 @@ import { feedRoutes } from './feed/feed.routes.ts'
 import { addAuthentication } from './http/auth.plugin.ts'
 import { addBodies } from './http/body.plugin.ts'
 import { addConnections, connectionOptions } from './http/connection.plugin.ts'
+import { addNegotiation } from './http/csv.plugin.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { addIdempotency } from './http/idempotency.plugin.ts'
@@ -113,6 +114,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   addBodyDeadline(app, receiveWithinMs)
   addAuthentication(app, context.clients, await createRateLimits(app, context.rateLimit))
   addMethods(app)
+  addNegotiation(app)
   addTextGuard(app)
   addIdempotency(app)
   addETags(app)

@@ -55,6 +55,12 @@ export const problems = {
     cause: 'Its headers or its body took too long to arrive.',
     cure: 'Repeat it over a new connection; with a key, under the same Idempotency-Key.'
   },
+  not_acceptable: {
+    status: 406,
+    title: 'This is not offered in the form that was asked for',
+    cause: 'The Accept header names no media type that this route can answer with.',
+    cure: 'Accept application/json; lists and reports that say so offer text/csv as well.'
+  },
   payment_not_found: {
     status: 404,
     title: 'No payment has this id',

@@ -4,6 +4,7 @@ import { fetchReport } from './adyen/report.transport.ts'
 import { fetchEveryMs, fetchReports } from './adyen/report-download.jobs.ts'
 import { readReportFile } from './adyen/report-file.reader.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
+import { closeDays } from './books/closing.jobs.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import {
   askForCardPayments,
@@ -94,6 +95,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       (onFault) => reopenDiscrepancies({ ...context, onFault }),
       eachMinute
     ),
+    task('close_days', () => closeDays(context), hourly),
     task('purge_uploads', () => purgeUploads(db), hourly),
     task('purge_keys', () => purgeKeys(db), hourly),
     task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),

@@ -13,7 +13,8 @@ const packages: Readonly<Record<string, RegExp>> = {
   store: /^(kysely|node:crypto|safe-stable-stringify)$/,
   commands: /^node:(crypto|util)$/,
   routes: /^(fastify|@fastify\/type-provider-typebox|typebox|node:crypto)$/,
-  plugin: /^(fastify|@fastify\/.+|ajv|ajv-formats|node:(crypto|http))$/,
+  plugin:
+    /^(fastify|@fastify\/.+|ajv|ajv-formats|csv-stringify|negotiator|node:(crypto|http|stream))$/,
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
   reader: /^(csv-parse|node:stream)$/,

@@ -33,6 +33,13 @@ export function controlReportRoutes(app: FastifyInstance, context: Context): voi
     return { fileName, batch, lines: csv.split('\n').length - 2, url: addressOf(context, report) }
   })
 
+  /** As it is downloaded, without a key: to be uploaded by hand. */
+  app.get<{ Params: { file: string } }>('/reports/:file', (request, reply) => {
+    const report = state.reports.get(request.params.file)
+    if (report === undefined) return reply.code(404).send('Not Found')
+    return reply.type('text/csv; charset=utf-8').send(report.csv)
+  })
+
   app.post<{ Body: { payments: Seed[] } }>('/payments', (request) => {
     const payments = request.body.payments.map(toPayment)
     for (const payment of payments) state.payments.put(payment)

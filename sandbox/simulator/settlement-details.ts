@@ -16,6 +16,8 @@ export type ReportFaults = {
   currency?: string[]
   /** So many payments that the merchant never made. */
   strangers?: number
+  /** A line of nothing but its fees for each card that was registered. */
+  registrations?: boolean
 }
 
 /** https://docs.adyen.com/reporting/settlement-detail-report, the standard columns. */
@@ -45,6 +47,7 @@ export function settlementReport(context: Context, faults: ReportFaults = {}): R
     .all()
     .filter(({ id }) => !omitted.has(id))
     .flatMap((payment) => entriesOf(context, payment))
+    .concat(faults.registrations ? checks(context) : [])
     .filter(({ key }) => state.bookings.get(key) === undefined)
   const entries = [...due.flatMap((entry) => distort(entry, faults)), ...strangers(due, faults)]
   const totals = new Map<string, number>()
@@ -68,6 +71,16 @@ export function settlementReport(context: Context, faults: ReportFaults = {}): R
   const report = { id, createdAt, kind: 'settlementDetails', batch, csv }
   state.reports.put(report)
   return report
+}
+
+/** Checks of cards that were registered, which took nothing. */
+function checks({ state }: Context): Entry[] {
+  const registered = state.payments.all().filter(({ amount }) => amount.value === 0)
+  return registered.map((payment) => ({
+    ...{ key: `Settled ${payment.id}`, type: 'Settled', payment, sign: 1 },
+    ...{ pspReference: payment.captureReference, merchantReference: '' },
+    ...{ amount: payment.amount, at: payment.createdAt }
+  }))
 }
 
 function distort(entry: Entry, faults: ReportFaults): Entry[] {

@@ -1,6 +1,7 @@
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { PageQuery, ref } from '../http/common.schema.ts'
+import { sendList } from '../http/csv.plugin.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { preconditionOf } from '../http/etag.plugin.ts'
 import { checkPrecondition, etagOf } from '../http/precondition.ts'
@@ -23,6 +24,7 @@ import { findBalance, listCharges } from './account.store.ts'
 import type { Account, Balance } from './account.ts'
 import { toAccountNumber } from './account-number.ts'
 import type { Charge } from './charge.ts'
+import { entryColumns } from './entry-columns.ts'
 
 export const accountRoutes: Routes<'db'> = async (app, { db }) => {
   app.put(
@@ -181,7 +183,7 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
         querystring: PageQuery,
         response: { 200: EntryPage }
       },
-      config: { scope: 'accounts:read', problems: ['account_not_known'] }
+      config: { scope: 'accounts:read', problems: ['account_not_known'], csv: entryColumns }
     },
     async (request, reply) => {
       const { id } = await getAccount(db, request.params.accountId)
@@ -191,7 +193,7 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
         const position = after === null ? null : { transferId, direction }
         return listEntries(db, id, clientId, position, limit)
       }
-      return await sendPage(request, reply, find, toEntryView, byEntry)
+      return await sendList(request, reply, find, toEntryView, byEntry, entryColumns)
     }
   )
 }

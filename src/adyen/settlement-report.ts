@@ -12,6 +12,7 @@ import {
   type ReportKind,
   type SettlementLine
 } from '../settlement/settlement.ts'
+import { readTime } from './report-time.ts'
 
 /** The column `Type` of settlement details. What is not here is kept, and shown to a person. */
 const journalTypes: Readonly<Record<string, Meaning>> = {
@@ -56,6 +57,15 @@ const settlementColumns = [
   'Modification Merchant Reference',
   'Batch Number'
 ] as const
+
+/** Besides them an account may have these, and others that are not read. */
+const optionalColumns = {
+  bookingDate: 'Booking Date',
+  bookingZone: 'Booking Date TimeZone',
+  dccMarkup: 'DCC Markup (NC)',
+  /** Totals of fees that have columns of their own, or had where those were left out. */
+  totals: ['Payment Fees (NC)', 'Gross Fees (NC)']
+} as const
 
 const accountingColumns = [
   'Merchant Account',
@@ -103,7 +113,7 @@ export function readLine(layout: Layout, cells: readonly string[], line: number)
   if (cells.length !== layout.width) {
     throw new ReportFault(`Line ${line} has ${cells.length} columns and not ${layout.width}.`)
   }
-  const text = (name: string) => toShown(name, cells[layout.places.get(name) as number] ?? '')
+  const text = (name: string) => toShown(name, cells[layout.places.get(name) ?? -1] ?? '')
   try {
     return layout.kind === 'settlementDetails'
       ? readSettlement(text, line)
@@ -127,12 +137,13 @@ type Text = (name: string) => string
 function readSettlement(text: Text, line: number): SettlementLine {
   const type = needed(text, 'Type')
   const meaning = Object.hasOwn(journalTypes, type) ? journalTypes[type] : undefined
-  const net = text('Net Currency')
-  const fees = ['Commission', 'Markup', 'Scheme Fees', 'Interchange']
-  const minorUnits = (name: string, currency: string) => toMinorUnits(text(name), currency)
   // Lines of a batch may name the gross currency only, or the net currency only.
-  const netCurrency = net || needed(text, 'Gross Currency')
-  const gross = text('Gross Currency') || netCurrency
+  const netCurrency = text('Net Currency') || needed(text, 'Gross Currency')
+  const grossCurrency = text('Gross Currency') || netCurrency
+  const gross = balanceOf(text, 'Gross', 'GC', grossCurrency)
+  const net = balanceOf(text, 'Net', 'NC', netCurrency)
+  const isConverted =
+    grossCurrency !== netCurrency || !/^(1([.,]0*)?)?$/.test(text('Exchange Rate'))
   return {
     ...readReferences(text),
     line,
@@ -141,16 +152,51 @@ function readSettlement(text: Text, line: number): SettlementLine {
     type,
     meaning: meaning ?? 'unknown',
     modificationReference: text('Modification Reference') || null,
-    ...readTime(text('Creation Date'), text('TimeZone')),
-    gross: amount(
-      gross,
-      minorUnits('Gross Credit (GC)', gross) - minorUnits('Gross Debit (GC)', gross)
-    ),
-    net: amount(
-      netCurrency,
-      minorUnits('Net Credit (NC)', netCurrency) - minorUnits('Net Debit (NC)', netCurrency)
-    ),
-    fees: safe(fees.reduce((sum, name) => sum + minorUnits(`${name} (NC)`, netCurrency), 0n))
+    ...readTimes(text, type),
+    gross: amount(grossCurrency, gross),
+    net: amount(netCurrency, net),
+    ...readFees(text, netCurrency, isConverted ? null : gross - net)
+  }
+}
+
+/** What came to us less what was taken from us. */
+function balanceOf(text: Text, side: 'Gross' | 'Net', suffix: string, currency: string): bigint {
+  const read = (way: string) => toMinorUnits(text(`${side} ${way} (${suffix})`), currency)
+  return read('Credit') - read('Debit')
+}
+
+/** A payout that came back is not when its batch was paid out. */
+const paysOut = new Set(['MerchantPayout', 'InternalCompanyPayout'])
+
+/** The creation is that of the sale; when it was booked, newer layouts say. */
+function readTimes(text: Text, type: string) {
+  const created = readTime(text('Creation Date'), text('TimeZone'))
+  const { bookingDate, bookingZone } = optionalColumns
+  const booked = readTime(text(bookingDate), text(bookingZone) || text('TimeZone'))
+  const isPayout = paysOut.has(type) && text(bookingDate) === ''
+  return {
+    ...created,
+    bookedFrom: created.bookedFrom ?? booked.bookedFrom,
+    unknownZone: created.unknownZone ?? booked.unknownZone,
+    settledAt: isPayout ? created.bookedAt : booked.bookedAt
+  }
+}
+
+/**
+ * `missing`: what net is less than gross; null where amounts were converted, and can't be compared.
+ * A markup of dynamic currency conversion is shared with the merchant, so it may have either sign.
+ */
+function readFees(text: Text, currency: string, missing: bigint | null) {
+  const read = (name: string) => toMinorUnits(text(name), currency)
+  const columns = ['Commission', 'Markup', 'Scheme Fees', 'Interchange']
+  const fees = columns.reduce((sum, name) => sum + read(`${name} (NC)`), 0n)
+  const dccMarkup = read(optionalColumns.dccMarkup)
+  const named = [fees, fees + dccMarkup, fees - dccMarkup]
+  if (fees === 0n) named.push(...optionalColumns.totals.map(read))
+  return {
+    fees: safe(fees),
+    otherFees: missing === null ? 0 : safe(missing - fees),
+    areFeesNamed: missing === null || named.includes(missing)
   }
 }
 
@@ -168,9 +214,10 @@ function readAccounting(text: Text, line: number): SettlementLine {
     meaning: type === 'Authorised' ? 'authorised' : 'status',
     modificationReference: text('Modification Psp Reference') || null,
     ...readTime(text('Booking Date'), text('TimeZone')),
+    settledAt: null,
     gross: main,
     net: amount(currency, 0n),
-    fees: 0
+    ...{ fees: 0, otherFees: 0, areFeesNamed: true }
   }
 }
 
@@ -215,29 +262,4 @@ function safe(value: bigint): number {
   const number = Number(value)
   if (!Number.isSafeInteger(number)) throw new ReportFault(`${value} minor units are too many.`)
   return number
-}
-
-/**
- * Hours from UTC of the abbreviations that name one time only. EST, CST, MST, BST and IST name
- * several around the world.
- */
-const sureTimes: ReadonlyMap<string, number> = new Map(
-  Object.entries({ UTC: 0, GMT: 0, WEST: 1, CEST: 2, EEST: 3, AEDT: 11, PDT: -7, EDT: -4 })
-)
-const winterTimes: ReadonlyMap<string, number> = new Map(
-  Object.entries({ WET: 0, CET: 1, EET: 2, PST: -8 })
-)
-/** Some name the zone and not the time: within these days a winter time may mean the summer's. */
-const summer = { from: '03-08', to: '11-07' }
-
-/** Date and zone as they stand there, and the time in UTC where they leave no doubt. */
-export function readTime(date: string, zone: string) {
-  const [, day = '', time = ''] = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d:\d\d))?$/.exec(date) ?? []
-  const monthDay = day.slice(5)
-  const isWinter = monthDay < summer.from || monthDay > summer.to
-  const hours = sureTimes.get(zone) ?? (isWinter ? winterTimes.get(zone) : undefined)
-  const local = time === '' ? Number.NaN : Date.parse(`${day}T${time}Z`)
-  const isSure = hours !== undefined && !Number.isNaN(local)
-  const bookedAt = isSure ? new Date(local - hours * 3_600_000).toISOString() : null
-  return { bookedAs: date, zone, bookedAt }
 }

@@ -1,5 +1,6 @@
 import { ref } from '../http/common.schema.ts'
-import { pageSize, readAfter, toGrowingPage } from '../http/cursor.ts'
+import { sendGrowing } from '../http/csv.plugin.ts'
+import { pageSize, readAfter } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
@@ -13,6 +14,7 @@ import {
 } from './posting.schema.ts'
 import { findPosting, listPostings } from './posting.store.ts'
 import { type PostingOutcome, toPostingView } from './posting.ts'
+import { postingColumns } from './posting-columns.ts'
 
 export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) => {
   const { db } = deps
@@ -30,12 +32,20 @@ export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
         querystring: PostingQuery,
         response: { 200: PostingPage }
       },
-      config: { scope: 'reconciliation:read', problems: [] }
+      config: { scope: 'reconciliation:read', problems: [], csv: postingColumns }
     },
-    async (request) => {
+    async (request, reply) => {
       const { status, limit = pageSize } = request.query
       const after = readAfter(request.query.after)
-      return toGrowingPage(await listPostings(db, { status, after, limit }), after, toPostingView)
+      const find = (after: number, limit: number) => listPostings(db, { status, after, limit })
+      return await sendGrowing(
+        request,
+        reply,
+        find,
+        toPostingView,
+        { after, limit },
+        postingColumns
+      )
     }
   )
 

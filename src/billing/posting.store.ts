@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Db, Tx } from '../database/database.ts'
+import { type Db, plannedEachTime, type Tx } from '../database/database.ts'
 import { attemptsMax } from '../due/due.store.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
 
@@ -79,8 +79,12 @@ const selectPostings = sql`
   left join discrepancy held on held.id = t.cause_id`
 
 /** `rest`: what follows the tables, which are b, t (its transfer) and p (its payment). */
-export async function readPostings(db: Db, rest: RawBuilder<unknown>): Promise<BillingPosting[]> {
-  return (await sql<BillingPosting>`${selectPostings} ${rest}`.execute(db)).rows
+export async function readPostings(
+  db: Db,
+  rest: RawBuilder<unknown>,
+  start = sql``
+): Promise<BillingPosting[]> {
+  return (await sql<BillingPosting>`${start}${selectPostings} ${rest}`.execute(db)).rows
 }
 
 /** Oldest first, after the position. */
@@ -89,10 +93,12 @@ export async function listPostings(
   filter: { status: PostingStatus | undefined; after: number; limit: number }
 ): Promise<BillingPosting[]> {
   const { status, after, limit } = filter
-  const ofStatus = status === undefined ? sql`` : sql`and b.status = ${status}`
+  // As a literal, so that the planner finds the index of what is not posted.
+  const ofStatus = status === undefined ? sql`` : sql`and b.status = ${sql.lit(status)}`
   return await readPostings(
     db,
-    sql`where b.position > ${after} ${ofStatus} order by b.position limit ${limit}`
+    sql`where b.position > ${after} ${ofStatus} order by b.position limit ${limit}`,
+    plannedEachTime
   )
 }
 

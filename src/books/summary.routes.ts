@@ -1,11 +1,10 @@
 import { readTime } from '../database-clock.ts'
 import { ref } from '../http/common.schema.ts'
+import { sendTable } from '../http/csv.plugin.ts'
 import type { Routes } from '../service-context.ts'
+import { readSummary } from './summary.commands.ts'
 import { SummaryQuery, SummarySchema } from './summary.schema.ts'
-import { countDiscrepancies, sumPayouts, sumPostings, sumSettled } from './summary.store.ts'
-import { toSummary, toSummaryView } from './summary.ts'
-
-const dayMs = 24 * 60 * 60_000
+import { summaryColumns, toSummaryRows } from './summary-columns.ts'
 
 export const summaryRoutes: Routes<'db' | 'merchantAccount'> = async (
   app,
@@ -24,21 +23,12 @@ export const summaryRoutes: Routes<'db' | 'merchantAccount'> = async (
         querystring: SummaryQuery,
         response: { 200: ref(SummarySchema) }
       },
-      config: { scope: 'reconciliation:read', problems: [] }
+      config: { scope: 'reconciliation:read', problems: [], csv: summaryColumns }
     },
-    async (request) => {
+    async (request, reply) => {
       const date = request.query.date ?? readTime().toISOString().slice(0, 10)
-      const from = new Date(`${date}T00:00:00Z`)
-      const span = { from, to: new Date(from.getTime() + dayMs) }
-      // One picture of the books: what is posted meanwhile is in all of it or in none.
-      const transaction = db.transaction().setIsolationLevel('repeatable read')
-      return await transaction.setAccessMode('read only').execute(async (tx) => {
-        const postings = await sumPostings(tx, span)
-        const settled = await sumSettled(tx, merchantAccount, span)
-        const payouts = await sumPayouts(tx, merchantAccount, span)
-        const discrepancies = await countDiscrepancies(tx, span)
-        return toSummaryView(date, toSummary(postings, settled, payouts), discrepancies)
-      })
+      const summary = await readSummary(db, merchantAccount, date)
+      return await sendTable(request, reply, summary, summaryColumns, toSummaryRows)
     }
   )
 }

@@ -73,7 +73,7 @@ export function toSummary(
         .filter(({ count }) => count > 0)
         .map(({ posting, count, during }) => ({ posting, count, amount: during })),
       accounts,
-      settlement: toSettlement(settled.find(isOwn), provider?.closing ?? 0),
+      settlement: toSettlement(settled.filter(isOwn), provider?.closing ?? 0),
       payout: toPayout(payouts.find(isOwn))
     }
   })
@@ -98,10 +98,13 @@ function sum(postings: readonly PostingSum[], when: 'before' | 'during'): number
  * `difference`: what the provider says less what we have; discrepancies explain it. `unsettled`:
  * what the provider owes us by our books at the end of the day, and no report has.
  */
-function toSettlement(settled: SettledSum | undefined, closing: number) {
-  const { lines = 0, gross = 0, ours = 0, settledUntil = 0 } = settled ?? {}
-  const unsettled = closing - settledUntil
-  return { lines, provider: gross, ledger: ours, difference: gross - ours, unsettled }
+function toSettlement(settled: readonly SettledSum[], closing: number) {
+  const total = (what: Exclude<keyof SettledSum, 'currency'>) =>
+    settled.reduce((sum, one) => sum + one[what], 0)
+  const [gross, ours] = [total('gross'), total('ours')]
+  const unsettled = closing - total('settledUntil')
+  const difference = gross - ours
+  return { lines: total('lines'), provider: gross, ledger: ours, difference, unsettled }
 }
 
 /** Where batches are whole, all of it and what was paid out (negative) add up to 0. */

@@ -1,12 +1,15 @@
 import { readTime } from '../database-clock.ts'
 import { ref } from '../http/common.schema.ts'
+import { sendTable } from '../http/csv.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
+import { dayMs } from './closing.ts'
+import { planForValues } from './summary.store.ts'
 import { ThreeWayQuery, ThreeWaySchema } from './three-way.schema.ts'
 import { sumUp } from './three-way.store.ts'
 import { balance } from './three-way.ts'
+import { threeWayColumns, toThreeWayRows } from './three-way-columns.ts'
 
-const dayMs = 24 * 60 * 60_000
 const longestDays = 31
 
 export const threeWayRoutes: Routes<'db' | 'merchantAccount'> = async (
@@ -27,13 +30,18 @@ export const threeWayRoutes: Routes<'db' | 'merchantAccount'> = async (
         querystring: ThreeWayQuery,
         response: { 200: ref(ThreeWaySchema) }
       },
-      config: { scope: 'reconciliation:read', problems: [] }
+      config: { scope: 'reconciliation:read', problems: [], csv: threeWayColumns }
     },
-    async (request) => {
+    async (request, reply) => {
       const period = readPeriod(request.query)
       const { from, to } = period
-      const currencies = balance(await sumUp(db, period, merchantAccount))
-      return { from: from.toISOString(), to: to.toISOString(), currencies }
+      const sums = await db.transaction().execute(async (tx) => {
+        await planForValues(tx)
+        return await sumUp(tx, period, merchantAccount)
+      })
+      const currencies = balance(sums)
+      const view = { from: from.toISOString(), to: to.toISOString(), currencies }
+      return await sendTable(request, reply, view, threeWayColumns, toThreeWayRows)
     }
   )
 }

@@ -53,7 +53,7 @@ const threeWayStatement = statement<SummedUp>(`
     ) l
     cross join lateral (select
       meaning in ('settled', 'refundReversed', 'chargebackReversed') as inward) way
-    where merchant_account = $3
+    where merchant_account = $3 and record_type is distinct from 'registration'
       and meaning in ('settled', 'refundReversed', 'chargebackReversed', 'refunded', 'chargedBack',
         'chargedBackAgain')
   ), met as (

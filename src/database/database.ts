@@ -36,7 +36,9 @@ class PreparingClient extends pg.Client {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
       return this.#watch(super.query(first, values, callback))
     }
-    return this.#watch(super.query({ name: nameOf(first), text: first, values }, callback))
+    const isPlannedAnew = first.lastIndexOf(planned, 'select '.length) >= 0
+    const name = isPlannedAnew ? undefined : nameOf(first)
+    return this.#watch(super.query({ name, text: first, values }, callback))
   }
 
   /** A connection that gave no answer in time is closed: nobody may be there any more. */
@@ -49,6 +51,13 @@ class PreparingClient extends pg.Client {
     return result
   }
 }
+
+const planned = '/* planned each time */'
+/**
+ * Begins a statement, or follows its first word, that is not kept prepared: a search, which has too
+ * many forms, and whose best plan depends on its values.
+ */
+export const plannedEachTime = sql.raw(planned)
 
 type ConnectOptions = {
   /** Connections at most. Two cores are full with 10; more only wait in PostgreSQL. */

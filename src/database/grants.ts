@@ -26,6 +26,7 @@ export const privileges = {
   charge: changes,
   client: reads,
   credit: changes,
+  daily_closing: appends,
   debit: changes,
   discrepancy: changes,
   dispute: changes,

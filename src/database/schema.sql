@@ -25,6 +25,22 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION reopen_days()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+  at timestamptz;
+begin
+  select min((to_jsonb(new)->>name)::timestamptz) into at from unnest(tg_argv) as name;
+  -- Whoever closes days has it too, until its end.
+  perform pg_advisory_xact_lock(7240015);
+  delete from daily_closing where day >= (at at time zone 'UTC')::date;
+  return null;
+end $function$;
+
 create sequence webhook_delivery_number;
 
 create table account (
@@ -169,6 +185,8 @@ create unique index billing_posting_place_once on billing_posting (file_id, file
   where file_id is not null;
 create index billing_posting_status on billing_posting (status, "position")
   where status <> 'posted';
+create index billing_posting_unfiled on billing_posting ("position") where status = 'open'
+  and file_id is null;
 
 create table card (
   id text not null,
@@ -287,6 +305,14 @@ create table credit (
 );
 create index credit_open on credit (account_id, transfer_id) where open_amount > 0;
 
+create table daily_closing (
+  day date not null,
+  postings jsonb not null,
+  settled jsonb not null,
+  closed_at timestamptz not null default now(),
+  constraint daily_closing_pkey primary key (day)
+);
+
 create table debit (
   transfer_id text not null,
   account_id integer not null,
@@ -325,11 +351,13 @@ create table discrepancy (
     and resolved_at is not null)),
   constraint discrepancy_payment_id_fkey foreign key (payment_id) references payment(id)
 );
+create index discrepancy_created on discrepancy (kind, created_at);
 create index discrepancy_kind on discrepancy (kind, id);
 create index discrepancy_open on discrepancy (id) where status = 'open';
 create index discrepancy_payment on discrepancy (payment_id);
 create index discrepancy_refunded on discrepancy (id) where status = 'resolved'
   and resolution = 'refund';
+create index discrepancy_resolved on discrepancy (resolved_at) where resolved_at is not null;
 
 create table dispute (
   id text not null,
@@ -359,6 +387,7 @@ create table dispute (
   constraint dispute_status_check check (status in ('open', 'won', 'lost')),
   constraint dispute_payment_id_fkey foreign key (payment_id) references payment(id)
 );
+create index dispute_reference on dispute (reference);
 
 create table event_feed (
   position bigint not null generated always as identity,
@@ -446,6 +475,9 @@ create trigger ledger_transfer_append_only before delete or update on ledger_tra
   for each row execute function refuse_change();
 create trigger ledger_transfer_no_truncate before truncate on ledger_transfer
   for each statement execute function refuse_change();
+create trigger ledger_transfer_reopens after insert on ledger_transfer
+  for each row when (new.created_at < (clock_timestamp() - interval '12:00:00'))
+  execute function reopen_days('created_at');
 
 create table notification (
   id text not null,
@@ -528,6 +560,8 @@ create unique index operation_cancellation_once on operation (payment_id)
   where kind = 'cancellation' and status = 'requested';
 create index operation_due on operation (next_attempt_at) where next_attempt_at is not null;
 create index operation_payment on operation (payment_id, kind, id);
+create index operation_provider_reference on operation (provider_reference)
+  where provider_reference is not null;
 create unique index operation_recorded_once on operation ((processor ->> 'name'),
   (processor ->> 'reference')) where processor is not null;
 create unique index operation_reversal_once on operation (authorisation_reference)
@@ -659,10 +693,17 @@ create table payment (
   constraint payment_registered_card_id_fkey foreign key (registered_card_id) references card(id)
 ) with (fillfactor=70);
 create index payment_account on payment (account_id, id);
+create index payment_amount on payment (amount, id);
+create index payment_brand on payment (lower(card ->> 'brand'), id) where card is not null;
+create index payment_channel on payment (channel, method, id);
 create index payment_client on payment (client_id, id);
 create index payment_due on payment (next_attempt_at) where next_attempt_at is not null;
+create index payment_last_four on payment ((card ->> 'lastFour'), id) where card is not null;
 create index payment_metadata on payment using gin (metadata jsonb_path_ops)
   where metadata is not null;
+create index payment_operator on payment (lower(operator ->> 'id'), id) where operator is not null;
+create index payment_processor_reference on payment (processor_reference)
+  where processor_reference is not null;
 create unique index payment_recorded_once on payment (processor_name, processor_reference)
   where processor_name is not null;
 create index payment_reference on payment (reference, id) where reference is not null;
@@ -734,6 +775,9 @@ create table settlement_line (
   ours bigint,
   created_at timestamptz not null default now(),
   matched_at timestamptz,
+  settled_at timestamptz,
+  other_fees bigint not null default 0,
+  fees_named boolean not null default true,
   constraint settlement_line_pkey primary key (id),
   constraint settlement_line_fact_once unique (fact, occurrence),
   constraint matched_has_time check ((record_id is null) = (matched_at is null)),
@@ -744,12 +788,20 @@ create table settlement_line (
     references settlement_report(id)
 );
 create index settlement_line_created on settlement_line (created_at);
+create index settlement_line_matched on settlement_line (matched_at) where matched_at is not null;
 create index settlement_line_payment on settlement_line (payment_id) where payment_id is not null;
 create index settlement_line_record on settlement_line (record_id) where record_id is not null;
 create trigger settlement_line_append_only before delete or update on settlement_line
   for each row execute function keep_settlement_line();
+create trigger settlement_line_match_reopens after update on settlement_line
+  for each row when (new.matched_at < (clock_timestamp() - interval '12:00:00'))
+  execute function reopen_days('matched_at');
 create trigger settlement_line_no_truncate before truncate on settlement_line
   for each statement execute function refuse_change();
+create trigger settlement_line_reopens after insert on settlement_line
+  for each row when (least(new.created_at,
+  new.matched_at) < (clock_timestamp() - interval '12:00:00'))
+  execute function reopen_days('created_at', 'matched_at');
 
 create table settlement_report (
   id text not null,
@@ -776,6 +828,8 @@ create table settlement_report (
   staged_at timestamptz,
   booked_until timestamptz,
   finished_at timestamptz,
+  unknown_zones text[] not null default '{}',
+  payouts jsonb not null default '{}',
   constraint settlement_report_pkey primary key (id),
   constraint finished_has_time check ((status in ('done', 'refused')) = (finished_at is not null)),
   constraint finished_is_not_due check (next_attempt_at is null or finished_at is null),

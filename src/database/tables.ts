@@ -134,6 +134,7 @@ export type Database = {
     revoked_at: Date | null
   }
   credit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
+  daily_closing: { day: Date; postings: unknown; settled: unknown; closed_at: Generated<Date> }
   debit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
   discrepancy: {
     id: string
@@ -378,6 +379,9 @@ export type Database = {
     ours: number | null
     created_at: Generated<Date>
     matched_at: Date | null
+    settled_at: Date | null
+    other_fees: Generated<number>
+    fees_named: Generated<boolean>
   }
   settlement_report: Due & {
     id: string
@@ -400,6 +404,8 @@ export type Database = {
     staged_at: Date | null
     booked_until: Date | null
     finished_at: Date | null
+    unknown_zones: Generated<string[]>
+    payouts: Generated<Record<string, string>>
   }
   settlement_staged: { report_id: string; line: number; fact: Buffer; content: SettlementLine }
   webhook_attempt: {

@@ -1,5 +1,6 @@
 import { IdParams, ref } from '../http/common.schema.ts'
-import { byId, sendPage } from '../http/cursor.ts'
+import { sendList } from '../http/csv.plugin.ts'
+import { byId } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
@@ -11,6 +12,7 @@ import {
 } from './discrepancy.schema.ts'
 import { findDiscrepancy, listDiscrepancies } from './discrepancy.store.ts'
 import { discrepancyETag, toDiscrepancyView } from './discrepancy.ts'
+import { discrepancyColumns } from './discrepancy-columns.ts'
 import { resolveDiscrepancy } from './resolution.commands.ts'
 
 export const discrepancyRoutes: Routes = async (app, deps) => {
@@ -27,7 +29,7 @@ export const discrepancyRoutes: Routes = async (app, deps) => {
         querystring: ListDiscrepanciesQuery,
         response: { 200: DiscrepancyPage }
       },
-      config: { scope: 'reconciliation:read', problems: [] }
+      config: { scope: 'reconciliation:read', problems: [], csv: discrepancyColumns }
     },
     async (request, reply) => {
       const { kind, status, paymentId, createdFrom, createdTo } = request.query
@@ -40,7 +42,7 @@ export const discrepancyRoutes: Routes = async (app, deps) => {
       }
       const find = (before: string | null, limit: number) =>
         listDiscrepancies(db, { ...filter, before, limit })
-      return await sendPage(request, reply, find, toDiscrepancyView, byId)
+      return await sendList(request, reply, find, toDiscrepancyView, byId, discrepancyColumns)
     }
   )
 

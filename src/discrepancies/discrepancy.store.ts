@@ -1,5 +1,5 @@
 import { type SqlBool, sql } from 'kysely'
-import type { Db, Tx } from '../database/database.ts'
+import { type Db, plannedEachTime, type Tx } from '../database/database.ts'
 import type {
   Decision,
   DiscrepancyKind,
@@ -43,10 +43,13 @@ export async function listDiscrepancies(
   filter: DiscrepancyFilter
 ): Promise<StoredDiscrepancy[]> {
   const { kind, status, paymentId, createdFrom, createdTo, before } = filter
-  let query = selected(db).orderBy('discrepancy.id', 'desc').limit(filter.limit)
+  let query = selected(db)
+    .modifyFront(plannedEachTime)
+    .orderBy('discrepancy.id', 'desc')
+    .limit(filter.limit)
   if (before !== null) query = query.where('discrepancy.id', '<', before)
   if (kind !== undefined) query = query.where('discrepancy.kind', '=', kind)
-  // As a literal, so that the index of open ones is used also by a prepared statement.
+  // As a literal, so that the planner finds the index of open ones.
   if (status !== undefined) {
     query = query.where(sql<SqlBool>`discrepancy.status = ${sql.lit(status)}`)
   }

@@ -124,7 +124,7 @@ export const kinds = {
     resolutions: toLookInto
   },
   settlement_amount: {
-    ours: 'Another amount or currency is recorded.',
+    ours: 'Another amount or currency is recorded, or what was paid lacks more than the fees.',
     theirs: 'The payment provider settled this amount.',
     resolutions: toLookInto
   },

@@ -28,6 +28,8 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
       where status = 'refused' and finished_at > now() - interval '7 days' and not exists (
         select from settlement_report other
         where other.file_name = r.file_name and other.status = 'done' and other.id > r.id)
+    union all select 'reports_unknown_zone', count(*) from settlement_report
+      where unknown_zones <> '{}' and finished_at > now() - interval '7 days'
     union all select 'discrepancies_open', count(*) from discrepancy where status = 'open'
     union all select 'webhooks_due', count(*) from webhook_delivery
       where next_attempt_at is not null

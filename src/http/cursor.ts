@@ -27,10 +27,12 @@ export function readCursor(
   })
 }
 
-type ListRequest = { url: string; query: { limit?: number; cursor?: string } }
+export type ListRequest = { url: string; query: { limit?: number; cursor?: string } }
 type ListReply = { header(name: string, value: string): unknown }
-type Order<T> = { positionOf: (item: T) => string; pattern: RegExp }
-type Page<V> = { data: V[]; nextCursor: string | null }
+export type Order<T> = { positionOf: (item: T) => string; pattern: RegExp }
+/** Reads items after a position; null for the first ones. */
+export type Find<T> = (after: string | null, limit: number) => Promise<readonly T[]>
+export type Page<V> = { data: V[]; nextCursor: string | null }
 
 export const byId: Order<{ id: string }> = {
   positionOf: ({ id }) => id,
@@ -41,7 +43,7 @@ export const byId: Order<{ id: string }> = {
 export async function sendPage<T, V>(
   { url, query: { limit = pageSize, cursor } }: ListRequest,
   reply: ListReply,
-  find: (after: string | null, limit: number) => Promise<readonly T[]>,
+  find: Find<T>,
   toView: (item: T) => V,
   { positionOf, pattern }: Order<NoInfer<T>>
 ): Promise<Page<V>> {
@@ -60,17 +62,30 @@ export async function sendPage<T, V>(
   return { data: shown.map(toView), nextCursor }
 }
 
+/** Parameters that take several values, each once: with commas, or repeated. */
+export function splitLists(query: unknown, names: readonly string[]): void {
+  const parameters = query as Record<string, unknown>
+  for (const name of names) {
+    const given = parameters[name]
+    if (given === undefined) continue
+    const values = [given].flat().flatMap((one) => String(one).split(','))
+    parameters[name] = [...new Set(values)]
+  }
+}
+
 /** The position that a list which only grows is asked for from; 0 for its beginning. */
 export function readAfter(after: string | undefined): number {
   return Number(readCursor(after, /^\d{1,15}$/, 'after') ?? 0)
 }
+
+export type GrowingPage<V> = { data: V[]; nextCursor: string }
 
 /** What such a list has after a position; at its end, that is where to ask again from. */
 export function toGrowingPage<T extends { position: number }, V>(
   found: readonly T[],
   after: number,
   toView: (item: T) => V
-): { data: V[]; nextCursor: string } {
+): GrowingPage<V> {
   const last = found.at(-1)?.position ?? after
   return { data: found.map(toView), nextCursor: toCursor(String(last)) }
 }

@@ -93,7 +93,7 @@ export async function addOpenApi(
 
 /** The schema of a route, with what its configuration adds to the document. */
 function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySchema {
-  const { problems, scope, etag, idempotent, precondition } = route.config ?? {}
+  const { problems, scope, etag, idempotent, precondition, csv } = route.config ?? {}
   const headers = structuredClone(schema.headers ?? { type: 'object', properties: {} }) as Headers
   const response = { ...(schema.response as Record<string, object>) }
   if (etag) {
@@ -104,6 +104,7 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
     const description = 'Only if the resource still has this ETag'
     headers.properties['if-match'] = { type: 'string', description }
   }
+  if (csv !== undefined) response[200] = withCsv(response[200] ?? {}, Object.keys(csv))
   // Not a matter of validation, so that its lack has a code of its own.
   if (idempotent) {
     headers.properties['idempotency-key'] = { type: 'string', description: keyDescription }
@@ -112,7 +113,7 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
   const refused = toProblemReplies([
     ...everyRoute,
     ...(scope === undefined ? [] : withScope),
-    ...(route.method === 'GET' ? [] : withBody),
+    ...(route.method === 'GET' ? withAccept(scope) : withBody),
     ...(idempotent ? keyProblems : []),
     ...(precondition ? (['precondition_failed'] as const) : []),
     ...(problems ?? [])
@@ -123,6 +124,19 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
     description: `${schema.description ?? ''}${needed}`.trim(),
     headers,
     response: { ...response, ...(problems && refused) }
+  }
+}
+
+/** The same as CSV: all that matches, and not a page of it. */
+function withCsv(schema: object, columns: readonly string[]): object {
+  const description =
+    'RFC 4180, from the first row to the last whatever `limit` says; amounts are minor units'
+  const example = `${columns.join(',')}\r\n`
+  return {
+    content: {
+      'application/json': { schema },
+      'text/csv': { schema: { type: 'string', description, examples: [example] } }
+    }
   }
 }
 
@@ -146,6 +160,8 @@ const withScope: ProblemCode[] = [
   'card_number_refused',
   'rate_limited'
 ]
+const withAccept = (scope: unknown): ProblemCode[] =>
+  scope === undefined ? [] : ['not_acceptable']
 const withBody: ProblemCode[] = ['body_too_large', 'content_type_unsupported']
 
 /** The responses for these problems by status: their codes, which shareParts() writes out. */

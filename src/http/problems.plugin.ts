@@ -68,9 +68,10 @@ function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error
   if (error.validation !== undefined) {
     const context = error.validationContext ?? 'body'
-    const errors = error.validation
+    const faults = error.validation
       .filter(({ keyword }) => !summaries.has(keyword))
       .map(toFieldFault)
+    const errors = context === 'querystring' ? faults.map(asParameter) : faults
     const count = errors.length === 1 ? 'A fault' : `${errors.length} faults`
     const detail = `${count} in the ${context}.`
     return new Problem('request_invalid', detail, { errors })
@@ -106,6 +107,11 @@ function toFieldFault(fault: Validation): FieldFault {
   }
   const says = keyword === 'format' ? formats[params.format as string]?.says : undefined
   return { pointer, detail: says ?? message ?? 'is not valid' }
+}
+
+/** A parameter is one, also where it takes a list of values. */
+function asParameter({ pointer, detail }: FieldFault): FieldFault {
+  return { pointer: pointer.replace(/\/\d{1,3}$/, ''), detail }
 }
 
 /** What Fastify refuses before a route is reached. */

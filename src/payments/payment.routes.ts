@@ -1,15 +1,18 @@
 import type { FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
 import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { IdParams, ref, WaitHeaders } from '../http/common.schema.ts'
-import { byId, sendPage } from '../http/cursor.ts'
+import { sendList } from '../http/csv.plugin.ts'
+import { byId, splitLists } from '../http/cursor.ts'
 import { matchesETag } from '../http/precondition.ts'
 import { readWait } from '../http/prefer.ts'
-import { found } from '../problem.ts'
+import { found, Problem } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
 import { ListPaymentsQuery, PaymentPage, PaymentSchema } from './payment.schema.ts'
-import { findPayment, listPayments } from './payment.store.ts'
+import { findPayment, listPayments, type PaymentFilter } from './payment.store.ts'
 import { isFinished, type Payment } from './payment.ts'
+import { paymentColumns } from './payment-columns.ts'
 import { toETag, toPaymentView, withProviderMessage } from './payment-view.ts'
 
 export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (app, deps) => {
@@ -54,28 +57,20 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
         operationId: 'listPayments',
         summary: 'List payments',
         description:
-          'Newest first. Besides the parameters shown, `metadata.KEY=value` filters by metadata.',
+          'Newest first. Filters narrow each other. Besides the parameters shown, ' +
+          '`metadata.KEY=value` filters by metadata.',
         tags: ['Payments'],
         querystring: ListPaymentsQuery,
         response: { 200: PaymentPage }
       },
-      config: { scope: 'payments:read', problems: [] }
+      preValidation: async ({ query }) => splitLists(query, ['status', 'channel', 'method']),
+      config: { scope: 'payments:read', problems: [], csv: paymentColumns }
     },
     async (request, reply) => {
-      const { accountId, status, channel, reference, createdFrom, createdTo } = request.query
-      const filter = {
-        clientId: visibleTo(clientOf(request)),
-        accountId: accountId === undefined ? undefined : Number(accountId),
-        status,
-        channel,
-        reference,
-        createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
-        createdTo: createdTo === undefined ? undefined : new Date(createdTo),
-        metadata: metadataFilter(request.query)
-      }
+      const filter = { ...filterOf(request.query), clientId: visibleTo(clientOf(request)) }
       const find = (before: string | null, limit: number) =>
         listPayments(db, { ...filter, before, limit })
-      return await sendPage(request, reply, find, viewFor(request), byId)
+      return await sendList(request, reply, find, viewFor(request), byId, paymentColumns)
     }
   )
 
@@ -100,6 +95,28 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
     return found(payment, 'payment_not_found', 'No payment has this id.')
   }
 }
+
+/** What the query asks for; a range that has nothing in it is a fault. */
+function filterOf(query: Static<typeof ListPaymentsQuery>): Omit<PaymentFilter, 'clientId' | Page> {
+  const { accountId, createdFrom, createdTo, currency } = query
+  const { reference, providerReference, amountFrom, amountTo, lastFour, cardBrand } = query
+  if (amountFrom !== undefined && amountTo !== undefined && amountFrom > amountTo) {
+    const errors = [{ pointer: '/amountFrom', detail: 'must be at most amountTo' }]
+    throw new Problem('request_invalid', 'The range of amounts is empty.', { errors })
+  }
+  return {
+    accountId: accountId === undefined ? undefined : Number(accountId),
+    statuses: query.status,
+    channels: query.channel,
+    methods: query.method,
+    ...{ reference, providerReference, currency, amountFrom, amountTo, lastFour, cardBrand },
+    operatorId: query.operator?.trim(),
+    createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
+    createdTo: createdTo === undefined ? undefined : new Date(createdTo),
+    metadata: metadataFilter(query)
+  }
+}
+type Page = 'before' | 'limit'
 
 function metadataFilter(query: Record<string, unknown>): Record<string, string> {
   const prefix = 'metadata.'

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import {
   AccountId,
   Amount,
@@ -16,7 +16,14 @@ import {
   timeOf
 } from '../http/common.schema.ts'
 import { type FailureCode, failures } from '../provider.ts'
-import { channelMeanings, methodMeanings, statusMeanings } from './payment.ts'
+import {
+  channelMeanings,
+  channels,
+  methodMeanings,
+  methods,
+  statuses,
+  statusMeanings
+} from './payment.ts'
 
 export const FailureCodeSchema = enumOf(
   Object.fromEntries(
@@ -121,6 +128,7 @@ export const OperatorView = Type.Object(
 )
 
 const StatusSchema = enumOf(statusMeanings, { $id: 'PaymentStatus' })
+const MethodSchema = enumOf(methodMeanings, { $id: 'PaymentMethod' })
 export const ChannelSchema = enumOf(channelMeanings, {
   $id: 'Channel',
   intro: 'Who asks for the payment.'
@@ -165,7 +173,7 @@ export const PaymentSchema = Type.Object(
     accountId: AccountId,
     amount: ref(Amount),
     channel: ref(ChannelSchema),
-    method: enumOf(methodMeanings),
+    method: ref(MethodSchema),
     status: ref(StatusSchema),
     finished: Type.Boolean({
       description: 'True for captured, refused, cancelled, expired and failed'
@@ -210,13 +218,48 @@ export const PaymentSchema = Type.Object(
 )
 export type PaymentView = Static<typeof PaymentSchema>
 
+/** Several of a closed list, with commas or by repeating the parameter. */
+const anyOf = <T extends TSchema>(one: T, maxItems: number) =>
+  Type.Array(ref(one), {
+    minItems: 1,
+    maxItems,
+    description: 'Any of these: several with commas'
+  })
+
+const searchAmount = Type.Integer({
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'Minor units, itself included; with `currency`, which they are of'
+})
+
 export const ListPaymentsQuery = Type.Object(
   {
     ...ListQuery,
     accountId: Type.Optional(AccountId),
-    status: Type.Optional(ref(StatusSchema)),
-    channel: Type.Optional(ref(ChannelSchema)),
+    status: Type.Optional(anyOf(StatusSchema, statuses.length)),
+    channel: Type.Optional(anyOf(ChannelSchema, channels.length)),
+    method: Type.Optional(anyOf(MethodSchema, methods.length)),
     reference: Type.Optional(Reference),
+    providerReference: Type.Optional(
+      text(80, {
+        minLength: 1,
+        description:
+          'A reference of the payment provider (pspReference) of the payment, of an attempt, or ' +
+          'of a capture, refund or dispute; of a recorded payment that of its processor'
+      })
+    ),
+    currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217' })),
+    amountFrom: Type.Optional(searchAmount),
+    amountTo: Type.Optional(searchAmount),
+    lastFour: Type.Optional(
+      Type.String({ pattern: '^[0-9]{4}$', description: 'The last digits of the card' })
+    ),
+    cardBrand: Type.Optional(
+      Type.String({ pattern: '^[A-Za-z0-9 _-]{1,40}$', description: 'Such as `visa` or `mc`' })
+    ),
+    operator: Type.Optional(
+      text(80, { minLength: 1, description: 'The id of the person who acted, in any case' })
+    ),
     ...createdRange
   },
   {

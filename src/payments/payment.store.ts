@@ -1,7 +1,15 @@
-import { type Selectable, sql } from 'kysely'
-import { type Database, type Db, statement } from '../database/database.ts'
+import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
+import { type Database, type Db, plannedEachTime, statement } from '../database/database.ts'
 import { smallestIdAt } from '../id.ts'
-import type { Channel, Payment, PaymentStatus } from './payment.ts'
+import {
+  channels as allChannels,
+  methods as allMethods,
+  statuses as allStatuses,
+  type Channel,
+  type Payment,
+  type PaymentMethod,
+  type PaymentStatus
+} from './payment.ts'
 import type { StoredEvent } from './payment-view.ts'
 
 /**
@@ -125,12 +133,23 @@ export async function findPayments(db: Db, ids: readonly string[]): Promise<Paym
   return rows.map(toPayment)
 }
 
-type PaymentFilter = {
+export type PaymentFilter = {
   clientId: string | null
   accountId: number | undefined
-  status: PaymentStatus | undefined
-  channel: Channel | undefined
+  /** Any of these; all where there is no list. */
+  statuses: readonly PaymentStatus[] | undefined
+  channels: readonly Channel[] | undefined
+  methods: readonly PaymentMethod[] | undefined
   reference: string | undefined
+  /** Of any money of the payment, at the provider or at another processor. */
+  providerReference: string | undefined
+  currency: string | undefined
+  /** Minor units, both included. */
+  amountFrom: number | undefined
+  amountTo: number | undefined
+  lastFour: string | undefined
+  cardBrand: string | undefined
+  operatorId: string | undefined
   createdFrom: Date | undefined
   createdTo: Date | undefined
   metadata: Record<string, string>
@@ -143,32 +162,111 @@ export const idClockSkewMs = 2 * 60 * 60_000
 
 /** Newest first; by key, so that page 1,000 costs what page 1 does. */
 export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payment[]> {
-  let query = db
-    .selectFrom('payment')
-    .select(paymentColumns)
-    .orderBy('id', 'desc')
-    .limit(filter.limit)
-  const { clientId, accountId, status, channel, reference, createdFrom, createdTo } = filter
-  if (filter.before !== null) query = query.where('id', '<', filter.before)
-  if (clientId !== null) query = query.where('client_id', '=', clientId)
-  if (accountId !== undefined) query = query.where('account_id', '=', accountId)
-  if (status !== undefined) query = query.where('status', '=', status)
-  if (channel !== undefined) query = query.where('channel', '=', channel)
-  if (reference !== undefined) query = query.where('reference', '=', reference)
-  if (createdFrom !== undefined) {
-    query = query
-      .where('created_at', '>=', createdFrom)
-      .where('id', '>=', smallestIdAt('pay', new Date(createdFrom.getTime() - idClockSkewMs)))
-  }
-  if (createdTo !== undefined) {
-    query = query
-      .where('created_at', '<', createdTo)
-      .where('id', '<', smallestIdAt('pay', new Date(createdTo.getTime() + idClockSkewMs)))
-  }
-  if (Object.keys(filter.metadata).length > 0) {
-    query = query.where(sql<boolean>`metadata @> ${JSON.stringify(filter.metadata)}::jsonb`)
-  }
-  return (await query.execute()).map(toPayment)
+  const { limit } = filter
+  const all = sql.join(conditionsOf(filter), sql` and `)
+  const ways = waysOf(filter)
+  // One index has each combination in its order: several are read side by side and merged.
+  const several = sql.join(
+    ways.map(
+      (way) => sql`(
+      select id from payment where ${way} and ${all} order by id desc limit ${limit})`
+    ),
+    sql` union all `
+  )
+  const found =
+    ways.length === 1
+      ? sql`${ways[0]} and ${all}`
+      : sql`id = any(array(
+          select id from (${several}) as one order by id desc limit ${limit}))`
+  const { rows } = await sql<StoredPayment>`${plannedEachTime}
+    select ${paymentColumnList} from payment where ${found}
+    order by id desc limit ${limit}`.execute(db)
+  return rows.map(toPayment)
+}
+
+/**
+ * Each status, channel and method that is asked for, as conditions of their own. Their few values
+ * are literals, so that the planner knows how many there are, and partial indexes are used.
+ */
+function waysOf({ statuses, channels, methods }: PaymentFilter): RawBuilder<SqlBool>[] {
+  const byPlace = !isAny(channels, allChannels) || !isAny(methods, allMethods)
+  const parts = [
+    conditionsFor('status', isAny(statuses, allStatuses) ? undefined : statuses),
+    conditionsFor('channel', byPlace ? (channels ?? allChannels) : undefined),
+    conditionsFor('method', byPlace ? (methods ?? allMethods) : undefined)
+  ]
+  return parts.reduce<RawBuilder<SqlBool>[]>(
+    (ways, part) => ways.flatMap((way) => part.map((one) => sql<SqlBool>`${way} and ${one}`)),
+    [sql<SqlBool>`true`]
+  )
+}
+
+const isAny = (values: readonly unknown[] | undefined, all: readonly unknown[]) =>
+  values === undefined || values.length === all.length
+
+function conditionsFor(column: string, values: readonly string[] | undefined) {
+  if (values === undefined) return [sql<SqlBool>`true`]
+  return values.map((value) => sql<SqlBool>`${sql.ref(column)} = ${sql.lit(value)}`)
+}
+
+/** What else is asked for. */
+function conditionsOf(filter: PaymentFilter): RawBuilder<SqlBool>[] {
+  const { clientId, accountId, reference, providerReference, metadata, before } = filter
+  const conditions = [
+    before !== null && sql`id < ${before}`,
+    clientId !== null && sql`client_id = ${clientId}`,
+    accountId !== undefined && sql`account_id = ${accountId}`,
+    reference !== undefined && sql`reference = ${reference}`,
+    providerReference !== undefined && isOfReference(providerReference),
+    ...amountConditions(filter),
+    ...cardConditions(filter),
+    ...timeConditions(filter),
+    Object.keys(metadata).length > 0 && sql`metadata @> ${JSON.stringify(metadata)}::jsonb`
+  ]
+  return [sql<SqlBool>`true`, ...conditions.filter((one) => one !== false)] as RawBuilder<SqlBool>[]
+}
+
+/** The money itself, an attempt that was refused, what was asked about it, and disputes. */
+const isOfReference = (reference: string) => sql`id = any(array(
+  select payment_id from authorisation where reference = ${reference}
+  union all select id from payment where processor_reference = ${reference}
+  union all select payment_id from operation where provider_reference = ${reference}
+  union all select payment_id from dispute where reference = ${reference}))`
+
+function amountConditions({ currency, amountFrom, amountTo }: PaymentFilter) {
+  // Of one amount the index has the payments in their order.
+  const isOne = amountFrom !== undefined && amountFrom === amountTo
+  return [
+    currency !== undefined && sql`currency = ${currency}`,
+    isOne && sql`amount = ${amountFrom}`,
+    !isOne && amountFrom !== undefined && sql`amount >= ${amountFrom}`,
+    !isOne && amountTo !== undefined && sql`amount <= ${amountTo}`
+  ]
+}
+
+function cardConditions({ lastFour, cardBrand, operatorId }: PaymentFilter) {
+  return [
+    lastFour !== undefined && sql`card->>'lastFour' = ${lastFour} and card is not null`,
+    cardBrand !== undefined &&
+      sql`lower(card->>'brand') = lower(${cardBrand}::text)
+      and card is not null`,
+    operatorId !== undefined &&
+      sql`lower(operator->>'id') = lower(${operatorId}::text)
+      and operator is not null`
+  ]
+}
+
+function timeConditions({ createdFrom, createdTo }: PaymentFilter) {
+  const idAt = (time: Date, skewMs: number) =>
+    smallestIdAt('pay', new Date(time.getTime() + skewMs))
+  return [
+    createdFrom !== undefined &&
+      sql`created_at >= ${createdFrom}
+      and id >= ${idAt(createdFrom, -idClockSkewMs)}`,
+    createdTo !== undefined &&
+      sql`created_at < ${createdTo}
+      and id < ${idAt(createdTo, idClockSkewMs)}`
+  ]
 }
 
 /** Oldest first, after the event of that number. */

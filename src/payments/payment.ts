@@ -32,7 +32,7 @@ export const methodMeanings = {
   registeredCard: 'By a card that the account has registered',
   recorded: 'To another processor: it is only recorded here'
 } as const
-type PaymentMethod = keyof typeof methodMeanings
+export type PaymentMethod = keyof typeof methodMeanings
 export const methods = Object.keys(methodMeanings) as readonly PaymentMethod[]
 
 /** What can happen to a payment, the statuses it may happen in, and the status it leaves. */

@@ -20,7 +20,7 @@ import { type Meaning, meanings, type SettlementLine } from './settlement.ts'
 
 /** A fact of ours: `amount` as it was taken, given back or taken back. */
 export type OurRecord = {
-  type: 'authorisation' | 'capture' | 'refund' | 'reversal' | 'dispute'
+  type: 'authorisation' | 'capture' | 'refund' | 'reversal' | 'dispute' | 'registration'
   id: string
   amount: Money
   /** How often it happened and may be settled: more than once where a capture was taken again. */
@@ -79,6 +79,13 @@ export function matchLine(
   return { record: ours, discrepancy: compare(line, ours, isDoubled) }
 }
 
+/** A line about the registration of a card, which takes nothing. */
+export function matchRegistration(line: SettlementLine, id: string): Matched {
+  const amount = { currency: line.gross.currency, value: 0 }
+  const record: OurRecord = { type: 'registration', id, amount, times: 1, isOwn: false }
+  return { record, discrepancy: compare(line, record, false) }
+}
+
 /** A line about money that no record of ours explains. */
 export function unmatched(line: SettlementLine): LineDiscrepancy {
   return { kind: 'settlement_unmatched', details: { ours: null, theirs: theirsOf(line) } }
@@ -88,17 +95,21 @@ function compare(line: SettlementLine, ours: OurRecord, isDoubled: boolean) {
   const { type, id, amount } = ours
   const value = meanings[line.meaning].sign * amount.value
   const isEqual = line.gross.currency === amount.currency && line.gross.value === value
-  if (isEqual && !isDoubled) return null
+  if (isEqual && !isDoubled && !lacksFees(line)) return null
   const kind = isDoubled ? 'settlement_doubled' : 'settlement_amount'
   return { kind, details: { ours: { type, id, amount }, theirs: theirsOf(line) } } as const
 }
+
+/** Whether net and fees do not come to gross, and nothing in the report says why. */
+const lacksFees = ({ areFeesNamed }: SettlementLine) => areFeesNamed === false
 
 /** What the provider says, as far as a person needs it. */
 function theirsOf(line: SettlementLine) {
   const { type, batch, gross, net, fees, pspReference, merchantReference } = line
   const { modificationReference, bookedAs, zone, bookedAt } = line
   const references = { pspReference, merchantReference, modificationReference }
-  return { type, batch, gross, net, fees, ...references, bookedAs, zone, bookedAt }
+  const all = { type, batch, gross, net, fees, ...references, bookedAs, zone, bookedAt }
+  return lacksFees(line) ? { ...all, unexplained: line.otherFees } : all
 }
 
 function findRecord(
@@ -294,19 +305,26 @@ function toCaptured(
 }
 
 /**
- * What came with this line is added to what came before; fees leave net, so gross is their sum. Of
+ * What came with this line is added to what came before; fees are what net lacks of gross. Of
  * several lines the latest says when, in whatever order they are read.
  */
 function addSettled(payment: Payment, line: SettlementLine): void {
-  const { net, fees, batch, bookedAt } = line
+  const { net, batch, settledAt } = line
+  const fees = line.fees + (line.otherFees ?? 0)
   const before = payment.settlement?.currency === net.currency ? payment.settlement : null
-  const isEarlier = bookedAt !== null && bookedAt < (before?.settledAt ?? '')
+  const own = { settledAt: settledAt ?? null, batch }
+  const last = before === null || placeOf(own) >= placeOf(before) ? own : before
   payment.settlement = {
-    settledAt: isEarlier ? (before?.settledAt ?? null) : bookedAt,
-    batch: isEarlier ? (before?.batch ?? batch) : batch,
+    settledAt: last.settledAt,
+    batch: last.batch,
     gross: (before?.gross ?? 0) + net.value + fees,
     fees: (before?.fees ?? 0) + fees,
     net: (before?.net ?? 0) + net.value,
     currency: net.currency
   }
+}
+
+/** The same batch may pay more than one line, and a batch may not say when: then by its number. */
+function placeOf({ settledAt, batch }: { settledAt: string | null; batch: string }): string {
+  return `${settledAt ?? ''} ${batch.padStart(20, '0')}`
 }

@@ -10,18 +10,27 @@ import {
   findBooked,
   findNewLines,
   findPaymentIds,
+  findRegistrations,
   insertLines,
   type MatchedLine,
   type NewLine,
   saveMatches,
   type UnmatchedLine
 } from './line.store.ts'
-import { type Known, type Matched, matchLine, unmatched } from './line-matching.ts'
-import { meanings, type ReportKind, type SettlementLine } from './settlement.ts'
+import {
+  type Known,
+  type Matched,
+  matchLine,
+  matchRegistration,
+  unmatched
+} from './line-matching.ts'
+import { batchOf, meanings, type ReportKind, type SettlementLine } from './settlement.ts'
 
 type Applying = {
   reportId: string
   kind: ReportKind
+  /** When batches of the report were paid out, by `batchOf`. */
+  payouts: Readonly<Record<string, string>>
   providerName: string
   /** Lines of other merchant accounts are kept, and concern nobody here. */
   merchantAccount: string
@@ -30,7 +39,7 @@ type Applying = {
 type Applied = {
   matched: number
   discrepancies: number
-  /** When the last of our lines was booked (RFC 3339); null where none says so. */
+  /** When the last of our lines was booked, at the earliest (RFC 3339); null where none says so. */
   bookedUntil: string | null
 }
 
@@ -38,6 +47,8 @@ type Applied = {
 type Payments = {
   aggregates: ReadonlyMap<string, PaymentAggregate>
   aggregateOf: (line: SettlementLine) => PaymentAggregate | undefined
+  /** Card registrations that the lines name. */
+  registrations: ReadonlySet<string>
   known: Known
   context: LifecycleContext
 }
@@ -56,7 +67,10 @@ export async function applyLines(
   isShownOnly = false
 ): Promise<Applied> {
   const { reportId, kind, providerName } = applying
-  const lines = await findNewLines(tx, reportId, after, upTo)
+  const lines = (await findNewLines(tx, reportId, after, upTo)).map((one) => {
+    const settledAt = one.line.settledAt ?? applying.payouts[batchOf(one.line)] ?? null
+    return { ...one, line: { ...one.line, settledAt } }
+  })
   const ours = lines.filter(({ line }) => isOurs(line, applying))
   const others = lines.filter((one) => !ours.includes(one))
   const payments = await lockPayments(tx, isShownOnly ? [] : ours)
@@ -69,7 +83,7 @@ export async function applyLines(
     const all = [...found, ...others.map((one) => ({ ...one, ...none }))]
     await insertLines(tx, reportId, all, payments.context.now)
   }
-  const times = ours.map(({ line }) => line.bookedAt ?? '')
+  const times = ours.map(({ line }) => line.bookedFrom ?? line.bookedAt ?? '')
   return {
     matched: found.filter(isMatched).length,
     discrepancies: found.filter(({ discrepancy }) => discrepancy !== null).length,
@@ -108,6 +122,7 @@ async function lockPayments(tx: Tx, lines: readonly NewLine[]): Promise<Payments
   return {
     aggregates,
     aggregateOf: (line) => aggregates.get(paymentIdOf(line) ?? ''),
+    registrations: await findRegistrations(tx, all),
     known: { seen: await countSeen(tx, ids), booked: await findBooked(tx, ids) },
     context: { now: await readClock(tx), newId }
   }
@@ -116,14 +131,22 @@ async function lockPayments(tx: Tx, lines: readonly NewLine[]): Promise<Payments
 function matchOne<Line extends NewLine>(payments: Payments, one: Line): Found<Line> {
   const { line } = one
   const aggregate = payments.aggregateOf(line)
-  const alone = { record: null, discrepancy: isMoney(line) ? unmatched(line) : null }
   const { record, discrepancy } =
-    aggregate === undefined ? alone : matchLine(aggregate, line, payments.known, payments.context)
+    aggregate === undefined
+      ? matchAlone(payments, line)
+      : matchLine(aggregate, line, payments.known, payments.context)
   // What is settled once more is nothing that we have.
   const isDoubled = discrepancy?.kind === 'settlement_doubled'
   const sign = isDoubled ? 0 : meanings[line.meaning].sign
   const ours = record && sign * record.amount.value
   return { ...one, paymentId: aggregate?.payment.id ?? null, record, ours, discrepancy }
+}
+
+/** A line about no payment that is known here. */
+function matchAlone({ registrations }: Payments, line: SettlementLine): Matched {
+  const { merchantReference: id } = line
+  if (id !== null && registrations.has(id)) return matchRegistration(line, id)
+  return { record: null, discrepancy: isMoney(line) ? unmatched(line) : null }
 }
 
 const isMatched = ({ record }: Found<NewLine>) => record !== null

@@ -63,6 +63,21 @@ export async function findPaymentIds(
   }
 }
 
+const registrationsStatement = statement<{ id: string }>(
+  'select id from card_registration where id = any($1)'
+)
+
+/** The card registrations that some lines name by our reference. */
+export async function findRegistrations(
+  tx: Tx,
+  lines: readonly SettlementLine[]
+): Promise<Set<string>> {
+  const named = lines.flatMap(({ merchantReference: id }) => (id?.startsWith('reg_') ? id : []))
+  if (named.length === 0) return new Set()
+  const { rows } = await tx.executeQuery(registrationsStatement([...new Set(named)]))
+  return new Set(rows.map(({ id }) => id))
+}
+
 /** How many lines were matched to each record of these payments before, by `keyOf`. */
 export async function countSeen(
   tx: Tx,
@@ -107,19 +122,23 @@ export type MatchedLine<Line extends NewLine = NewLine> = Line & {
 const insertStatement = statement(`
   insert into settlement_line (report_id, line, fact, occurrence, merchant_account, batch, type,
     meaning, psp_reference, merchant_reference, modification_reference,
-    modification_merchant_reference, booked_as, zone, booked_at, gross_currency, gross,
-    net_currency, net, fees, payment_id, record_type, record_id, our_currency, ours, matched_at)
+    modification_merchant_reference, booked_as, zone, booked_at, settled_at, gross_currency, gross,
+    net_currency, net, fees, other_fees, fees_named, payment_id, record_type, record_id,
+    our_currency, ours, matched_at)
   select $1, l.line, decode(fact, 'hex'), occurrence, "merchantAccount", batch, l.type, meaning,
     "pspReference", "merchantReference", "modificationReference", "modificationMerchantReference",
-    "bookedAs", zone, "bookedAt", gross->>'currency', (gross->>'value')::bigint, net->>'currency',
-    (net->>'value')::bigint, fees, "paymentId", record->>'type', record->>'id',
-    record->'amount'->>'currency', ours, case when record is not null then $3::timestamptz end
+    "bookedAs", zone, "bookedAt", "settledAt", gross->>'currency', (gross->>'value')::bigint,
+    net->>'currency', (net->>'value')::bigint, fees, coalesce("otherFees", 0),
+    coalesce("areFeesNamed", true),
+    "paymentId", record->>'type', record->>'id', record->'amount'->>'currency', ours,
+    case when record is not null then $3::timestamptz end
   from jsonb_to_recordset($2::jsonb) as x(fact text, occurrence integer, line jsonb,
     "paymentId" text, record jsonb, ours bigint)
   cross join jsonb_to_record(x.line) as l(line integer, "merchantAccount" text, batch text,
     type text, meaning text, "pspReference" text, "merchantReference" text,
     "modificationReference" text, "modificationMerchantReference" text, "bookedAs" text, zone text,
-    "bookedAt" timestamptz, gross jsonb, net jsonb, fees bigint)`)
+    "bookedAt" timestamptz, "settledAt" timestamptz, gross jsonb, net jsonb, fees bigint,
+    "otherFees" bigint, "areFeesNamed" boolean)`)
 
 export async function insertLines(
   tx: Tx,
@@ -140,10 +159,12 @@ const unmatchedStatement = statement<UnmatchedLine>(`
       'type', type, 'meaning', meaning, 'pspReference', psp_reference,
       'merchantReference', merchant_reference, 'modificationReference', modification_reference,
       'modificationMerchantReference', modification_merchant_reference, 'bookedAs', booked_as,
-      'zone', zone,
+      'zone', zone, 'bookedFrom', null, 'unknownZone', null,
       'bookedAt', to_char(booked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'settledAt', to_char(settled_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
       'gross', jsonb_build_object('currency', gross_currency, 'value', gross),
-      'net', jsonb_build_object('currency', net_currency, 'value', net), 'fees', fees) as line
+      'net', jsonb_build_object('currency', net_currency, 'value', net), 'fees', fees,
+      'otherFees', other_fees, 'areFeesNamed', fees_named) as line
   from discrepancy d
   join settlement_line l on l.fact = decode(split_part(d.fact, '.', 1), 'hex')
     and l.occurrence = split_part(d.fact, '.', 2)::integer

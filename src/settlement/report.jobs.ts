@@ -20,6 +20,7 @@ import {
   stageLines
 } from './report.store.ts'
 import {
+  batchOf,
   checkLine,
   createBatchCheck,
   factOf,
@@ -94,6 +95,7 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
   const { db } = deps
   await beginReading(db, due)
   const check = createBatchCheck()
+  const payouts: DueReport['payouts'] = {}
   let kind: ReportKind | undefined
   let lines = 0
   for await (const piece of deps.readReport(readContent(db, due.id))) {
@@ -101,11 +103,16 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
     for (const line of piece.lines) {
       checkLine(line)
       check.add(line)
+      const { meaning, settledAt } = line
+      const batch = batchOf(line)
+      const isLater = settledAt !== null && settledAt > (payouts[batch] ?? '')
+      if (meaning === 'payout' && isLater) payouts[batch] = settledAt
     }
     const staged = piece.lines.map((line) => ({ fact: hash('sha256', factOf(line)), line }))
     const unknown = piece.lines.filter(({ meaning }) => meaning === 'unknown')
     const unknownTypes = [...new Set(unknown.map(({ type }) => type.slice(0, 80)))]
-    const progress = { lines: staged.length, kind, unknownTypes }
+    const unknownZones = [...new Set(piece.lines.flatMap(({ unknownZone }) => unknownZone ?? []))]
+    const progress = { lines: staged.length, kind, unknownTypes, unknownZones }
     await db.transaction().execute(async (tx) => {
       await hold(deps, await saveProgress(tx, due, progress))
       await stageLines(tx, due.id, staged)
@@ -116,8 +123,8 @@ async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
   const isSettlement = kind === 'settlementDetails'
   const fault = isSettlement ? check.findFault() : undefined
   if (fault !== undefined) throw new ReportFault(fault)
-  await markStaged(db, due, isSettlement ? check.findUnchecked() : [])
-  return { ...due, kind: kind as ReportKind, lines, applied: 0 }
+  await markStaged(db, due, isSettlement ? check.findUnchecked() : [], payouts)
+  return { ...due, kind: kind as ReportKind, lines, applied: 0, payouts }
 }
 
 /** A part at a time; one that fails is applied line by line, so that a bad line stands alone. */
@@ -162,7 +169,8 @@ async function applyPart(
 ): Promise<void> {
   const { providerName, merchantAccount } = deps
   const kind = staged.kind ?? 'settlementDetails'
-  const applying = { reportId: staged.id, kind, providerName, merchantAccount }
+  const { id: reportId, payouts } = staged
+  const applying = { reportId, kind, payouts, providerName, merchantAccount }
   const range = [rows[0] as number, (rows.at(-1) as number) + 1] as const
   const result = await applyLines(tx, applying, range, isShownOnly)
   await hold(deps, await saveProgress(tx, staged, { ...result, applied: rows.length }))

@@ -126,7 +126,7 @@ export function toReportView(report: ListedReport) {
   return {
     ...{ id, status, kind, origin, fileName: report.file_name },
     ...{ lines, applied, matched, discrepancies, unknownTypes: report.unknown_types },
-    ...{ uncheckedBatches: report.unchecked_batches, fault },
+    ...{ uncheckedBatches: report.unchecked_batches, unknownZones: report.unknown_zones, fault },
     createdAt: report.created_at.toISOString(),
     finishedAt: report.finished_at?.toISOString() ?? null
   }

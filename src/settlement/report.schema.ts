@@ -31,6 +31,11 @@ export const ReportSchema = Type.Object(
         'Batches that carry a balance and do not add up to 0: whether they are whole could not ' +
         'be checked'
     }),
+    unknownZones: Type.Array(Type.String(), {
+      description:
+        'Time zones of lines that are not known here: when those were settled is not said, and ' +
+        'money that is missing is looked for up to the earliest time that they can mean'
+    }),
     fault: nullable(Type.String()),
     createdAt: Timestamp,
     finishedAt: nullable(Timestamp)
@@ -50,6 +55,7 @@ export const ReportSchema = Type.Object(
         discrepancies: 0,
         unknownTypes: [],
         uncheckedBatches: [],
+        unknownZones: [],
         fault: null,
         createdAt: '2026-11-22T06:00:00.000Z',
         finishedAt: '2026-11-22T06:00:08.000Z'

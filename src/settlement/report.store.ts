@@ -27,6 +27,7 @@ const shown = [
   'discrepancies',
   'unknown_types',
   'unchecked_batches',
+  'unknown_zones',
   'fault',
   'created_at',
   'finished_at'
@@ -156,6 +157,8 @@ type Report = {
   lines: number
   applied: number
   createdAt: Date
+  /** Of each batch, by `batchOf`, when it was paid out: RFC 3339. */
+  payouts: Record<string, string>
 }
 /** A report that is being fetched, read or applied, by whoever has its lease. */
 export type DueReport = Claimed<Report>
@@ -166,7 +169,7 @@ const reportQueue = (where: RawBuilder<unknown>): Queue<Report> => ({
   where,
   set: sql`status = 'processing'`,
   read: sql<Report>`id, file_name as "fileName", url, kind, lines, applied,
-    created_at as "createdAt", staged_at is not null as "isStaged" from claimed`
+    payouts, created_at as "createdAt", staged_at is not null as "isStaged" from claimed`
 })
 export const reportsToFetch = reportQueue(sql`content_hash is null`)
 export const reportsToRead = reportQueue(sql`content_hash is not null`)
@@ -183,6 +186,7 @@ type Progress = Partial<{
   discrepancies: number
   kind: ReportKind
   unknownTypes: string[]
+  unknownZones: string[]
   bookedUntil: string | null
 }>
 
@@ -192,13 +196,15 @@ type Progress = Partial<{
  */
 export async function saveProgress(db: Db, due: DueReport, progress: Progress): Promise<boolean> {
   const { lines = 0, applied = 0, matched = 0, discrepancies = 0, kind = null } = progress
-  const { bookedUntil = null, unknownTypes = [] } = progress
+  const { bookedUntil = null, unknownTypes = [], unknownZones = [] } = progress
   const set = sql`
     lines = lines + ${lines}, applied = applied + ${applied}, matched = matched + ${matched},
     discrepancies = discrepancies + ${discrepancies}, kind = coalesce(${kind}, kind),
     booked_until = greatest(booked_until, ${bookedUntil}::timestamptz),
     unknown_types = array(
-      select distinct unnest(unknown_types || ${unknownTypes}::text[]) order by 1)
+      select distinct unnest(unknown_types || ${unknownTypes}::text[]) order by 1),
+    unknown_zones = array(
+      select distinct unnest(unknown_zones || ${unknownZones}::text[]) order by 1)
     ${applied === 0 ? sql`` : sql`, attempts = 0`}`
   return await renew(db, reportsToRead, due, reportLeaseS, set)
 }
@@ -228,9 +234,11 @@ export async function awaitUpload(db: Db, due: DueReport, fault: string): Promis
 export async function markStaged(
   db: Db,
   due: DueReport,
-  uncheckedBatches: readonly string[]
+  uncheckedBatches: readonly string[],
+  payouts: DueReport['payouts']
 ): Promise<void> {
-  const set = sql`staged_at = now(), attempts = 0, unchecked_batches = ${uncheckedBatches}`
+  const set = sql`staged_at = now(), attempts = 0, unchecked_batches = ${uncheckedBatches},
+    payouts = ${JSON.stringify(payouts)}::jsonb`
   await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 
@@ -268,7 +276,7 @@ async function forgetStaged(db: Db, id: string, andContent = false): Promise<voi
 /** Begins to read a report, perhaps for the second time. */
 export async function beginReading(db: Db, due: DueReport): Promise<void> {
   await forgetStaged(db, due.id)
-  const set = sql`lines = 0, applied = 0, unknown_types = '{}', fault = null`
+  const set = sql`lines = 0, applied = 0, unknown_types = '{}', unknown_zones = '{}', fault = null`
   await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 

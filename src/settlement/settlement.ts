@@ -54,14 +54,29 @@ export type SettlementLine = {
   merchantReference: string | null
   modificationReference: string | null
   modificationMerchantReference: string | null
-  /** Date and time zone as the report has them; `bookedAt` (RFC 3339, UTC) where they are sure. */
+  /**
+   * When what it is about was made: date and time zone as the report has them, and RFC 3339, UTC,
+   * `bookedAt` where they are sure, else `bookedFrom`, the earliest that they can mean.
+   */
   bookedAs: string
   zone: string
   bookedAt: string | null
+  bookedFrom: string | null
+  /** A time zone that is not known here, as the report names it. */
+  unknownZone: string | null
+  /**
+   * When it was settled (RFC 3339, UTC): booked to its batch or, of a payout, paid. Null where the
+   * report does not say, or leaves a doubt: then it was when its batch was paid out.
+   */
+  settledAt: string | null
   gross: Money
   net: Money
   /** Commission, or markup, scheme fees and interchange: minor units of the net currency. */
   fees: number
+  /** What net lacks of gross besides; 0 where one was converted to the other. */
+  otherFees: number
+  /** Whether the report says in another column what that is. */
+  areFeesNamed: boolean
 }
 
 /** The report is not one that can be read, or not whole: nothing of it is kept. */
@@ -82,12 +97,17 @@ export function factOf(line: SettlementLine): string {
   ])
 }
 
+/** The batch that a line is in, over all merchant accounts. */
+export function batchOf({ merchantAccount, batch }: SettlementLine): string {
+  return JSON.stringify([merchantAccount, batch])
+}
+
 /** A `ReportFault` where a line holds what can't be stored: a NUL character, or the year 0. */
 export function checkLine(line: SettlementLine): void {
   const hasNul = Object.values(line).some((text) => typeof text === 'string' && text.includes('\0'))
   const fault = hasNul
     ? 'holds a NUL character, which no text has: the file was damaged. Download it again'
-    : /^(0000|-)/.test(line.bookedAt ?? '')
+    : [line.bookedFrom, line.settledAt].some((time) => /^(0000|-)/.test(time ?? ''))
       ? `has the date ${line.bookedAs}: the file was damaged. Download it again`
       : undefined
   if (fault !== undefined) throw new ReportFault(`Line ${line.line} ${fault}.`)

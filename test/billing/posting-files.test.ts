@@ -1,6 +1,7 @@
 /** Files for the billing system, and what it rejects of them. */
 import { sql } from 'kysely'
 import t from 'tap'
+import { lockUnfiled } from '../../src/billing/billing.store.ts'
 import {
   type BillingFile,
   findRejected,
@@ -10,7 +11,10 @@ import {
   uploadFields,
   within
 } from '../../src/billing/billing.ts'
+import { listPostings } from '../../src/billing/posting.store.ts'
 import type { BillingPosting } from '../../src/billing/posting.ts'
+import type { Tx } from '../../src/database/database.ts'
+import { insertClients, testDatabase } from '../test-database.ts'
 import { newAccountId, type TestService, testService } from '../test-service.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test finds is what it asserts.
@@ -280,4 +284,51 @@ t.test('every open posting is in one file', async (t) => {
     const counts = answers.map(({ body }) => body.recordCount).sort()
     t.same(counts, [0, 0, 0, 0, 0, 5])
   })
+})
+
+t.test('C5: a file reads what is in none, and a list of what is open nothing posted', async (t) => {
+  const { db } = await testDatabase(t)
+  await insertClients(db, 'cli')
+  const made = 6_000
+  await sql`insert into account (id, currency, status) values (1, 'GBP', 'open')`.execute(db)
+  await sql`insert into payment (id, client_id, account_id, currency, amount, channel, method,
+      capture, save_card, expires_at, status, amount_authorised, amount_captured, finished_at,
+      processor_name, processor_reference, taken_at)
+    values ('pay_1', 'cli', 1, 'GBP', 100, 'selfcare', 'recorded', 'automatic', 'never', now(),
+      'captured', 100, 100, now(), 'till', '1', now())`.execute(db)
+  await sql`insert into ledger_transfer (id, account_id, payment_id, debit_account, credit_account,
+      currency, amount, posting, fact, cause_type, cause_id)
+    select 'txn_' || n, 1, 'pay_1', 'processors', 'customer', 'GBP', 100, 'recordedPayment', n,
+      'payment', 'pay_1' from generate_series(1, ${made}::integer) as n`.execute(db)
+  await sql`insert into billing_file (id, transaction_type, currency, total_amount, record_count,
+      content, created_at) values ('bil_1', 'payment', 'GBP', 1, 1, '', now())`.execute(db)
+  // The oldest are posted, then come many in a file that nobody acknowledged, and a few in none.
+  await sql`insert into billing_posting (id, status, acknowledged_at, file_id, file_sequence)
+    select 'txn_' || n, case when n <= 5700 then 'posted' else 'open' end,
+      case when n <= 5700 then now() end, case when n <= ${made - 10}::integer then 'bil_1' end,
+      case when n <= ${made - 10}::integer then n end
+    from generate_series(1, ${made}::integer) as n`.execute(db)
+  await sql`analyze`.execute(db)
+  const rowsRead = async (tx: Tx) => {
+    const { rows } = await sql<{ read: number }>`
+      select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint as read
+      from pg_stat_xact_user_tables
+      where relname in ('billing_posting', 'ledger_transfer')`.execute(tx)
+    return rows[0]?.read ?? 0
+  }
+  const asked = { currency: 'GBP', transactionType: 'payment' } as const
+  const reads: Array<[find: (tx: Tx) => Promise<BillingPosting[]>, found: number]> = [
+    [(tx) => lockUnfiled(tx, asked, limitsOf('GBP'), 1_000), 10],
+    [(tx) => listPostings(tx, { status: 'open', after: 0, limit: 20 }), 20]
+  ]
+  for (const [find, found] of reads) {
+    // Prepared statements too, which are planned for any values from the sixth time on.
+    for (let time = 0; time < 7; time += 1) {
+      await db.transaction().execute(async (tx) => {
+        const before = await rowsRead(tx)
+        t.equal((await find(tx)).length, found)
+        t.ok((await rowsRead(tx)) - before <= 100, `${(await rowsRead(tx)) - before} rows`)
+      })
+    }
+  }
 })

@@ -55,6 +55,7 @@ async function meetRefusals(t: Test, service: Judged, operation: Operation, rout
     t.ok(pointers.includes('/notKnown'), `${id} says what it does not know`)
   }
   if (method === 'get') {
+    await refused('not_acceptable', { headers: { accept: 'application/xml' } })
     // A path that can't be decoded is refused where its operation takes no query.
     const isList = operation.operation.parameters?.some(
       ({ in: at }: { in: string }) => at === 'query'

@@ -16,6 +16,7 @@ export const generalCodes: readonly ProblemCode[] = [
   'request_invalid',
   'unauthenticated',
   'scope_missing',
+  'not_acceptable',
   'card_number_refused',
   'body_too_large',
   'content_type_unsupported',

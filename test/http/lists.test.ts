@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { listPayments } from '../../src/payments/payment.store.ts'
+import type { Db } from '../../src/database/database.ts'
+import { listPayments, type PaymentFilter } from '../../src/payments/payment.store.ts'
 import { insertClients, testDatabase } from '../test-database.ts'
 import { newAccountId, testService } from '../test-service.ts'
 
@@ -186,7 +187,10 @@ t.test('lists', async (t) => {
       ['accountId=abc', '/accountId'],
       ['status=paid', '/status'],
       ['channel=fax', '/channel'],
-      ['status=pending&status=captured', '/status'],
+      ['status=pending,paid', '/status'],
+      ['status=', '/status'],
+      ['channel=ivr&channel=fax', '/channel'],
+      ['method=cash', '/method'],
       ['reference=', '/reference'],
       [`reference=${'x'.repeat(70)}`, '/reference'],
       ['createdFrom=yesterday', '/createdFrom'],
@@ -194,12 +198,111 @@ t.test('lists', async (t) => {
       [`metadata.${'k'.repeat(21)}=a`, `/metadata.${'k'.repeat(21)}`],
       ['metadata.=a', '/metadata.'],
       ['metadata=a', '/metadata'],
+      ['amountFrom=-1', '/amountFrom'],
+      ['amountTo=1.5', '/amountTo'],
+      ['amountFrom=2&amountTo=1', '/amountFrom'],
+      ['currency=pounds', '/currency'],
+      ['lastFour=12345', '/lastFour'],
+      ['cardBrand=', '/cardBrand'],
+      ['operator=', '/operator'],
+      [`providerReference=${'x'.repeat(81)}`, '/providerReference'],
       ['nothing=a', '/nothing']
     ] as const) {
       const answer = await call('GET', `/v1/payments?${query}`)
       t.equal(answer.status, 400, query)
       t.equal(answer.body.errors[0].pointer, pointer, query)
     }
+  })
+
+  t.test(
+    'G7: every fault of a search is told at once, and none repeats what was sent',
+    async (t) => {
+      const { status, body } = await call(
+        'GET',
+        '/v1/payments?lastFour=secret&amountFrom=much&status=paid,gone&currency=pounds&operator='
+      )
+      t.equal(status, 400)
+      t.same([...new Set(body.errors.map(({ pointer }: { pointer: string }) => pointer))].sort(), [
+        '/amountFrom',
+        '/currency',
+        '/lastFour',
+        '/operator',
+        '/status'
+      ])
+      t.notMatch(JSON.stringify(body), /secret|much|gone|pounds/)
+      const card = await call('GET', '/v1/payments?providerReference=4111111111111111')
+      t.equal(card.body.code, 'card_number_refused')
+    }
+  )
+
+  t.test('G7: payments by what people know of them', async (t) => {
+    const own = newAccountId()
+    await call('PUT', `/v1/accounts/${own}`, { body: { currency: 'GBP' } })
+    const of = (value: number, more: object = {}) =>
+      createPayment({ accountId: own, amount: { currency: 'GBP', value }, ...more })
+    const small = await of(1_001)
+    const agent = { channel: 'agent', operator: { id: 'Agent-Näme', reason: 'caller' } }
+    const large = await of(900_001, agent)
+    const link = await of(1_002, { channel: 'ivr', method: 'paymentLink', returnUrl: undefined })
+    await service.pay(small.id)
+    const paid = await service.until(
+      small.id,
+      ({ status, card }) => status === 'captured' && card !== null
+    )
+    await service.pay(large.id, 'NOT_ENOUGH_BALANCE')
+    const { reference: psp } = paid.provider
+    const { body: refund } = await call('POST', `/v1/payments/${small.id}/refunds`, {
+      idempotencyKey: crypto.randomUUID(),
+      body: { amount: { currency: 'GBP', value: 1 } }
+    })
+    await service.until(small.id, ({ amountRefunded }) => amountRefunded === 1)
+    const { rows } = await sql<{ refunded: string; refused: string }>`
+      select provider_reference as refunded, (
+        select reference from authorisation where payment_id = ${large.id}) as refused
+      from operation where id = ${refund.id}`.execute(db)
+    const recorded = await call('POST', '/v1/recorded-payments', {
+      body: {
+        accountId: own,
+        amount: { currency: 'GBP', value: 300 },
+        channel: 'service',
+        outcome: 'captured',
+        processor: { name: 'till', reference: 'TILL-77' },
+        card: { brand: 'amex', lastFour: '0005' },
+        takenAt: '2026-01-01T00:00:00Z'
+      }
+    })
+    const searches: Array<[query: string, found: Array<{ id: string }>]> = [
+      [`providerReference=${psp}`, [small]],
+      [`providerReference=${rows[0]?.refunded}`, [small]],
+      [`providerReference=${rows[0]?.refused}`, [large]],
+      ['providerReference=TILL-77', [recorded.body]],
+      ['providerReference=NOBODYS', []],
+      ['amountFrom=1001&amountTo=1001&currency=GBP', [small]],
+      ['amountFrom=1001&amountTo=1002', [link, small]],
+      ['amountFrom=900000', [large]],
+      ['amountTo=300&currency=GBP', [recorded.body]],
+      ['amountTo=300&currency=EUR', []],
+      ['lastFour=1111&cardBrand=VISA', [small]],
+      ['lastFour=0005', [recorded.body]],
+      ['cardBrand=amex', [recorded.body]],
+      ['cardBrand=mc', []],
+      [`operator=${encodeURIComponent(' agent-näme')}`, [large]],
+      ['operator=agent-8', []],
+      ['method=paymentLink', [link]],
+      ['method=recorded,paymentLink', [recorded.body, link]],
+      ['channel=agent,ivr&method=hostedPage', [large]],
+      ['channel=agent&channel=ivr', [link, large]],
+      ['status=captured,pending&amountFrom=300', [recorded.body, link, large, small]],
+      ['status=captured&status=captured&lastFour=1111', [small]],
+      ['status=pending&channel=agent&operator=agent-n%C3%A4me&amountFrom=900001', [large]]
+    ]
+    for (const [query, found] of searches) {
+      const { status, body } = await call('GET', `/v1/payments?accountId=${own}&${query}`)
+      t.equal(status, 200, query)
+      t.same(idsOf(body.data), idsOf(found as Row[]), query)
+    }
+    const pages = await follow(`/v1/payments?accountId=${own}&status=captured,pending&limit=1`)
+    t.same(idsOf(pages.flat()), idsOf([recorded.body, link, large, small]))
   })
 
   t.test('an ETag stands for a state of the payment', async (t) => {
@@ -287,43 +390,101 @@ t.test('lists', async (t) => {
   })
 })
 
-const noFilter = {
+const noFilter: Omit<PaymentFilter, 'limit'> = {
   clientId: null,
   accountId: undefined,
-  channel: undefined,
+  statuses: undefined,
+  channels: undefined,
+  methods: undefined,
   reference: undefined,
+  providerReference: undefined,
+  currency: undefined,
+  amountFrom: undefined,
+  amountTo: undefined,
+  lastFour: undefined,
+  cardBrand: undefined,
+  operatorId: undefined,
   createdFrom: undefined,
   createdTo: undefined,
   metadata: {},
   before: null
 }
 
-t.test('a list of what is pending reads nothing else, newest first', async (t) => {
-  const { db } = await testDatabase(t)
-  const made = 3000
+/** Of these payments few, and only old ones, are what is searched for: `n` up to 30. */
+async function insertMany(db: Db, made: number): Promise<void> {
   await insertClients(db, 'cli')
   await sql`insert into account (id, currency, status) values (1, 'GBP', 'open')`.execute(db)
-  // The newest of the few that are pending is older than most of those that have paid.
   await sql`insert into payment (id, client_id, idempotency_key, account_id, currency, amount,
-      channel, method, capture, save_card, return_url, expires_at, status, provider_key)
-    select 'pay_' || lpad(n::text, 16, '0'), 'cli', 'k' || n, 1, 'GBP', 100, 'selfcare',
-      'hostedPage', 'automatic', 'never', 'https://a.example', now(), 'pending', 'k'
+      channel, method, capture, save_card, return_url, expires_at, status, provider_key, operator)
+    select 'pay_' || lpad(n::text, 16, '0'), 'cli', 'k' || n, 1, 'GBP', 7, 'agent',
+      'hostedPage', 'automatic', 'never', 'https://a.example', now(), 'pending', 'k',
+      '{"id": "Agent-7"}'
     from generate_series(1, 30) as n`.execute(db)
   await sql`insert into payment (id, client_id, account_id, currency, amount, channel, method,
       capture, save_card, expires_at, status, amount_authorised, amount_captured, finished_at,
-      processor_name, processor_reference, taken_at)
-    select 'pay_' || lpad(n::text, 16, '0'), 'cli', 1, 'GBP', 100, 'selfcare', 'recorded',
-      'automatic', 'never', now(), 'captured', 100, 100, now(), 'till', n, now()
+      processor_name, processor_reference, taken_at, card, operator)
+    select 'pay_' || lpad(n::text, 16, '0'), 'cli', 1, 'GBP', 1000 + n, 'selfcare', 'recorded',
+      'automatic', 'never', now(), 'captured', 1000 + n, 1000 + n, now(), 'till', n, now(),
+      jsonb_build_object('lastFour', case when n < 61 then '0005' else '1111' end,
+        'brand', case when n < 61 then 'amex' else 'visa' end),
+      case when n % 2 = 0 then '{"id": "agent-1"}'::jsonb end
     from generate_series(31, ${sql.lit(made)}) as n`.execute(db)
   await sql`analyze payment`.execute(db)
-  const found = await db.transaction().execute(async (tx) => {
-    const filter = { ...noFilter, status: 'pending' as const, limit: 20 }
-    const payments = await listPayments(tx, filter)
-    const { rows } = await sql<{ read: number }>`select seq_tup_read + idx_tup_fetch as read
-      from pg_stat_xact_user_tables where relname = 'payment'`.execute(tx)
-    return { ids: payments.map(({ id }) => id), read: Number(rows[0]?.read) }
-  })
-  const expected = Array.from({ length: 20 }, (_, n) => `pay_${String(30 - n).padStart(16, '0')}`)
-  t.same(found.ids, expected)
-  t.equal(found.read, 20)
+}
+
+const searches: Record<string, Partial<PaymentFilter>> = {
+  'what is pending': { statuses: ['pending'] },
+  'several statuses': { statuses: ['pending', 'failed', 'refused'] },
+  'all that is paid': { statuses: ['captured', 'authorised'] },
+  'a rare channel': { channels: ['agent'] },
+  'channels that nobody uses': { channels: ['ivr', 'service'] },
+  'a rare method': { methods: ['hostedPage'] },
+  'a method that nobody uses': { methods: ['paymentLink', 'registeredCard'] },
+  'one amount': { amountFrom: 7, amountTo: 7 },
+  'a few amounts': { amountFrom: 1, amountTo: 10 },
+  'nearly all amounts': { amountFrom: 1, currency: 'GBP' },
+  'no amount': { amountFrom: 2, amountTo: 3 },
+  'a rare card': { lastFour: '0005' },
+  'a card that nobody has': { lastFour: '9999' },
+  'the usual card': { lastFour: '1111' },
+  'a rare brand': { cardBrand: 'AMEX' },
+  'a brand that nobody has': { cardBrand: 'mc' },
+  'a rare operator': { operatorId: 'agent-7' },
+  'an operator who is nobody': { operatorId: 'agent-8' },
+  'a reference': { providerReference: '40' },
+  'a reference that nobody has': { providerReference: 'NOBODYS' },
+  'several at once': { statuses: ['pending', 'captured'], channels: ['agent'], amountFrom: 7 }
+}
+
+t.test('G7: a search reads what it shows and little else, whatever was before', async (t) => {
+  const { db } = await testDatabase(t)
+  await insertMany(db, 20_000)
+  for (const [name, own] of Object.entries(searches)) {
+    const first = await countRead(db, { ...noFilter, ...own, limit: 20 })
+    t.ok(first.read <= 150, `${name}: ${first.ids.length} shown, ${first.read} read`)
+    const last = first.ids.at(-1)
+    if (last === undefined) continue
+    const next = await countRead(db, { ...noFilter, ...own, limit: 20, before: last })
+    t.ok(next.read <= 150, `${name}, the next page: ${next.read} read`)
+    t.ok(next.ids.every((id) => id < last))
+  }
+  const { ids } = await countRead(db, { ...noFilter, statuses: ['pending'], limit: 20 })
+  t.same(
+    ids,
+    Array.from({ length: 20 }, (_, n) => `pay_${String(30 - n).padStart(16, '0')}`)
+  )
 })
+
+async function countRead(db: Db, filter: PaymentFilter): Promise<{ ids: string[]; read: number }> {
+  return await db.transaction().execute(async (tx) => {
+    const count = async () => {
+      const { rows } = await sql<{ read: number }>`
+        select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint as read
+        from pg_stat_xact_user_tables where relname = 'payment'`.execute(tx)
+      return rows[0]?.read ?? 0
+    }
+    const before = await count()
+    const payments = await listPayments(tx, filter)
+    return { ids: payments.map(({ id }) => id), read: (await count()) - before }
+  })
+}

@@ -1,6 +1,7 @@
 /** Settlement details of any length, made as they are read: they add up. */
 
-const columns = [
+/** The standard columns. */
+export const columns = [
   ...['Company Account', 'Merchant Account', 'Psp Reference', 'Merchant Reference'],
   ...['Payment Method', 'Creation Date', 'TimeZone', 'Type', 'Modification Reference'],
   ...['Gross Currency', 'Gross Debit (GC)', 'Gross Credit (GC)', 'Exchange Rate', 'Net Currency'],

@@ -20,9 +20,14 @@ const sale: SettlementLine = {
   bookedAs: '2026-01-15 10:15:00',
   zone: 'CET',
   bookedAt: '2026-01-15T09:15:00.000Z',
+  bookedFrom: '2026-01-15T09:15:00.000Z',
+  unknownZone: null,
+  settledAt: '2026-01-17T09:15:00.000Z',
   gross: gbp(2500),
   net: gbp(2478),
-  fees: 22
+  fees: 22,
+  otherFees: 0,
+  areFeesNamed: true
 }
 const chargeback: SettlementLine = {
   ...sale,
@@ -104,15 +109,25 @@ t.test('a capture that was asked for succeeds by its line, whose reference is ne
 })
 
 t.test('of several lines of a payment the latest says when it was settled', async (t) => {
-  const lines = [
+  const linesOf = (settledAt: string | null) => [
     { ...sale, gross: gbp(1000), net: gbp(990), fees: 10, modificationReference: 'MOD1' },
     {
       ...sale,
       ...{ gross: gbp(1500), net: gbp(1490), fees: 10, modificationReference: 'MOD2' },
-      ...{ batch: '42', bookedAt: '2026-01-16T09:15:00.000Z' }
+      ...{ batch: '42', settledAt }
     }
   ]
-  const settlements = [lines, lines.toReversed()].map((order) => {
+  const later = '2026-01-18T09:15:00.000Z'
+  for (const settledAt of [later, sale.settledAt, null]) {
+    const lines = linesOf(settledAt)
+    const settlements = [lines, lines.toReversed()].map(settledIn)
+    const batch = settledAt === null ? '41' : '42'
+    const last = { settledAt: settledAt ?? sale.settledAt, batch }
+    t.match(settlements[0], { ...last, gross: 2500, net: 2480, fees: 20 })
+    t.same(settlements[1], settlements[0])
+  }
+
+  function settledIn(order: SettlementLine[]) {
     const aggregate = newAggregate({ capture: 'manual' })
     applyAll(aggregate, paidBy(first))
     const known = nothing()
@@ -121,7 +136,5 @@ t.test('of several lines of a payment the latest says when it was settled', asyn
       t.equal(discrepancy, null)
     }
     return aggregate.payment.settlement
-  })
-  t.match(settlements[0], { batch: '42', gross: 2500, net: 2480, fees: 20 })
-  t.same(settlements[1], settlements[0])
+  }
 })

@@ -1,6 +1,7 @@
 /** Money that a report should have, and has not. */
 import { sql } from 'kysely'
 import t from 'tap'
+import { countOpenItems } from '../../src/due/open-items.store.ts'
 import { openMissing } from '../../src/settlement/missing.commands.ts'
 import { type TestService, testService } from '../test-service.ts'
 import { csvOf, payoutOf } from './generated.ts'
@@ -98,4 +99,29 @@ t.test('a report of a time before says nothing of what came after', async (t) =>
   const report = await read(service, csvOf([line, payout('24.78')]))
   t.match(report, { matched: 1, discrepancies: 0 })
   t.same(await missing(service), [])
+})
+
+t.test('C1: a payment that no report has is missing, whatever zone the report names', async (t) => {
+  const service = await testService(t, { settlementMissingDays: 0, duplicateWindowS: 0 })
+  const { call, db } = service
+  const zones = ['BST', 'CET', 'IST', 'CST', 'XYZT', '', '+05:30', 'Europe/London', 'GMT']
+  const inDays = (days: number) =>
+    new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+  for (const [place, zone] of zones.entries()) {
+    const { id } = await capture(service)
+    const date = `${inDays(5 + place)} 10:00:00`
+    const stranger = { 'Psp Reference': `STRANGER${place}`, 'Creation Date': date, TimeZone: zone }
+    const report = await read(service, csvOf([stranger, { ...payout('24.78'), ...stranger }]))
+    const isKnown = zone !== '' && zone !== 'XYZT'
+    t.same(report.unknownZones, isKnown ? [] : [zone || 'none'], `${zone} is told`)
+    const [found] = await discrepanciesOf(service, `kind=settlement_missing&paymentId=${id}`)
+    t.ok(found, `found where the zone is ${zone}`)
+  }
+  const counted = (await countOpenItems(db)).find(({ kind }) => kind === 'reports_unknown_zone')
+  t.equal(counted?.count, 2)
+  const { body } = await call('GET', '/v1/settlement-reports?limit=100')
+  t.equal(
+    body.data.filter(({ unknownZones }: { unknownZones: string[] }) => unknownZones[0]).length,
+    2
+  )
 })

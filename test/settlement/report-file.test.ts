@@ -3,9 +3,10 @@ import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { toReportAddress } from '../../src/adyen/report-address.ts'
 import { readReportFile } from '../../src/adyen/report-file.reader.ts'
-import { readTime, toMinorUnits } from '../../src/adyen/settlement-report.ts'
+import { readTime } from '../../src/adyen/report-time.ts'
+import { toMinorUnits } from '../../src/adyen/settlement-report.ts'
 import type { SettlementLine } from '../../src/settlement/settlement.ts'
-import { type Cells, csvOf, generate, payoutOf } from './generated.ts'
+import { type Cells, columns, csvOf, generate, payoutOf } from './generated.ts'
 
 async function linesOf(...parts: string[]): Promise<SettlementLine[]> {
   const content = async function* () {
@@ -114,16 +115,118 @@ t.test('amounts are exact, whatever either side counts as minor units', async (t
   }
 })
 
-t.test('a time is in UTC only where its zone leaves no doubt', async (t) => {
-  const at = (date: string, zone: string) => readTime(date, zone).bookedAt
-  t.equal(at('2026-07-01 12:00:00', 'CEST'), '2026-07-01T10:00:00.000Z')
-  t.equal(at('2026-07-01 12:00:00', 'CET'), null, 'it may mean the zone, which is at CEST')
-  t.equal(at('2026-12-01 12:00:00', 'PST'), '2026-12-01T20:00:00.000Z')
-  for (const zone of ['EST', 'BST', 'IST', 'constructor', '']) {
-    t.equal(at('2026-12-01 12:00:00', zone), null, zone)
+/** Local times, each with its zone: the time in UTC where that is sure, else not before what. */
+const times: ReadonlyArray<
+  readonly [local: string, zones: string, at: string | null, from: string]
+> = [
+  ['2026-07-01 12:00:00', 'BST +01:00 UTC+1 Europe/London', '2026-07-01T11', '2026-07-01T11'],
+  ['2026-07-01 12:00:00', 'CEST MEST +0200 Europe/Amsterdam', '2026-07-01T10', '2026-07-01T10'],
+  ['2026-07-01 12:00:00', 'GMT UTC utc Z -00:00', '2026-07-01T12', '2026-07-01T12'],
+  ['2026-07-01 12:00:00', 'EDT -4 America/New_York', '2026-07-01T16', '2026-07-01T16'],
+  ['2026-12-01 12:00:00', 'EST GMT-5 COT PET', '2026-12-01T17', '2026-12-01T17'],
+  ['2026-12-01 12:00:00', 'MST America/Denver', '2026-12-01T19', '2026-12-01T19'],
+  ['2026-12-01 12:00:00', 'PST', '2026-12-01T20', '2026-12-01T20'],
+  ['2026-07-01 12:00:00', 'PDT', '2026-07-01T19', '2026-07-01T19'],
+  ['2026-12-01 12:00:00', 'AKST', '2026-12-01T21', '2026-12-01T21'],
+  ['2026-12-01 12:00:00', 'HST', '2026-12-01T22', '2026-12-01T22'],
+  ['2026-12-01 12:00:00', 'BRT ART UYT', '2026-12-01T15', '2026-12-01T15'],
+  ['2026-12-01 12:00:00', 'MXT America/Mexico_City', '2026-12-01T18', '2026-12-01T18'],
+  ['2026-12-01 12:00:00', 'SGT HKT AWST MYT', '2026-12-01T04', '2026-12-01T04'],
+  ['2026-12-01 12:00:00', 'JST KST', '2026-12-01T03', '2026-12-01T03'],
+  ['2026-12-01 12:00:00', 'AEDT Australia/Sydney', '2026-12-01T01', '2026-12-01T01'],
+  ['2026-12-01 12:00:00', 'NZDT', '2026-11-30T23', '2026-11-30T23'],
+  ['2026-07-01 12:00:00', 'AEST', '2026-07-01T02', '2026-07-01T02'],
+  ['2026-07-01 12:00:00', 'NZST', '2026-07-01T00', '2026-07-01T00'],
+  ['2026-12-01 13:30:00', 'ACDT', '2026-12-01T03', '2026-12-01T03'],
+  ['2026-07-01 12:30:00', 'ACST', '2026-07-01T03', '2026-07-01T03'],
+  // A name that the clock of its place cannot show may mean the place.
+  ['2026-07-01 12:00:00', 'CET', null, '2026-07-01T10'],
+  ['2026-12-01 12:00:00', 'CEST', null, '2026-12-01T10'],
+  ['2026-12-01 12:00:00', 'BST', null, '2026-12-01T11'],
+  ['2026-07-01 12:00:00', 'EST', null, '2026-07-01T16'],
+  ['2026-12-01 12:00:00', 'AEST', null, '2026-12-01T01'],
+  // In the weeks in which one continent has changed its clocks and the other has not.
+  ['2026-03-20 12:00:00', 'EDT', '2026-03-20T16', '2026-03-20T16'],
+  ['2026-03-20 12:00:00', 'EST', null, '2026-03-20T16'],
+  ['2026-03-20 12:00:00', 'CET', '2026-03-20T11', '2026-03-20T11'],
+  ['2026-10-28 12:00:00', 'GMT', '2026-10-28T12', '2026-10-28T12'],
+  ['2026-10-28 12:00:00', 'BST', null, '2026-10-28T11'],
+  // An hour that comes twice, and one that never comes.
+  ['2026-10-25 01:30:00', 'BST', '2026-10-25T00', '2026-10-25T00'],
+  ['2026-10-25 01:30:00', 'Europe/London', null, '2026-10-25T00'],
+  ['2026-03-29 01:30:00', 'Europe/London', null, '2026-03-29T00'],
+  // What names several zones of the world.
+  ['2026-12-01 12:00:00', 'IST', null, '2026-12-01T06'],
+  ['2026-12-01 12:00:00', 'CST', null, '2026-12-01T04'],
+  ['2026-12-01 12:00:00', 'AST', null, '2026-12-01T09'],
+  ['2026-12-01', 'UTC', null, '2026-12-01T00'],
+  ['2026-12-01 12:00:00+03:00', 'anything', '2026-12-01T09', '2026-12-01T09']
+]
+
+t.test('C1: a time is in UTC where its zone leaves no doubt, else not before one', async (t) => {
+  for (const [local, zones, at, from] of times) {
+    for (const zone of zones.split(' ')) {
+      const read = readTime(local, zone)
+      t.equal(read.bookedAt?.slice(0, 13) ?? null, at, `${local} ${zone}`)
+      t.equal(read.bookedFrom?.slice(0, 13), from, `${local} ${zone}, not before`)
+      t.equal(read.unknownZone, null, `${zone} is known`)
+      t.match(read, { bookedAs: local, zone })
+    }
   }
-  t.equal(at('2026-13-01 12:00:00', 'UTC'), null)
-  t.match(readTime('1.2.2026', 'UTC'), { bookedAs: '1.2.2026', zone: 'UTC', bookedAt: null })
+})
+
+t.test('C1: a zone that nobody knows is named, and bounded by the furthest clock', async (t) => {
+  for (const zone of ['XYZT', 'constructor', 'Mars/Base', '+25:00', 'CET/CEST', '']) {
+    const read = readTime('2026-12-01 12:00:00', zone)
+    t.match(read, { bookedAt: null, unknownZone: zone || 'none' }, zone)
+    t.equal(read.bookedFrom, '2026-11-30T22:00:00.000Z')
+  }
+  t.match(readTime('', 'XYZT'), { bookedAt: null, bookedFrom: null, unknownZone: null })
+  for (const date of ['1.2.2026', '2026-13-01 12:00:00', '20/11/2026 10:00', 'yesterday']) {
+    t.throws(() => readTime(date, 'UTC'), { message: /is not a date/ }, date)
+  }
+})
+
+t.test('C3: what is settled is so when it was booked, not when it was sold', async (t) => {
+  const names = [...columns, 'Booking Date', 'Booking Date TimeZone']
+  const settledAt = async (own: Cells, named = names) =>
+    (await linesOf(csvOf([own], named)))[0]?.settledAt
+  const booked = { 'Booking Date': '2026-01-17 23:50:00', 'Booking Date TimeZone': 'CET' }
+  t.equal(await settledAt(booked), '2026-01-17T22:50:00.000Z')
+  t.equal(
+    await settledAt({ ...booked, 'Booking Date TimeZone': 'EST' }),
+    '2026-01-18T04:50:00.000Z'
+  )
+  t.equal(await settledAt({ 'Booking Date': booked['Booking Date'] }), '2026-01-17T22:50:00.000Z')
+  t.equal(await settledAt({ ...booked, 'Booking Date TimeZone': 'XYZT' }), null)
+  t.equal(await settledAt({}), null)
+  t.equal(await settledAt(booked, columns), null)
+  t.equal(await settledAt(payoutOf('24.78')), '2026-01-15T09:15:00.000Z', 'a payout is paid then')
+  t.equal(await settledAt({ ...payoutOf('1.00'), Type: 'BankInstructionReturned' }), null)
+})
+
+t.test('C2: what net lacks of gross is in the columns of fees, or is not explained', async (t) => {
+  const none = { 'Markup (NC)': '', 'Scheme Fees (NC)': '', 'Interchange (NC)': '' }
+  const feesOf = async (own: Cells) => {
+    const names = [...columns, 'DCC Markup (NC)', 'Payment Fees (NC)', 'Gross Fees (NC)']
+    const [line] = await linesOf(csvOf([own], names))
+    return [line?.fees, line?.otherFees, line?.areFeesNamed]
+  }
+  t.same(await feesOf({}), [22, 0, true])
+  t.same(await feesOf({ ...none, 'Commission (NC)': '0.22' }), [22, 0, true])
+  t.same(await feesOf({ ...none, 'Payment Fees (NC)': '0.22' }), [0, 22, true])
+  t.same(await feesOf({ ...none, 'Gross Fees (NC)': '0.22' }), [0, 22, true])
+  t.same(await feesOf({ 'DCC Markup (NC)': '0.10', 'Net Credit (NC)': '24.88' }), [22, -10, true])
+  t.same(await feesOf({ 'Net Credit (NC)': '0.78' }), [22, 2400, false])
+  t.same(await feesOf({ ...none }), [0, 22, false])
+  t.same(await feesOf({ 'Payment Fees (NC)': '0.22', 'Net Credit (NC)': '24.00' }), [22, 78, false])
+  // What was converted can't be compared.
+  t.same(await feesOf({ 'Net Currency': 'EUR', 'Net Credit (NC)': '29.11' }), [22, 0, true])
+  t.same(await feesOf({ 'Exchange Rate': '1.17', 'Net Credit (NC)': '29.11' }), [22, 0, true])
+  t.same(await feesOf({ 'Exchange Rate': '1.0000', 'Net Credit (NC)': '9.00' }), [22, 1578, false])
+  const chargeback = { 'Gross Credit (GC)': '', 'Gross Debit (GC)': '40.00' }
+  const net = { ...none, 'Net Credit (NC)': '', 'Net Debit (NC)': '47.50' }
+  t.same(await feesOf({ ...chargeback, ...net, 'Commission (NC)': '7.50' }), [750, 0, true])
 })
 
 t.test('a report is fetched from Adyen, and only the file that was signed', async (t) => {

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { cardService } from '../cards/harness.ts'
 import { checkMoney } from '../invariants.ts'
 import { adyenApiKey, type TestService, testService } from '../test-service.ts'
+import { type Cells, columns, csvOf, payoutOf } from './generated.ts'
 import { discrepanciesOf, download, makeReport, read, untilRead, upload } from './reports.ts'
 
 const pounds = (value: number) => ({ currency: 'GBP', value })
@@ -141,5 +143,85 @@ t.test('what only the report tells is applied like a late notification', async (
   t.match(payment, { amountCaptured: 2500, settlement: { gross: 2500 } })
   const { body } = await call('GET', `/v1/accounts/${payment.accountId}`)
   t.equal(body.balance.credit.value, 2500)
+  await checkMoney(t, db)
+})
+
+t.test('C2, C3: what is settled has its own day, and fees that come to its net', async (t) => {
+  const service = await testService(t, { duplicateWindowS: 0 })
+  const { call, db } = service
+  const names = [...columns, 'Booking Date', 'Booking Date TimeZone']
+  const days = {
+    ...{ 'Creation Date': '2026-11-20 00:21:32', TimeZone: 'CET' },
+    ...{ 'Booking Date': '2026-11-22 23:50:00', 'Booking Date TimeZone': 'CET' }
+  }
+  const payout = { 'Creation Date': '2026-11-24 00:46:38', TimeZone: 'CET' }
+  let batch = 100
+  const settle = async (own: Cells, paid: string, payoutDay: Cells = payout, named = names) => {
+    const payment = await capture(service)
+    batch += 1
+    const about = {
+      'Psp Reference': payment.provider.reference,
+      'Merchant Reference': payment.id,
+      'Batch Number': String(batch)
+    }
+    const day = { ...payoutDay, 'Batch Number': String(batch) }
+    const report = await read(
+      service,
+      csvOf(
+        [
+          { ...about, ...own },
+          { ...payoutOf(paid), ...day }
+        ],
+        named
+      )
+    )
+    t.match(report, { status: 'done', matched: 1 })
+    const { body } = await call('GET', `/v1/payments/${payment.id}`)
+    const found = await discrepanciesOf(service, `paymentId=${payment.id}`)
+    return { settlement: body.settlement, found }
+  }
+  const booked = await settle(days, '24.78')
+  t.match(booked, { settlement: { settledAt: '2026-11-22T22:50:00.000Z', fees: 22 }, found: [] })
+  const { 'Creation Date': created, TimeZone } = days
+  const old = await settle({ 'Creation Date': created, TimeZone }, '24.78', payout, columns)
+  t.equal(old.settlement.settledAt, '2026-11-23T23:46:38.000Z', 'the day of its payout')
+  const doubt = await settle({ 'Creation Date': created, TimeZone }, '24.78', {
+    'Creation Date': '2026-11-24 00:46:38',
+    TimeZone: 'XYZT'
+  })
+  t.equal(doubt.settlement.settledAt, null, 'and never that of the sale')
+
+  const short = await settle({ ...days, 'Net Credit (NC)': '0.76' }, '0.76')
+  t.match(short.settlement, { gross: 2500, fees: 2424, net: 76, currency: 'GBP' })
+  t.match(short.found, [
+    { kind: 'settlement_amount', details: { theirs: { fees: 22, unexplained: 2402 } } }
+  ])
+  const converted = { ...days, 'Net Currency': 'EUR', 'Net Credit (NC)': '29.11' }
+  const euros = await settle(converted, '29.11', { ...payout, 'Net Currency': 'EUR' })
+  t.same(euros.found, [])
+  await checkMoney(t, db)
+})
+
+t.test('C7: the registration of a card that a report has is known as one', async (t) => {
+  const service = await cardService(t)
+  const { addAccount, addCard, call, db } = service
+  await addCard(await addAccount())
+  const order = { announce: false, faults: { registrations: true } }
+  const { url, fileName } = await makeReport(service, order)
+  const csv = await download(url, adyenApiKey)
+  const { text } = await service.control('GET', `/_simulator/reports/${fileName}`)
+  t.equal(text, csv, 'which the simulator shows without a key too')
+  t.match(csv, /,reg_\w{16},.*Settled.*,0\.00,/)
+  const report = await read(service, csv)
+  t.match(report, { status: 'done', lines: 3, matched: 1, discrepancies: 0 })
+  t.same(await discrepanciesOf(service), [])
+  const { rows } = await sql`
+    select record_type, left(record_id, 4) as id, ours from settlement_line
+    where record_id is not null`.execute(db)
+  t.same(rows, [{ record_type: 'registration', id: 'reg_', ours: 0 }])
+  const { body: summary } = await call('GET', '/v1/reconciliation/summary')
+  t.match(summary.currencies, [{ settlement: { difference: 0 }, payout: { fees: 15, left: 0 } }])
+  const { body: threeWay } = await call('GET', '/v1/reconciliation/three-way')
+  t.same(threeWay.currencies, [], 'no money moved')
   await checkMoney(t, db)
 })
