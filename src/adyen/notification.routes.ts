@@ -73,7 +73,7 @@ export const notificationRoutes: Routes<
     {
       bodyLimit: bodySizeMaxBytes,
       schema: { hide: true },
-      config: { signedBody: true, unlimited: true }
+      config: { signedBody: true, unlimited: true, lane: 'outcomes' }
     },
     async (request, reply) => {
       if (!isAllowed(request.headers.authorization, adyen)) {
