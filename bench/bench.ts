@@ -1,5 +1,6 @@
 /**
- * The benchmark: `npm run bench [-- --quick] [-- --only create|read|webhook|wait|start]…`. Measures the
+ * The benchmark: `npm run bench [-- --quick] [-- --only create|read|webhook|wait|start]…`, or one of
+ * `npm run bench -- restart` and `npm run bench -- overload` alone. Measures the
  * service against the floor of the same run (see `floor.ts`), one at a time and in turns, on an
  * embedded PostgreSQL of its own. Progress goes to stderr, the results to stdout. Ends with 1 where
  * an answer was not 2xx or a write was lost. `npm run bench -- migration` is an upgrade under load.
@@ -9,8 +10,18 @@ import { parseArgs } from 'node:util'
 import { describeMachine, isInMemory } from './machine.ts'
 import { measureMigration } from './migration.ts'
 import { firstReadable, type Operation, operations, readableCount } from './operations.ts'
+import { measureOverload } from './overload.ts'
 import { createCleaner } from './processes.ts'
-import { hasFaults, toNotes, toStartUpTable, toTable, toWaitingTable } from './report.ts'
+import {
+  hasFaults,
+  toNotes,
+  toOverloadTable,
+  toRestartTable,
+  toStartUpTable,
+  toTable,
+  toWaitingTable
+} from './report.ts'
+import { measureRestart } from './restart.ts'
 import { type Bench, measure, type Pair } from './rounds.ts'
 import { openSite, type Site } from './site.ts'
 import { measureStartUp } from './start-up.ts'
@@ -18,15 +29,24 @@ import { startFloor, startOurs } from './targets.ts'
 import { measureWaiting } from './waiting.ts'
 
 const parts = [...operations, 'wait', 'start'] as const
-type Part = (typeof parts)[number]
+/** Measured alone, where they are named: each takes a minute. */
+const scenarios = ['restart', 'overload'] as const
+type Part = (typeof parts)[number] | (typeof scenarios)[number]
 
 const connections = 16
 
 function readOptions(): { quick: boolean; only: readonly Part[] } {
-  const { values } = parseArgs({
-    options: { quick: { type: 'boolean' }, only: { type: 'string', multiple: true } }
+  const { values, positionals } = parseArgs({
+    options: { quick: { type: 'boolean' }, only: { type: 'string', multiple: true } },
+    allowPositionals: true
   })
-  const isPart = (name: string): name is Part => parts.includes(name as Part)
+  const [scenario] = positionals
+  if (scenario !== undefined) {
+    const known = scenarios.find((name) => name === scenario)
+    if (known === undefined) throw new Error(`There are ${scenarios.join(' and ')}`)
+    return { quick: false, only: [known] }
+  }
+  const isPart = (name: string): name is (typeof parts)[number] => parts.some((one) => one === name)
   const unknown = (values.only ?? []).filter((name) => !isPart(name))
   if (unknown.length > 0) throw new Error(`--only takes ${parts.join(', ')}`)
   return { quick: values.quick === true, only: (values.only ?? parts).filter(isPart) }
@@ -66,6 +86,18 @@ async function run(site: Site): Promise<boolean> {
     const waiting = await measureWaiting(site, targets.service)
     print(toWaitingTable(waiting))
     passed = waiting.faults.length === 0
+  }
+  if (only.includes('restart')) {
+    tell('a rolling restart')
+    const restart = await measureRestart(site, targets.service)
+    print(toRestartTable(restart))
+    passed = restart.faults.length === 0
+  }
+  if (only.includes('overload')) {
+    tell('overload')
+    const overload = await measureOverload(site, targets.service)
+    print(toOverloadTable(overload))
+    passed = overload.rounds.every(({ faults }) => faults.length === 0)
   }
   if (only.includes('start')) {
     tell('start of the service')

@@ -4,7 +4,7 @@
  * 15 µs of CPU a request; a general HTTP load generator costs two or three times that.
  */
 import net from 'node:net'
-import { type Plan, toRequest } from './operations.ts'
+import { isWhole, type Plan, toRequest } from './operations.ts'
 
 export type LoadMessage = { prepare: Plan } | { go: true }
 
@@ -15,6 +15,8 @@ export type LoadResult = {
   seconds: number
   p50Ms: number
   p99Ms: number
+  /** The longest. */
+  mostMs: number
   /** How many answers had a status that is not 2xx, by status; `broken` for lost connections. */
   failures: Record<string, number>
 }
@@ -64,7 +66,7 @@ async function run(plan: Plan): Promise<LoadResult> {
     if (status < 200 || status > 299) failures[status] = (failures[status] ?? 0) + 1
   }
   const connections = Array.from({ length: plan.connections }, async () => {
-    if (!(await keepBusy(plan.port, next, onAnswer))) failures.broken = (failures.broken ?? 0) + 1
+    if (!(await keepBusy(plan, next, onAnswer))) failures.broken = (failures.broken ?? 0) + 1
   })
   await Promise.all(connections)
 
@@ -75,6 +77,7 @@ async function run(plan: Plan): Promise<LoadResult> {
     seconds: (lastAt - startedAt) / 1_000,
     p50Ms: percentile(0.5),
     p99Ms: percentile(0.99),
+    mostMs: percentile(1),
     failures
   }
 }
@@ -84,7 +87,7 @@ async function run(plan: Plan): Promise<LoadResult> {
  * nothing more. False where the connection broke while an answer was due.
  */
 function keepBusy(
-  port: number,
+  { port, refusedRestMs = 0 }: Plan,
   next: () => string | undefined,
   onAnswer: (status: number, ms: number) => void
 ): Promise<boolean> {
@@ -107,20 +110,13 @@ function keepBusy(
     socket.on('data', (part) => {
       received += part.toString('latin1')
       if (!isWhole(received)) return
-      onAnswer(Number(received.slice(9, 12)), performance.now() - sentAt)
+      const status = Number(received.slice(9, 12))
+      onAnswer(status, performance.now() - sentAt)
       received = ''
-      send()
+      if (status === 503 && refusedRestMs > 0) setTimeout(send, refusedRestMs)
+      else send()
     })
     socket.on('error', () => {})
     socket.on('close', () => resolve(false))
   })
-}
-
-/** Whether the text holds all of an answer; every server here tells its length. */
-function isWhole(answer: string): boolean {
-  const headEnd = answer.indexOf('\r\n\r\n')
-  if (headEnd < 0) return false
-  const length = /\r\ncontent-length: *(\d+)/i.exec(answer)?.[1]
-  if (length === undefined) throw new Error(`no content-length: ${answer.slice(0, headEnd)}`)
-  return answer.length >= headEnd + 4 + Number(length)
 }

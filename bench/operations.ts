@@ -30,6 +30,8 @@ export type Plan = {
   first: number
   /** Requests at most: as many as there are payments to be paid. */
   most: number
+  /** How long a connection that was refused with 503 rests, ms; by default it does not. */
+  refusedRestMs?: number
   /** The API key of the service; the floor has none and does not look at it. */
   apiKey: string
   /** 64 hex digits. */
@@ -123,4 +125,13 @@ function post(path: string, port: number, headers: string, body: string): string
     `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${headers}` +
     `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
   )
+}
+
+/** Whether the text holds all of an answer; every server here tells its length. */
+export function isWhole(answer: string): boolean {
+  const headEnd = answer.indexOf('\r\n\r\n')
+  if (headEnd < 0) return false
+  const length = /\r\ncontent-length: *(\d+)/i.exec(answer)?.[1]
+  if (length === undefined) throw new Error(`no content-length: ${answer.slice(0, headEnd)}`)
+  return answer.length >= headEnd + 4 + Number(length)
 }

@@ -34,7 +34,7 @@ export function createCleaner(): Cleaner {
 export type Child = { process: ChildProcess; pid: number; stop(): Promise<void> }
 
 /** How long a process may take to stop before it is killed, ms. */
-const stopWithinMs = 10_000
+const stopWithinMs = 25_000
 
 function toChild(child: ChildProcess, cleaner: Cleaner): Child {
   const stop = async () => {

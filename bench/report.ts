@@ -1,5 +1,7 @@
 /** The results as Markdown, for the terminal and for a README. */
 import type { Operation, ServerName } from './operations.ts'
+import type { Overload, OverloadRound } from './overload.ts'
+import type { Restart } from './restart.ts'
 import { isNoisy, type Pair, type Round } from './rounds.ts'
 import { median, type StartUp } from './start-up.ts'
 import type { Waiting } from './waiting.ts'
@@ -116,6 +118,47 @@ export function toWaitingTable(waiting: Waiting): string {
     '| from sending the notification until the caller has its answer | ' +
       `${ms(waiting.p50Ms)} | ${ms(waiting.p99Ms)} | ${ms(waiting.mostMs)} |`,
     ...faults.slice(0, 10).map((fault) => `\n- FAULT: ${fault}.`)
+  ].join('\n')
+}
+
+export function toRestartTable(restart: Restart): string {
+  const { seconds, stops, faults } = restart
+  const rows = (['create', 'read', 'webhook', 'wait'] as const).map((kind) => {
+    const { sent, failed, mostMs } = restart[kind]
+    return `| ${kind} | ${thousands(sent)} | ${failed} | ${thousands(mostMs)} |`
+  })
+  const stopped = stops.map((one) => one.toFixed(1)).join(' and ')
+  return [
+    '| rolling restart of two instances | sent | failed (goal 0) | longest ms |',
+    '|---|---|---|---|',
+    ...rows,
+    `\n- ${seconds.toFixed(0)} s in all; the instances had stopped after ${stopped} s.`,
+    ...faults.slice(0, 10).map((fault) => `- FAULT: ${fault}.`)
+  ].join('\n')
+}
+
+export function toOverloadTable({ best, rounds }: Overload): string {
+  const row = (round: OverloadRound) => {
+    const { liveMs, readyMs, notifications } = round
+    const cells = [
+      round.callers,
+      `${thousands(round.rate)}, **${(round.rate / best.rate).toFixed(2)}**`,
+      thousands(round.refused),
+      `${thousands(round.p99Ms)}, ${thousands(round.mostMs)}`,
+      ...[liveMs, readyMs].map(({ p99, most }) => `${thousands(p99)}, ${thousands(most)}`),
+      `${notifications.taken} of ${notifications.sent}, ${thousands(notifications.mostMs)}`
+    ]
+    return `| ${cells.join(' | ')} |`
+  }
+  return [
+    `The most is ${thousands(best.rate)} creates a second, with ${best.connections} connections.`,
+    '',
+    '| 1,000 callers | created/s, of the most (goal 0.8) | refused | p99, longest ms (goal 1,000) | ' +
+      'live p99, longest ms (goal 100) | ready p99, longest ms (goal 100) | ' +
+      'notifications taken, longest ms |',
+    '|---|---|---|---|---|---|---|',
+    ...rounds.map(row),
+    ...rounds.flatMap(({ faults }) => faults.map((fault) => `- FAULT: ${fault}.`))
   ].join('\n')
 }
 

@@ -87,6 +87,7 @@ export function productionEnv(
     HOST: '127.0.0.1',
     PORT: String(port),
     METRICS_PORT: '0',
+    DRAIN_S: '0',
     ADYEN_ENVIRONMENT: 'TEST',
     ADYEN_API_KEY: 'bench',
     ADYEN_MERCHANT_ACCOUNT: merchantAccount,
@@ -95,15 +96,23 @@ export function productionEnv(
   }
 }
 
+export type Instance = Child & { port: number }
+
 /** Starts an instance of the service on its database, and waits until it is ready. */
 export async function startInstance(
   site: Site,
   logName: string,
-  { database, program }: { database?: string; program?: string } = {}
-): Promise<Child & { port: number }> {
-  const port = await findFreePort()
+  {
+    database,
+    program,
+    env = {},
+    port: wanted
+  }: { database?: string; program?: string; env?: Record<string, string>; port?: number } = {}
+): Promise<Instance> {
+  const port = wanted ?? (await findFreePort())
   const log = join(site.folder, logName)
-  const child = startMain([], productionEnv(site, port, database), log, site.cleaner, program)
+  const whole = { ...productionEnv(site, port, database), ...env }
+  const child = startMain([], whole, log, site.cleaner, program)
   await untilReady(port, child, log)
   return { ...child, port }
 }

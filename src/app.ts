@@ -14,6 +14,7 @@ import { registrationRoutes } from './checkout/registration.routes.ts'
 import { returnRoutes } from './checkout/return.routes.ts'
 import { discrepancyRoutes } from './discrepancies/discrepancy.routes.ts'
 import { feedRoutes } from './feed/feed.routes.ts'
+import { addAdmission } from './http/admission.plugin.ts'
 import { addAuthentication } from './http/auth.plugin.ts'
 import { addBodies } from './http/body.plugin.ts'
 import { addConnections, connectionOptions } from './http/connection.plugin.ts'
@@ -60,8 +61,7 @@ const allRoutes = [
   summaryRoutes,
   postingRoutes,
   billingRoutes,
-  threeWayRoutes,
-  returnRoutes
+  threeWayRoutes
 ]
 
 /** Limits that default to none, or to more than this service needs. */
@@ -75,12 +75,14 @@ const limits = {
   routerOptions: { maxParamLength: 100 }
 } as const
 const connectionsMax = 10_000
-/** To receive headers; and a body that is no report. */
+/** To receive headers; and a body that is no report, or of a caller who is not known yet. */
 const receiveWithinMs = 10_000
+/** How often connections are looked at that are over their time: by default every 30 s. */
+const lookEveryMs = 1_000
 
 /** Every plugin and route of the API, in the order in which they apply. */
 export async function buildApp(context: Context): Promise<FastifyInstance> {
-  const { publicUrl, metrics, wake, sandbox } = context
+  const { publicUrl, metrics, wake, sandbox, isStopping } = context
   const log: FastifyBaseLogger = context.log
   const onAnswer: OnAnswer = (route, method, status, ms) => {
     metrics.requests.observe({ route, method, status }, ms / 1000)
@@ -88,9 +90,10 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
     if (mayMakeEvents(method, route)) wake('announce')
   }
   const connections = { publicUrl, log, onAnswer }
+  const options = connectionOptions(() => app, connections)
   const app: FastifyInstance = fastify({
     ...limits,
-    ...connectionOptions(() => app, connections),
+    ...options,
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
@@ -98,10 +101,14 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
     trustProxy: context.trustProxy.length > 0 && [...context.trustProxy],
     forceCloseConnections: 'idle',
     // What comes on an open connection while closing is still answered; then it is closed.
-    return503OnClosing: false
+    return503OnClosing: false,
+    http: {
+      ...options.http,
+      headersTimeout: receiveWithinMs,
+      connectionsCheckingInterval: lookEveryMs
+    }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
-  app.server.headersTimeout = receiveWithinMs
   addBodies(app)
 
   // Fastify would compile a serializer for each answer of each route: most of the time and memory
@@ -109,9 +116,14 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   app.setSerializerCompiler(() => JSON.stringify)
   addValidation(app)
   addProblems(app, publicUrl)
+  // From the first moment, so that no connection is left to be closed under a request.
+  app.addHook('onRequest', async (_, reply) => {
+    if (isStopping()) reply.header('connection', 'close')
+  })
   addRequestLog(app, publicUrl, onAnswer)
   addConnections(app, connections)
   addBodyDeadline(app, receiveWithinMs)
+  const { whileAway } = addAdmission(app)
   addAuthentication(app, context.clients, await createRateLimits(app, context.rateLimit))
   addMethods(app)
   addNegotiation(app)
@@ -120,7 +132,10 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   addETags(app)
 
   await addOpenApi(app, publicUrl, webhookDocument)
-  for (const routes of allRoutes) await routes(app, context)
+  // Who waits for the provider holds nothing that others could use.
+  const ofRoutes = { ...context, provider: whileAway(context.provider) }
+  for (const routes of allRoutes) await routes(app, ofRoutes)
+  await returnRoutes(app, context)
   await addDocs(app, sandbox)
   return app
 }

@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { isLoopback } from './clients/client.ts'
 import { faultsOfUrl } from './database/connection-url.ts'
+import type { ShareSizes } from './database/shares.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -28,6 +29,12 @@ export type CommonConfig = {
   rateLimit: number | null
   /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
   trustProxy: readonly string[]
+  /** Connections to the database; `reservedConnections` and one to listen on come on top. */
+  connections: ShareSizes
+  /** How long a start waits for the database, s. */
+  databaseWaitS: number
+  /** How long it says that it is not ready, and still accepts, before it stops; s. */
+  drainS: number
 }
 
 export type AdyenConfig = {
@@ -87,6 +94,9 @@ const largestPayment = 999_999_999_999
 const longestWindowS = 24 * 60 * 60
 const longestMissingDays = 60
 const largestRateLimit = 1_000_000
+const mostConnections = 1_000
+const longestWaitS = 3_600
+const longestDrainS = 600
 
 /** Production is whatever has one of these set. */
 function isProduction(env: Env): boolean {
@@ -114,7 +124,15 @@ export function readConfig(env: Env, hasSandbox = true): Config {
     refundApprovalAbove: reader.integer('REFUND_APPROVAL_ABOVE', null, 0, largestPayment),
     settlementMissingDays: reader.integer('SETTLEMENT_MISSING_DAYS', 7, 0, longestMissingDays),
     rateLimit: reader.integer('RATE_LIMIT', null, 1, largestRateLimit),
-    trustProxy: readNetworks(reader, 'TRUST_PROXY')
+    trustProxy: readNetworks(reader, 'TRUST_PROXY'),
+    connections: {
+      requests: reader.integer('DATABASE_CONNECTIONS', 8, 1, mostConnections),
+      reads: reader.integer('DATABASE_READ_CONNECTIONS', 4, 1, mostConnections),
+      background: reader.integer('DATABASE_BACKGROUND_CONNECTIONS', 4, 1, mostConnections)
+    },
+    databaseWaitS: reader.integer('DATABASE_WAIT_S', 60, 0, longestWaitS),
+    // Nobody balances load over a sandbox.
+    drainS: reader.integer('DRAIN_S', production ? 10 : 0, 0, longestDrainS)
   }
   const config: Config = production
     ? readProduction(common, reader)

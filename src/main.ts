@@ -15,17 +15,16 @@ import {
   readDirectUrl
 } from './config.ts'
 import { checkConnections, checkDirect } from './database/connection-check.ts'
-import { connect } from './database/database.ts'
+import { connect, type Db } from './database/database.ts'
 import { grantTo } from './database/grants.ts'
 import { DatabaseFault, findPendingMigrations, migrate } from './database/migrate.ts'
+import { isUnavailable, reasonOf } from './database/unavailable.ts'
 import { createLogger } from './logger.ts'
 import { createSealing } from './webhooks/sealing.ts'
 import { findMissingKeys } from './webhooks/webhook.store.ts'
 
-/** All is stopped within this, or the process ends without it. */
-const stopWithinMs = 9_500
-/** A load balancer has this long to see that the instance is not ready, before it closes. */
-const drainMs = 500
+/** All is stopped within this, and the time to drain, or the process ends without it; s. */
+const stopWithinS = 9.5
 
 const usage = `
 npm start                                the service, or without configuration the sandbox
@@ -54,20 +53,29 @@ async function start(args: string[]): Promise<void> {
     const log = createLogger(config.logLevel, process.stderr.isTTY === true, 'stderr')
     const print = (text: string) => void process.stdout.write(text)
     const { startSandbox } = await loadSandbox()
-    stopOnSignals(log, await startSandbox(config, log, print, (reason) => end(log, reason)))
+    const starting = startSandbox(config, log, print, (reason) => end(log, reason))
+    stopOnSignals(log, config, starting)
+    await starting
     return
   }
   const log = createLogger(config.logLevel, process.stdout.isTTY === true, 'stdout')
-  await checkConnections(config.databaseUrl, config.databaseDirectUrl)
-  await refuseDatabase(config)
+  // Most of the time that a start takes is reading it: nobody waits for that to hear of a fault.
+  const { startService } = await import('./service.ts')
+  const starting = startService({
+    ...config,
+    sandbox: false,
+    log,
+    check: async (db) => {
+      await checkConnections(config.databaseUrl, config.databaseDirectUrl)
+      await refuseDatabase(db, config)
+    }
+  })
+  stopOnSignals(log, config, starting)
+  const { url } = await starting
   if (config.sealingKeys.length === 0) {
     log.warn('the secrets of webhook endpoints are kept as they are: set SEALING_KEYS')
   }
-  // Most of the time that a start takes is reading it: nobody waits for that to hear of a fault.
-  const { startService } = await import('./service.ts')
-  const service = await startService({ ...config, sandbox: false, drainMs, log })
-  log.info({ url: service.url, adyen: config.adyen.environment }, 'listening')
-  stopOnSignals(log, service)
+  log.info({ url, adyen: config.adyen.environment }, 'ready')
 }
 
 async function loadSandbox() {
@@ -75,30 +83,31 @@ async function loadSandbox() {
 }
 
 /** Throws a `ConfigFault` where migrations are pending, or secrets can't be opened. */
-async function refuseDatabase({ databaseUrl, sealingKeys }: ProductionConfig): Promise<void> {
-  const db = connect(databaseUrl, { max: 1 })
-  try {
-    const pending = await findPendingMigrations(db)
-    if (pending.length > 0) {
-      throw new ConfigFault([`Migrations are pending: ${pending.join(', ')}. Run npm run migrate.`])
-    }
-    const missing = await findMissingKeys(db, createSealing(sealingKeys).keyIds)
-    if (missing.length === 0) return
-    throw new ConfigFault([`SEALING_KEYS lacks what sealed secrets: key ${missing.join(', ')}.`])
-  } finally {
-    await db.destroy()
+async function refuseDatabase(db: Db, { sealingKeys }: ProductionConfig): Promise<void> {
+  const pending = await findPendingMigrations(db)
+  if (pending.length > 0) {
+    throw new ConfigFault([`Migrations are pending: ${pending.join(', ')}. Run npm run migrate.`])
   }
+  const missing = await findMissingKeys(db, createSealing(sealingKeys).keyIds)
+  if (missing.length === 0) return
+  throw new ConfigFault([`SEALING_KEYS lacks what sealed secrets: key ${missing.join(', ')}.`])
 }
 
 /** Node as process 1 of a container ignores signals that nobody handles. */
-function stopOnSignals(log: Logger, { close }: { close(): Promise<void> }): void {
+function stopOnSignals(
+  log: Logger,
+  { drainS }: Pick<ProductionConfig, 'drainS'>,
+  starting: Promise<{ close(): Promise<void> }>
+): void {
   let stopping = false
   const stop = async (signal: string) => {
     if (stopping) return
     stopping = true
     log.info({ signal }, 'stopping')
-    setTimeout(() => end(log, 'it did not stop in time'), stopWithinMs).unref()
-    await close()
+    const withinMs = (drainS + stopWithinS) * 1_000
+    setTimeout(() => end(log, 'it did not stop in time'), withinMs).unref()
+    const started = await Promise.race([starting, undefined])
+    await started?.close()
     process.exit(0)
   }
   process.on('SIGTERM', stop)
@@ -199,6 +208,6 @@ function describe(error: NodeJS.ErrnoException): string {
     const { port } = error as { port?: number }
     return `Port ${port} is in use. Set PORT, METRICS_PORT or SIMULATOR_PORT to a free one.`
   }
-  if (error.code === 'ECONNREFUSED') return `The database does not answer: ${error.message}`
+  if (isUnavailable(error)) return `The database does not answer: ${reasonOf(error)}`
   return error.stack ?? String(error)
 }

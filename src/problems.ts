@@ -381,7 +381,7 @@ export const problems = {
   overloaded: {
     status: 503,
     title: 'The service has no capacity at the moment',
-    cause: 'Its database cannot be reached or has no time for this request.',
+    cause: 'More requests have come than it can answer soon, or its database is not available.',
     cure: 'Repeat the same request with the same key after `Retry-After` seconds.'
   }
 } as const satisfies Record<string, ProblemKind>

@@ -32,7 +32,14 @@ type WokenTask =
   | 'sync_cards'
 
 export type Context = ConfigValues & {
+  /** Of its connections a request takes one for as long as a statement or a transaction. */
   db: Db
+  /** What GET, authentication and callers who wait read from: connections of their own. */
+  reads: Db
+  /** What notifications are stored with: connections of their own. */
+  inbox: Db
+  /** Whether the database takes writes; throws where it does not answer. */
+  canWrite: () => Promise<boolean>
   provider: Provider
   /** The provider's name, which payments are shown with. */
   providerName: string
@@ -45,6 +52,8 @@ export type Context = ConfigValues & {
   /** For `adyen/` alone. */
   adyen: AdyenConfig
   wake: (task: WokenTask) => void
+  /** Whether the instance has not begun its work yet. */
+  isStarting: () => boolean
   /** Whether the instance is about to end: nothing long is begun. */
   isStopping: () => boolean
   clients: ClientCache

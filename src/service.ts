@@ -1,14 +1,18 @@
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type AdyenProvider, createAdyenProvider } from './adyen/adyen.provider.ts'
 import { buildApp } from './app.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
-import { connect } from './database/database.ts'
+import type { Db } from './database/database.ts'
 import { listen } from './database/listener.ts'
+import { createOutage } from './database/outage.ts'
+import { connectShares, type Shares, untilAvailable } from './database/shares.ts'
+import { isUnavailable, reasonOf, unavailabilityOf } from './database/unavailable.ts'
 import { leaseMarginS } from './due/delays.ts'
-import { startWorker, type Worker } from './due/worker.ts'
+import { startWorker, type Worker, type WorkerEvents } from './due/worker.ts'
 import { createFeedSignal } from './feed/feed-signal.ts'
 import { createClientCache } from './http/auth.plugin.ts'
 import { createMetrics, createMetricsServer, type Metrics } from './metrics.ts'
@@ -36,11 +40,11 @@ export type ServiceOptions = Omit<CommonConfig, 'logLevel' | 'metricsPort'> & {
   webhookPorts?: readonly number[] | undefined
   /** 32 bytes each: the first seals the secrets of webhook endpoints, all of them open. */
   sealingKeys?: readonly Buffer[]
-  /** How long it says that it is not ready, and still accepts, before it closes; ms. */
-  drainMs?: number
   /** Undefined: no metrics are served. */
   metricsPort: number | undefined
   log: Logger
+  /** Called once the database answers, before any work begins: by throwing it refuses that. */
+  check?: (db: Db) => Promise<void>
 }
 
 export type Service = {
@@ -51,49 +55,55 @@ export type Service = {
   close(): Promise<void>
 }
 
-/** Everything that one instance runs: the API, the background work, metrics. */
+/**
+ * Everything that one instance runs: the API, the background work, metrics. It listens first and
+ * says that it is not ready until the database answers; then the work begins. Throws
+ * `DatabaseFault` where that takes too long.
+ */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { log } = options
-  let stopping = false
+  let phase: 'starting' | 'running' | 'stopping' = 'starting'
   let worker: Worker<TaskName> | undefined
+  let listener: Awaited<ReturnType<typeof listen>> | undefined
   const context = createContext(
     options,
     (task) => worker?.wake(task),
-    () => stopping
+    () => phase
   )
-  const { db, metrics, provider, waiters, feedSignal } = context
-  const deliveries = createDeliveries(options, context)
-  worker = startWorker(tasksOf(context, deliveries.dispatcher), {
-    onDone: (task, count) => {
-      metrics.work.inc({ task }, count)
-      if (task !== 'announce' && task !== 'deliver_webhooks') context.wake('announce')
-    },
-    onFault: (task, error) => {
-      metrics.workFaults.inc({ task })
-      log.error({ err: error, task }, 'a round of background work failed')
-    }
-  })
+  const { shares, metrics, provider, waiters, feedSignal } = context
+  const background = { ...context, db: shares.background, reads: shares.background }
+  const deliveries = createDeliveries(options, background)
   const app = await buildApp(context)
-  const listenUrl = options.databaseDirectUrl ?? options.databaseUrl
-  const listener = await subscribe(listenUrl, context, worker)
-  const metricsServer = await serveMetrics(metrics, options)
+  const metricsServer = createMetricsServer(metrics)
 
-  async function close(): Promise<void> {
-    stopping = true
-    await setTimeout(options.drainMs ?? 0)
+  let closing: Promise<void> | undefined
+  const close = () => (closing ??= stop())
+
+  async function stop(): Promise<void> {
+    const drains = phase === 'running'
+    phase = 'stopping'
+    if (drains) await setTimeout(options.drainS * 1_000)
     const stopped = Promise.all([worker?.stop(), deliveries.close()])
     waiters.close()
     feedSignal.close()
     await app.close()
     await stopped
-    metricsServer?.close()
-    await listener.close()
+    metricsServer.close()
+    await listener?.close()
     provider.close()
-    await db.destroy()
+    await shares.destroy()
   }
 
   try {
     const url = await app.listen({ host: options.host, port: options.port })
+    await serveMetrics(metricsServer, options)
+    await untilAvailable(async () => {
+      await shares.canWrite()
+      await options.check?.(shares.background)
+    }, options.databaseWaitS)
+    worker = startWorker(tasksOf(background, deliveries.dispatcher), eventsOf(context))
+    const listenUrl = options.databaseDirectUrl ?? options.databaseUrl
+    listener = await subscribe(listenUrl, context, worker)
+    phase = 'running'
     return { url, app, close }
   } catch (error) {
     await close()
@@ -101,23 +111,49 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 }
 
+/** Rounds in a row that waited too long for the database, before a line of log says so. */
+const busyRounds = 3
+
+/** What is told of the background work; that the database is away is told once, for all tasks. */
+function eventsOf({ metrics, log, wake }: Context): WorkerEvents<TaskName> {
+  return {
+    onDone: (task, count) => {
+      metrics.work.inc({ task }, count)
+      if (task !== 'announce' && task !== 'deliver_webhooks') wake('announce')
+    },
+    onFault: (task, error, inARow) => {
+      metrics.workFaults.inc({ task })
+      const kind = unavailabilityOf(error)
+      if (kind === undefined) {
+        log.error({ err: error, task }, 'a round of background work failed')
+      } else if (kind === 'busy' && inARow === busyRounds) {
+        log.warn({ task, reason: reasonOf(error) }, 'background work waits for the database')
+      }
+    }
+  }
+}
+
 /** What routes and tasks work with. It connects to nothing by itself. */
 export function createContext(
   options: ServiceOptions,
   wake: Context['wake'] = () => {},
-  isStopping: Context['isStopping'] = () => false
-): Context & { provider: AdyenProvider } {
+  phase: () => 'starting' | 'running' | 'stopping' = () => 'running'
+): Context & { provider: AdyenProvider; shares: Shares } {
   const { adyen, log } = options
   const metrics = createMetrics()
-  const db = connect(options.databaseUrl, {
-    onError: (error) => log.warn({ err: error }, 'an idle database connection broke')
-  })
+  const shares = connectShares(options.databaseUrl, options.connections, createOutage(log))
+  const { db, reads, inbox, canWrite } = shares
   const provider = createProvider(options, metrics)
-  const waiters = createWaiters(db, (error) =>
+  const waiters = createWaiters(reads, (error) => {
+    if (isUnavailable(error)) return
     log.warn({ err: error }, 'payments that callers wait for could not be read')
-  )
+  })
   return {
+    shares,
     db,
+    reads,
+    inbox,
+    canWrite,
     provider,
     providerName: provider.name,
     publicUrl: options.publicUrl,
@@ -134,10 +170,12 @@ export function createContext(
     multiplePartialCaptures: adyen.multiplePartialCaptures,
     adyen,
     wake,
-    isStopping,
-    clients: createClientCache(db, (error) =>
+    isStarting: () => phase() === 'starting',
+    isStopping: () => phase() === 'stopping',
+    clients: createClientCache(reads, (error) => {
+      if (isUnavailable(error)) return
       log.warn({ err: error }, 'the use of a key could not be written down')
-    ),
+    }),
     waiters,
     feedSignal: createFeedSignal(),
     checkUrl: createCheckUrl(addressPolicyOf(options)),
@@ -165,7 +203,7 @@ async function subscribe(
     clients.drop()
     waiters.changedAny()
     feedSignal.announced()
-    worker.wake()
+    worker.wakeAll()
   })
 }
 
@@ -183,8 +221,10 @@ function createDeliveries(options: ServiceOptions, context: Context) {
     onOutcome: (outcome) => metrics.webhooks.inc({ outcome }),
     onEndpointDisabled: (webhookEndpointId) =>
       log.warn({ webhookEndpointId }, 'a webhook endpoint was disabled'),
-    onFault: (about, error) =>
+    onFault: (about, error) => {
+      if (isUnavailable(error)) return
       log.error({ err: error, ...about }, 'an attempt to deliver could not be made or recorded')
+    }
   })
   return {
     dispatcher,
@@ -211,10 +251,8 @@ function createProvider(options: ServiceOptions, metrics: Metrics): AdyenProvide
   })
 }
 
-async function serveMetrics(metrics: Metrics, { metricsPort, host }: ServiceOptions) {
-  if (metricsPort === undefined) return undefined
-  const server = createMetricsServer(metrics)
+async function serveMetrics(server: Server, { metricsPort, host }: ServiceOptions) {
+  if (metricsPort === undefined) return
   server.listen(metricsPort, host)
   await once(server, 'listening')
-  return server
 }

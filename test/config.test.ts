@@ -89,6 +89,36 @@ t.test(
   }
 )
 
+t.test(
+  'D6, E2, E4: connections, the wait for the database and the drain are settings',
+  async (t) => {
+    t.match(readConfig(production), {
+      connections: { requests: 8, reads: 4, background: 4 },
+      databaseWaitS: 60,
+      drainS: 10
+    })
+    const told = {
+      DATABASE_CONNECTIONS: '20',
+      DATABASE_READ_CONNECTIONS: '10',
+      DATABASE_BACKGROUND_CONNECTIONS: '5',
+      DATABASE_WAIT_S: '0',
+      DRAIN_S: '15'
+    }
+    t.match(readConfig({ ...production, ...told }), {
+      connections: { requests: 20, reads: 10, background: 5 },
+      databaseWaitS: 0,
+      drainS: 15
+    })
+    t.match(readConfig({}), { drainS: 0 }, 'nobody balances load over a sandbox')
+    const wrong = Object.fromEntries(Object.keys(told).map((name) => [name, '-1']))
+    t.same(
+      faultsOf({ ...production, ...wrong }).map((fault) => fault.split(' ')[0]),
+      Object.keys(told)
+    )
+    t.equal(faultsOf({ ...production, DATABASE_CONNECTIONS: '0' }).length, 1)
+  }
+)
+
 t.test('any variable of production makes it production, never the sandbox', async (t) => {
   for (const name of [...Object.keys(production), 'ADYEN_WHATEVER', 'ADYEN_WEBHOOK_USER']) {
     const faults = faultsOf({ [name]: 'x' })
@@ -251,7 +281,7 @@ async function run(
     execFile(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', main, ...args],
-      { cwd, env: { PATH: process.env.PATH ?? '', ...env }, timeout: 20_000 },
+      { cwd, env: { PATH: process.env.PATH ?? '', ...env }, timeout: 120_000 },
       (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr })
       }
@@ -307,10 +337,18 @@ t.test('F12: secrets that no key opens: it does not start, and says so', async (
 })
 
 t.test('a database that does not answer, and a migration without one', async (t) => {
-  const env = { ...production, DATABASE_URL: 'postgresql://127.0.0.1:1/none' }
+  const env = {
+    ...production,
+    DATABASE_URL: 'postgresql://127.0.0.1:1/none',
+    DATABASE_WAIT_S: '1',
+    PORT: '0',
+    METRICS_PORT: '0'
+  }
   const ended = await run(t, env)
   t.equal(ended.code, 1)
-  t.match(ended.stderr, /^The database does not answer/)
+  t.match(ended.stderr, /^The database does not answer: connect ECONNREFUSED/)
+  t.equal(ended.stdout.match(/the database is not available/g)?.length, 1, 'E4: said once')
+  t.notMatch(ended.stdout + ended.stderr, /\n +at |"stack"/)
   const migrate = await run(t, { PUBLIC_URL: 'https://x.example' }, ['migrate'])
   t.equal(migrate.code, 1)
   t.match(migrate.stderr, /DATABASE_URL is required/)

@@ -26,6 +26,7 @@ export function productionEnv(url: string, databaseUrl: string, simulatorUrl: st
     PORT: new URL(url).port,
     METRICS_PORT: '0',
     LOG_LEVEL: 'warn',
+    DRAIN_S: '0',
     ADYEN_ENVIRONMENT: 'TEST',
     ADYEN_API_KEY: adyenApiKey,
     ADYEN_MERCHANT_ACCOUNT: merchantAccount,
@@ -88,7 +89,8 @@ export async function startProcess(
 }
 
 async function untilReady(child: ChildProcess, url: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  // On a machine that is busy with other tests, a start takes long.
+  for (let tries = 0; tries < 3_000; tries++) {
     if (child.exitCode !== null) throw new Error(`the service has ended with ${child.exitCode}`)
     const ready = await fetch(`${url}/health/ready`).catch(() => undefined)
     if (ready?.status === 200) return

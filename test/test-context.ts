@@ -15,5 +15,5 @@ export function testContext(db: Db, changes: Partial<Context> = {}): Context {
     ADYEN_HMAC_KEYS: '0'.repeat(64)
   }) as ProductionConfig
   const context = createContext({ ...config, sandbox: true, log: pino({ level: 'silent' }) })
-  return { ...context, db, ...changes }
+  return { ...context, db, reads: db, inbox: db, ...changes }
 }

@@ -80,7 +80,7 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
   const { db, url: databaseUrl, serviceUrl } = await testDatabase(t)
   const logged: string[] = []
   t.teardown(() => refusePlanted(db, logged.join('')))
-  const port = await findFreePort()
+  const port = options.port ?? (await findFreePort())
   const url = `http://127.0.0.1:${port}`
   const simulator = await startSimulator({
     port: 0,
@@ -105,6 +105,9 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     settlementMissingDays: 7,
     rateLimit: null,
     trustProxy: [],
+    connections: { requests: 8, reads: 4, background: 4 },
+    databaseWaitS: 10,
+    drainS: 0,
     databaseUrl: serviceUrl,
     publicUrl: url,
     sandbox: true,

@@ -26,7 +26,7 @@ import { toAccountNumber } from './account-number.ts'
 import type { Charge } from './charge.ts'
 import { entryColumns } from './entry-columns.ts'
 
-export const accountRoutes: Routes<'db'> = async (app, { db }) => {
+export const accountRoutes: Routes<'db' | 'reads'> = async (app, { db, reads }) => {
   app.put(
     '/v1/accounts/:accountId',
     {
@@ -76,8 +76,8 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
       config: { scope: 'accounts:read', problems: ['account_not_known'], etag: true }
     },
     async (request) => {
-      const account = await getAccount(db, request.params.accountId)
-      return toAccountView(account, await findBalance(db, account.id))
+      const account = await getAccount(reads, request.params.accountId)
+      return toAccountView(account, await findBalance(reads, account.id))
     }
   )
 
@@ -160,10 +160,10 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request, reply) => {
-      const account = await getAccount(db, request.params.accountId)
+      const account = await getAccount(reads, request.params.accountId)
       const { status } = request.query
       const find = (before: string | null, limit: number) =>
-        listCharges(db, account.id, { status, before, limit })
+        listCharges(reads, account.id, { status, before, limit })
       const toView = (charge: Charge) => toChargeView(charge, account.currency)
       return await sendPage(request, reply, find, toView, byId)
     }
@@ -186,12 +186,12 @@ export const accountRoutes: Routes<'db'> = async (app, { db }) => {
       config: { scope: 'accounts:read', problems: ['account_not_known'], csv: entryColumns }
     },
     async (request, reply) => {
-      const { id } = await getAccount(db, request.params.accountId)
+      const { id } = await getAccount(reads, request.params.accountId)
       const clientId = visibleTo(clientOf(request))
       const find = (after: string | null, limit: number) => {
         const [transferId = '', direction = ''] = after?.split('.') ?? []
         const position = after === null ? null : { transferId, direction }
-        return listEntries(db, id, clientId, position, limit)
+        return listEntries(reads, id, clientId, position, limit)
       }
       return await sendList(request, reply, find, toEntryView, byEntry, entryColumns)
     }

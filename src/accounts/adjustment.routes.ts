@@ -9,7 +9,7 @@ import { AdjustmentPage, AdjustmentSchema, CreateAdjustment } from './adjustment
 import { listAdjustments } from './adjustment.store.ts'
 import type { Adjustment, Direction } from './adjustment.ts'
 
-export const adjustmentRoutes: Routes<'db'> = async (app, { db }) => {
+export const adjustmentRoutes: Routes<'db' | 'reads'> = async (app, { db, reads }) => {
   app.post(
     '/v1/accounts/:accountId/adjustments',
     {
@@ -67,9 +67,9 @@ export const adjustmentRoutes: Routes<'db'> = async (app, { db }) => {
       config: { scope: 'accounts:read', problems: ['account_not_known'] }
     },
     async (request, reply) => {
-      const { id, currency } = await getAccount(db, request.params.accountId)
+      const { id, currency } = await getAccount(reads, request.params.accountId)
       const find = (before: string | null, limit: number) =>
-        listAdjustments(db, id, { before, limit })
+        listAdjustments(reads, id, { before, limit })
       const toView = (one: Adjustment) => toAdjustmentView(one, currency)
       return await sendPage(request, reply, find, toView, byId)
     }

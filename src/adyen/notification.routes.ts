@@ -29,13 +29,12 @@ const bodySizeMaxBytes = 1024 * 1024
 /** Where Adyen sends its notifications. */
 export const notificationPath = '/webhooks/adyen'
 
-export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = async (
-  app,
-  deps
-) => {
-  const { db, adyen, metrics, wake } = deps
+export const notificationRoutes: Routes<
+  'db' | 'reads' | 'inbox' | 'adyen' | 'wake' | 'metrics'
+> = async (app, deps) => {
+  const { db, reads, adyen, metrics, wake } = deps
   const isLive = adyen.environment === 'LIVE'
-  const inbox = createInbox(db)
+  const inbox = createInbox(deps.inbox)
   const keys = adyen.hmacKeys.map((key) => createSecretKey(key))
   const tokenKeys = adyen.tokenHmacKeys.map((key) => createSecretKey(key))
 
@@ -74,7 +73,7 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
     {
       bodyLimit: bodySizeMaxBytes,
       schema: { hide: true },
-      config: { signedBody: true, unlimited: true }
+      config: { signedBody: true, unlimited: true, lane: 'outcomes' }
     },
     async (request, reply) => {
       if (!isAllowed(request.headers.authorization, adyen)) {
@@ -107,7 +106,7 @@ export const notificationRoutes: Routes<'db' | 'adyen' | 'wake' | 'metrics'> = a
     async (request, reply) => {
       const { status, eventCode, reference } = request.query
       const find = (before: string | null, limit: number) =>
-        listNotifications(db, { status, eventCode, reference, before, limit })
+        listNotifications(reads, { status, eventCode, reference, before, limit })
       return await sendPage(request, reply, find, toNotificationView, byId)
     }
   )

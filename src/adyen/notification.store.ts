@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
-import { type Database, type Db, isUnavailable, statement, type Tx } from '../database/database.ts'
+import { type Database, type Db, statement, type Tx } from '../database/database.ts'
+import { isUnavailable } from '../database/unavailable.ts'
 import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
 import { newId } from '../id.ts'
 import {

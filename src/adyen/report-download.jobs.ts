@@ -1,4 +1,4 @@
-import { isUnavailable } from '../database/database.ts'
+import { isUnavailable } from '../database/unavailable.ts'
 import type { OnFault } from '../due/run-each.ts'
 import type { Context } from '../service-context.ts'
 import { storeContent } from '../settlement/report.commands.ts'

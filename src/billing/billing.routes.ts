@@ -19,7 +19,7 @@ import { type CountedFile, findContent, findFile, listFiles } from './billing.st
 import { type Rejection, type TransactionType, toFileView } from './billing.ts'
 
 /** Files for a billing system that reads no feed, and what it sends back. */
-export const billingRoutes: Routes<'db' | 'providerName'> = async (app, deps) => {
+export const billingRoutes: Routes<'db' | 'reads' | 'providerName'> = async (app, deps) => {
   app.post(
     '/v1/billing-files',
     {
@@ -100,7 +100,7 @@ export const billingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
   await readRoutes(app, deps)
 }
 
-const readRoutes: Routes<'db'> = async (app, { db }) => {
+const readRoutes: Routes<'reads'> = async (app, { reads }) => {
   app.get(
     '/v1/billing-files',
     {
@@ -115,7 +115,7 @@ const readRoutes: Routes<'db'> = async (app, { db }) => {
       config: { scope: 'reconciliation:read', problems: [] }
     },
     async (request, reply) => {
-      const find = (before: string | null, limit: number) => listFiles(db, { before, limit })
+      const find = (before: string | null, limit: number) => listFiles(reads, { before, limit })
       const toView = ({ file, counts }: CountedFile) => toFileView(file, counts)
       const positionOf = ({ file }: CountedFile) => file.id
       return await sendPage(request, reply, find, toView, { ...byId, positionOf })
@@ -135,7 +135,7 @@ const readRoutes: Routes<'db'> = async (app, { db }) => {
       config: { scope: 'reconciliation:read', problems: ['billing_file_not_found'], etag: true }
     },
     async (request) => {
-      const { file, counts } = known(await findFile(db, request.params.id))
+      const { file, counts } = known(await findFile(reads, request.params.id))
       return toFileView(file, counts)
     }
   )
@@ -156,7 +156,7 @@ const readRoutes: Routes<'db'> = async (app, { db }) => {
     },
     async (request, reply) => {
       const { id } = request.params
-      const content = known(await findContent(db, id))
+      const content = known(await findContent(reads, id))
       reply.header('content-disposition', `attachment; filename="${id}"`)
       return reply.type('application/json; charset=utf-8').send(content)
     }

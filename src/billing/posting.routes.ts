@@ -16,8 +16,8 @@ import { findPosting, listPostings } from './posting.store.ts'
 import { type PostingOutcome, toPostingView } from './posting.ts'
 import { postingColumns } from './posting-columns.ts'
 
-export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) => {
-  const { db } = deps
+export const postingRoutes: Routes<'db' | 'reads' | 'providerName'> = async (app, deps) => {
+  const { reads } = deps
 
   app.get(
     '/v1/postings',
@@ -37,7 +37,7 @@ export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
     async (request, reply) => {
       const { status, limit = pageSize } = request.query
       const after = readAfter(request.query.after)
-      const find = (after: number, limit: number) => listPostings(db, { status, after, limit })
+      const find = (after: number, limit: number) => listPostings(reads, { status, after, limit })
       return await sendGrowing(
         request,
         reply,
@@ -62,7 +62,7 @@ export const postingRoutes: Routes<'db' | 'providerName'> = async (app, deps) =>
       config: { scope: 'reconciliation:read', problems: ['posting_not_found'], etag: true }
     },
     async (request) => {
-      const posting = await findPosting(db, request.params.id)
+      const posting = await findPosting(reads, request.params.id)
       return toPostingView(found(posting, 'posting_not_found', 'No posting has this id.'))
     }
   )

@@ -6,9 +6,9 @@ import { readSummary } from './summary.commands.ts'
 import { SummaryQuery, SummarySchema } from './summary.schema.ts'
 import { summaryColumns, toSummaryRows } from './summary-columns.ts'
 
-export const summaryRoutes: Routes<'db' | 'merchantAccount'> = async (
+export const summaryRoutes: Routes<'reads' | 'merchantAccount'> = async (
   app,
-  { db, merchantAccount }
+  { reads, merchantAccount }
 ) => {
   app.get(
     '/v1/reconciliation/summary',
@@ -27,7 +27,7 @@ export const summaryRoutes: Routes<'db' | 'merchantAccount'> = async (
     },
     async (request, reply) => {
       const date = request.query.date ?? readTime().toISOString().slice(0, 10)
-      const summary = await readSummary(db, merchantAccount, date)
+      const summary = await readSummary(reads, merchantAccount, date)
       return await sendTable(request, reply, summary, summaryColumns, toSummaryRows)
     }
   )

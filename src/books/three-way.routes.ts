@@ -12,9 +12,9 @@ import { threeWayColumns, toThreeWayRows } from './three-way-columns.ts'
 
 const longestDays = 31
 
-export const threeWayRoutes: Routes<'db' | 'merchantAccount'> = async (
+export const threeWayRoutes: Routes<'reads' | 'merchantAccount'> = async (
   app,
-  { db, merchantAccount }
+  { reads, merchantAccount }
 ) => {
   app.get(
     '/v1/reconciliation/three-way',
@@ -35,7 +35,7 @@ export const threeWayRoutes: Routes<'db' | 'merchantAccount'> = async (
     async (request, reply) => {
       const period = readPeriod(request.query)
       const { from, to } = period
-      const sums = await db.transaction().execute(async (tx) => {
+      const sums = await reads.transaction().execute(async (tx) => {
         await planForValues(tx)
         return await sumUp(tx, period, merchantAccount)
       })

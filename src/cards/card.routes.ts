@@ -9,7 +9,7 @@ import { listCards } from './card.store.ts'
 import { toCardView } from './card.ts'
 
 export const cardRoutes: Routes = async (app, deps) => {
-  const { db } = deps
+  const { reads } = deps
 
   app.get(
     '/v1/accounts/:accountId/cards',
@@ -28,8 +28,8 @@ export const cardRoutes: Routes = async (app, deps) => {
     },
     async (request) => {
       const { accountId } = request.params
-      const cards = await listCards(db, toAccountNumber(accountId))
-      if (cards.length === 0) await getAccount(db, accountId)
+      const cards = await listCards(reads, toAccountNumber(accountId))
+      if (cards.length === 0) await getAccount(reads, accountId)
       return { data: cards.map(toCardView) }
     }
   )

@@ -83,7 +83,7 @@ export const registrationRoutes: Routes = async (app, deps) => {
       const { accountId, registrationId: id } = request.params
       const which = { id, accountId: toAccountNumber(accountId) }
       const client = visibleTo(clientOf(request))
-      const registration = await findRegistration(deps.db, which, client, pageGraceS)
+      const registration = await findRegistration(deps.reads, which, client, pageGraceS)
       const detail = 'The account has no such registration.'
       return toRegistrationView(found(registration, 'registration_not_found', detail))
     }

@@ -5,7 +5,9 @@ import { createAskOnce, returnFromPage, returnFromRegistration } from './return.
 /** Where the card page sends the browser; the browser goes on to the caller's own returnUrl. */
 export const returnRoutes: Routes = async (app, context) => {
   const deps = { ...context, askOnce: createAskOnce() }
-  app.get('/return/:id', { schema: { hide: true, params: IdParams } }, async (request, reply) => {
+  const route = { schema: { hide: true, params: IdParams }, config: { lane: 'outcomes' } } as const
+
+  app.get('/return/:id', route, async (request, reply) => {
     const result = {
       sessionResult: rawParameter(request.url, 'sessionResult'),
       redirectResult: rawParameter(request.url, 'redirectResult')
@@ -19,16 +21,12 @@ export const returnRoutes: Routes = async (app, context) => {
   })
 
   // What begins otherwise is taken for a payment, above.
-  app.get(
-    '/return/:id(^reg_.*)',
-    { schema: { hide: true, params: IdParams } },
-    async (request, reply) => {
-      const target = await returnFromRegistration(deps, request.params.id, (error) =>
-        request.log.warn({ err: error }, 'a registered card is not asked for on the way back')
-      )
-      return reply.redirect(target, 303)
-    }
-  )
+  app.get('/return/:id(^reg_.*)', route, async (request, reply) => {
+    const target = await returnFromRegistration(deps, request.params.id, (error) =>
+      request.log.warn({ err: error }, 'a registered card is not asked for on the way back')
+    )
+    return reply.redirect(target, 303)
+  })
 }
 
 /** For a customer with no returnUrl to go to; it does not know the outcome. */

@@ -8,8 +8,10 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { driverUrl } from './connection-url.ts'
+import type { Outage } from './outage.ts'
 import { bounds, nameOf, patience, setUpSession } from './session.ts'
 import type { Database } from './tables.ts'
+import { unavailabilityOf } from './unavailable.ts'
 
 export type { Database }
 
@@ -31,7 +33,22 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
  * length go in as one array or one JSON parameter.
  */
 class PreparingClient extends pg.Client {
+  readonly #outage: Outage | undefined
+
+  constructor(config?: ClientConfig) {
+    super(config)
+    this.#outage = config?.outage
+  }
+
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of node-postgres can't be told apart.
+  override connect(callback?: any): any {
+    return super.connect((error: Error | null) => {
+      if (error) this.#outage?.failed(error)
+      callback?.(error)
+    })
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
   override query(first: any, values?: any, callback?: any): any {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
       return this.#watch(super.query(first, values, callback))
@@ -41,14 +58,25 @@ class PreparingClient extends pg.Client {
     return this.#watch(super.query({ name, text: first, values }, callback))
   }
 
-  /** A connection that gave no answer in time is closed: nobody may be there any more. */
   #watch(result: unknown): unknown {
     if (result instanceof Promise) {
-      result.catch((error: Error) => {
-        if (error.message === 'Query read timeout') this.connection.stream.destroy()
-      })
+      result.then(
+        ({ command }: pg.QueryResult) => this.#outage?.worked(writes.has(command)),
+        (error: Error) => this.#failed(error)
+      )
     }
     return result
+  }
+
+  /**
+   * A connection that gave no answer in time, or to a database that takes no writes, is closed: it
+   * has ended before its pool looks at it again, so that nobody else is given it.
+   */
+  #failed(error: Error): void {
+    if (unavailabilityOf(error) !== 'away') return
+    this.#outage?.failed(error)
+    void this.end()
+    this.connection.stream.destroy()
   }
 }
 
@@ -59,11 +87,16 @@ const planned = '/* planned each time */'
  */
 export const plannedEachTime = sql.raw(planned)
 
-type ConnectOptions = {
+/** Commands that succeed only where the database takes writes. */
+const writes = new Set(['INSERT', 'UPDATE', 'DELETE'])
+
+type ClientConfig = pg.ClientConfig & { outage?: Outage }
+
+export type ConnectOptions = {
   /** Connections at most. Two cores are full with 10; more only wait in PostgreSQL. */
   max?: number
-  /** Called when an idle connection breaks; the pool replaces it by itself. */
-  onError?: (error: Error) => void
+  /** Is told of each failure, and of what works again. */
+  outage?: Outage
   /** For migrations, whose statements take the time that they take. */
   patient?: boolean
 }
@@ -75,26 +108,43 @@ const answerWithinMs = 6_000
  * A pool of connections to `url`. Every wait is bounded: 2 s for a connection, 5 s for a statement,
  * 2 s for a lock, 10 s for an idle transaction. Fails when it is first used, not before.
  */
-export function connect(url: string, options: ConnectOptions = {}): Db {
-  const pool = new pg.Pool({
+export function createPool(url: string, options: ConnectOptions = {}): pg.Pool {
+  const { max = 10, outage, patient } = options
+  const config: pg.PoolConfig & ClientConfig = {
     connectionString: driverUrl(url),
     Client: PreparingClient,
-    max: options.max ?? 10,
+    max,
     connectionTimeoutMillis: 2_000,
     idleTimeoutMillis: 30_000,
     maxLifetimeSeconds: 3_600,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    ...(options.patient ? {} : { query_timeout: answerWithinMs }),
+    ...(patient ? {} : { query_timeout: answerWithinMs }),
+    ...(outage && { outage }),
     application_name: 'one-off-payments',
-    onConnect: (client) => setUpSession(client, options.patient ? patience : bounds)
+    onConnect: (client) => setUpSession(client, patient ? patience : bounds)
+  }
+  const pool = new pg.Pool(config)
+  // Without a listener a broken idle connection would end the process; the pool replaces it.
+  pool.on('error', (error) => outage?.failed(error))
+  const madeAt = new WeakMap<pg.PoolClient, number>()
+  pool.on('connect', (client) => {
+    madeAt.set(client, performance.now())
+    // So would one that breaks in a transaction, between two statements; the next one finds out.
+    client.on('error', () => {})
   })
-  // Without a listener a broken idle connection would end the process.
-  pool.on('error', options.onError ?? (() => {}))
-  // So would one that breaks in a transaction, between two statements; the next one finds out.
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  // Before the pool looks at it again: one that has ended is not kept.
+  pool.on('release', (_, client) => {
+    if (outage?.isStale(madeAt.get(client) ?? 0)) void client.end()
+  })
+  return pool
 }
+
+/** What statements are run on, over a pool of its own: see `createPool`. */
+export const connect = (url: string, options?: ConnectOptions): Db => toDb(createPool(url, options))
+
+export const toDb = (pool: pg.Pool): Db =>
+  new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 
 /**
  * A statement written as SQL text with $1, $2, …: what is hot is not built anew for each call.
@@ -102,31 +152,6 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
  */
 export function statement<Row>(text: string): (...values: unknown[]) => CompiledQuery<Row> {
   return (...values) => Compiled.raw(text, values) as CompiledQuery<Row>
-}
-
-const unavailableMessage =
-  /Connection terminated|connection timeout|timeout exceeded|Query read timeout|not queryable/i
-
-/** Whether a statement waited too long for a lock or for its turn: others may do better. */
-export function isContended(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(55P03|57014|40P01|40001)$/.test(error.code ?? '')
-}
-
-/**
- * Whether the database could not be reached or had no time for us, so that asking again later may
- * succeed: connection failures (class 08), shutdown (57P), resources (53), cancelled statements,
- * lock timeouts, and the pool's own timeouts.
- */
-export function isUnavailable(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) {
-    return /^(08|53|57P|57014|55P03|40001|40P01|25P03)/.test(error.code ?? '')
-  }
-  if (!(error instanceof Error)) return false
-  const code = (error as NodeJS.ErrnoException).code ?? ''
-  return (
-    /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
-    unavailableMessage.test(error.message)
-  )
 }
 
 /**

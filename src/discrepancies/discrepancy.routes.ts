@@ -16,7 +16,7 @@ import { discrepancyColumns } from './discrepancy-columns.ts'
 import { resolveDiscrepancy } from './resolution.commands.ts'
 
 export const discrepancyRoutes: Routes = async (app, deps) => {
-  const { db } = deps
+  const { reads } = deps
 
   app.get(
     '/v1/discrepancies',
@@ -41,7 +41,7 @@ export const discrepancyRoutes: Routes = async (app, deps) => {
         createdTo: createdTo === undefined ? undefined : new Date(createdTo)
       }
       const find = (before: string | null, limit: number) =>
-        listDiscrepancies(db, { ...filter, before, limit })
+        listDiscrepancies(reads, { ...filter, before, limit })
       return await sendList(request, reply, find, toDiscrepancyView, byId, discrepancyColumns)
     }
   )
@@ -60,7 +60,7 @@ export const discrepancyRoutes: Routes = async (app, deps) => {
     },
     async (request, reply) => {
       const { id } = request.params
-      const discrepancy = await findDiscrepancy(db, id)
+      const discrepancy = await findDiscrepancy(reads, id)
       const known = found(discrepancy, 'discrepancy_not_found', 'No discrepancy has this id.')
       reply.header('etag', discrepancyETag(known))
       return toDiscrepancyView(known)

@@ -1,5 +1,6 @@
 /** What becomes of work when one item of it fails: the others go on. */
-import { type Db, isContended, isUnavailable, type Tx } from '../database/database.ts'
+import type { Db, Tx } from '../database/database.ts'
+import { isContended, isUnavailable } from '../database/unavailable.ts'
 import { Problem } from '../problem.ts'
 import { delayAfter, providerRetryS } from './delays.ts'
 import { type Claimed, postpone, type Queue } from './due.store.ts'

@@ -1,6 +1,6 @@
 /** The background work: each task is a loop of rounds, safe on any number of instances. */
 import { setTimeout } from 'node:timers/promises'
-import { pollEveryMs } from './delays.ts'
+import { delayAfter, pollEveryMs } from './delays.ts'
 
 export type Task<Name extends string = string> = {
   name: Name
@@ -18,15 +18,18 @@ export type Task<Name extends string = string> = {
 /** Keeps the name's own type, so that a list of tasks knows all of its names. */
 export const defineTask = <const Name extends string>(task: Task<Name>): Task<Name> => task
 
-type WorkerEvents<Name extends string> = {
+export type WorkerEvents<Name extends string> = {
   onDone: (task: Name, count: number) => void
-  onFault: (task: Name, error: unknown) => void
+  /** `inARow`: rounds that have failed since one that did not, this one included. */
+  onFault: (task: Name, error: unknown, inARow: number) => void
 }
 
 /** `Name`: those of its tasks, so that nobody wakes one that is not there. */
 export type Worker<Name extends string> = {
-  /** Something may be due for the task of this name, or for any. */
-  wake(task?: Name): void
+  /** Something may be due for the task of this name. One that has just failed goes on resting. */
+  wake(task: Name): void
+  /** The same for all; and what made them fail may be over. */
+  wakeAll(): void
   /** Lets the rounds under way end, and begins no other. */
   stop(): Promise<void>
 }
@@ -34,8 +37,8 @@ export type Worker<Name extends string> = {
 /** Between rounds that are not full: little beside what a person or a client notices. */
 const gatherMs = 10
 
-/** After a fault, so that a broken database is not asked without end. */
-const restAfterFaultMs = 1_000
+/** After faults in a row, so that a broken database is not asked without end. */
+const restsAfterFaultsS = [1, 2, 4, 8] as const
 
 export function startWorker<Name extends string>(
   tasks: readonly Task<Name>[],
@@ -44,7 +47,10 @@ export function startWorker<Name extends string>(
   const loops = tasks.map((task) => startLoop(task, events))
   return {
     wake(task) {
-      for (const loop of loops) if (task === undefined || task === loop.name) loop.wake()
+      for (const loop of loops) if (task === loop.name) loop.wake()
+    },
+    wakeAll() {
+      for (const loop of loops) loop.wake(true)
     },
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()))
@@ -56,6 +62,7 @@ function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<N
   const { name, run, everyMs = pollEveryMs, batchSize = 0 } = task
   let stopping = false
   let woken = false
+  let faults = 0
   let rouse: () => void = () => {}
 
   async function rest(ms: number): Promise<void> {
@@ -74,13 +81,15 @@ function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<N
       woken = false
       try {
         const count = await run()
+        faults = 0
         if (count > 0) events.onDone(name, count)
         if (count > 0 && count < batchSize) await setTimeout(gatherMs)
         if (count === 0) await rest(everyMs)
       } catch (error) {
-        events.onFault(name, error)
+        faults += 1
+        events.onFault(name, error, faults)
         woken = false
-        await rest(restAfterFaultMs)
+        await rest(delayAfter(restsAfterFaultsS, faults - 1) * 1_000)
       }
     }
   }
@@ -88,7 +97,8 @@ function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<N
   const ended = loop()
   return {
     name,
-    wake() {
+    wake(isOver = false) {
+      if (faults > 0 && !isOver) return
       woken = true
       rouse()
     },

@@ -12,9 +12,9 @@ import { EventPage, FeedPage, FeedQuery } from './event.schema.ts'
 import { type FeedEvent, listFeed } from './feed.store.ts'
 import { toFeedView } from './feed-view.ts'
 
-export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (app, deps) => {
-  const { db, providerName, feedSignal } = deps
-  const reads = new Map<string, Promise<FeedEvent[]>>()
+export const feedRoutes: Routes<'reads' | 'providerName' | 'feedSignal'> = async (app, deps) => {
+  const { reads, providerName, feedSignal } = deps
+  const underWay = new Map<string, Promise<FeedEvent[]>>()
 
   app.get(
     '/v1/events',
@@ -58,10 +58,10 @@ export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (a
       config: { scope: 'payments:read', problems: ['payment_not_found'] }
     },
     async (request, reply) => {
-      const known = await findPayment(db, request.params.id, visibleTo(clientOf(request)))
+      const known = await findPayment(reads, request.params.id, visibleTo(clientOf(request)))
       const payment = found(known, 'payment_not_found', 'No payment has this id.')
       const find = (after: string | null, limit: number) =>
-        listEvents(db, payment.id, Number(after ?? 0), limit)
+        listEvents(reads, payment.id, Number(after ?? 0), limit)
       return await sendPage(request, reply, find, toEventView(payment, providerName), bySequence)
     }
   )
@@ -78,11 +78,11 @@ export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (a
       const left = until - performance.now()
       // Waiting begins before reading, so that nothing announced in between is missed.
       const next = left > 0 ? feedSignal.next(left, signal) : undefined
-      const found = await read(db, filter)
+      const found = await read(reads, filter)
       if (found.length > 0 || next === undefined) return found
       const announcement = await next
       // A last look: an announcement may have been missed.
-      if (announcement === undefined) return signal.aborted ? found : await read(db, filter)
+      if (announcement === undefined) return signal.aborted ? found : await read(reads, filter)
       read = (_, again) => readTogether(announcement, again)
     }
   }
@@ -90,10 +90,10 @@ export const feedRoutes: Routes<'db' | 'providerName' | 'feedSignal'> = async (a
   /** Callers who ask for the same after the same announcement are answered by one read. */
   function readTogether(announcement: number, filter: Filter): Promise<FeedEvent[]> {
     const key = JSON.stringify([announcement, filter])
-    const known = reads.get(key)
+    const known = underWay.get(key)
     if (known !== undefined) return known
-    const read = listFeed(db, filter).finally(() => reads.delete(key))
-    reads.set(key, read)
+    const read = listFeed(reads, filter).finally(() => underWay.delete(key))
+    underWay.set(key, read)
     return read
   }
 }

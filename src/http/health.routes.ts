@@ -1,14 +1,17 @@
 import { Type } from 'typebox'
 import type { Context, Routes } from '../service-context.ts'
 
+type Needs = Pick<Context, 'canWrite' | 'isStarting' | 'isStopping'>
+
 /** Live: the process answers. Ready: it can do its work; a load balancer asks this one. */
-export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) => {
+export const healthRoutes: Routes<keyof Needs> = async (app, context) => {
   const Ok = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
   const Unavailable = Type.Object(
     { status: Type.Enum(['unavailable']), fault: Type.String({ description: 'Why' }) },
     { examples: [{ status: 'unavailable', fault: 'the database does not answer' }] }
   )
   const tags = ['Health']
+  const findFault = createFindFault(context)
 
   app.get(
     '/health/live',
@@ -40,20 +43,36 @@ export const healthRoutes: Routes<'db' | 'isStopping'> = async (app, context) =>
       config: { quiet: true, unlimited: true }
     },
     async (_, reply) => {
-      const fault = await findFault(context)
+      const fault = await findFault()
       if (fault === undefined) return { status: 'ok' } as const
       return reply.code(503).send({ status: 'unavailable', fault })
     }
   )
 }
 
-/** Why the service is not ready; undefined where it is. */
-async function findFault({ db, isStopping }: Pick<Context, 'db' | 'isStopping'>) {
-  if (isStopping()) return 'stopping'
-  try {
-    await db.selectNoFrom((e) => e.lit(1).as('one')).execute()
-    return undefined
-  } catch {
-    return 'the database does not answer'
+/** What asks whether the service is ready waits no longer than its next question, ms. */
+const answerWithinMs = 2_000
+
+/** Probes that come together ask the database once. */
+function createFindFault({ canWrite, isStarting, isStopping }: Needs) {
+  let asking: Promise<string | undefined> | undefined
+
+  async function ask(): Promise<string | undefined> {
+    const silence = new Promise<undefined>((resolve) => {
+      setTimeout(() => resolve(undefined), answerWithinMs).unref()
+    })
+    const writable = await Promise.race([canWrite(), silence]).catch(() => undefined)
+    if (writable === undefined) return 'the database does not answer'
+    return writable ? undefined : 'the database takes no writes'
+  }
+
+  /** Why the service is not ready; undefined where it is. */
+  return async () => {
+    if (isStopping()) return 'stopping'
+    if (isStarting()) return 'starting'
+    asking ??= ask().finally(() => {
+      asking = undefined
+    })
+    return await asking
   }
 }

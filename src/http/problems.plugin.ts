@@ -6,7 +6,7 @@ import type {
   FastifyRequest
 } from 'fastify'
 import { hideCardNumbers } from '../card-number.ts'
-import { isUnavailable } from '../database/database.ts'
+import { isUnavailable } from '../database/unavailable.ts'
 import { type FieldFault, Problem, toProblemDocument } from '../problem.ts'
 import { formats } from './formats.ts'
 
@@ -60,6 +60,8 @@ export function headersOf(requestId: string, publicUrl: string): Record<string, 
 }
 
 function logProblem(log: FastifyBaseLogger, problem: Problem, error: FastifyError): void {
+  // Such a refusal shows in the line of its request, and there may be many.
+  if (problem.code === 'overloaded') return
   if (problem.code === 'internal_error') log.error({ err: error }, 'unexpected error')
   else if (problem.status >= 500) log.warn({ code: problem.code, err: error }, problem.message)
 }

@@ -9,7 +9,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Probes are not logged. */
     quiet?: boolean
-    /** Its body may take as long as the server allows any request. */
+    /** Its body may take as long as the server allows any request, once the caller is known. */
     longBody?: boolean
   }
 }
@@ -90,20 +90,32 @@ export function endBody(raw: FastifyRequest['raw'], problem: Problem): void {
 }
 
 /**
- * Ends requests whose body is not there in `ms`, but for those of routes that take long ones: the
- * server's own limit is one for all.
+/**
+ * Ends requests whose body is not there in `ms`, whoever sends them. Routes that take long bodies
+ * have as long as the server allows any request, once they know their caller.
  */
 export function addBodyDeadline(app: FastifyInstance, ms: number): void {
-  app.addHook('preParsing', async (request, reply) => {
+  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
+  app.addHook('onRequest', async (request, reply) => {
     const { raw } = request
-    const broken = brokenBodies.get(raw)
-    if (broken !== undefined) throw broken
-    if (request.routeOptions.config.longBody || raw.complete) return
+    if (raw.complete) return
     const timer = setTimeout(() => {
+      // It may have its answer, that its key is none, and go on sending.
+      if (reply.sent) {
+        raw.socket.destroy()
+        return
+      }
       reply.header('connection', 'close')
       endBody(raw, new Problem('request_timeout', `The body took more than ${ms} ms.`))
     }, ms)
+    timers.set(request, timer)
     const stop = () => clearTimeout(timer)
     raw.once('end', stop).once('close', stop)
+  })
+  // Authentication is over.
+  app.addHook('preParsing', async (request) => {
+    const broken = brokenBodies.get(request.raw)
+    if (broken !== undefined) throw broken
+    if (request.routeOptions.config.longBody) clearTimeout(timers.get(request))
   })
 }

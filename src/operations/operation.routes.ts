@@ -176,7 +176,7 @@ export const operationRoutes: Routes = async (app, deps) => {
 }
 
 /** What was asked about a payment, and what its disputes have come to. */
-const listRoutes: Routes = async (app, { db }) => {
+const listRoutes: Routes = async (app, { reads }) => {
   app.get(
     '/v1/refunds/:id',
     {
@@ -190,7 +190,7 @@ const listRoutes: Routes = async (app, { db }) => {
       config: { scope: 'payments:read', problems: ['refund_not_found'], etag: true }
     },
     async (request) => {
-      const known = await findRefund(db, request.params.id, visibleTo(clientOf(request)))
+      const known = await findRefund(reads, request.params.id, visibleTo(clientOf(request)))
       const refund = found(known, 'refund_not_found', 'No refund has this id.')
       return toRefundView(refund.operation, refund.paymentId)
     }
@@ -218,7 +218,7 @@ const listRoutes: Routes = async (app, { db }) => {
     async (request, reply) => {
       const { id } = await getPayment(request, request.params.id)
       const find = (before: string | null, limit: number) =>
-        listOperations(db, id, 'capture', before, limit)
+        listOperations(reads, id, 'capture', before, limit)
       return await sendPage(request, reply, find, (one) => toCaptureView(one, id), byId)
     }
   )
@@ -238,7 +238,7 @@ const listRoutes: Routes = async (app, { db }) => {
     async (request, reply) => {
       const { id } = await getPayment(request, request.params.id)
       const find = (before: string | null, limit: number) =>
-        listOperations(db, id, 'refund', before, limit)
+        listOperations(reads, id, 'refund', before, limit)
       return await sendPage(request, reply, find, (one) => toRefundView(one, id), byId)
     }
   )
@@ -257,13 +257,13 @@ const listRoutes: Routes = async (app, { db }) => {
     },
     async (request, reply) => {
       const { id } = await getPayment(request, request.params.id)
-      const find = (before: string | null, limit: number) => listDisputes(db, id, before, limit)
+      const find = (before: string | null, limit: number) => listDisputes(reads, id, before, limit)
       return await sendPage(request, reply, find, (one) => toDisputeView(one, id), byId)
     }
   )
 
   async function getPayment(request: FastifyRequest, id: string): Promise<{ id: string }> {
-    const payment = await findPayment(db, id, visibleTo(clientOf(request)))
+    const payment = await findPayment(reads, id, visibleTo(clientOf(request)))
     return found(payment, 'payment_not_found', 'No payment has this id.')
   }
 }

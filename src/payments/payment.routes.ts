@@ -15,8 +15,8 @@ import { isFinished, type Payment } from './payment.ts'
 import { paymentColumns } from './payment-columns.ts'
 import { toETag, toPaymentView, withProviderMessage } from './payment-view.ts'
 
-export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (app, deps) => {
-  const { db, providerName } = deps
+export const paymentRoutes: Routes<'reads' | 'providerName' | 'waiters'> = async (app, deps) => {
+  const { reads, providerName } = deps
   const viewFor = (request: FastifyRequest) => (payment: Payment) => {
     const view = toPaymentView(payment, providerName)
     return clientOf(request).thirdParty ? view : withProviderMessage(view, payment)
@@ -69,7 +69,7 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
     async (request, reply) => {
       const filter = { ...filterOf(request.query), clientId: visibleTo(clientOf(request)) }
       const find = (before: string | null, limit: number) =>
-        listPayments(db, { ...filter, before, limit })
+        listPayments(reads, { ...filter, before, limit })
       return await sendList(request, reply, find, viewFor(request), byId, paymentColumns)
     }
   )
@@ -91,7 +91,7 @@ export const paymentRoutes: Routes<'db' | 'providerName' | 'waiters'> = async (a
   }
 
   async function getPayment(request: FastifyRequest, id: string): Promise<Payment> {
-    const payment = await findPayment(db, id, visibleTo(clientOf(request)))
+    const payment = await findPayment(reads, id, visibleTo(clientOf(request)))
     return found(payment, 'payment_not_found', 'No payment has this id.')
   }
 }

@@ -1,4 +1,5 @@
-import { type Db, isUnavailable } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
+import { isUnavailable } from '../database/unavailable.ts'
 import type { OnFault } from '../due/run-each.ts'
 import { rematch } from './line.commands.ts'
 import { lockUnmatched, type UnmatchedLine } from './line.store.ts'

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { isUnavailable, type Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
+import { isUnavailable } from '../database/unavailable.ts'
 import { release } from '../due/due.store.ts'
 import { type Batch, type OnFault, runBatch } from '../due/run-each.ts'
 import { applyLines } from './line.commands.ts'

@@ -15,8 +15,8 @@ import {
 } from './report.schema.ts'
 import { findReport, type ListedReport, listReports } from './report.store.ts'
 
-export const reportRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
-  const { db } = deps
+export const reportRoutes: Routes<'db' | 'reads' | 'wake'> = async (app, deps) => {
+  const { reads } = deps
   await app.register(uploadRoute, deps)
 
   app.get(
@@ -35,7 +35,7 @@ export const reportRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
     async (request, reply) => {
       const { status } = request.query
       const find = (before: string | null, limit: number) =>
-        listReports(db, { status, before, limit })
+        listReports(reads, { status, before, limit })
       return await sendPage(request, reply, find, toReportView, byId)
     }
   )
@@ -54,7 +54,7 @@ export const reportRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
       config: { scope: 'reconciliation:read', problems: ['report_not_found'], etag: true }
     },
     async (request) => {
-      const report = await findReport(db, request.params.id)
+      const report = await findReport(reads, request.params.id)
       return toReportView(found(report, 'report_not_found', 'No settlement report has this id.'))
     }
   )

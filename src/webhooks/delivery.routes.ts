@@ -8,8 +8,8 @@ import { retryDelivery } from './webhook.commands.ts'
 import { DeliverySchema, DeliveryWithAttemptsSchema, WebhookParams } from './webhook.schema.ts'
 import { toAttemptView, toDeliveryView } from './webhook.ts'
 
-export const deliveryRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
-  const { db } = deps
+export const deliveryRoutes: Routes<'db' | 'reads' | 'wake'> = async (app, deps) => {
+  const { reads } = deps
 
   app.get(
     '/v1/deliveries/:id',
@@ -24,9 +24,9 @@ export const deliveryRoutes: Routes<'db' | 'wake'> = async (app, deps) => {
       config: { scope: 'webhooks:read', problems: ['delivery_not_found'], etag: true }
     },
     async (request) => {
-      const known = await findDelivery(db, request.params.id, clientOf(request).id)
+      const known = await findDelivery(reads, request.params.id, clientOf(request).id)
       const delivery = found(known, 'delivery_not_found', 'No delivery has this id.')
-      const attempts = await listAttempts(db, delivery.id)
+      const attempts = await listAttempts(reads, delivery.id)
       return { ...toDeliveryView(delivery), attempts: attempts.map(toAttemptView) }
     }
   )

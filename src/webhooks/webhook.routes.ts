@@ -39,8 +39,11 @@ const tags = ['Webhooks']
 const unknown: ProblemCode = 'webhook_endpoint_not_found'
 
 /** Endpoints are their client's own, third party or not: to others they do not exist. */
-export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = async (app, deps) => {
-  const { db } = deps
+export const webhookRoutes: Routes<'db' | 'reads' | 'checkUrl' | 'sealing' | 'wake'> = async (
+  app,
+  deps
+) => {
+  const { db, reads } = deps
 
   app.post(
     '/v1/webhook-endpoints',
@@ -88,7 +91,7 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = asy
     },
     async (request, reply) => {
       const find = (before: string | null, limit: number) =>
-        listEndpoints(db, clientOf(request).id, before, limit)
+        listEndpoints(reads, clientOf(request).id, before, limit)
       return await sendPage(request, reply, find, toEndpointView, byId)
     }
   )
@@ -160,7 +163,11 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = asy
   )
 
   async function getEndpoint(id: string, clientId: string): Promise<WebhookEndpoint> {
-    return found(await findEndpoint(db, id, clientId), unknown, 'No webhook endpoint has this id.')
+    return found(
+      await findEndpoint(reads, id, clientId),
+      unknown,
+      'No webhook endpoint has this id.'
+    )
   }
 
   app.get(
@@ -181,7 +188,7 @@ export const webhookRoutes: Routes<'db' | 'checkUrl' | 'sealing' | 'wake'> = asy
       const { status } = request.query
       const find = async (before: string | null, limit: number) => {
         const { id } = await getEndpoint(request.params.id, clientOf(request).id)
-        return await listDeliveries(db, id, { status, before, limit })
+        return await listDeliveries(reads, id, { status, before, limit })
       }
       return await sendPage(request, reply, find, toDeliveryView, byId)
     }

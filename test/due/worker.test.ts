@@ -52,7 +52,7 @@ t.test('with nothing to do it rests until its time, or until it is woken', async
   t.equal(rounds.length, 2, 'its time has come')
   end().resolve(0)
   await settle()
-  worker.wake()
+  worker.wake('task')
   await settle()
   t.equal(rounds.length, 3, 'it was woken')
   t.same(done, [], 'doing nothing is not told')
@@ -63,8 +63,8 @@ t.test('with nothing to do it rests until its time, or until it is woken', async
 
 t.test('who wakes it during a round is not forgotten', async (t) => {
   const { worker, rounds, end } = puppet(t)
-  worker.wake()
-  worker.wake()
+  worker.wake('task')
+  worker.wake('task')
   end().resolve(0)
   await settle()
   t.equal(rounds.length, 2, 'another round at once, as the first may have begun too early')
@@ -76,7 +76,7 @@ t.test('who wakes it during a round is not forgotten', async (t) => {
 
 t.test('after a fault it rests, however often it was woken before', async (t) => {
   const { worker, rounds, faults, end } = puppet(t, 60_000)
-  worker.wake()
+  worker.wake('task')
   end().reject(new Error('no database'))
   await settle()
   t.equal(faults.length, 1)
@@ -91,6 +91,41 @@ t.test('after a fault it rests, however often it was woken before', async (t) =>
   end().resolve(0)
   await stopped
 })
+
+t.test(
+  'D9: faults in a row are further and further apart, whoever wakes it meanwhile',
+  async (t) => {
+    const { worker, rounds, faults, end } = puppet(t)
+    const fail = async () => {
+      end().reject(new Error('no database'))
+      await settle()
+      for (let times = 0; times < 20; times++) worker.wake('task')
+      await settle()
+    }
+    for (const [place, restMs] of [1_000, 2_000, 4_000, 8_000, 8_000].entries()) {
+      await fail()
+      mock.timers.tick(restMs - 1)
+      await settle()
+      t.equal(rounds.length, place + 1)
+      mock.timers.tick(1)
+      await settle()
+      t.equal(rounds.length, place + 2)
+    }
+    await fail()
+    worker.wakeAll()
+    await settle()
+    t.equal(rounds.length, 7, 'the database is back, and all are told')
+    end().resolve(0)
+    await settle()
+    worker.wake('task')
+    await settle()
+    t.equal(rounds.length, 8, 'and it is woken as ever')
+    t.same(faults.length, 6)
+    const stopped = worker.stop()
+    end().resolve(0)
+    await stopped
+  }
+)
 
 t.test('a task that throws without a promise is a fault like any other', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })
@@ -134,12 +169,12 @@ t.test('stop waits for the round under way and begins no other', async (t) => {
   const stopping = worker.stop().then(() => {
     stopped = true
   })
-  worker.wake()
+  worker.wake('task')
   await settle()
   t.notOk(stopped)
   end().resolve(5)
   await stopping
-  worker.wake()
+  worker.wake('task')
   await settle()
   t.equal(rounds.length, 1)
 })

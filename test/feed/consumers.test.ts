@@ -124,7 +124,7 @@ t.test('SIGKILL of the service in the middle loses none', async (t) => {
 })
 
 t.test('SIGTERM while an attempt is under way: it is given back, and comes at once', async (t) => {
-  const service = await quickService(t, { drainMs: 0 })
+  const service = await quickService(t)
   const consumer = await startConsumer(t, () => new Promise(() => {}))
   await deskOf(service).add(consumer.url)
   await service.createPayment()

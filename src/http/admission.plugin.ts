@@ -1,0 +1,125 @@
+/**
+ * How many requests are worked on at the same time. What comes beyond that waits a moment for its
+ * turn and is then refused, so that what was begun ends soon: whoever got 503 after a second would
+ * else have got nothing after ten.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Problem } from '../problem.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** With whom it waits for its turn; by default by its method. */
+    lane?: Lane
+  }
+}
+
+/** `outcomes`: what tells us what became of a payment. Probes are in no lane. */
+type Lane = 'writes' | 'reads' | 'outcomes'
+
+/** Requests of a lane in hand: a share of each, so that no kind of them holds up another. */
+const mostInHand: Readonly<Record<Lane, number>> = { writes: 64, reads: 128, outcomes: 256 }
+/** Further ones wait so long, ms: not all the same, or all who came at once would come again. */
+const turnWithinMs = { least: 400, most: 800 } as const
+/** And no more than so many. */
+const mostWaiting = 2_000
+
+export type Admission = {
+  /** The same calls, during which the request that makes them is not in hand: others work. */
+  whileAway<Calls extends object>(calls: Calls): Calls
+}
+
+/**
+ * Gives each request its turn once its body is there, so that a slow sender takes none from others.
+ * Without a turn it is answered 503 `overloaded`.
+ */
+export function addAdmission(
+  app: FastifyInstance,
+  most: Readonly<Record<Lane, number>> = mostInHand
+): Admission {
+  const queues = {
+    writes: createQueue(most.writes),
+    reads: createQueue(most.reads),
+    outcomes: createQueue(most.outcomes)
+  }
+  app.addHook('preValidation', async (request, reply) => {
+    const lane = laneOf(request)
+    if (lane === undefined) return
+    const gone = new Promise<void>((resolve) => reply.raw.once('close', () => resolve()))
+    if (!(await queues[lane].takeTurn(gone))) {
+      const detail = 'More requests have come than can be answered soon.'
+      throw new Problem('overloaded', detail, { retryAfterS: 1 })
+    }
+  })
+  return { whileAway: (calls) => wrap(calls, queues.writes) }
+}
+
+/** A caller who waits for a change is in no lane: that takes nothing but a socket. */
+function laneOf({ method, headers, routeOptions: { config, url } }: FastifyRequest) {
+  const isGet = method === 'GET' || method === 'HEAD'
+  if (config.lane !== undefined) return config.lane
+  if (config.quiet || url === undefined || (isGet && headers.prefer !== undefined)) return undefined
+  return isGet ? 'reads' : 'writes'
+}
+
+type Queue = ReturnType<typeof createQueue>
+
+function createQueue(most: number) {
+  let inHand = 0
+  const waiting = new Set<() => void>()
+
+  function enter(): void {
+    inHand += 1
+  }
+
+  function leave(): void {
+    inHand -= 1
+    const [next] = waiting
+    if (inHand < most) next?.()
+  }
+
+  /** Whether it got its turn, which ends with `gone`. */
+  async function takeTurn(gone: Promise<void>): Promise<boolean> {
+    if (inHand < most) enter()
+    else if (waiting.size >= mostWaiting || !(await waitForTurn(gone))) return false
+    void gone.then(leave)
+    return true
+  }
+
+  function waitForTurn(gone: Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (hasTurn: boolean) => {
+        waiting.delete(begin)
+        clearTimeout(timer)
+        resolve(hasTurn)
+      }
+      const begin = () => {
+        enter()
+        end(true)
+      }
+      const { least, most: longest } = turnWithinMs
+      const timer = setTimeout(end, least + Math.random() * (longest - least), false)
+      void gone.then(() => end(false))
+      waiting.add(begin)
+    })
+  }
+
+  return { takeTurn, enter, leave }
+}
+
+/** The calls of an object, during which one who is in `queue` is not. */
+function wrap<Calls extends object>(calls: Calls, { leave, enter }: Queue): Calls {
+  return new Proxy(calls, {
+    get(target, name, receiver) {
+      const call = Reflect.get(target, name, receiver)
+      if (typeof call !== 'function') return call
+      return async (...args: unknown[]) => {
+        leave()
+        try {
+          return await call.apply(target, args)
+        } finally {
+          enter()
+        }
+      }
+    }
+  })
+}
