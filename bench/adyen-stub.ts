@@ -1,14 +1,17 @@
 /**
  * Stands in for Adyen, a process of its own: answers every `POST /v72/sessions` at once with a valid
- * session. It keeps nothing, so that its cost is the same for both servers.
+ * session, unless it is told to hang there, and takes every capture and says so. It keeps nothing,
+ * so that its cost is the same for both servers.
  */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 let sessions = 0
+let hangs = false
 
 const server = http.createServer((request, response) => {
-  if (request.method !== 'POST' || !request.url?.endsWith('/sessions')) {
+  const [, kind] = /\/(sessions|captures)$/.exec(request.url ?? '') ?? []
+  if (request.method !== 'POST' || kind === undefined) {
     response.writeHead(404).end()
     return
   }
@@ -18,7 +21,9 @@ const server = http.createServer((request, response) => {
     text += part
   })
   request.on('end', () => {
-    const answer = toSession(JSON.parse(text))
+    if (hangs && kind === 'sessions') return
+    const asked = JSON.parse(text)
+    const answer = kind === 'sessions' ? toSession(asked) : toCapture(asked)
     response.writeHead(201, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(answer)
@@ -32,7 +37,7 @@ function toSession(asked: Record<string, unknown>): string {
   const id = `CS${sessions.toString(16).toUpperCase().padStart(16, '0')}`
   return JSON.stringify({
     id,
-    url: `https://checkout.example/pay/${id}`,
+    url: `https://test.adyen.link/${id}`,
     amount: asked.amount,
     expiresAt: asked.expiresAt,
     merchantAccount: asked.merchantAccount,
@@ -41,6 +46,15 @@ function toSession(asked: Record<string, unknown>): string {
     returnUrl: asked.returnUrl
   })
 }
+
+function toCapture({ reference }: Record<string, unknown>): string {
+  process.send?.({ captured: reference, at: Date.now() })
+  return JSON.stringify({ pspReference: `MOD-${reference}`, reference, status: 'received' })
+}
+
+process.on('message', (told: { hangs: boolean }) => {
+  hangs = told.hangs
+})
 
 server.keepAliveTimeout = 600_000
 server.listen(0, '127.0.0.1', () => {

@@ -3,10 +3,12 @@
  * `npm run bench -- restart` and `npm run bench -- overload` alone. Measures the
  * service against the floor of the same run (see `floor.ts`), one at a time and in turns, on an
  * embedded PostgreSQL of its own. Progress goes to stderr, the results to stdout. Ends with 1 where
- * an answer was not 2xx or a write was lost. `npm run bench -- migration` is an upgrade under load.
+ * an answer was not 2xx or a write was lost. `npm run bench -- migration` is an upgrade under load,
+ * `npm run bench -- hanging` one endpoint of Adyen's that hangs.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureHanging } from './hanging.ts'
 import { describeMachine, isInMemory } from './machine.ts'
 import { measureMigration } from './migration.ts'
 import { firstReadable, type Operation, operations, readableCount } from './operations.ts'
@@ -120,7 +122,8 @@ async function main(): Promise<void> {
   }
   let passed = false
   try {
-    if (process.argv[2] === 'migration') passed = await measureMigration(cleaner, tell, print)
+    const other = { migration: measureMigration, hanging: measureHanging }[process.argv[2] ?? '']
+    if (other !== undefined) passed = await other(cleaner, tell, print)
     else {
       readOptions()
       passed = await run(await openSite(cleaner))

@@ -63,7 +63,7 @@ async function seedFloor(db: pg.Client, first: number, count: number): Promise<v
        return_url, reference, status, provider_session, checkout_url)
      select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'bench', 'seed-' || n,
        $3 + n % $4, 'GBP', 100 + n, 'selfcare', 'https://selfcare.example/paid', 'basket-' || n,
-       'pending', 'CS' || n, 'https://checkout.example/pay/CS' || n
+       'pending', 'CS' || n, 'https://test.adyen.link/CS' || n
      from generate_series($1::integer, $2::integer) n`,
     range
   )
@@ -211,7 +211,7 @@ export async function seedOurs(
        'id', 'pay_' || lpad(to_hex(n), 16, '0'), 'idempotency_key', 'seed-' || n,
        'account_id', $4 + n % $5, 'amount', 100 + n, 'reference', 'basket-' || n,
        'provider_key', 'pay_' || lpad(to_hex(n), 16, '0') || '.session.1',
-       'provider_session', 'CS' || n, 'checkout_url', 'https://checkout.example/pay/CS' || n)) copy
+       'provider_session', 'CS' || n, 'checkout_url', 'https://test.adyen.link/CS' || n)) copy
      where p.id = $1`,
     [...range, firstAccount, accountCount]
   )

@@ -369,13 +369,14 @@ export const problems = {
     status: 502,
     title: 'The payment provider refused the request',
     cause: 'Its answer was definite: the payment has failed and nothing was taken.',
-    cure: 'See `detail`; mend it and make a new payment with a new key.'
+    cure: 'See `detail`; make a new payment with a new key once its cause is mended.'
   },
   provider_unavailable: {
     status: 503,
-    title: 'The payment provider did not answer in time',
+    title: 'The payment provider is not available',
     cause:
-      'Whether it did the work is unknown; the payment is kept and finished in the background.',
+      'It did not answer, answered with an error of its own, or does not accept our key: see ' +
+      '`detail`. A payment that `paymentId` names is kept and finished in the background.',
     cure: 'Repeat the same request with the same key after `Retry-After` seconds.'
   },
   overloaded: {

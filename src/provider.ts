@@ -166,22 +166,42 @@ export type OperationRequest = { key: string; reference: string } & (
 )
 
 /**
- * The answer to a call. `rejected` is definite: nothing happened and nothing will; with `access` it
- * only says that we may not ask, and nothing of an earlier call under the same key. `unknown` may
+ * The answer to a call. `rejected` is definite: nothing happened and nothing will. `unknown` may
  * or may not have happened: ask again under the same key, or, only where the provider did answer
- * and stored its error under that key, under a new one.
+ * and stored its error under that key, under a new one. `reason` is a sentence of ours, for all.
  */
 export type Answer<T> =
   | { outcome: 'done'; value: T }
-  | { outcome: 'rejected'; reason: string; access?: true }
-  | { outcome: 'unknown'; reason: string; retry: 'same_key' | 'new_key' }
+  | ({ outcome: 'rejected'; reason: string } & AnswerNote)
+  | ({ outcome: 'unknown'; reason: string; retry: 'same_key' | 'new_key' } & AnswerNote)
+
+/** For log and metrics alone: what the provider said, and what the operator must know of. */
+export type AnswerNote = {
+  said?: string
+  /** Our key is not accepted; a page leads to a stranger; the provider was not asked at all. */
+  trouble?: 'key_refused' | 'address_refused' | 'not_asked'
+}
+
+/** Calls that have connections of their own: some may go unanswered while the others are well. */
+export const callKinds = [
+  'pages',
+  'links',
+  'cardPayments',
+  'cardReturns',
+  'captures',
+  'refunds',
+  'cancellations',
+  'lookups',
+  'cards'
+] as const
+export type CallKind = (typeof callKinds)[number]
 
 /** What a page had to say when the customer came back from it. */
 export type PageResult =
   | { outcome: 'paid'; authorisationReference: string; amount: Money }
   | { outcome: 'cancelled' | 'refused' }
   /** It has no outcome; or the provider did not say, and may when it is asked again. */
-  | { outcome: 'open' | 'unknown' }
+  | ({ outcome: 'open' | 'unknown' } & AnswerNote)
 
 /** What the provider says of a link, which it may be asked at any time. */
 export type LinkStatus = 'open' | 'paid' | 'expired' | 'unknown'
@@ -193,6 +213,12 @@ export type Provider = {
   name: string
   /** Whether the provider can express this amount in its own minor units. */
   canExpress(amount: Money): boolean
+  /** Until it is worth asking, ms: more than 0 while the provider is not answering. */
+  pauseMs(kind: CallKind): number
+  /** Whether work that waits is to be tried before its time, since the last answer was no use. */
+  isTrialDue(kind: CallKind): boolean
+  /** The kinds that have been answered again, each once. */
+  takeRecovered(): CallKind[]
   createHostedPage(request: HostedPageRequest, trace?: Trace): Promise<Answer<HostedPage>>
   /** `result` is what the page appended to the return URL. */
   findPageResult(

@@ -6,6 +6,7 @@ import type { Db } from './database/database.ts'
 import type { FeedSignal } from './feed/feed-signal.ts'
 import type { ClientCache } from './http/auth.plugin.ts'
 import type { Metrics } from './metrics.ts'
+import type { SentKind } from './operations/due-operation.store.ts'
 import type { Waiters } from './payments/waiters.commands.ts'
 import type { Provider } from './provider.ts'
 import type { Sealing } from './webhooks/sealing.ts'
@@ -27,8 +28,9 @@ type WokenTask =
   | 'announce'
   | 'apply_notifications'
   | 'deliver_webhooks'
+  | 'pull_forward'
   | 'read_reports'
-  | 'send_operations'
+  | `send_${SentKind}`
   | 'sync_cards'
 
 export type Context = ConfigValues & {

@@ -3,7 +3,11 @@ import type { Server } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { type AdyenProvider, createAdyenProvider } from './adyen/adyen.provider.ts'
+import {
+  type AdyenProvider,
+  createAdyenProvider,
+  type ProviderCall
+} from './adyen/adyen.provider.ts'
 import { buildApp } from './app.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import type { Db } from './database/database.ts'
@@ -143,7 +147,7 @@ export function createContext(
   const metrics = createMetrics()
   const shares = connectShares(options.databaseUrl, options.connections, createOutage(log))
   const { db, reads, inbox, canWrite } = shares
-  const provider = createProvider(options, metrics)
+  const provider = createProvider(options, metrics, () => wake('pull_forward'))
   const waiters = createWaiters(reads, (error) => {
     if (isUnavailable(error)) return
     log.warn({ err: error }, 'payments that callers wait for could not be read')
@@ -242,13 +246,45 @@ function addressPolicyOf(options: ServiceOptions) {
   return { allowLoopback: webhooksAllowLoopback, ports, resolve: createResolve() }
 }
 
-function createProvider(options: ServiceOptions, metrics: Metrics): AdyenProvider {
+function createProvider(
+  { adyen, adyenTimeoutMs, log }: ServiceOptions,
+  metrics: Metrics,
+  onRecovered: () => void
+): AdyenProvider {
+  const logCall = createCallLog(log)
   return createAdyenProvider({
-    ...options.adyen,
-    timeoutMs: options.adyenTimeoutMs,
-    onCall: ({ operation, outcome, ms }) =>
-      metrics.providerCalls.observe({ operation, outcome }, ms / 1000)
+    ...adyen,
+    timeoutMs: adyenTimeoutMs,
+    onCall(call) {
+      metrics.providerCalls.observe(
+        { operation: call.operation, outcome: call.outcome },
+        call.ms / 1000
+      )
+      logCall(call)
+    },
+    onChange: (kind, isAnswering) =>
+      log.warn({ kind }, isAnswering ? 'Adyen answers again' : 'Adyen is not answering'),
+    onRecovered
   })
+}
+
+/** What the operator must know of is repeated in the log no more often than this, ms. */
+const troubleEveryMs = 60_000
+
+/** Writes down what is wrong with the provider's answers, in its own words. */
+function createCallLog(log: Logger) {
+  let refusedAt = Number.NEGATIVE_INFINITY
+  return ({ operation, outcome, said, trouble }: ProviderCall) => {
+    if (trouble === 'address_refused') {
+      log.error({ operation, said }, 'Adyen answered with an address that is none of its own')
+    } else if (trouble === 'key_refused') {
+      if (performance.now() - refusedAt < troubleEveryMs) return
+      refusedAt = performance.now()
+      log.error({ operation, said }, 'Adyen refuses our key')
+    } else if (trouble === undefined && said !== undefined) {
+      log.warn({ operation, outcome, said }, 'Adyen did not do what it was asked')
+    }
+  }
 }
 
 async function serveMetrics(server: Server, { metricsPort, host }: ServiceOptions) {

@@ -1,4 +1,5 @@
 /** All background work of an instance: what runs, and how often. */
+import type { RawBuilder } from 'kysely'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
 import { fetchReport } from './adyen/report.transport.ts'
 import { fetchEveryMs, fetchReports } from './adyen/report-download.jobs.ts'
@@ -6,6 +7,8 @@ import { readReportFile } from './adyen/report-file.reader.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import { closeDays } from './books/closing.jobs.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
+import { removals } from './cards/card.store.ts'
+import { syncs } from './cards/card-sync.store.ts'
 import {
   askForCardPayments,
   askForPageResults,
@@ -14,15 +17,25 @@ import {
   pollLinks,
   showForgottenReservations
 } from './checkout/checkout.jobs.ts'
+import {
+  cardPayments,
+  creates,
+  createsBy,
+  isAskedBy,
+  pageReturns
+} from './checkout/checkout.store.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
 import type { Db } from './database/database.ts'
 import { reopenDiscrepancies } from './discrepancies/reopening.jobs.ts'
+import { pullForward, type Queue } from './due/due.store.ts'
 import { countOpenItems } from './due/open-items.store.ts'
 import type { OnFault } from './due/run-each.ts'
 import { defineTask } from './due/worker.ts'
 import { purgeKeys } from './http/idempotency.store.ts'
 import type { Metrics } from './metrics.ts'
+import { dueOperations, notTaken, sentKinds } from './operations/due-operation.store.ts'
 import { sendOperations } from './operations/operation.jobs.ts'
+import type { CallKind } from './provider.ts'
 import type { Context } from './service-context.ts'
 import { openMissing } from './settlement/missing.commands.ts'
 import { rematchLines } from './settlement/rematch.commands.ts'
@@ -78,7 +91,10 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       (onFault) => showForgottenReservations({ ...context, onFault }),
       hourly
     ),
-    task('send_operations', (onFault) => sendOperations({ ...context, onFault })),
+    ...sentKinds.map((kind) =>
+      task(`send_${kind}`, (onFault) => sendOperations({ ...context, onFault }, kind))
+    ),
+    task('pull_forward', () => pullAllForward(context)),
     task('place_postings', (onFault) => placeNewPostings({ db, onFault }), {
       batchSize: postingBatchSize
     }),
@@ -104,6 +120,32 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
     task('seal_secrets', (onFault) => sealSecrets(context, onFault), hourly),
     task('count_open_items', () => count(db, metrics), { everyMs: 15_000 })
   ]
+}
+
+/** What waits for a provider that answers again is tried within so long, s; not all at once. */
+const pulledForwardWithinS = 2
+
+/** What waits, by the calls that the provider answers again. */
+const waitingFor: Readonly<Record<CallKind, readonly Waiting[]>> = {
+  pages: [{ queue: creates, only: createsBy('hostedPage') }],
+  links: [{ queue: creates, only: createsBy('paymentLink') }],
+  cardPayments: [{ queue: cardPayments, only: isAskedBy('cardPayments') }],
+  cardReturns: [{ queue: cardPayments, only: isAskedBy('cardReturns') }],
+  captures: [{ queue: dueOperations, only: notTaken('captures') }],
+  refunds: [{ queue: dueOperations, only: notTaken('refunds') }],
+  cancellations: [{ queue: dueOperations, only: notTaken('cancellations') }],
+  lookups: [{ queue: pageReturns }],
+  cards: [{ queue: syncs }, { queue: removals }]
+}
+type Waiting = { queue: Queue<unknown>; only?: RawBuilder<unknown> }
+
+/** After an outage, what it has put off is tried soon. Answers how much that is. */
+async function pullAllForward({ db, provider }: Context): Promise<number> {
+  let count = 0
+  for (const { queue, only } of provider.takeRecovered().flatMap((kind) => waitingFor[kind])) {
+    count += await pullForward(db, queue, pulledForwardWithinS, only)
+  }
+  return count
 }
 
 /** Where settlement reports are fetched, and by whom. */

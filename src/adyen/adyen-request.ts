@@ -10,6 +10,8 @@ export type Adyen = {
   client: ConstructorParameters<typeof PaymentsApi>[0]
   transport: AdyenTransport
   merchantAccount: string
+  /** Whether a customer may be sent there. */
+  isAddress: (url: string) => boolean
 }
 
 /** The library's enums are values of its own; over the wire they are these texts. */

@@ -1,7 +1,8 @@
 import client from '@adyen/api-library/lib/src/client.js'
 import type { EnvironmentEnum } from '@adyen/api-library/lib/src/config.js'
-import type { OperationRequest, Provider } from '../provider.ts'
-import { createTransport } from './adyen.transport.ts'
+import type { AnswerNote, CallKind, OperationRequest, Provider } from '../provider.ts'
+import { createTransport, type TransportOptions } from './adyen.transport.ts'
+import { isAdyenAddress } from './adyen-address.ts'
 import { type Adyen, as } from './adyen-request.ts'
 import { toAdyenAmount } from './amount.ts'
 import { createCardPayments } from './card-payments.provider.ts'
@@ -20,15 +21,20 @@ export type AdyenOptions = {
   checkoutUrl?: string | undefined
   /** The deadline of one call, ms. */
   timeoutMs: number
-  /** Called after every call: its name, how it went, and how long it took. */
-  onCall?: (call: { operation: string; outcome: string; ms: number }) => void
-}
+  /** Called after every call. */
+  onCall?: (call: ProviderCall) => void
+} & Pick<TransportOptions, 'onChange' | 'onRecovered'>
+
+/** How a call went: `outcome` is for metrics, what else there is for the log. */
+export type ProviderCall = { operation: string; outcome: string; ms: number } & AnswerNote
 
 export type AdyenProvider = Provider & { close(): void }
 
 /** The provider over Adyen's Checkout API v72: what each call says stands in its own file. */
 export function createAdyenProvider(options: AdyenOptions): AdyenProvider {
-  const adyen = connect(options)
+  const recovered = new Set<CallKind>()
+  const adyen = connect(options, recovered)
+  const { gateOf } = adyen.transport
   const calls = {
     ...createPages(adyen),
     ...createLinks(adyen),
@@ -39,12 +45,20 @@ export function createAdyenProvider(options: AdyenOptions): AdyenProvider {
   return {
     name: 'adyen',
     canExpress: (amount) => toAdyenAmount(amount) !== undefined,
+    pauseMs: (kind) => gateOf(kind).pauseMs(),
+    isTrialDue: (kind) => gateOf(kind).isTrialDue(),
+    takeRecovered() {
+      const taken = [...recovered]
+      recovered.clear()
+      return taken
+    },
     ...observe(calls, options.onCall),
     close: adyen.transport.close
   }
 }
 
-type Calls = Omit<Provider, 'name' | 'canExpress'>
+type Told = 'name' | 'canExpress' | 'pauseMs' | 'isTrialDue' | 'takeRecovered'
+type Calls = Omit<Provider, Told>
 
 /** How the calls are named where they are counted; what is asked about a payment by its kind. */
 const operationNames: Readonly<Record<string, string>> = {
@@ -62,33 +76,47 @@ const operationNames: Readonly<Record<string, string>> = {
 
 /** The same calls, each of which is reported to `onCall` once it is answered. */
 function observe(calls: Calls, onCall: AdyenOptions['onCall']): Calls {
-  type Call = (...request: unknown[]) => Promise<string | { outcome: string }>
+  type Call = (...request: unknown[]) => Promise<string | ({ outcome: string } & AnswerNote)>
   const observed = Object.entries(calls).map(([name, call]) => [
     name,
     async (...request: unknown[]) => {
       const startedAt = performance.now()
       const answer = await (call as Call)(...request)
       const ms = performance.now() - startedAt
-      const outcome = typeof answer === 'string' ? answer : answer.outcome
       const operation = operationNames[name] ?? `${(request[0] as OperationRequest).kind}s`
-      onCall?.({ operation, outcome, ms })
+      const { outcome, said, trouble } = typeof answer === 'string' ? { outcome: answer } : answer
+      onCall?.({
+        ...{ operation, outcome: trouble ?? outcome, ms },
+        ...(said !== undefined && { said }),
+        ...(trouble !== undefined && { trouble })
+      })
       return answer
     }
   ])
   return Object.fromEntries(observed) as Calls
 }
 
-function connect(options: AdyenOptions): Adyen {
-  const { apiKey, merchantAccount, liveUrlPrefix } = options
+function connect(options: AdyenOptions, recovered: Set<CallKind>): Adyen {
+  const { apiKey, merchantAccount, liveUrlPrefix, checkoutUrl, environment } = options
   const transport = createTransport({
     apiKey,
     deadlineMs: options.timeoutMs,
-    origin: options.checkoutUrl
+    origin: checkoutUrl,
+    onChange: options.onChange,
+    onRecovered(kind) {
+      recovered.add(kind)
+      options.onRecovered?.(kind)
+    }
   })
   const settings = {
     apiKey,
-    environment: as<EnvironmentEnum>(options.environment),
+    environment: as<EnvironmentEnum>(environment),
     ...(liveUrlPrefix && { liveEndpointUrlPrefix: liveUrlPrefix })
   }
-  return { client: new client.default(settings, transport), transport, merchantAccount }
+  return {
+    client: new client.default(settings, transport),
+    transport,
+    merchantAccount,
+    isAddress: (url) => isAdyenAddress(url, { environment, checkoutUrl })
+  }
 }

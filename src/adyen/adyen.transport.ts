@@ -1,21 +1,52 @@
 import httpClientException from '@adyen/api-library/lib/src/httpClient/httpClientException.js'
+import { createGate, type Gate, type Health } from '../http/gate.transport.ts'
 import {
   createHttpClient,
   type HttpAnswer,
   type HttpCall,
   readUpTo
 } from '../http/http-client.transport.ts'
-import type { Trace } from '../provider.ts'
-import { AdyenOutcomeUnknown } from './answer.ts'
+import { type CallKind, callKinds, type Trace } from '../provider.ts'
+import {
+  AdyenNotAsked,
+  AdyenOutcomeUnknown,
+  isDefinite,
+  isHttpError,
+  isTransient
+} from './answer.ts'
 
 const HttpClientException = httpClientException.default
 
 const responseSizeMaxBytes = 1024 * 1024
-const connectionsMax = 256
 const idleMs = 30_000
 
-type TransportOptions = {
+/**
+ * Which calls are of a kind, by method and path: the first that fits, and a look-up where none
+ * does. And how many of it go out at once.
+ */
+const callsOf: Readonly<Record<CallKind, { call: RegExp; atOnce: number }>> = {
+  pages: { call: /^POST \/\S*sessions$/, atOnce: 128 },
+  links: { call: /^POST \/\S*paymentLinks$/, atOnce: 64 },
+  cardPayments: { call: /^POST \/\S*payments$/, atOnce: 128 },
+  cardReturns: { call: /^POST \/\S*payments\/details$/, atOnce: 64 },
+  captures: { call: /^POST \/\S*\/captures$/, atOnce: 100 },
+  refunds: { call: /^POST \/\S*\/refunds$/, atOnce: 100 },
+  cancellations: { call: /^(POST \/\S*\/(cancels|reversals)$|PATCH )/, atOnce: 100 },
+  cards: { call: /^(GET|DELETE) \/\S*storedPaymentMethods/, atOnce: 40 },
+  lookups: { call: /^GET /, atOnce: 100 }
+}
+/** A trial has a connection even while all others hang. */
+const connectionsForTrials = 16
+
+/** Not serving at the moment, says whoever stands before Adyen. */
+const notServing = [502, 503, 504]
+
+export type TransportOptions = {
   apiKey: string
+  /** Called where Adyen stops answering calls of a kind, and where it does again. */
+  onChange?: ((kind: CallKind, isAnswering: boolean) => void) | undefined
+  /** Called with the first answer of use after others that were not. */
+  onRecovered?: ((kind: CallKind) => void) | undefined
   /** From the start of a call to the last byte received, waiting for a connection included. */
   deadlineMs: number
   /** Another origin that speaks Adyen's Checkout API, in place of Adyen's. */
@@ -41,8 +72,10 @@ export type AdyenTransport = ReturnType<typeof createTransport>
  * `AdyenOutcomeUnknown`. The library's own client opens a connection for each call, has an idle
  * timeout only, and lets an empty or truncated 2xx pass as an empty object.
  */
-export function createTransport({ apiKey, deadlineMs, origin: ours }: TransportOptions) {
-  const client = createHttpClient({ connections: connectionsMax, idleMs })
+export function createTransport(options: TransportOptions) {
+  const { apiKey, deadlineMs, origin: ours } = options
+  const lines = new Map(callKinds.map((kind) => [kind, openLine(kind, options)]))
+  const lineOf = (kind: CallKind) => lines.get(kind) as Line
 
   /** As Adyen's `ClientInterface` has it; the library's URL gets our origin where one is set. */
   async function request(
@@ -74,28 +107,75 @@ export function createTransport({ apiKey, deadlineMs, origin: ours }: TransportO
     const ms = Math.min(withinMs, deadlineMs)
     const signal = AbortSignal.timeout(ms)
     const headers = { ...call.headers, 'x-api-key': apiKey }
-    try {
-      return await readAnswer(await client.send({ ...call, origin, path, headers, signal }))
-    } catch (cause) {
-      if (cause instanceof AdyenOutcomeUnknown || cause instanceof HttpClientException) throw cause
-      const said = cause instanceof Error ? cause.message : String(cause)
-      throw new AdyenOutcomeUnknown(signal.aborted ? `no answer within ${ms} ms` : said, { cause })
-    }
+    const { gate, client } = lineOf(kindOf(call.method, path))
+    return await gate.run(ms, async () => {
+      try {
+        return await readAnswer(await client.send({ ...call, origin, path, headers, signal }))
+      } catch (cause) {
+        if (isKnown(cause)) throw cause
+        const said = cause instanceof Error ? cause.message : String(cause)
+        throw new AdyenOutcomeUnknown(signal.aborted ? `no answer within ${ms} ms` : said, {
+          cause
+        })
+      }
+    })
   }
 
-  return { request, getRaw, close: client.close }
+  return {
+    request,
+    getRaw,
+    gateOf: (kind: CallKind): Pick<Gate, 'pauseMs' | 'isTrialDue'> => lineOf(kind).gate,
+    close: () => {
+      for (const { client } of lines.values()) void client.close()
+    }
+  }
+}
+
+/** What calls of one kind go out by. */
+type Line = { gate: Gate; client: ReturnType<typeof createHttpClient> }
+
+function openLine(kind: CallKind, { onChange, onRecovered }: TransportOptions): Line {
+  const { atOnce } = callsOf[kind]
+  return {
+    client: createHttpClient({ connections: atOnce + connectionsForTrials, idleMs }),
+    gate: createGate({
+      atOnce,
+      readHealth,
+      notSent: (why) => new AdyenNotAsked(why),
+      onChange: (isAnswering) => onChange?.(kind, isAnswering),
+      onRecovered: () => onRecovered?.(kind)
+    })
+  }
+}
+
+function kindOf(method: string, path: string): CallKind {
+  const call = `${method} ${path.split('?', 1)[0]}`
+  const kinds = Object.keys(callsOf) as CallKind[]
+  return kinds.find((kind) => callsOf[kind].call.test(call)) ?? 'lookups'
+}
+
+const isKnown = (error: unknown) =>
+  error instanceof AdyenOutcomeUnknown || error instanceof HttpClientException
+
+function readHealth(error: unknown): Health {
+  if (error instanceof AdyenOutcomeUnknown) return error.isAnswered ? 'troubled' : 'silent'
+  if (!isHttpError(error)) return 'troubled'
+  const { statusCode } = error
+  if (notServing.includes(statusCode)) return 'silent'
+  if (statusCode >= 500 && isTransient(error)) return 'silent'
+  return isDefinite(error) ? 'well' : 'troubled'
 }
 
 /** The text of a 2xx that holds a JSON object; anything else is thrown. */
 async function readAnswer({ status: statusCode, headers, body }: HttpAnswer): Promise<string> {
   const { bytes, isWhole } = await readUpTo(responseSizeMaxBytes, body)
-  if (!isWhole) throw new AdyenOutcomeUnknown('the answer is too large')
+  if (!isWhole) throw new AdyenOutcomeUnknown('the answer is too large', { isAnswered: true })
   if (statusCode === 204) return ''
   const responseBody = bytes.toString()
   const json = parseObject(responseBody)
   if (statusCode >= 200 && statusCode < 300) {
-    if (json === undefined) throw new AdyenOutcomeUnknown(`HTTP ${statusCode} without JSON`)
-    return responseBody
+    if (json !== undefined) return responseBody
+    throw new AdyenOutcomeUnknown(`HTTP ${statusCode} without JSON`, { isAnswered: true })
   }
   throw new HttpClientException({
     message: `Adyen answered HTTP ${statusCode}`,

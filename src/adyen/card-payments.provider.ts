@@ -16,12 +16,12 @@ import {
   toShopperReference
 } from './adyen-request.ts'
 import { fromAdyenAmount } from './amount.ts'
-import { done, readError, unknown } from './answer.ts'
+import { addressRefused, done, readError, unknown } from './answer.ts'
 import { toFailure } from './refusal.ts'
 
 type CardPayments = Pick<Provider, 'createCardPayment' | 'finishCardPayment'>
 
-export function createCardPayments({ client, merchantAccount }: Adyen): CardPayments {
+export function createCardPayments({ client, merchantAccount, isAddress }: Adyen): CardPayments {
   const api = new PaymentsApi(client)
   return {
     createCardPayment(request, trace) {
@@ -36,14 +36,15 @@ export function createCardPayments({ client, merchantAccount }: Adyen): CardPaym
         ...toShopper(request.customer)
       }
       const call = () => api.payments(body, callOptions(request.key, trace))
-      return ask('payment', request.paymentId, call)
+      return ask('payment', request.paymentId, isAddress, call)
     },
 
     /** `result` is the redirectResult as the URL had it, decoded. */
     finishCardPayment({ key, paymentId, result }, deadlineMs) {
       const body = { details: { redirectResult: result } }
       const options = { ...callOptions(key), timeout: deadlineMs }
-      return ask('details', paymentId, () => api.paymentsDetails(body, options))
+      const call = () => api.paymentsDetails(body, options)
+      return ask('details', paymentId, isAddress, call)
     }
   }
 }
@@ -58,15 +59,16 @@ type PaymentAnswer = checkout.PaymentResponse | checkout.PaymentDetailsResponse
 async function ask(
   what: 'payment' | 'details',
   paymentId: string,
+  isAddress: Adyen['isAddress'],
   call: () => Promise<PaymentAnswer>
 ): Promise<Answer<CardPaymentResult>> {
   try {
     const answer = await call()
     const { merchantReference: about } = answer
     const isOurs = about === paymentId || (about === undefined && what === 'payment')
-    if (isOurs) return readResult(paymentId, answer)
-    const reason = `an answer about ${about}`
-    return what === 'details' && about ? { outcome: 'rejected', reason } : unknown(reason)
+    if (isOurs) return readResult(paymentId, isAddress, answer)
+    const { said = '', reason } = unknown(`an answer about ${about}`)
+    return what === 'details' && about ? { outcome: 'rejected', reason, said } : unknown(said)
   } catch (error) {
     return readError(error, 'moves_money')
   }
@@ -77,14 +79,19 @@ const refusals = ['Refused', 'Error', 'Cancelled']
 const stillOpen = ['Pending', 'Received']
 
 /** What is not understood is not guessed at. */
-function readResult(paymentId: string, answer: PaymentAnswer): Answer<CardPaymentResult> {
+function readResult(
+  paymentId: string,
+  isAddress: Adyen['isAddress'],
+  answer: PaymentAnswer
+): Answer<CardPaymentResult> {
   const { pspReference: authorisation, refusalReason, refusalReasonCode } = answer
   const resultCode = String(answer.resultCode)
   if (stillOpen.includes(resultCode)) return done({ result: 'open' })
   if (resultCode === 'RedirectShopper') {
     const url = readRedirect(answer.action)
     const session = authorisation ?? paymentId
-    return url === undefined ? unknown('no redirect') : done({ result: 'asked', session, url })
+    if (url === undefined) return unknown('no redirect')
+    return isAddress(url) ? done({ result: 'asked', session, url }) : addressRefused(url)
   }
   if (!authorisation) return unknown(`${resultCode} without pspReference`)
   if (refusals.includes(resultCode)) {
@@ -102,6 +109,6 @@ function readResult(paymentId: string, answer: PaymentAnswer): Answer<CardPaymen
 
 /** Where to send the customer's browser, which only a GET does. */
 function readRedirect(action: PaymentAnswer['action']): string | undefined {
-  const { type, method, url = '' } = (action ?? {}) as checkout.CheckoutRedirectAction
-  return String(type) === 'redirect' && method === 'GET' && /^https?:/.test(url) ? url : undefined
+  const { type, method, url } = (action ?? {}) as checkout.CheckoutRedirectAction
+  return String(type) === 'redirect' && method === 'GET' ? url : undefined
 }

@@ -4,6 +4,7 @@
  */
 import { RecurringApi } from '@adyen/api-library/lib/src/services/checkout/recurringApi.js'
 import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
+import { hideCardNumbers } from '../card-number.ts'
 import type { Provider, StoredCard } from '../provider.ts'
 import { type Adyen, toShopperReference } from './adyen-request.ts'
 import { done, readError, unknown } from './answer.ts'
@@ -59,7 +60,7 @@ function toStoredCard(method: checkout.StoredPaymentMethodResource): StoredCard[
   return [
     {
       token: id,
-      brand: brand ?? null,
+      brand: brand === undefined ? null : hideCardNumbers(brand),
       lastFour: /^\d{4}$/.test(lastFour ?? '') ? (lastFour as string) : null,
       expiryMonth: month,
       // Adyen gives two digits here, unlike anywhere else.

@@ -14,6 +14,7 @@ import {
   type NotificationResult,
   recordResults
 } from './notification.store.ts'
+import { isTest } from './notification.ts'
 import { toProviderEvent } from './provider-event.ts'
 import { toCardNews } from './token-notification.ts'
 
@@ -56,14 +57,16 @@ async function applyAll(tx: Tx, deps: NotificationDeps, due: DueNotification[]):
   const known: Array<EventOfPayment & { notification: DueNotification }> = []
   const cardNews: CardNews[] = []
   for (const notification of due) {
+    if (isTest(notification.pspReference)) {
+      outcomes.push({ notification, result: toTest(notification) })
+      continue
+    }
     const { settled, ...news } = toCardNews(notification)
     cardNews.push(news)
     const event = settled === null ? toProviderEvent(notification) : settled
     const { paymentId } = notification
     if (typeof event === 'string') {
-      const result =
-        event === 'notUnderstood' ? toUnknown(notification) : ended(notification, event)
-      outcomes.push({ notification, result })
+      outcomes.push({ notification, result: toNotApplied(notification, event) })
     } else if (paymentId === null) {
       outcomes.push({ notification, result: toWaiting(notification) })
     } else {
@@ -118,12 +121,27 @@ function parked({ id }: DueNotification, fault: string): NotificationResult {
   return { id, status: 'parked', fault, retryInS: null }
 }
 
-/** One that is about nothing of ours concerns nobody here. */
-function toUnknown(notification: DueNotification): NotificationResult {
+/** One about nothing of ours concerns nobody here, unless it is money that can't be read. */
+function toNotApplied(
+  notification: DueNotification,
+  why: 'applied' | 'ignored' | 'notUnderstood' | 'unreadable'
+): NotificationResult {
   const { eventCode, amount, paymentId } = notification
+  const { value, currency } = amount
+  const sum = `${value} ${currency} (in the provider's minor units)`
+  if (why === 'unreadable') {
+    const amountFault =
+      currency === '' ? 'Its amount can’t be read.' : `${sum} can’t be expressed here.`
+    return parked(notification, amountFault)
+  }
+  if (why !== 'notUnderstood') return ended(notification, why)
   if (paymentId === null) return ended(notification, 'ignored')
-  const about = `${amount.value} ${amount.currency} (in the provider's minor units)`
-  return parked(notification, `It is not known here what ${eventCode} of ${about} means.`)
+  return parked(notification, `It is not known here what ${eventCode} of ${sum} means.`)
+}
+
+function toTest({ id }: DueNotification): NotificationResult {
+  const fault = 'A test of the endpoint, from the provider’s own site: it is about no payment.'
+  return { id, status: 'ignored', fault, retryInS: null }
 }
 
 /** Its payment, or the fact that it rests on, is not known yet: it may still come. */

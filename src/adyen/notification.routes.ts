@@ -47,14 +47,16 @@ export const notificationRoutes: Routes<
   }
 
   async function storeItems(request: FastifyRequest): Promise<number> {
-    const items = readItems(request.body)
-    if (items === undefined || !items.every((item) => isSigned(item, keys))) {
-      throw refuse(request, items?.length ?? 1)
-    }
+    const isWhole = (read: NotificationItem[]) => read.every((item) => isSigned(item, keys))
+    let items = readItems(request.body)
+    // A number that was not kept to its last digit was signed as it came.
+    if (items !== undefined && !isWhole(items)) items = readItems(parseExactly(request.signedBytes))
+    if (items === undefined || !isWhole(items)) throw refuse(request, items?.length ?? 1)
     const { live: said } = request.body as { live?: unknown }
     const live = said === true || said === 'true'
-    const isForeign = (item: NotificationItem) =>
-      live !== isLive || item.merchantAccountCode !== adyen.merchantAccount
+    // One that names no account is ours to park.
+    const isForeign = ({ merchantAccountCode: account }: NotificationItem) =>
+      live !== isLive || (Boolean(account) && account !== adyen.merchantAccount)
     await inbox.store(items, live, isForeign)
     return items.length
   }
@@ -158,44 +160,32 @@ function isAllowed(
   return timingSafeEqual(hash(given), hash(text))
 }
 
-/**
- * The items of the standard envelope; undefined where it is another body, or an item lacks what is
- * signed.
- */
+/** The items of the standard envelope; undefined where it is another body. */
 function readItems(body: unknown): NotificationItem[] | undefined {
   const { notificationItems } = (body ?? {}) as { notificationItems?: unknown }
   if (!Array.isArray(notificationItems) || notificationItems.length === 0) return undefined
-  const items = notificationItems.map((one) => one?.NotificationRequestItem)
-  return items.every(isItem) ? items : undefined
+  const items: unknown[] = notificationItems.map((one) => one?.NotificationRequestItem)
+  return items.every((item) => typeof item === 'object' && item !== null) ? items : undefined
 }
 
-const itemTexts = [
-  'pspReference',
-  'merchantAccountCode',
-  'merchantReference',
-  'eventCode',
-  'eventDate'
-]
-
-function isItem(item: unknown): item is NotificationItem {
-  if (typeof item !== 'object' || item === null) return false
-  const fields = item as Record<string, unknown>
-  const amount = fields.amount as Record<string, unknown> | null | undefined
-  return (
-    itemTexts.every((name) => typeof fields[name] === 'string') &&
-    (fields.originalReference == null || typeof fields.originalReference === 'string') &&
-    typeof amount?.currency === 'string' &&
-    ['number', 'string'].includes(typeof amount.value) &&
-    [true, false, 'true', 'false'].includes(fields.success as string) &&
-    (fields.reason == null || typeof fields.reason !== 'object')
-  )
+/** Numbers that JavaScript would write otherwise become the text that they came as. */
+function parseExactly(bytes: Buffer | null): unknown {
+  const keep = (_: string, value: unknown, { source }: { source?: string } = {}) =>
+    typeof value === 'number' && String(value) !== source ? source : value
+  try {
+    return JSON.parse(String(bytes), keep)
+  } catch {
+    // Nested more deeply than numbers can be looked for.
+    return undefined
+  }
 }
 
 async function retryNotification(tx: Tx, id: string): Promise<Reply> {
   const known = await lockNotification(tx, id)
   const notification = found(known, 'notification_not_found', 'No notification has this id.')
   const { status, fault } = notification
-  const mayRetry = status === 'waiting' || status === 'parked' || fault !== null
+  const mayRetry =
+    status === 'waiting' || status === 'parked' || (status === 'received' && fault !== null)
   if (!mayRetry) {
     throw new Problem('notification_not_retryable', `It is ${notification.status}.`)
   }

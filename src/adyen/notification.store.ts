@@ -8,7 +8,9 @@ import { newId } from '../id.ts'
 import {
   fingerprintOfItem,
   type NotificationItem,
-  type NotificationStatus
+  type NotificationStatus,
+  type SignedFields,
+  signedFields
 } from './notification.ts'
 import type { CardNotification, TokenNotification } from './token-notification.ts'
 
@@ -94,38 +96,66 @@ async function storeAlone(db: Db, batch: readonly Waiting[], error: unknown): Pr
 async function insertRows(db: Db, batch: readonly Waiting[]): Promise<void> {
   const rows = batch.flatMap((one) => one.rows)
   rows.sort((one, other) => (one.fingerprint < other.fingerprint ? -1 : 1))
-  await db.executeQuery(insertStatement(toStorable(rows)))
+  await db.executeQuery(insertStatement(JSON.stringify(storable(rows, '', 0))))
   for (const one of batch) one.resolve()
 }
 
 function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
+  const fields = signedFields(item) as SignedFields
+  const { eventCode, pspReference, originalReference, merchantReference } = fields
+  const fault = foreign ? null : faultOf(fields)
   return {
     id: newId('ntf'),
-    fingerprint: fingerprintOfItem(item).toString('hex'),
-    event_code: item.eventCode,
-    success: String(item.success) === 'true',
-    psp_reference: item.pspReference,
-    original_reference: item.originalReference || null,
-    merchant_reference: item.merchantReference,
-    merchant_account: item.merchantAccountCode,
-    currency: readCurrency(item) ?? null,
-    amount: readValue(item) ?? 0,
+    fingerprint: fingerprintOfItem(fields, item).toString('hex'),
+    event_code: cut(eventCode),
+    success: fields.success.toLowerCase() === 'true',
+    psp_reference: cut(pspReference),
+    original_reference: cut(originalReference) || null,
+    merchant_reference: cut(merchantReference),
+    merchant_account: cut(fields.merchantAccountCode),
+    ...amountOf(fields),
     live,
     item,
-    ...statusOf(item, foreign)
+    status: foreign ? 'foreign' : fault === null ? 'received' : 'parked',
+    fault
   }
+}
+
+/** No reference or code of Adyen's is longer, and none of ours; an index holds no long text. */
+const textLengthMax = 255
+const cut = (text: string) => text.slice(0, textLengthMax)
+
+/** Without these nothing is known of an item. */
+const needed = ['eventCode', 'pspReference', 'merchantAccountCode'] as const
+
+/** Why it is for a person alone; null where it can be read as far as every code needs it. */
+function faultOf(fields: SignedFields): string | null {
+  const lacking = needed.find((name) => fields[name] === '')
+  if (lacking !== undefined) return `It has no ${lacking}.`
+  if (!/^(true|false)$/i.test(fields.success)) return 'Its success is neither true nor false.'
+  const { value: _, currency: _currency, success: _success, ...texts } = fields
+  const [long] = Object.entries(texts).find(([, text]) => text.length > textLengthMax) ?? []
+  return long === undefined ? null : `Its ${long} is longer than any can be.`
+}
+
+/** Without a currency where it can't be read: not every code needs it. */
+function amountOf({ value: text, currency }: SignedFields) {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  const isAmount =
+    Number.isSafeInteger(value) && !isCardNumber(value) && /^[A-Z]{3}$/.test(currency)
+  return isAmount ? { currency, amount: value } : { currency: null, amount: 0 }
 }
 
 function toTokenRow(token: TokenNotification, bytes: Buffer, foreign: boolean): Row {
   return {
     id: newId('ntf'),
     fingerprint: hash('sha256', bytes),
-    event_code: token.type,
+    event_code: cut(token.type),
     success: true,
-    psp_reference: token.eventId,
+    psp_reference: cut(token.eventId),
     original_reference: null,
-    merchant_reference: token.shopperReference,
-    merchant_account: token.merchantAccount,
+    merchant_reference: cut(token.shopperReference),
+    merchant_account: cut(token.merchantAccount),
     // No money is concerned.
     currency: null,
     amount: 0,
@@ -136,33 +166,11 @@ function toTokenRow(token: TokenNotification, bytes: Buffer, foreign: boolean): 
   }
 }
 
-/** The amount's value; undefined where it is no integer, or a card number, in digits or as text. */
-function readValue({ amount }: NotificationItem): number | undefined {
-  const value = String(amount.value).trim() === '' ? Number.NaN : Number(amount.value)
-  return Number.isSafeInteger(value) && !isCardNumber(value) ? value : undefined
-}
-
 /** No payment has as many minor units as the shortest card number that is not also an amount. */
 function isCardNumber(value: number): boolean {
   return Math.abs(value) > amountMax && hasCardNumber(String(value))
 }
 const amountMax = 999_999_999_999
-
-/** The amount's currency; undefined where it is no three letters. */
-function readCurrency({ amount }: NotificationItem): string | undefined {
-  return /^[A-Z]{3}$/.test(amount.currency) ? amount.currency : undefined
-}
-
-function statusOf(item: NotificationItem, foreign: boolean) {
-  if (foreign) return { status: 'foreign', fault: null }
-  if (readValue(item) === undefined) {
-    return { status: 'parked', fault: 'The value of the amount is none.' }
-  }
-  if (readCurrency(item) === undefined) {
-    return { status: 'parked', fault: 'The currency of the amount is none.' }
-  }
-  return { status: 'received', fault: null }
-}
 
 /**
  * The provider's own references, which it signs: the identity of money. One in some ten thousands
@@ -175,35 +183,34 @@ const identities: ReadonlySet<string> = new Set([
   'originalReference'
 ])
 
+/** A row and its item within; what is nested deeper is left out, since nothing reads it. */
+const depthMax = 32
+/** Of the members of rows and of their items. */
+const identityDepth = 3
+
 /**
- * PostgreSQL's jsonb holds neither NUL nor lone surrogates, and nothing else that looks like a card
- * number is kept: a signed item is kept without them.
+ * A row as it can be stored: PostgreSQL's jsonb holds neither NUL nor lone surrogates, nor what is
+ * nested without end; and nothing that looks like a card number is kept.
  */
-function toStorable(rows: readonly Row[]): string {
-  const signed = new Set<unknown>(rows.flatMap((row) => [row, row.item]))
-  const json = JSON.stringify(rows, function (this: unknown, name, value: unknown) {
-    return identities.has(name) && signed.has(this) ? value : hideIn(value)
-  })
-  return /\\u(0000|d[89a-f])/i.test(json)
-    ? json.replace(/(\\\\)|\\u(?:0000|d[89a-f]..)/gi, (_, backslash = '\ufffd') => backslash)
-    : json
+function storable(value: unknown, name: string, depth: number): unknown {
+  const isIdentity = identities.has(name) && depth <= identityDepth
+  if (typeof value === 'string') return clean(isIdentity ? value : hideCardNumbers(value))
+  if (typeof value === 'number') return isIdentity ? value : hideNumber(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === depthMax) return '[nested too deeply]'
+  if (Array.isArray(value)) return value.map((one) => storable(one, '', depth + 1))
+  const members = Object.entries(value)
+  return Object.fromEntries(
+    members.map(([key, one]) => [clean(hideCardNumbers(key)), storable(one, key, depth + 1)])
+  )
 }
+
+const clean = (text: string) => text.toWellFormed().replaceAll('\0', '\ufffd')
 
 /** A number of 17 to 19 digits has lost some on its way: it may be a card's. */
-function hideIn(value: unknown): unknown {
-  if (typeof value === 'string') return hideCardNumbers(value)
-  if (typeof value === 'object') return hideInNames(value)
-  if (typeof value !== 'number') return value
+function hideNumber(value: number): number | string {
   const size = Math.abs(value)
   return isCardNumber(value) || (size >= 1e16 && size < 1e19) ? '[card number]' : value
-}
-
-/** The object itself where no name in it holds a card number: what it is known by stays. */
-function hideInNames(value: object | null): object | null {
-  if (value === null || Array.isArray(value) || !Object.keys(value).some(hasCardNumber))
-    return value
-  const members = Object.entries(value)
-  return Object.fromEntries(members.map(([name, one]) => [hideCardNumbers(name), one]))
 }
 
 type DueRow = CardNotification & {

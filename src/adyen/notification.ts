@@ -5,42 +5,68 @@
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Money } from '../money.ts'
 
-/** An item as it comes over the wire; `success` is text there. */
+/** An item as it comes over the wire: any member may be missing, or of any type. */
 export type NotificationItem = {
-  pspReference: string
-  originalReference?: string | null
-  merchantAccountCode: string
-  merchantReference: string
-  amount: { currency: string; value: number | string }
-  eventCode: string
-  success: string | boolean
-  eventDate: string
-  reason?: string | null
+  pspReference?: unknown
+  originalReference?: unknown
+  merchantAccountCode?: unknown
+  merchantReference?: unknown
+  amount?: { currency?: unknown; value?: unknown } | null
+  eventCode?: unknown
+  success?: unknown
+  eventDate?: unknown
+  reason?: unknown
   additionalData?: Record<string, unknown> | null
 }
 
 /** A canonical base64 text of 32 bytes: lenient decoding would let many texts pass for one. */
 const canonicalSignature = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 
-/** The eight fields that Adyen signs, in its order, joined without escaping. */
-export function signedText(item: NotificationItem): string {
-  return [
-    item.pspReference,
-    item.originalReference,
-    item.merchantAccountCode,
-    item.merchantReference,
-    item.amount.value,
-    item.amount.currency,
-    item.eventCode,
-    item.success
-  ]
-    .map((value) => value ?? '')
-    .join(':')
+/**
+ * The eight fields that Adyen signs, as text; one that is missing is empty, as it is for Adyen's
+ * own libraries. Undefined where one is neither text, number nor truth value, which nobody signs.
+ */
+export function signedFields(item: NotificationItem): SignedFields | undefined {
+  const { amount } = item
+  const fields = {
+    pspReference: scalar(item.pspReference),
+    originalReference: scalar(item.originalReference),
+    merchantAccountCode: scalar(item.merchantAccountCode),
+    merchantReference: scalar(item.merchantReference),
+    value: scalar(amount?.value),
+    currency: scalar(amount?.currency),
+    eventCode: scalar(item.eventCode),
+    success: scalar(item.success)
+  }
+  return Object.values(fields).includes(undefined) ? undefined : (fields as SignedFields)
+}
+/** In the order in which Adyen joins them. */
+export type SignedFields = {
+  pspReference: string
+  originalReference: string
+  merchantAccountCode: string
+  merchantReference: string
+  value: string
+  currency: string
+  eventCode: string
+  success: string
+}
+
+function scalar(value: unknown): string | undefined {
+  if (value === undefined || value === null) return ''
+  return typeof value === 'object' ? undefined : String(value)
+}
+
+/** What is signed: the fields in their order, joined without escaping. */
+export function signedText(fields: SignedFields): string {
+  return Object.values(fields).join(':')
 }
 
 /** Whether any of the current keys signed the item. */
 export function isSigned(item: NotificationItem, keys: HmacKeys): boolean {
-  return isSignature(item.additionalData?.hmacSignature, signedText(item), keys)
+  const fields = signedFields(item)
+  if (fields === undefined) return false
+  return isSignature(item.additionalData?.hmacSignature, signedText(fields), keys)
 }
 
 type HmacKeys = ReadonlyArray<Buffer | KeyObject>
@@ -56,8 +82,18 @@ export function isSignature(signature: unknown, text: string | Buffer, keys: Hma
  * What makes two items the same: the signed text, eventDate and reason. Without the last two a
  * capture that failed and is taken again would be taken for a redelivery.
  */
-export function fingerprintOfItem(item: NotificationItem): Buffer {
-  return hash('sha256', `${signedText(item)}\n${item.eventDate}\n${item.reason ?? ''}`, 'buffer')
+export function fingerprintOfItem(fields: SignedFields, item: NotificationItem): Buffer {
+  const { eventDate, reason } = item
+  const rest = [eventDate, reason].map((value) => scalar(value) ?? '')
+  return hash('sha256', [signedText(fields), ...rest].join('\n'), 'buffer')
+}
+
+/**
+ * Whether it is a test of the endpoint that was asked for in the Customer Area: no payment has such
+ * a reference. It is signed like any other, and may name a payment of ours for all that.
+ */
+export function isTest(pspReference: string): boolean {
+  return /^(?:test_|testnotification)/i.test(pspReference)
 }
 
 /** What became of an item; the table `notification` says what each means. */
@@ -77,6 +113,8 @@ export type StoredNotification = {
   success: boolean
   pspReference: string
   originalReference: string | null
+  merchantReference: string
+  /** In Adyen's minor units; without a currency where it can't be read. */
   amount: Money
   item: NotificationItem
 }

@@ -20,12 +20,12 @@ import { openPage, readError } from './answer.ts'
 
 type Pages = Pick<Provider, 'createHostedPage' | 'createRegistrationPage' | 'findPageResult'>
 
-export function createPages({ client, transport, merchantAccount }: Adyen): Pages {
+export function createPages({ client, transport, merchantAccount, isAddress }: Adyen): Pages {
   const api = new PaymentsApi(client)
   const { baseUrl } = api as unknown as { baseUrl: string }
   return {
     createHostedPage: (request, trace) =>
-      openPage(request.paymentId, () => {
+      openPage(request.paymentId, isAddress, () => {
         const body = {
           ...toPage(request),
           ...toOrder(merchantAccount, request),
@@ -38,7 +38,7 @@ export function createPages({ client, transport, merchantAccount }: Adyen): Page
 
     // Nothing is taken: a zero-value authorisation, for which the customer opened the page.
     createRegistrationPage: (request, trace) =>
-      openPage(request.registrationId, () => {
+      openPage(request.registrationId, isAddress, () => {
         const body = {
           ...toPage(request),
           merchantAccount,
@@ -64,9 +64,8 @@ export function createPages({ client, transport, merchantAccount }: Adyen): Page
           ? toPageResult(answer)
           : { outcome: 'open' }
       } catch (error) {
-        const said = readError(error, 'harmless')
-        const isDefinite = said.outcome === 'rejected' && said.access !== true
-        return { outcome: isDefinite ? 'open' : 'unknown' }
+        const { outcome, ...note } = readError(error, 'harmless')
+        return { ...note, outcome: outcome === 'rejected' ? 'open' : 'unknown' }
       }
     }
   }

@@ -39,9 +39,9 @@ const withoutEffect: ReadonlySet<string> = new Set([
 
 /**
  * Why an item says nothing that can be applied to its payment: it has no effect on one; or its code
- * is not known here, or its amount can't be expressed, and a person must look.
+ * is not known here, or its amount can't be read or expressed, and a person must look.
  */
-type NotApplicable = 'ignored' | 'notUnderstood'
+type NotApplicable = 'ignored' | 'notUnderstood' | 'unreadable'
 
 /**
  * The fact that an item reports, or why there is none. `success` says of some codes whether it went
@@ -51,14 +51,14 @@ export function toProviderEvent(notification: StoredNotification): ProviderEvent
   try {
     return toEvent(notification)
   } catch (error) {
-    if (error instanceof AmountNotExpressible) return 'notUnderstood'
+    if (error instanceof AmountUnreadable) return 'unreadable'
     throw error
   }
 }
 
 function toEvent(notification: StoredNotification): ProviderEvent | NotApplicable {
   const { eventCode, success, pspReference, originalReference } = notification
-  const by = { providerReference: pspReference, reference: notification.item.merchantReference }
+  const by = { providerReference: pspReference, reference: notification.merchantReference }
   const about = { authorisationReference: originalReference ?? pspReference, by }
   const reason = (textOf(notification.item.reason) ?? eventCode).slice(0, reasonLengthMax)
   const amount = () => amountOf(notification)
@@ -169,17 +169,17 @@ function actionOf({ additionalData }: NotificationItem): 'cancel' | 'refund' | n
 
 /** When it happened. Not signed: it orders adjustments, and decides about no money. */
 function timeOf({ eventDate }: NotificationItem): Date {
-  const time = Date.parse(eventDate)
+  const time = Date.parse(textOf(eventDate) ?? '')
   return new Date(Number.isNaN(time) ? 0 : time)
 }
 
-/** An amount that our minor units cannot hold, such as half a peso. */
-class AmountNotExpressible extends Error {}
+/** An amount that can't be read, or that our minor units cannot hold, such as half a peso. */
+class AmountUnreadable extends Error {}
 
 /** In our minor units. */
 function amountOf({ amount }: StoredNotification): Money {
-  const ours = fromAdyenAmount(amount)
-  if (ours === undefined) throw new AmountNotExpressible(`${amount.value} ${amount.currency}`)
+  const ours = amount.currency === '' ? undefined : fromAdyenAmount(amount)
+  if (ours === undefined) throw new AmountUnreadable(`${amount.value} ${amount.currency}`)
   return ours
 }
 
@@ -189,11 +189,13 @@ function authorised(notification: StoredNotification): ProviderEvent {
   return { type: 'authorised', authorisationReference, amount, card: toCardFace(item) }
 }
 
-function refused({ pspReference, amount, item }: StoredNotification): ProviderEvent {
+function refused(notification: StoredNotification): ProviderEvent {
+  const { pspReference, amount, item } = notification
   return {
     type: 'attemptRefused',
     authorisationReference: pspReference,
-    amount: fromAdyenAmount(amount) ?? amount,
+    // What can't be expressed has not moved.
+    amount: fromAdyenAmount(amount) === undefined ? amount : amountOf(notification),
     failure: toFailure(textOf(item.reason))
   }
 }
@@ -206,14 +208,17 @@ function toCardFace(item: NotificationItem): CardFace | null {
   const brand = textOf((item as { paymentMethod?: unknown }).paymentMethod)
   if (brand === undefined && lastFour === undefined) return null
   return {
-    brand: brand ?? null,
+    brand: brand?.slice(0, shownLengthMax) ?? null,
     lastFour: lastFour !== undefined && /^\d{4}$/.test(lastFour) ? lastFour : null,
     expiryMonth: month === undefined ? null : Number(month),
     expiryYear: year === undefined ? null : Number(year),
-    funding: textOf(data.fundingSource)?.toLowerCase() ?? null,
+    funding: textOf(data.fundingSource)?.toLowerCase().slice(0, shownLengthMax) ?? null,
     registeredCardId: null
   }
 }
+
+/** What is only shown is not long. */
+const shownLengthMax = 64
 
 /** Adyen's examples have the four letters `null` where they mean nothing. */
 function textOf(value: unknown): string | undefined {

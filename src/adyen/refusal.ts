@@ -2,6 +2,7 @@
  * Adyen's refusals as our failures. A notification has the reason's text only, in `reason`; the
  * answer to a charge has its code as well (docs.adyen.com/development-resources/refusal-reasons).
  */
+import { hideCardNumbers } from '../card-number.ts'
 import type { Failure, FailureCode } from '../provider.ts'
 
 /**
@@ -75,5 +76,6 @@ export function toFailure(reason: string | undefined, refusalReasonCode?: string
   const spelled = (reason ?? '').toLowerCase().replace(/[^a-z0-9]/g, '')
   const { code, retryable } =
     byCode.get(refusalReasonCode ?? '') ?? byReason.get(spelled) ?? otherwise
-  return { code, message: (reason ?? 'Refused').slice(0, messageLengthMax), retryable }
+  const message = hideCardNumbers(reason ?? 'Refused').slice(0, messageLengthMax)
+  return { code, message, retryable }
 }

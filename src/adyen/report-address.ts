@@ -7,8 +7,11 @@ import type { ReportKind } from '../settlement/settlement.ts'
 
 const hosts = { TEST: 'https://ca-test.adyen.com', LIVE: 'https://ca-live.adyen.com' } as const
 
-/** Without a slash, so that it is never a path. */
-const fileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.csv$/
+/**
+ * Without a slash or backslash, so that it is never a path. Names of filtered reports hold times:
+ * `…_2026-11-01T00:00:00_….csv`.
+ */
+const fileName = /^[A-Za-z0-9][ -.0-[\]-~]{0,250}\.csv$/i
 
 const kindsByName: ReadonlyArray<readonly [RegExp, ReportKind]> = [
   [/^settlement_detail_report_/, 'settlementDetails'],
@@ -24,16 +27,30 @@ function kindOf(name: string): ReportKind | undefined {
   return kindsByName.find(([pattern]) => pattern.test(name))?.[1]
 }
 
-/** The address to fetch a report from; undefined where the URL leads elsewhere. */
+/** Where a report is fetched from; or why it is not, for whoever is to upload it. */
 export function toReportAddress(
   url: string,
   name: string,
   site: { environment: 'TEST' | 'LIVE'; checkoutUrl: string | undefined }
-): string | undefined {
-  if (kindOf(name) === undefined || !URL.canParse(url)) return undefined
+): { address: string } | { fault: string } {
+  if (kindOf(name) === undefined) return { fault: 'No report that is read here has such a name.' }
+  if (!URL.canParse(url)) return { fault: 'The notification names no address to fetch it from.' }
   const { origin, pathname, search, hash, username, password } = new URL(url)
-  const isKnown = origin === hosts[site.environment] || origin === site.checkoutUrl
-  const path = /^\/reports\/download\/(MerchantAccount|Company)\/[A-Za-z0-9_-]+\/([^/]+)$/
-  if (!isKnown || path.exec(pathname)?.[2] !== name) return undefined
-  return search || hash || username || password ? undefined : origin + pathname
+  if (origin !== hosts[site.environment] && origin !== site.checkoutUrl) {
+    return { fault: 'The address in the notification is not one of the payment provider.' }
+  }
+  const path = /^\/reports\/download\/(?:MerchantAccount|Company)\/[^/]+\/([^/]+)$/
+  const isPlain = !search && !hash && !username && !password
+  const [, file = ''] = path.exec(pathname) ?? []
+  return isPlain && decode(file) === name
+    ? { address: origin + pathname }
+    : { fault: 'The address in the notification is not that of this report.' }
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }

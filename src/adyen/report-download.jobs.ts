@@ -28,19 +28,16 @@ type DownloadDeps = Pick<Context, 'db' | 'wake' | 'merchantAccount' | 'isStoppin
 /** How often it is looked whether the provider has announced a report. */
 export const fetchEveryMs = 3_000
 const announcedAtOnce = 20
+const byHand = 'Fetch it by hand and upload it.'
 
 /** Notes the reports that the provider announced, then fetches one that is due. One round. */
 export async function fetchReports(deps: DownloadDeps): Promise<number> {
   if (deps.isStopping()) return 0
   for (const announced of await findAnnouncedReports(deps.db, knownNames, announcedAtOnce)) {
-    const address = toReportAddress(announced.url, announced.fileName, deps)
-    const fault = 'The address in the notification is not one of the payment provider: upload it.'
-    await saveAnnouncedReport(
-      deps.db,
-      announced,
-      address ?? null,
-      address === undefined ? fault : null
-    )
+    const found = toReportAddress(announced.url, announced.fileName, deps)
+    const [address, fault] =
+      'address' in found ? [found.address, null] : [null, `${found.fault} ${byHand}`]
+    await saveAnnouncedReport(deps.db, announced, address, fault)
   }
   const due = await claimReport(deps.db, reportsToFetch)
   if (due === undefined) return 0
@@ -59,7 +56,7 @@ async function fetchOne(deps: DownloadDeps, due: DueReport): Promise<void> {
   const answer = await deps.fetchReport(due.url ?? '')
   if (answer.outcome === 'failed') return await tryAgain(deps, due, answer.reason)
   if (answer.outcome === 'refused') {
-    return await awaitUpload(db, due, `${answer.reason} Fetch it by hand and upload it.`)
+    return await awaitUpload(db, due, `${answer.reason} ${byHand}`)
   }
   await discardContent(db, due.id)
   const content = await storeContent(db, due.id, held(deps, due, answer.content))
@@ -92,7 +89,7 @@ const interrupted = () => new Error('the download was interrupted')
 
 async function tryAgain({ db }: DownloadDeps, due: DueReport, reason: string): Promise<void> {
   if (due.attempts >= reportAttemptsMax) {
-    return await awaitUpload(db, due, `${reason} Fetch it by hand and upload it.`)
+    return await awaitUpload(db, due, `${reason} ${byHand}`)
   }
   await postponeReport(db, due, reason)
 }

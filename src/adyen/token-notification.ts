@@ -52,7 +52,6 @@ function textOf(value: unknown): string {
 
 /** A notification, and what we have under its merchantReference. */
 export type CardNotification = StoredNotification & {
-  merchantReference: string
   /** The account of the payment or registration of that id. */
   accountId: number | null
   registrationId: string | null
@@ -87,7 +86,7 @@ function toRegistrationNews(
   id: string
 ): ReadCardNews {
   if (eventCode !== 'AUTHORISATION') return { ...nothing, settled: 'ignored' }
-  if (amount.value !== 0) return nothing
+  if (amount.value !== 0 || amount.currency === '') return nothing
   const registration = { id, completed: success, token: success ? tokenOf(item) : null }
   return { accountId: success ? accountId : null, registration, settled: 'applied' }
 }

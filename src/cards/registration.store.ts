@@ -26,7 +26,7 @@ export type WantedRegistration = {
 }
 
 /** Registrations that have neither page nor end. */
-const registrations: Queue<Omit<WantedRegistration, 'expiresAt'> & { expires_at: Date }> = {
+export const registrations: Queue<Omit<WantedRegistration, 'expiresAt'> & { expires_at: Date }> = {
   table: 'card_registration',
   key: ['id'],
   read: sql`id, account_id as "accountId", currency, customer, expires_at,

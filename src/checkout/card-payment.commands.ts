@@ -49,9 +49,7 @@ export async function payByCard(
     customer
   }
   const answer = await deps.provider.createCardPayment(request, caller.trace)
-  // That we may not ask now says nothing of what an earlier try has done.
-  const saysNothing = answer.outcome === 'rejected' && answer.access === true && triedForMs > 0
-  if (answer.outcome === 'rejected' && !saysNothing) {
+  if (answer.outcome === 'rejected') {
     return await recordRejection(deps, payment, answer.reason, caller)
   }
   if (answer.outcome === 'done' && answer.value.result === 'asked') {
@@ -73,10 +71,8 @@ export async function sendReturn(
   const { id: paymentId, providerKey } = asked.payment
   const key = providerKey ?? ''
   const answer = await deps.provider.finishCardPayment({ key, paymentId, result }, deadlineMs)
-  // That we may not ask now says nothing of what they brought.
-  const saysNothing = answer.outcome === 'rejected' && answer.access === true
   // It stood in a URL, which anybody may have made up: the customer may still come back.
-  if (answer.outcome === 'rejected' && !saysNothing) {
+  if (answer.outcome === 'rejected') {
     return await awaitReturn(deps.db, paymentId, key, nextProviderKey(key))
   }
   await recordAnswer(deps, asked, answer)

@@ -1,7 +1,15 @@
 import type { Tx } from '../database/database.ts'
 import { openDiscrepancies } from '../discrepancies/open-discrepancies.commands.ts'
 import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
-import { claimDue, type Held, type Locked, lockDue, postpone, setAside } from '../due/due.store.ts'
+import {
+  claimDue,
+  claimSoonest,
+  type Held,
+  type Locked,
+  lockDue,
+  postpone,
+  setAside
+} from '../due/due.store.ts'
 import { type OnFault, runBatch, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import type { Context } from '../service-context.ts'
@@ -11,9 +19,11 @@ import {
   claimCardPayments,
   claimCreates,
   creates,
+  createsBy,
   type DueCardPayment,
   endedPages,
   findForgottenReservations,
+  isAskedBy,
   type Link,
   links,
   type PageReturn,
@@ -23,6 +33,7 @@ import {
   removePageReturns
 } from './checkout.store.ts'
 import { finishCreate } from './create.commands.ts'
+import { callOf } from './create.ts'
 import { recordOutcome, saveAnswer, toReply } from './outcome.commands.ts'
 import { recordPageResult } from './return.commands.ts'
 import { isOver, nextLinkLookS, nextReturnAskS, reservationMaxS } from './schedule.ts'
@@ -40,6 +51,12 @@ const claimOptions = ({ leaseS }: JobDeps) => ({ limit: batchSize, leaseS })
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */
 export async function finishCreates(deps: JobDeps): Promise<number> {
   const due = await claimCreates(deps.db, claimOptions(deps))
+  // What a registered card pays is asked for below.
+  for (const method of ['hostedPage', 'paymentLink'] as const) {
+    if (due.length > 0 || !deps.provider.isTrialDue(callOf[method])) continue
+    const soonest = { limit: 1, leaseS: deps.leaseS, only: createsBy(method) }
+    due.push(...(await claimCreates(deps.db, soonest, claimSoonest)))
+  }
   return await runEach(
     due,
     (create) => finishCreate(deps, create, callerOf(deps, create.payment.id)),
@@ -169,6 +186,11 @@ async function endLink(
 /** Asks again what became of card payments, and of what customers brought back from 3-D Secure. */
 export async function askForCardPayments(deps: JobDeps): Promise<number> {
   const due = await claimCardPayments(deps.db, claimOptions(deps))
+  for (const kind of ['cardPayments', 'cardReturns'] as const) {
+    if (due.length > 0 || !deps.provider.isTrialDue(kind)) continue
+    const soonest = { limit: 1, leaseS: deps.leaseS, only: isAskedBy(kind) }
+    due.push(...(await claimCardPayments(deps.db, soonest, claimSoonest)))
+  }
   return await runEach(due, (one) => askForCardPayment(deps, one), {
     ...deps,
     queue: cardPayments,

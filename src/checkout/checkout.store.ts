@@ -9,6 +9,7 @@ import {
   type Claimed,
   type ClaimOptions,
   claimDue,
+  claimIdle,
   type Held,
   isHeld,
   noLease,
@@ -59,23 +60,38 @@ export const creates: Queue<AskedRow> = {
     ) p on p.id = resource_id`
 }
 
+/** Those of payments that are made like this. */
+export const createsBy = (method: string) =>
+  sql`exists (select from payment where id = resource_id and method = ${method})`
+
 export type DueCreate = AskedPayment & Held & { attempts: number }
 
-/** Takes payments whose create is not answered: its process died, or the outcome is not known. */
-export async function claimCreates(db: Db, options: ClaimOptions): Promise<DueCreate[]> {
-  const rows = await claimDue(db, creates, options)
-  return rows.map((row) => ({ ...toAsked(row), lease: row.lease, attempts: row.attempts }))
+const toDueCreate = (row: Claimed<AskedRow>): DueCreate => ({
+  ...toAsked(row),
+  lease: row.lease,
+  attempts: row.attempts
+})
+
+/**
+ * Takes payments whose create is not answered: its process died, or the outcome is not known.
+ * `claim`: those that are due, or before their time.
+ */
+export async function claimCreates(
+  db: Db,
+  options: ClaimOptions,
+  claim: typeof claimDue = claimDue
+): Promise<DueCreate[]> {
+  return (await claim(db, creates, options)).map(toDueCreate)
 }
 
-/** Takes the payment of one key, if it is due. */
+/** Takes the payment of one key, before its time too, unless somebody is at it. */
 export async function claimCreate(
   db: Db,
   { clientId, key }: Claim,
   leaseS: number
 ): Promise<DueCreate | undefined> {
-  const only = sql`client_id = ${clientId} and key = ${key}`
-  const [due] = await claimCreates(db, { limit: 1, leaseS, only })
-  return due
+  const row = await claimIdle(db, creates, [clientId, key], leaseS)
+  return row && toDueCreate(row)
 }
 
 /** Sets the answer to the create of each payment of `from`, where it has none yet. */
@@ -245,14 +261,22 @@ export const cardPayments: Queue<CardPaymentRow> = {
     ${msSince(askedAt)} as "triedForMs" from claimed`
 }
 
+/** Those about which one or the other call asks. */
+export const isAskedBy = (kind: 'cardPayments' | 'cardReturns') =>
+  kind === 'cardPayments' ? sql`redirect_result is null` : sql`redirect_result is not null`
+
 /**
  * `redirectResult`: what the customer brought back from 3-D Secure; null where the outcome of the
  * payment itself is not known.
  */
 export type DueCardPayment = Claimed<AskedPayment & { redirectResult: string | null }>
 
-export async function claimCardPayments(db: Db, options: ClaimOptions): Promise<DueCardPayment[]> {
-  const rows = await claimDue(db, cardPayments, options)
+export async function claimCardPayments(
+  db: Db,
+  options: ClaimOptions,
+  claim: typeof claimDue = claimDue
+): Promise<DueCardPayment[]> {
+  const rows = await claim(db, cardPayments, options)
   return rows.map((row) => {
     const { redirectResult, lease, attempts } = row
     return { ...toAsked(row), redirectResult, lease, attempts }

@@ -2,14 +2,16 @@ import { findCharges } from '../accounts/account.store.ts'
 import { findCard } from '../cards/card.store.ts'
 import { readClock } from '../database/database.ts'
 import { readTime } from '../database-clock.ts'
-import { newLease } from '../due/due.store.ts'
+import { nextAskS } from '../due/delays.ts'
+import { leaseLeftS, newLease } from '../due/due.store.ts'
 import { callOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { payByCard } from './card-payment.commands.ts'
-import { claimCreate, type DueCreate } from './checkout.store.ts'
+import { claimCreate, creates, type DueCreate } from './checkout.store.ts'
 import {
   type CreateRequest,
+  callOf,
   type Fault,
   findFaults,
   type PayingCard,
@@ -18,7 +20,7 @@ import {
   toRefusal
 } from './create.ts'
 import { insertIntent } from './intent.store.ts'
-import { openPage } from './open-page.commands.ts'
+import { notAnswering, openPage, pageUnavailable, toUnavailable } from './open-page.commands.ts'
 import { type Caller, findAnswer, readAnswer } from './outcome.commands.ts'
 
 type CreateAnswer = OnceAnswer & { paymentId: string }
@@ -40,6 +42,9 @@ export async function createPayment(deps: Context, request: CreateRequest): Prom
 }
 
 async function beginCreate(deps: Context, request: CreateRequest) {
+  if (deps.provider.pauseMs(callOf[request.method]) > 0) {
+    return toUnavailable(notAnswering, { detail: 'Nothing was written.' })
+  }
   // Only an end that is asked for is compared with it.
   const now = request.expiresAt === null ? readTime() : await readClock(deps.db)
   const { faults, card } = await checkRequest(deps, request, now)
@@ -84,19 +89,22 @@ async function checkRequest(
   return { faults, card }
 }
 
-/** Whoever was at it may be gone: where its lease has ended, this call finishes the work. */
+/** Goes on with the work where nobody is at it, before its time too. */
 async function resumeCreate(
   deps: Context,
   request: CreateRequest,
   paymentId: string
 ): Promise<OnceAnswer> {
-  const due = await claimCreate(deps.db, request.claim, deps.leaseS)
-  if (due !== undefined) return await finishCreate(deps, due, request)
+  const { db, leaseS, provider } = deps
+  if (provider.pauseMs(callOf[request.method]) > 0) throw pageUnavailable(paymentId, notAnswering)
   const answer = await findAnswer(deps, paymentId)
   if (answer !== undefined) return answer
+  const due = await claimCreate(db, request.claim, leaseS)
+  if (due !== undefined) return await finishCreate(deps, due, request)
+  const { clientId, key } = request.claim
   throw new Problem('idempotency_key_in_flight', `Payment ${paymentId} is being made.`, {
     paymentId,
-    retryAfterS: 1
+    retryAfterS: nextAskS(await leaseLeftS(db, creates, [clientId, key]), leaseS)
   })
 }
 

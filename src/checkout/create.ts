@@ -13,7 +13,7 @@ import {
 } from '../payments/payment.ts'
 import { Problem, type ProblemPlace } from '../problem.ts'
 import type { ProblemCode } from '../problems.ts'
-import type { CardFace, Trace } from '../provider.ts'
+import type { CallKind, CardFace, Trace } from '../provider.ts'
 import type { EarlierPayment } from './recorded-payment.ts'
 import { firstLookS, pageGraceS } from './schedule.ts'
 
@@ -164,6 +164,13 @@ const operations = {
   paymentLink: 'link',
   registeredCard: 'payment'
 } as const satisfies Record<CreateMethod, ProviderOperation>
+
+/** What each asks the provider for. */
+export const callOf = {
+  hostedPage: 'pages',
+  paymentLink: 'links',
+  registeredCard: 'cardPayments'
+} as const satisfies Record<CreateMethod, CallKind>
 
 /** `card`: the registered card that is to pay. */
 export function toIntent(

@@ -19,8 +19,8 @@ export type Opening = {
   recordRejection: (reason: string) => Promise<OnceAnswer>
   /** It is not known whether the page was opened: it is asked for again under `nextKey`. */
   postpone: (nextKey: string, delayS: number) => Promise<void>
-  /** What `provider_unavailable` says. */
-  unavailable: { detail: string; paymentId?: string }
+  /** That there is no page yet, for this reason. */
+  unavailable: (reason: string) => Problem
 }
 
 /** Writes down what became of a page; throws `provider_unavailable` where that is not known. */
@@ -33,12 +33,22 @@ export async function recordOpening(
   const { key, attempts, unavailable } = opening
   const delayS = delayAfter(providerRetryS, attempts - 1)
   await opening.postpone(answer.retry === 'new_key' ? nextProviderKey(key) : key, delayS)
-  const { detail, ...details } = unavailable
-  throw new Problem('provider_unavailable', detail, {
-    ...details,
-    retryAfterS: delayS + 1,
-    cause: answer.reason
-  })
+  throw unavailable(answer.reason)
+}
+
+/** Why nothing is asked of it. */
+export const notAnswering = 'The payment provider is not answering at the moment.'
+
+/** What a repetition is told to wait, s: whenever it comes, it asks the provider again. */
+const askAgainS = 2
+
+/** The provider is not available, for this reason. `kept`: what is there all the same. */
+export function toUnavailable(
+  reason: string,
+  { detail, ...about }: { detail: string; paymentId?: string }
+): Problem {
+  const retryAfterS = askAgainS
+  return new Problem('provider_unavailable', `${reason} ${detail}`, { ...about, retryAfterS })
 }
 
 /** Opens the page, or the link, of a payment. The caller has its lease. */
@@ -52,12 +62,15 @@ export async function openPage(deps: Context, due: DueCreate, caller: Caller): P
     recordPage: (page) => recordPaymentPage(deps, payment, page),
     recordRejection: (reason) => recordRejection(deps, payment, reason, caller),
     postpone: (nextKey, delayS) => postponePage(deps.db, due, nextKey, delayS),
-    unavailable: {
-      detail: `Payment ${paymentId} is kept; its card page is still being made.`,
-      paymentId
-    }
+    unavailable: (reason) => pageUnavailable(paymentId, reason)
   }
   return await recordOpening(opening, await askForPage(deps, payment, key, caller.trace))
+}
+
+/** The payment is kept without its page, for this reason. */
+export function pageUnavailable(paymentId: string, reason: string): Problem {
+  const detail = `Payment ${paymentId} is kept; its card page is still being made.`
+  return toUnavailable(reason, { detail, paymentId })
 }
 
 /** The customer has somewhere to go; without an outcome a card payment ends with its page. */

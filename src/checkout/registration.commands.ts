@@ -7,10 +7,12 @@ import {
   postponeRegistrationPage,
   recordRegistrationPage,
   recordRegistrationRejected,
+  registrations,
   type WantedRegistration
 } from '../cards/registration.store.ts'
 import { type Client, mayReturnTo } from '../clients/client.ts'
-import { type Claimed, newLease } from '../due/due.store.ts'
+import { nextAskS } from '../due/delays.ts'
+import { type Claimed, leaseLeftS, newLease } from '../due/due.store.ts'
 import { callOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { type Claim, findKey, type Reply } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
@@ -18,7 +20,13 @@ import { providerKey } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Customer, HostedPage } from '../provider.ts'
 import type { Context } from '../service-context.ts'
-import { type Opening, recordOpening, returnUrlOf } from './open-page.commands.ts'
+import {
+  notAnswering,
+  type Opening,
+  recordOpening,
+  returnUrlOf,
+  toUnavailable
+} from './open-page.commands.ts'
 import { type Caller, toProblemReply } from './outcome.commands.ts'
 
 /** How long the customer has. */
@@ -49,7 +57,10 @@ export async function registerCard(
 }
 
 async function beginRegistration(deps: Context, request: RegisterRequest) {
-  const { db, sandbox, leaseS } = deps
+  const { db, sandbox, leaseS, provider } = deps
+  if (provider.pauseMs('pages') > 0) {
+    return toUnavailable(notAnswering, { detail: 'Nothing was written.' })
+  }
   const { client, accountId, returnUrl, customer, claim } = request
   const account = await findAccount(db, accountId)
   if (account === undefined) return new Problem('account_not_known', 'No account has this number.')
@@ -67,7 +78,7 @@ async function beginRegistration(deps: Context, request: RegisterRequest) {
   const lease = newLease(id)
   const intent = { id, accountId, currency, returnUrl, customer, providerKey: key }
   const expiresAt = await insertRegistration(db, intent, claim, { lifeS, leaseS, lease })
-  if (expiresAt === undefined) return inFlight()
+  if (expiresAt === undefined) return inFlight(1)
   const wanted = { ...intent, expiresAt, lease, attempts: 1 }
   return { ...(await openRegistrationPage(deps, wanted, request)), resourceId: id }
 }
@@ -80,7 +91,7 @@ async function resumeRegistration(
 ): Promise<OnceAnswer> {
   const wanted = await claimRegistration(deps.db, id, deps.leaseS)
   if (wanted !== undefined) return await openRegistrationPage(deps, wanted, request)
-  return await getAnswer(deps, request)
+  return await getAnswer(deps, request, id)
 }
 
 /** Asks the provider for the page and writes down what came of it. The caller has the lease. */
@@ -93,7 +104,7 @@ async function openRegistrationPage(
   const { id, accountId, currency, customer, expiresAt, providerKey: key, attempts } = wanted
   /** The first answer stands, should another caller have been sooner. */
   const answerWith = async (reply: Reply, isFirst: boolean) =>
-    isFirst ? { ...reply, replayed: false } : await getAnswer(deps, request)
+    isFirst ? { ...reply, replayed: false } : await getAnswer(deps, request, id)
   const opening: Opening = {
     key,
     attempts,
@@ -106,7 +117,7 @@ async function openRegistrationPage(
       return await answerWith(reply, await recordRegistrationRejected(db, id, reply))
     },
     postpone: (nextKey, delayS) => postponeRegistrationPage(db, wanted, nextKey, delayS),
-    unavailable: { detail: `The page of ${id} is still to be made.` }
+    unavailable: (reason) => toUnavailable(reason, { detail: `The page of ${id} is to be made.` })
   }
   const page = {
     key,
@@ -126,12 +137,16 @@ function toReply({ id, accountId, expiresAt }: WantedRegistration, { url }: Host
 }
 
 /** The saved answer; throws where there is none yet. */
-async function getAnswer({ db }: Context, { claim }: RegisterRequest): Promise<OnceAnswer> {
+async function getAnswer(
+  { db, leaseS }: Context,
+  { claim }: RegisterRequest,
+  id: string
+): Promise<OnceAnswer> {
   const reply = (await findKey(db, claim.clientId, claim.key))?.reply
   if (reply) return { ...reply, replayed: true }
-  throw inFlight()
+  throw inFlight(nextAskS(await leaseLeftS(db, registrations, [id]), leaseS))
 }
 
-function inFlight(): Problem {
-  return new Problem('idempotency_key_in_flight', 'The page is being made.', { retryAfterS: 1 })
+function inFlight(retryAfterS: number): Problem {
+  return new Problem('idempotency_key_in_flight', 'The page is being made.', { retryAfterS })
 }

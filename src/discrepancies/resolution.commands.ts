@@ -54,7 +54,7 @@ export async function resolveDiscrepancy(
     const resolved = (await findDiscrepancy(tx, id)) as StoredDiscrepancy
     return { status: 200, body: JSON.stringify(toDiscrepancyView(resolved)) }
   })
-  deps.wake('send_operations')
+  deps.wake('send_refunds')
   return answer
 }
 

@@ -16,3 +16,11 @@ export const moneyRetryForMs = 24 * 60 * 60_000
 export function delayAfter(delaysS: readonly number[], tries: number): number {
   return delaysS[Math.min(Math.max(tries, 0), delaysS.length - 1)] as number
 }
+
+/**
+ * When to ask again for what somebody is at, s: each pause is as long as they have been at it, and
+ * none is longer than what is left of their lease.
+ */
+export function nextAskS(leaseLeftS: number, leaseS: number): number {
+  return Math.max(1, Math.ceil(Math.min(leaseS - leaseLeftS, leaseLeftS)))
+}

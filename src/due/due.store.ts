@@ -70,10 +70,64 @@ export async function claimIdle<Row>(
   key: Key,
   leaseS: number
 ): Promise<Claimed<Row> | undefined> {
-  const isIdle = sql`next_attempt_at is not null and (leased_until is null or leased_until <= now())
-    and ${isRow(queue, key)} ${and(queue.where)}`
+  const isIdle = sql`next_attempt_at is not null and ${isNobodys} and ${isRow(queue, key)}
+    ${and(queue.where)}`
   const [row] = await claim(db, queue, isIdle, 1, leaseTo(randomUUID(), leaseS))
   return row
+}
+
+/** For how long a row is still somebody's, s; 0 where it is nobody's. */
+export async function leaseLeftS(db: Db, queue: Queue<unknown>, key: Key): Promise<number> {
+  const { rows } = await sql<{ left: number | null }>`
+    select extract(epoch from leased_until - now())::double precision as left
+    from ${sql.table(queue.table)} where ${isRow(queue, key)}`.execute(db)
+  return Math.max(0, rows[0]?.left ?? 0)
+}
+
+/** What is due later than so waits for something else than to be tried again. */
+const retriedWithin = sql`next_attempt_at <= now() + interval '1 hour'`
+
+/**
+ * Takes the rows that are due soonest, before their time too: to see whether what they wait for
+ * can be done again.
+ */
+export async function claimSoonest<Row>(
+  db: Db,
+  queue: Queue<Row>,
+  { limit, leaseS, only }: ClaimOptions
+): Promise<Claimed<Row>[]> {
+  const isIdle = sql`${retriedWithin} and ${isNobodys} ${and(queue.where)} ${and(only)}`
+  return await claim(db, queue, isIdle, limit, leaseTo(randomUUID(), leaseS))
+}
+
+const isNobodys = sql`(leased_until is null or leased_until <= now())`
+
+/**
+ * What waits for longer than `withinS` is due within that, spread over it by chance; but for what
+ * somebody has. Answers how many rows those are.
+ */
+export async function pullForward(
+  db: Db,
+  queue: Queue<unknown>,
+  withinS: number,
+  only?: RawBuilder<unknown>
+): Promise<number> {
+  const isSame = queue.key.map(
+    (name) => sql`${sql.ref(`${queue.table}.${name}`)} = ${sql.ref(`later.${name}`)}`
+  )
+  const result = await sql`
+    with later as (
+      select ${keyOf(queue)} from ${sql.table(queue.table)}
+      where next_attempt_at > now() + make_interval(secs => ${withinS}) and ${retriedWithin}
+        and lease is null ${and(queue.where)} ${and(only)}
+      for no key update skip locked
+    )
+    update ${sql.table(queue.table)} set next_attempt_at = now()
+      -- The part of a second at which it was due is as good as a die.
+      + make_interval(secs => ${withinS} * (extract(microseconds from next_attempt_at)::integer
+        % 1000000) / 1000000.0)
+    from later where ${sql.join(isSame, sql` and `)}`.execute(db)
+  return Number(result.numAffectedRows ?? 0n)
 }
 
 async function claim<Row>(

@@ -63,7 +63,11 @@ function logProblem(log: FastifyBaseLogger, problem: Problem, error: FastifyErro
   // Such a refusal shows in the line of its request, and there may be many.
   if (problem.code === 'overloaded') return
   if (problem.code === 'internal_error') log.error({ err: error }, 'unexpected error')
-  else if (problem.status >= 500) log.warn({ code: problem.code, err: error }, problem.message)
+  else if (problem.status >= 500) {
+    // Where it was thrown says nothing of an outage, and there are many of them then.
+    const { code, cause } = problem
+    log.warn({ code, ...(cause !== undefined && { err: error }) }, problem.message)
+  }
 }
 
 function toProblem(error: FastifyError): Problem {

@@ -3,6 +3,7 @@ import type { Db } from '../database/database.ts'
 import { moneyRetryForMs } from '../due/delays.ts'
 import { type Claimed, postpone, type Queue } from '../due/due.store.ts'
 import type { OperationKind } from '../lifecycle/model.ts'
+import type { CallKind } from '../provider.ts'
 
 type AskedOperation = {
   id: string
@@ -33,6 +34,24 @@ export const dueOperations: Queue<AskedOperation> = {
       then provider_session end as link
     from claimed join payment on payment.id = payment_id`
 }
+
+/** By which calls each is asked of the provider. */
+export const sentAs = {
+  capture: 'captures',
+  refund: 'refunds',
+  cancellation: 'cancellations',
+  reversal: 'cancellations'
+} as const satisfies Record<OperationKind, CallKind>
+export type SentKind = (typeof sentAs)[OperationKind]
+export const sentKinds = [...new Set(Object.values(sentAs))]
+
+export const isOfKind = (sent: SentKind) => {
+  const kinds = Object.entries(sentAs).filter(([, one]) => one === sent)
+  return sql`kind = any(${kinds.map(([kind]) => kind)})`
+}
+
+/** Those that the provider has not taken: what it has taken waits for its outcome alone. */
+export const notTaken = (kind: SentKind) => sql`provider_reference is null and ${isOfKind(kind)}`
 
 /**
  * The provider took it; its outcome comes as a notification. Where none comes within a day of the

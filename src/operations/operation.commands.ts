@@ -6,7 +6,12 @@ import { newId } from '../id.ts'
 import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import { requestCancellation } from '../lifecycle/cancellations.ts'
 import { requestCapture } from '../lifecycle/captures.ts'
-import type { LifecycleContext, Operation, PaymentAggregate } from '../lifecycle/model.ts'
+import type {
+  LifecycleContext,
+  Operation,
+  OperationKind,
+  PaymentAggregate
+} from '../lifecycle/model.ts'
 import { toOperationView, toRefundView } from '../lifecycle/operation-view.ts'
 import {
   approveRefund,
@@ -19,6 +24,7 @@ import type { Operator } from '../payments/payment.ts'
 import { toETag, toPaymentView } from '../payments/payment-view.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
+import { sentAs } from './due-operation.store.ts'
 import { findRefund } from './operation-reads.store.ts'
 
 /** Who asks, under which key; `visibleTo` is the client whose payments alone it sees, or null. */
@@ -37,16 +43,18 @@ async function change(
   etag: (aggregate: PaymentAggregate) => string = ({ payment }) =>
     toETag(payment, toPaymentView(payment, deps.providerName))
 ): Promise<OnceAnswer> {
+  let kind: OperationKind | undefined
   try {
     const answer = await answerOnce(deps.db, claim, paymentId, async (tx) => {
       const aggregate = await lockAggregate(tx, paymentId, visibleTo)
       const known = claim.precondition?.ifMatch === undefined ? undefined : etag(aggregate)
       const operation = rule(aggregate, { now: await readClock(tx), newId })
       checkPrecondition(claim.precondition, known)
+      kind = operation.kind
       await saveAggregates(tx, [aggregate], deps.providerName)
       return { status, body: JSON.stringify(toOperationView(operation, paymentId)) }
     })
-    deps.wake('send_operations')
+    if (kind !== undefined) deps.wake(`send_${sentAs[kind]}`)
     return answer
   } catch (error) {
     if (!isRecordedTwice(error)) throw error

@@ -1,20 +1,34 @@
 import { delayAfter, moneyRetryForMs, providerRetryS } from '../due/delays.ts'
-import { claimDue, giveUp, postpone } from '../due/due.store.ts'
+import { claimDue, claimSoonest, giveUp, postpone } from '../due/due.store.ts'
 import { type OnFault, runEach } from '../due/run-each.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
 import type { Answer, OperationRequest, ProviderEvent } from '../provider.ts'
 import type { Context } from '../service-context.ts'
-import { type DueOperation, dueOperations, recordAccepted } from './due-operation.store.ts'
+import {
+  type DueOperation,
+  dueOperations,
+  isOfKind,
+  notTaken,
+  recordAccepted,
+  type SentKind
+} from './due-operation.store.ts'
 
 export type OperationJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
-/** As many calls at once as the transport has sockets to spare for. */
+/** As many calls at once as go out of a kind. */
 const operationBatchSize = 100
 
-/** Asks the provider for what is due, each under its first key. One round. */
-export async function sendOperations(deps: OperationJobDeps): Promise<number> {
-  const { db, leaseS } = deps
-  const due = await claimDue(db, dueOperations, { limit: operationBatchSize, leaseS })
+/**
+ * Asks the provider for what is due of one kind, each under its first key. One round, which waits
+ * for no call of another kind.
+ */
+export async function sendOperations(deps: OperationJobDeps, kind: SentKind): Promise<number> {
+  const { db, leaseS, provider } = deps
+  const only = isOfKind(kind)
+  const due = await claimDue(db, dueOperations, { limit: operationBatchSize, leaseS, only })
+  if (due.length === 0 && provider.isTrialDue(kind)) {
+    due.push(...(await claimSoonest(db, dueOperations, { limit: 1, leaseS, only: notTaken(kind) })))
+  }
   return await runEach(due, (operation) => sendOperation(deps, operation), {
     db,
     queue: dueOperations,
@@ -28,9 +42,7 @@ async function sendOperation(deps: OperationJobDeps, due: DueOperation): Promise
   // A key is good for so long; what came of the request then is for a person to find out.
   if (due.triedForMs > moneyRetryForMs) return await stopAsking(deps, due)
   const answer = await ask(deps, due)
-  // That we may not ask now says nothing of what an earlier try has done.
-  const saysNothing = answer.outcome === 'rejected' && answer.access === true && attempts > 1
-  if (answer.outcome === 'unknown' || saysNothing) {
+  if (answer.outcome === 'unknown') {
     await postpone(db, dueOperations, due, delayAfter(providerRetryS, attempts - 1))
   } else if (answer.outcome === 'rejected') {
     await apply(deps, due, { type: 'operationRejected', id, reason: answer.reason })

@@ -77,7 +77,8 @@ export const UploadQuery = Type.Object(
   {
     fileName: Type.Optional(
       Type.String({
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,120}$',
+        maxLength: 255,
+        pattern: '^[A-Za-z0-9][ -.0-\\[\\]-~]*$',
         description: 'As the payment provider calls it; a report that awaits its upload is this one'
       })
     )

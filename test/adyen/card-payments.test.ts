@@ -60,7 +60,7 @@ const authorised = {
 }
 const redirect = {
   resultCode: 'RedirectShopper',
-  action: { type: 'redirect', method: 'GET', url: 'https://bank.example/3ds?a=b' }
+  action: { type: 'redirect', method: 'GET', url: 'https://checkoutshopper-test.adyen.com/3ds?a=b' }
 }
 const without = (body: object, field: string) =>
   Object.fromEntries(Object.entries(body).filter(([name]) => name !== field))
@@ -72,7 +72,7 @@ const paid = done({
   authorisationReference: 'PSP1',
   amount: { currency: 'ISK', value: 25 }
 })
-const asked = done({ result: 'asked', url: 'https://bank.example/3ds?a=b' })
+const asked = done({ result: 'asked', url: 'https://checkoutshopper-test.adyen.com/3ds?a=b' })
 const open = done({ result: 'open' })
 const refused = (code: string) =>
   done({ result: 'refused', authorisationReference: 'PSP1', failure: { code } })
@@ -84,7 +84,7 @@ const answers: ReadonlyArray<[name: string, body: unknown, charge: object, detai
     'of another payment, which the customer of ours can not have brought back',
     { ...authorised, merchantReference: 'pay_2' },
     unknown,
-    { outcome: 'rejected', reason: 'an answer about pay_2' }
+    { outcome: 'rejected', said: 'an answer about pay_2' }
   ],
   ['of nothing', { ...authorised, merchantReference: '' }, unknown, unknown],
   ['without a pspReference', without(authorised, 'pspReference'), unknown, unknown],
@@ -128,9 +128,9 @@ const answers: ReadonlyArray<[name: string, body: unknown, charge: object, detai
     unknown
   ],
   [
-    'a redirect to a script',
+    'B3: a redirect to a script',
     { ...redirect, merchantReference: paymentId, action: { ...redirect.action, url: 'data:,x' } },
-    unknown,
+    { outcome: 'rejected', trouble: 'address_refused' },
     unknown
   ],
   ['a redirect to nowhere', { ...authorised, resultCode: 'RedirectShopper' }, unknown, unknown],
@@ -214,7 +214,7 @@ const link: PaymentLinkRequest = {
 }
 
 t.test('a link is asked for', async (t) => {
-  const made = { id: 'PL1', url: 'https://link.example/PL1', reference: paymentId }
+  const made = { id: 'PL1', url: 'https://test.adyen.link/PL1', reference: paymentId }
   const { provider, last } = await startStub(t, 201, made)
   const opened = { outcome: 'done', value: { session: 'PL1', url: made.url } }
   t.same(await provider.createPaymentLink(link), opened)

@@ -106,15 +106,10 @@ t.test('what is not signed as it should be', async (t) => {
       { notificationItems: [null] },
       { notificationItems: [{ NotificationRequestItem: [] }] },
       token,
-      envelope([signed(item({ pspReference: 5 }))]),
-      envelope([signed(item({ eventCode: null }))]),
-      envelope([signed(item({ amount: null }))]),
-      envelope([signed(item({ amount: { currency: 'GBP' } }))]),
-      envelope([signed(item({ success: 'maybe' }))]),
+      envelope([signed(item({ pspReference: ['5'] }))]),
       ...[{ toString: 1 }, ['true'], null, 1].map((success) =>
         envelope([withSignature(item({ success }), signatureOf(item()))])
       ),
-      envelope([{ ...one, reason: { toString: 1 } }]),
       `{"live":"false","notificationItems":${'['.repeat(30_000)}${']'.repeat(30_000)}}`
     ]
     for (const [place, body] of bodies.entries()) {

@@ -22,22 +22,22 @@ t.test('the result of a page', async (t) => {
       pair.control('POST', `/sessions/${session}/pay`, {})
     )
     const { paymentId, amount } = request
-    t.same(await pair.provider.findPageResult(session, result, paymentId, 2_000), {
+    t.match(await pair.provider.findPageResult(session, result, paymentId, 2_000), {
       outcome: 'paid',
       authorisationReference: attempts[0].pspReference,
       amount
     })
     const { path } = await pair.lastRequest()
     t.equal(path, `/v72/sessions/${session}?sessionResult=${result}`, 'sent as it is')
-    t.same(
+    t.match(
       await pair.provider.findPageResult(session, result, 'pay_of_another', 2_000),
       { outcome: 'open' },
       'for another payment it says nothing'
     )
-    t.same(await pair.provider.findPageResult('CS-other', result, paymentId, 2_000), {
+    t.match(await pair.provider.findPageResult('CS-other', result, paymentId, 2_000), {
       outcome: 'open'
     })
-    t.same(await pair.provider.findPageResult(session, 'forged', paymentId, 2_000), {
+    t.match(await pair.provider.findPageResult(session, 'forged', paymentId, 2_000), {
       outcome: 'open'
     })
   })
@@ -49,7 +49,7 @@ t.test('the result of a page', async (t) => {
         await pair.control('POST', `/sessions/${session}/pay`, { holderName: 'DECLINED' })
       }
     })
-    t.same(await pair.provider.findPageResult(session, result, request.paymentId, 2_000), {
+    t.match(await pair.provider.findPageResult(session, result, request.paymentId, 2_000), {
       outcome: 'refused'
     })
   })
@@ -59,7 +59,7 @@ t.test('the result of a page', async (t) => {
     const { session, request, result } = await endedPage(pair, (session) =>
       pair.control('POST', `/sessions/${session}/expire`)
     )
-    t.same(await pair.provider.findPageResult(session, result, request.paymentId, 2_000), {
+    t.match(await pair.provider.findPageResult(session, result, request.paymentId, 2_000), {
       outcome: 'open'
     })
   })
@@ -80,7 +80,7 @@ t.test('the result of a page', async (t) => {
       { hangAfterWork: { times: 1 } }
     ]) {
       await pair.setFaults(api)
-      t.same(
+      t.match(
         await pair.provider.findPageResult(session, result, request.paymentId, 2_000),
         { outcome: 'status4xx' in api ? 'open' : 'unknown' },
         JSON.stringify(api)
@@ -147,7 +147,7 @@ t.test('the result of a page', async (t) => {
   for (const [name, changes, expected] of readings) {
     t.test(`${name}: ${Object.values(expected)[0]}`, async (t) => {
       const provider = await startStub(t, () => [200, answerOf(changes)])
-      t.same(await provider.findPageResult('CS1', 'result', 'pay_1', 2_000), expected)
+      t.match(await provider.findPageResult('CS1', 'result', 'pay_1', 2_000), expected)
     })
   }
 
@@ -167,9 +167,9 @@ t.test('the result of a page', async (t) => {
       'ü',
       'a'.repeat(8193)
     ]) {
-      t.same(await provider.findPageResult('CS1', text, 'pay_1', 2_000), { outcome: 'open' })
+      t.match(await provider.findPageResult('CS1', text, 'pay_1', 2_000), { outcome: 'open' })
     }
     t.equal(calls, 0)
-    t.same(await provider.findPageResult('CS1', 'Ab0+/=!_.~-', 'pay_1', 2_000), money)
+    t.match(await provider.findPageResult('CS1', 'Ab0+/=!_.~-', 'pay_1', 2_000), money)
   })
 })

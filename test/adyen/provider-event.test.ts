@@ -18,22 +18,20 @@ function newItem(changes: Partial<NotificationItem> = {}): NotificationItem {
 }
 
 type Changes = Omit<Partial<StoredNotification>, 'item'> &
-  Partial<Pick<NotificationItem, 'merchantReference' | 'reason' | 'additionalData'>> & {
-    item?: NotificationItem
-  }
+  Partial<Pick<NotificationItem, 'reason' | 'additionalData'>> & { item?: NotificationItem }
 
 function stored(changes: Changes): StoredNotification {
-  const { merchantReference, reason, additionalData, ...signed } = changes
+  const { reason, additionalData, ...signed } = changes
   const item = newItem({
-    ...(merchantReference !== undefined && { merchantReference }),
     ...(reason !== undefined && { reason }),
     ...(additionalData !== undefined && { additionalData })
   })
   return {
-    eventCode: item.eventCode,
+    eventCode: String(item.eventCode),
     success: true,
-    pspReference: item.pspReference,
+    pspReference: String(item.pspReference),
     originalReference: null,
+    merchantReference: String(item.merchantReference),
     amount: { currency: 'GBP', value: 2500 },
     item,
     ...signed
@@ -244,7 +242,7 @@ t.test(
       t.same(amountOf('IDR', 1500), { currency: 'IDR', value: 150_000 })
       if ((meaning as { type: string }).type === 'attemptRefused') continue
       const half = stored({ ...changes, eventCode, amount: { currency: 'CLP', value: 150_050 } })
-      t.equal(toProviderEvent(half), 'notUnderstood', eventCode)
+      t.equal(toProviderEvent(half), 'unreadable', eventCode)
     }
   }
 )
@@ -339,7 +337,7 @@ t.test('amounts are in our minor units', async (t) => {
   t.equal(amountOf('BHD', 1500), 1500)
   t.equal(amountOf('CLP', 150_000, false), 1500)
   const half = { eventCode: 'AUTHORISATION', amount: { currency: 'CLP', value: 150_050 } }
-  t.equal(toProviderEvent(stored(half)), 'notUnderstood', 'A14: money must not be rounded')
+  t.equal(toProviderEvent(stored(half)), 'unreadable', 'A14: money must not be rounded')
   t.equal(amountOf('CLP', 150_050, false), 150_050, 'a refusal is no money')
 })
 

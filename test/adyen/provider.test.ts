@@ -113,7 +113,9 @@ const rejected = { outcome: 'rejected' }
 /** What goes wrong at Adyen, and how the call for a page and that for a reversal are read. */
 const faults: ReadonlyArray<[name: string, api: object, page: object, reversal: object]> = [
   ['an invalid request', { status4xx: 422 }, rejected, rejected],
-  ['a wrong key', { status4xx: { status: 401 } }, rejected, rejected],
+  ['a wrong key', { revokedKey: 401 }, sameKey, sameKey],
+  ['a key without the right', { revokedKey: 403 }, sameKey, sameKey],
+  ['a no that is stored', { status4xx: { status: 403 } }, newKey, sameKey],
   ['a conflict', { status4xx: { status: 409 } }, sameKey, sameKey],
   ['a running call', { status4xx: { errorCode: '704' } }, sameKey, sameKey],
   ['a time-out on the way', { status4xx: { status: 408 } }, sameKey, sameKey],
@@ -155,9 +157,23 @@ t.test('after a lost answer the same key finds the page that was made', async (t
   }
 })
 
+t.test('B3: a page that leads to a stranger is none', async (t) => {
+  const request = newRequest()
+  const answerWith = async (url: string) => {
+    const answer = [201, { id: 'CS1', url, reference: request.paymentId }] as [number, object]
+    return await (await startStub(t, () => answer)).createHostedPage(request)
+  }
+  t.match(await answerWith('https://test.adyen.link/CS1'), { outcome: 'done' })
+  t.match(await answerWith('https://evil.example/CS1'), {
+    outcome: 'rejected',
+    trouble: 'address_refused',
+    said: 'https://evil.example/CS1'
+  })
+})
+
 t.test('an answer without what makes a page leaves the outcome unknown', async (t) => {
   const request = newRequest()
-  const whole = { id: 'CS1', url: 'https://page.example', reference: request.paymentId }
+  const whole = { id: 'CS1', url: 'https://test.adyen.link/CS1', reference: request.paymentId }
   const without = (field: string) =>
     Object.fromEntries(Object.entries(whole).filter(([name]) => name !== field))
   for (const body of [

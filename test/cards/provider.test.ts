@@ -61,7 +61,7 @@ const registration: RegistrationRequest = {
   expiresAt: new Date(Date.now() + 3_600_000),
   customer: null
 }
-const session = { id: 'CS1', url: 'https://page.example/CS1', reference: 'reg_1' }
+const session = { id: 'CS1', url: 'https://test.adyen.link/CS1', reference: 'reg_1' }
 
 t.test('a registration is a page with the amount 0 that keeps the card', async (t) => {
   const { provider, seen } = await startStub(t, () => [201, session])
@@ -184,7 +184,7 @@ const unlisted: ReadonlyArray<[name: string, reply: Reply, outcome: string]> = [
   ],
   ['of nobody', [200, { storedPaymentMethods: [] }], 'unknown'],
   ['that is empty text', [200], 'unknown'],
-  ['refused', [403, { status: 403, errorCode: '901' }], 'rejected'],
+  ['refused', [403, { status: 403, errorCode: '901' }], 'unknown'],
   ['that failed', [500, { status: 500 }], 'unknown'],
   ['too many', [429, {}], 'unknown'],
   ['that never comes', [0], 'unknown']
@@ -212,7 +212,7 @@ const removals: ReadonlyArray<[name: string, reply: Reply, outcome: string]> = [
   ['404', [404, { status: 404 }], 'done'],
   ['422 with 803', [422, { status: 422, errorCode: '803' }], 'done'],
   ['422 with another code', [422, { status: 422, errorCode: '702' }], 'rejected'],
-  ['403', [403, { status: 403, errorCode: '010' }], 'rejected'],
+  ['403', [403, { status: 403, errorCode: '010' }], 'unknown'],
   ['500', [500, { status: 500, errorCode: '803' }], 'unknown'],
   ['no answer', [0], 'unknown']
 ]

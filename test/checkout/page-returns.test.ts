@@ -114,6 +114,8 @@ t.test('what the browser brought back is asked about again', async (t) => {
     const [{ next_attempt_at: last }] = await returnsOf(service, id)
     t.ok(last - Date.now() < 31_000 && last - Date.now() > 20_000)
     await control('PUT', '/_simulator/faults', { api: { status5xx: false } })
+    // It would be asked about once Adyen answers again.
+    await sql`delete from page_return where payment_id = ${id}`.execute(db)
   })
 
   await t.test('but not what Adyen does not know', async (t) => {

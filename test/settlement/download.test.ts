@@ -85,7 +85,11 @@ t.test('the report user fetches it', async (t) => {
 
 t.test('a URL that leads elsewhere is not asked', async (t) => {
   const service = await testService(t)
-  await capture(service)
+  const { id } = await capture(service)
+  const fileName = 'settlement_detail_report_filtered_2026-11-01T00:00:00_2026-12-01T00:00:00.csv'
+  await makeReport(service, { fileName })
+  const { settlement } = await service.until(id, (payment) => payment.settlement !== null)
+  t.ok(settlement, 'B9: with colons in its name it is fetched')
   const other = 'https://evil.example/reports/download/MerchantAccount/TestMerchant'
   await makeReport(service, { url: `${other}/settlement_detail_report_batch_1.csv` })
   t.match(await untilTold(service, 'awaitingUpload'), { fault: /not one of/ })

@@ -235,28 +235,44 @@ t.test('a report is fetched from Adyen, and only the file that was signed', asyn
   const path = `/reports/download/MerchantAccount/TestMerchant/${file}`
   const find = (url: string, name = file, site: Parameters<typeof toReportAddress>[2] = test) =>
     toReportAddress(url, name, site)
-  t.equal(find(`https://ca-test.adyen.com${path}`), `https://ca-test.adyen.com${path}`)
-  t.equal(find(`http://127.0.0.1:9999${path}`), `http://127.0.0.1:9999${path}`)
+  for (const origin of ['https://ca-test.adyen.com', 'http://127.0.0.1:9999']) {
+    t.same(find(origin + path), { address: origin + path })
+  }
   const live = { environment: 'LIVE', checkoutUrl: undefined } as const
-  t.ok(find(`https://ca-live.adyen.com${path}`, file, live))
-  const elsewhere = [
+  t.match(find(`https://ca-live.adyen.com${path}`, file, live), { address: /^https/ })
+  const notOfAdyen = [
     `http://ca-test.adyen.com${path}`,
     `https://ca-live.adyen.com${path}`,
     `https://ca-test.adyen.com.evil.example${path}`,
-    `https://user@ca-test.adyen.com${path}`,
     `https://ca-test.adyen.com:8443${path}`,
-    `https://169.254.169.254${path}`,
+    `https://169.254.169.254${path}`
+  ]
+  for (const url of notOfAdyen) t.match(find(url), { fault: /not one of the payment/ }, url)
+  const notOfThis = [
+    `https://user@ca-test.adyen.com${path}`,
     `https://ca-test.adyen.com${path}?next=https://evil.example`,
     `https://ca-test.adyen.com${path.replace('41', '42')}`,
-    `https://ca-test.adyen.com/reports/download/MerchantAccount/x/../../${file}`,
-    'not a url',
-    ''
+    `https://ca-test.adyen.com/reports/download/MerchantAccount/x/../../${file}`
   ]
-  for (const url of elsewhere) t.equal(find(url), undefined, url)
-  for (const name of ['../../etc/passwd', `${file}/x`, 'settlement_detail_report_%2e%2e.csv', '']) {
-    t.equal(find(`https://ca-test.adyen.com${path}`, name), undefined, name)
+  for (const url of notOfThis) t.match(find(url), { fault: /not that of this report/ }, url)
+  for (const url of ['not a url', '']) t.match(find(url), { fault: /names no address/ }, url)
+  for (const name of ['../../etc/passwd', `${file}/x`, `a\\${file}`, 'a.csv', '']) {
+    t.match(find(`https://ca-test.adyen.com${path}`, name), { fault: /has such a name/ }, name)
   }
-  t.equal(find(`http://127.0.0.1:9999${path}`, file, live), undefined)
+  t.match(find(`http://127.0.0.1:9999${path}`, file, live), { fault: /not one of/ })
+})
+
+t.test('B9: a report whose name holds colons and the like is fetched', async (t) => {
+  const site = { environment: 'TEST', checkoutUrl: undefined } as const
+  const from = 'https://ca-test.adyen.com/reports/download/MerchantAccount/Test.Merchant/'
+  for (const rest of ['2026-11-01T00:00:00_2026-12-01T00:00:00_ab12', 'a (1)', 'a+b', 'a,b~c=d']) {
+    const name = `payments_accounting_report_${rest}.csv`
+    for (const written of [name, encodeURIComponent(name)]) {
+      const found = toReportAddress(from + written, name, site)
+      t.ok('address' in found && found.address.startsWith(from), written)
+    }
+    t.match(toReportAddress(`${from}x${name}`, name, site), { fault: /not that of this report/ })
+  }
 })
 
 t.test('memory does not grow with the length of a report', async (t) => {

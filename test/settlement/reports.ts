@@ -5,6 +5,7 @@ export type ReportOrder = {
   kind?: 'settlementDetails' | 'paymentAccounting'
   faults?: Record<string, unknown>
   announce?: boolean
+  fileName?: string
   url?: string
 }
 
@@ -28,7 +29,7 @@ export async function upload(
   csv: string,
   fileName?: string
 ): Promise<Answer> {
-  const query = fileName === undefined ? '' : `?fileName=${fileName}`
+  const query = fileName === undefined ? '' : `?fileName=${encodeURIComponent(fileName)}`
   const headers = { 'content-type': 'text/csv' }
   return await call('POST', `/v1/settlement-reports${query}`, { body: csv, headers })
 }
