@@ -45,6 +45,11 @@ here. The webhook \`event\` lists every type; \`GET /v1/events\` has them all.
 that are its own; anything else is 404. Accounts, charges and cards are open to every client with
 the scope.
 
+**Not for clients.** \`POST /webhooks/adyen\` takes what Adyen sends: 202 \`[accepted]\` once every
+item is stored; 401 where the password or the signature (HMAC) of one is wrong, and nothing is kept;
+503 where it cannot be stored. \`GET /return/{paymentId}\` is where the card page sends the browser,
+which goes on (303) to the payment's \`returnUrl\`; without one it shows a page.
+
 **Errors** are \`application/problem+json\` (RFC 9457); each code has a page with its cause and
 cure at [/docs/problems](/docs/problems).
 `.trim()
