@@ -76,7 +76,7 @@ function fill(begin: string, items: readonly string[], end: string): string {
   }
   return `${lines.join('\n').slice(0, -1)} ${end}\n`
 }
-const lineWidth = 124
+const lineWidth = 132
 
 /** Writes openapi/; with `check` it only says whether the file is what the routes say. */
 export async function writeOpenApi(check: boolean): Promise<boolean> {

@@ -14,7 +14,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   commands: /^node:(crypto|util)$/,
   routes: /^(fastify|@fastify\/type-provider-typebox|typebox|node:crypto)$/,
   plugin:
-    /^(fastify|@fastify\/.+|ajv|ajv-formats|csv-stringify|negotiator|node:(crypto|http|stream))$/,
+    /^(fastify|@(fastify|scalar)\/.+|ajv.*|csv-stringify|negotiator|node:(crypto|http|stream))$/,
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
   reader: /^(csv-parse|node:stream)$/,

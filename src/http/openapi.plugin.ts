@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto'
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
+import reference from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { type ProblemCode, problems } from '../problems.ts'
 import { shareParts, showUnseen } from './openapi-document.ts'
@@ -43,6 +44,11 @@ here. The webhook \`event\` lists every type; \`GET /v1/events\` has them all.
 **Who sees what.** A client that is a third party sees the payments, events and ledger entries
 that are its own; anything else is 404. Accounts, charges and cards are open to every client with
 the scope.
+
+**Not for clients.** \`POST /webhooks/adyen\` takes what Adyen sends: 202 \`[accepted]\` once every
+item is stored; 401 where the password or the signature (HMAC) of one is wrong, and nothing is kept;
+503 where it cannot be stored. \`GET /return/{paymentId}\` is where the card page sends the browser,
+which goes on (303) to the payment's \`returnUrl\`; without one it shows a page.
 
 **Errors** are \`application/problem+json\` (RFC 9457); each code has a page with its cause and
 cure at [/docs/problems](/docs/problems).
@@ -195,14 +201,56 @@ export async function addDocs(app: FastifyInstance, sandbox: boolean): Promise<v
       .headers({ etag, 'cache-control': 'public, max-age=300' })
       .send(text)
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: true,
-    // Its own images have inline styles.
-    transformStaticCSP: (policy) => policy.replace(/style-src [^;]*/, "$& 'unsafe-inline'"),
-    // A browser keeps the key of the sandbox alone.
-    uiConfig: { docExpansion: 'list', persistAuthorization: sandbox }
+  await app.register(async (docs) => addReference(docs, sandbox))
+}
+
+/**
+ * The reference that people read. It asks nobody but this service: no fonts, no telemetry, no
+ * assistant. Only its own script may run.
+ */
+async function addReference(docs: FastifyInstance, sandbox: boolean): Promise<void> {
+  docs.addHook('onRoute', (route) => {
+    route.config = { ...route.config, etag: true }
   })
+  docs.addHook('onSend', async (_, reply, payload) => {
+    reply.header('cache-control', 'public, max-age=300')
+    if (!String(reply.getHeader('content-type')).startsWith('text/html')) return
+    // The last script of the page starts the other one, which is a file.
+    const page = String(payload)
+    const begin = page.indexOf('>', page.lastIndexOf('<script')) + 1
+    const inline = page.slice(begin, page.lastIndexOf('</script>'))
+    reply.header('content-security-policy', policyOf(hash('sha256', inline, 'base64')))
+  })
+  await docs.register(reference, {
+    routePrefix: '/docs',
+    configuration: {
+      url: '/openapi.json',
+      pageTitle: 'One-Off Payments',
+      withDefaultFonts: false,
+      telemetry: false,
+      agent: { disabled: true },
+      mcp: { disabled: true },
+      hideClientButton: true,
+      showDeveloperTools: 'never',
+      // A browser keeps the key of the sandbox alone.
+      persistAuth: sandbox,
+      defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' }
+    }
+  })
+}
+
+/** Styles are written by the script, element by element. */
+function policyOf(inlineScript: string): string {
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'sha256-${inlineScript}'`,
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'"
+  ].join('; ')
 }
 
 function withETag(text: string) {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import t from 'tap'
 import { testService } from '../test-service.ts'
 
@@ -10,8 +11,8 @@ t.test('F12: in production browsers come by https alone, and keep no key', async
     const { headers } = await call('GET', path)
     t.equal(headers.get('strict-transport-security'), 'max-age=31536000', path)
   }
-  const { text } = await call('GET', '/docs/static/swagger-initializer.js')
-  t.match(text, /"?persistAuthorization"?: ?false/)
+  const { text } = await call('GET', '/docs/')
+  t.match(text, /"persistAuth": ?false/)
 })
 
 t.test('headers', async (t) => {
@@ -100,13 +101,26 @@ t.test('headers', async (t) => {
   })
 
   t.test('the interactive docs may run nothing but their own', async (t) => {
-    const { status, headers } = await call('GET', '/docs', { key: null })
-    t.ok(status === 200 || status === 302)
-    const page = await call('GET', '/docs/', { key: null })
-    const policy = String(
-      (page.status === 200 ? page.headers : headers).get('content-security-policy')
-    )
-    t.match(policy, /default-src 'self'/)
+    const { text, headers } = await call('GET', '/docs/', { key: null })
+    const policy = String(headers.get('content-security-policy'))
+    t.match(policy, /default-src 'none'/)
     t.notMatch(policy, /script-src[^;]*(unsafe-inline|unsafe-eval|\*)/)
+    t.notMatch(policy, /https?:/, 'and ask nobody else')
+    const begin = text.indexOf('>', text.lastIndexOf('<script')) + 1
+    const inline = text.slice(begin, text.lastIndexOf('</script>'))
+    t.match(inline, /createApiReference/)
+    t.match(policy, `'sha256-${hash('sha256', inline, 'base64')}'`)
+  })
+
+  t.test('G5: the script of the docs is loaded once', async (t) => {
+    const script = await call('GET', '/docs/js/scalar.js', { key: null })
+    t.match(script.headers.get('content-type'), /javascript/)
+    t.match(script.headers.get('cache-control'), /^public, max-age=\d+$/)
+    const etag = String(script.headers.get('etag'))
+    const again = await call('GET', '/docs/js/scalar.js', {
+      key: null,
+      headers: { 'if-none-match': etag }
+    })
+    t.same([again.status, again.text], [304, ''])
   })
 })
