@@ -33,7 +33,7 @@ declare
 begin
   select min((to_jsonb(new)->>name)::timestamptz) into at from unnest(tg_argv) as name;
   -- Whoever closes days has it too, until its end.
-  perform pg_advisory_xact_lock(7240015);
+  perform pg_advisory_xact_lock(7240016);
   delete from daily_closing where day >= (at at time zone 'UTC')::date;
   return null;
 end $$;

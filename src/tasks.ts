@@ -1,9 +1,9 @@
 /** All background work of an instance: what runs, and how often. */
 import type { RawBuilder } from 'kysely'
 import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
-import { fetchReport } from './adyen/report.transport.ts'
-import { fetchEveryMs, fetchReports } from './adyen/report-download.jobs.ts'
-import { readReportFile } from './adyen/report-file.reader.ts'
+import { fetchReport } from './adyen-reports/report.transport.ts'
+import { fetchEveryMs, fetchReports } from './adyen-reports/report-download.jobs.ts'
+import { readReportFile } from './adyen-reports/report-file.reader.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import { closeDays } from './books/closing.jobs.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'

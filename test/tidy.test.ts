@@ -54,7 +54,18 @@ const order = [
   ...['provider', 'command-line', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
   ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
-  ...['feed', 'webhooks', 'adyen', 'config', 'logger', 'metrics', 'tasks', 'app', 'service'],
+  ...[
+    'feed',
+    'webhooks',
+    'adyen',
+    'adyen-reports',
+    'config',
+    'logger',
+    'metrics',
+    'tasks',
+    'app',
+    'service'
+  ],
   ...['openapi-file', 'main']
 ]
 

@@ -11,7 +11,7 @@ export async function findClosing(db: Db, date: string): Promise<Closing | undef
 }
 
 /** Any number: who closes days, and who books on a day that was closed, wait for each other. */
-const closingLock = 7_240_015
+const closingLock = 7_240_016
 
 /**
  * Where the next closing goes on, locked until the end of `tx`: the last one, else the day of the

@@ -90,7 +90,8 @@ t.test('3-D Secure', async (t) => {
     const created = await payByCard()
     const { id } = created.body
     const url = await answer(id, 'password')
-    t.equal((await follow(`${service.url}/return/${id}?redirectResult=made-up`)).status, 200)
+    const madeUp = `made-up-${'x'.repeat(20)}`
+    t.equal((await follow(`${service.url}/return/${id}?redirectResult=${madeUp}`)).status, 200)
     const { body } = await call('GET', `/v1/payments/${id}`)
     t.equal(body.status, 'pending')
     await follow(url)

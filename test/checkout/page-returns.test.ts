@@ -200,7 +200,9 @@ t.test('a reservation that nobody captured for 30 days is shown once', async (t)
   await age(ids[0], 31)
   await age(ids[1], 29)
   const provider = { name: 'adyen' } as Provider
-  const deps = { db, provider } as Parameters<typeof showForgottenReservations>[0]
+  const deps = { db, provider, providerName: 'adyen' } as Parameters<
+    typeof showForgottenReservations
+  >[0]
   const rounds = await Promise.all([1, 2, 3].map(() => showForgottenReservations(deps)))
   t.ok(rounds.every((count) => count <= 1))
   t.equal(await showForgottenReservations(deps), 0)

@@ -17,7 +17,9 @@ async function filesOf(folder: string, ending: string): Promise<string[]> {
 
 t.test('every statement is one that Citus and PgBouncer take', async (t) => {
   const sources = await filesOf('src/', '.ts')
-  const fragments = new Map(sources.flatMap((source) => [...readFragments(source)]))
+  const fragments = new Map(
+    sources.flatMap((source) => [...readFragments(source, { exported: true })])
+  )
   const statements = sources.flatMap((source) =>
     readStatements(source, new Map([...fragments, ...readFragments(source)]))
   )

@@ -104,10 +104,12 @@ export function readStatements(source: string, fragments = readFragments(source)
   return found
 }
 
-/** The constants of a file that are texts of SQL, by name. */
-export function readFragments(source: string): Map<string, string> {
+/** The constants of a file that are texts of SQL, by name; `exported`: those for others. */
+export function readFragments(source: string, { exported = false } = {}): Map<string, string> {
   const fragments = new Map<string, string>()
   const visit = (node: ts.Node) => {
+    const isOwn = ts.isVariableStatement(node) && !node.modifiers?.some(isExport)
+    if (exported && (isOwn || ts.isFunctionDeclaration(node))) return
     if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer) {
       const { initializer } = node
       const body = ts.isArrowFunction(initializer) ? initializer.body : initializer
@@ -119,6 +121,8 @@ export function readFragments(source: string): Map<string, string> {
   visit(parse(source))
   return fragments
 }
+
+const isExport = ({ kind }: ts.ModifierLike) => kind === ts.SyntaxKind.ExportKeyword
 
 const parse = (source: string) =>
   ts.createSourceFile('statements.ts', source, ts.ScriptTarget.Latest, true)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fetchEveryMs } from '../../src/adyen/report-download.jobs.ts'
+import { fetchEveryMs } from '../../src/adyen-reports/report-download.jobs.ts'
 import { adyenApiKey, type TestService, testService } from '../test-service.ts'
 import { download, makeReport, untilRead, upload } from './reports.ts'
 

@@ -2,7 +2,7 @@
  * Reads 1,000,000 lines into a database of its own and prints what it took: `node
  * test/settlement/million.ts [lines]`. No test: it takes minutes.
  */
-import { readReportFile } from '../../src/adyen/report-file.reader.ts'
+import { readReportFile } from '../../src/adyen-reports/report-file.reader.ts'
 import { connect } from '../../src/database/database.ts'
 import { migrate } from '../../src/database/migrate.ts'
 import { receiveReport } from '../../src/settlement/report.commands.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { readReportFile } from '../../src/adyen/report-file.reader.ts'
+import { readReportFile } from '../../src/adyen-reports/report-file.reader.ts'
 import type { Db } from '../../src/database/database.ts'
 import { receiveReport } from '../../src/settlement/report.commands.ts'
 import { type ReportJobDeps, readReports } from '../../src/settlement/report.jobs.ts'

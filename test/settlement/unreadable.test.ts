@@ -1,7 +1,7 @@
 /** Reports that can't be read: each ends with a sentence, and nothing of it is kept. */
 import { sql } from 'kysely'
 import t from 'tap'
-import { readReportFile } from '../../src/adyen/report-file.reader.ts'
+import { readReportFile } from '../../src/adyen-reports/report-file.reader.ts'
 import type { Db } from '../../src/database/database.ts'
 import { countOpenItems } from '../../src/due/open-items.store.ts'
 import { receiveReport, storeContent } from '../../src/settlement/report.commands.ts'
