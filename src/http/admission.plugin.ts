@@ -106,19 +106,17 @@ function createQueue(most: number) {
   return { takeTurn, enter, leave }
 }
 
-/** The calls of an object, during which one who is in `queue` is not. */
+/** The calls of an object: while one waits for its answer it is not in hand. */
 function wrap<Calls extends object>(calls: Calls, { leave, enter }: Queue): Calls {
   return new Proxy(calls, {
     get(target, name, receiver) {
       const call = Reflect.get(target, name, receiver)
       if (typeof call !== 'function') return call
-      return async (...args: unknown[]) => {
+      return (...args: unknown[]) => {
+        const answer = call.apply(target, args)
+        if (!(answer instanceof Promise)) return answer
         leave()
-        try {
-          return await call.apply(target, args)
-        } finally {
-          enter()
-        }
+        return answer.finally(enter)
       }
     }
   })

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import {
   Amount,
+  Currency,
   minorUnits,
   nullable,
   pageOf,
@@ -127,7 +128,10 @@ export const DisputeSchema = Type.Object(
         'informationRequest: a question, which does not block refunds. chargebackReversed is not ' +
         'final: a second chargeback can follow'
     }),
-    amount: ref(Amount),
+    amount: Type.Object(
+      { currency: ref(Currency), value: minorUnits('0 where the bank only asks') },
+      { description: 'What is questioned' }
+    ),
     amountChargedBack: minorUnits('What the bank has taken and not given back'),
     reason: nullable(Type.String({ description: "The bank's words" })),
     reasonCode: nullable(Type.String({ description: "The card scheme's code" })),

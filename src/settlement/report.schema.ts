@@ -78,7 +78,7 @@ export const UploadQuery = Type.Object(
     fileName: Type.Optional(
       Type.String({
         maxLength: 255,
-        pattern: '^[A-Za-z0-9][ -.0-\\[\\]-~]*$',
+        pattern: '^[A-Za-z0-9][ -.0-\\x5B\\x5D-~]*$',
         description: 'As the payment provider calls it; a report that awaits its upload is this one'
       })
     )

@@ -469,11 +469,7 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
   })
 
   t.test('F11: 400 for a parameter that is sent twice, whatever it says', async (t) => {
-    for (const query of [
-      'limit=5&limit=5',
-      'status=captured&status=captured',
-      'cursor=a&cursor=a'
-    ]) {
+    for (const query of ['limit=5&limit=5', 'reference=a&reference=a', 'cursor=a&cursor=a']) {
       const answer = await call('GET', `/v1/payments?${query}`)
       t.same([answer.status, pointersOf(answer).length], [400, 1], query)
     }

@@ -220,7 +220,8 @@ t.test('the last refused attempt is the failure while the customer may try again
   const poor = { code: 'insufficient_funds', message: 'Not enough', retryable: true } as const
   apply(aggregate, refusedBy(first), refusedBy(second, poor))
   t.match(aggregate.payment, { status: 'pending', failure: poor })
-  t.strictSame(aggregate.events[1]?.data, { attempt: { providerReference: second, failure: poor } })
+  const said = { code: 'insufficient_funds', message: /not have enough funds/ }
+  t.match(aggregate.events[1]?.data, { attempt: { providerReference: second, failure: said } })
 })
 
 t.test('a refused attempt after the end does not change why it ended', async (t) => {
