@@ -18,6 +18,13 @@ type Batching<Item, Result> = {
   max?: number
 }
 
+/**
+ * A statement that takes longer waits for a lock: it holds its connection, and others go on beside
+ * it. So many may wait at once.
+ */
+const slowAfterMs = 100
+const slowAtOnce = 4
+
 type Waiting<Item, Result> = {
   item: Item
   keys: readonly string[]
@@ -48,14 +55,16 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
   let waiting: Waiting<Item, Result>[] = []
   const busy = new Set<string>()
   let running = 0
+  let slow = 0
   let isScheduled = false
+  const isFull = () => running >= atOnce || slow >= slowAtOnce
 
   function schedule(): void {
-    if (isScheduled || running >= atOnce || waiting.length === 0) return
+    if (isScheduled || isFull() || waiting.length === 0) return
     isScheduled = true
     setImmediate(() => {
       isScheduled = false
-      while (running < atOnce) {
+      while (!isFull()) {
         const batch = take()
         if (batch.length === 0) return
         void runTogether(batch)
@@ -82,6 +91,13 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
 
   async function runTogether(batch: Waiting<Item, Result>[]): Promise<void> {
     running += 1
+    let isSlow = false
+    const timer = setTimeout(() => {
+      isSlow = true
+      running -= 1
+      slow += 1
+      schedule()
+    }, slowAfterMs)
     try {
       const items = batch.map(({ item }) => item)
       const results = await batching.run(db, items)
@@ -92,7 +108,9 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
       else await Promise.all(batch.map((one) => settleAlone(one)))
     }
     for (const { keys } of batch) for (const key of keys) busy.delete(key)
-    running -= 1
+    clearTimeout(timer)
+    if (isSlow) slow -= 1
+    else running -= 1
     schedule()
   }
 
