@@ -2,7 +2,8 @@
  * Many requests, one statement: what is asked while statements are under way, or in the same turn
  * of the event loop, shares the next one, and so one round trip and one commit.
  */
-import { type Db, isContended, isUnavailable } from './database.ts'
+import type { Db } from './database.ts'
+import { isContended, isUnavailable } from './unavailable.ts'
 
 type Batching<Item, Result> = {
   /** One statement; it answers each item in its place. */

@@ -1,5 +1,5 @@
-import { batched } from '../database/batch.ts'
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
+import { batched } from '../database/batch.ts'
 import { type Database, type Db, plannedEachTime, statement } from '../database/database.ts'
 import { smallestIdAt } from '../id.ts'
 import {

@@ -2,13 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t from 'tap'
 import { batched } from '../../src/database/batch.ts'
-import {
-  connect,
-  type Db,
-  isContended,
-  isUnavailable,
-  statement
-} from '../../src/database/database.ts'
+import { connect, type Db, statement } from '../../src/database/database.ts'
+import { isContended, isUnavailable } from '../../src/database/unavailable.ts'
 import { cuttable } from '../cuttable.ts'
 import { testDatabase } from '../test-database.ts'
 
