@@ -3,6 +3,7 @@
  * return of browsers; and when to look after each again.
  */
 import { type RawBuilder, sql } from 'kysely'
+import { batched } from '../database/batch.ts'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { moneyRetryForMs } from '../due/delays.ts'
 import {
@@ -101,9 +102,9 @@ const replied = (from: string, status: RawBuilder<unknown>, body: RawBuilder<unk
   from ${sql.table(from)} p where k.client_id = p.client_id and k.key = p.idempotency_key
     and k.reply_status is null`
 
-const recordPageStatement = statement<{ id: string }>(`
-  with page as (
-    select * from jsonb_to_record($1) as x(id text, session text, url text, ends_after_s float8,
+const recordPagesStatement = statement<{ id: string }>(`
+  with page as materialized (
+    select * from json_to_recordset($1) as x(id text, session text, url text, ends_after_s float8,
       reply_status smallint, reply_body text)
   ), opened as (
     update payment p set provider_session = session, checkout_url = url,
@@ -114,10 +115,26 @@ const recordPageStatement = statement<{ id: string }>(`
   ), replied as (
     update idempotency_key k set reply_status = page.reply_status, reply_body = page.reply_body,
       next_attempt_at = null, lease = null, leased_until = null
-    from opened p, page where k.client_id = p.client_id and k.key = p.idempotency_key
-      and k.reply_status is null
+    from opened p join page using (id)
+    where k.client_id = p.client_id and k.key = p.idempotency_key and k.reply_status is null
   )
   select id from opened`)
+
+type PageValues = HostedPage &
+  Pick<Payment, 'id'> & {
+    ends_after_s: number | null
+    reply_status: number
+    reply_body: string
+  }
+
+const recordPageRow = batched<PageValues, boolean>({
+  keysOf: ({ id }) => [id],
+  run: async (db, pages) => {
+    const { rows } = await db.executeQuery(recordPagesStatement(JSON.stringify(pages)))
+    const recorded = new Set(rows.map(({ id }) => id))
+    return pages.map(({ id }) => recorded.has(id))
+  }
+})
 
 /**
  * Writes the page, and the answer to the create, in one statement. `endsAfterS`: how long after its
@@ -132,9 +149,8 @@ export async function recordPage(
   reply: Reply
 ): Promise<boolean> {
   const { status: reply_status, body: reply_body } = reply
-  const values = { id, session, url, ends_after_s: endsAfterS, reply_status, reply_body }
-  const { rows } = await db.executeQuery(recordPageStatement(JSON.stringify(values)))
-  return rows.length === 1
+  const ends_after_s = endsAfterS
+  return await recordPageRow(db, { id, session, url, ends_after_s, reply_status, reply_body })
 }
 
 /** Leaves the page due in `delayS`, under `key`: whether it was opened is not known. */

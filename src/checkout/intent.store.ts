@@ -1,5 +1,6 @@
 /** Payments as they are first written down, and which of them look like one that is there. */
 import { sql } from 'kysely'
+import { batched } from '../database/batch.ts'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { readTime } from '../database-clock.ts'
 import type { Lease } from '../due/due.store.ts'
@@ -33,14 +34,16 @@ const firstEvent = `event as (
   )`
 
 /**
- * `earlier` sees the payments that were committed before. Two creates at the same moment don't see
- * each other's: both want to change the row of `latest_payment` that says which payment was the
- * last one. The second waits for the first and then finds another payment there than it saw when it
+ * All intents of the same moment, in one statement; each is accepted or not by itself. `earlier`
+ * sees the payments that were committed before. Two creates at the same moment don't see each
+ * other's: both want to change the row of `latest_payment` that says which payment was the last
+ * one. The second waits for the first and then finds another payment there than it saw when it
  * began (`expected_id`), changes nothing, and so writes nothing. Null expects nothing. A row may
  * name a payment that was never made, where the key was taken at the same moment: it is compared
  * and never read.
  */
-const insertIntentStatement = statement<{
+type IntentRow = {
+  n: number
   account_currency: string | null
   account_status: 'open' | 'closed' | null
   is_known: boolean
@@ -48,15 +51,17 @@ const insertIntentStatement = statement<{
   earlier_client: string | null
   created_at: Date | null
   expires_at: Date | null
-}>(`
-  with intent as (
+}
+
+const insertIntentsStatement = statement<IntentRow>(`
+  with intent as materialized (
     select x.*, greatest(x.expires_at, now() + make_interval(secs => life_s)) as ends_at,
       account.currency as account_currency, account.status as account_status,
       k.key is not null as is_known, coalesce(last.payment_id, '') as last_id,
       earlier.id as earlier_id, earlier.client_id as earlier_client
-    from jsonb_to_record($1) as x(
-      id text, client_id text, idempotency_key text, fingerprint bytea, account_id integer,
-      currency text, amount bigint, channel text, method text, capture text, save_card text,
+    from json_to_recordset($1) as x(
+      n integer, id text, client_id text, idempotency_key text, fingerprint bytea,
+      account_id integer, currency text, amount bigint, channel text, method text, capture text, save_card text,
       return_url text, reference text, description text, metadata jsonb, customer jsonb,
       operator jsonb, allocations jsonb, registered_card_id text, card jsonb, card_token text,
       provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
@@ -81,6 +86,7 @@ const insertIntentStatement = statement<{
     select account_id, amount, id, now(), case when not allow_duplicate then last_id end
     from accepted
     where window_s > 0
+    order by account_id, amount
     on conflict (account_id, amount) do update set payment_id = excluded.payment_id,
       created_at = excluded.created_at, expected_id = excluded.expected_id
     where excluded.expected_id is null or excluded.expected_id = latest_payment.payment_id
@@ -90,7 +96,8 @@ const insertIntentStatement = statement<{
       leased_until, next_attempt_at)
     select client_id, idempotency_key, fingerprint, id, 1, lease,
       now() + make_interval(secs => lease_s), now() + make_interval(secs => lease_s)
-    from accepted where window_s = 0 or exists (select from latest)
+    from accepted where window_s = 0 or id in (select payment_id from latest)
+    order by client_id, idempotency_key
     on conflict (client_id, key) do nothing
     returning resource_id
   ), created as (
@@ -101,9 +108,23 @@ const insertIntentStatement = statement<{
     from accepted join claimed on resource_id = id
     returning id, created_at, expires_at
   ), ${firstEvent}
-  select account_currency, account_status, is_known, earlier_id, earlier_client,
+  select n, account_currency, account_status, is_known, earlier_id, earlier_client,
     created_at, created.expires_at
   from intent left join created using (id)`)
+
+/** Two that may wait for each other, at the same key or account and amount, are not together. */
+const writeIntentRow = batched<IntentValues, IntentRow | undefined>({
+  keysOf: ({ client_id, idempotency_key, account_id, amount }) => [
+    `key ${client_id} ${idempotency_key}`,
+    `amount ${account_id} ${amount}`
+  ],
+  run: async (db, intents) => {
+    const numbered = intents.map((intent, n) => ({ n, ...intent }))
+    const { rows } = await db.executeQuery(insertIntentsStatement(JSON.stringify(numbered)))
+    const byNumber = new Map(rows.map((row) => [row.n, row]))
+    return intents.map((_, n) => byNumber.get(n))
+  }
+})
 
 /** How it is written, beside what it is. */
 export type IntentOptions = {
@@ -137,10 +158,9 @@ export async function insertIntent(
 async function writeIntent(
   db: Db,
   intent: PaymentIntent,
-  values: object
+  values: IntentValues
 ): Promise<IntentResult | undefined> {
-  const { rows } = await db.executeQuery(insertIntentStatement(JSON.stringify(values)))
-  const [row] = rows
+  const row = await writeIntentRow(db, values)
   if (row?.created_at && row.expires_at) {
     const { created_at: createdAt, expires_at: expiresAt } = row
     const { cardToken: _, lifeS: _life, firstLookS: _look, endsAfterS: _end, ...payment } = intent
@@ -159,7 +179,9 @@ async function writeIntent(
   return isKnown ? { outcome: 'exists' } : undefined
 }
 
-function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions): object {
+type IntentValues = ReturnType<typeof toValues>
+
+function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions) {
   return {
     id: intent.id,
     client_id: claim.clientId,

@@ -1,4 +1,5 @@
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
+import { batched } from '../database/batch.ts'
 import { type Database, type Db, plannedEachTime, statement } from '../database/database.ts'
 import { smallestIdAt } from '../id.ts'
 import {
@@ -113,9 +114,20 @@ function toProcessor({ processor_name: name, processor_reference: reference }: S
   return name === null || reference === null ? null : { name, reference }
 }
 
-const findPaymentStatement = statement<StoredPayment>(
-  `select ${columnList} from payment where id = $1 and ($2::text is null or client_id = $2)`
+const findPaymentsStatement = statement<StoredPayment>(
+  `select ${columnList} from payment where id = any($1::text[])`
 )
+
+const readPayment = batched<string, Payment | undefined>({
+  run: async (db, ids) => {
+    const { rows } = await db.executeQuery(findPaymentsStatement([...new Set(ids)]))
+    const found = new Map(rows.map((row) => [row.id, row]))
+    return ids.map((id) => {
+      const row = found.get(id)
+      return row && toPayment(row)
+    })
+  }
+})
 
 /** `clientId`: only where the payment is that client's. */
 export async function findPayment(
@@ -123,13 +135,12 @@ export async function findPayment(
   id: string,
   clientId: string | null = null
 ): Promise<Payment | undefined> {
-  const { rows } = await db.executeQuery(findPaymentStatement(id, clientId))
-  return rows[0] && toPayment(rows[0])
+  const payment = await readPayment(db, id)
+  return clientId === null || payment?.clientId === clientId ? payment : undefined
 }
 
 export async function findPayments(db: Db, ids: readonly string[]): Promise<Payment[]> {
-  const { rows } = await sql<StoredPayment>`
-    select ${paymentColumnList} from payment where id = any(${ids})`.execute(db)
+  const { rows } = await db.executeQuery(findPaymentsStatement(ids))
   return rows.map(toPayment)
 }
 
