@@ -61,7 +61,8 @@ const insertIntentsStatement = statement<IntentRow>(`
       earlier.id as earlier_id, earlier.client_id as earlier_client
     from json_to_recordset($1) as x(
       n integer, id text, client_id text, idempotency_key text, fingerprint bytea,
-      account_id integer, currency text, amount bigint, channel text, method text, capture text, save_card text,
+      account_id integer, currency text, amount bigint, channel text, method text, capture text,
+      save_card text,
       return_url text, reference text, description text, metadata jsonb, customer jsonb,
       operator jsonb, allocations jsonb, registered_card_id text, card jsonb, card_token text,
       provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
