@@ -21,7 +21,7 @@ const locale = { language: 'en', tag: 'en-GB' } as const
 /** For so long a payment that just ended may still be pending; s. */
 const waitS = 2
 
-/** `port` 0 takes any free one. The key stays here: every program of this machine may read pages. */
+/** `port` 0 takes any free one. The key stays here: any program of this machine may read pages. */
 export async function startShop(options: ShopOptions): Promise<Shop> {
   const { host, port } = options
   const server = createServer(async (request, response) => {

@@ -28,6 +28,7 @@ dd { margin: 0; font-weight: 600 }
 a { color: var(--link) }
 p > a:only-child { display: inline-block; padding: 10px 0 }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px }
+:target { text-decoration: underline 4px var(--line) }
 code { font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace }
 pre {
   margin: 8px 0 0; padding: 12px; background: var(--ground); border: 1px solid var(--line);

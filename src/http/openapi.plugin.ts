@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import swagger from '@fastify/swagger'
 import reference from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import { escapeHtml, pageHeaders, toPage } from '../html.ts'
 import { type ProblemCode, problems } from '../problems.ts'
 import { shareParts, showUnseen } from './openapi-document.ts'
 import { etagOf } from './precondition.ts'
@@ -186,11 +187,7 @@ function toProblemReplies(codes: readonly ProblemCode[]): Record<string, unknown
 export async function addDocs(app: FastifyInstance, sandbox: boolean): Promise<void> {
   const isPublic = { schema: { hide: true }, config: { etag: true } }
   app.get('/docs/problems', isPublic, async (_, reply) =>
-    reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-      .header('cache-control', 'public, max-age=300')
-      .send(problemsPage)
+    reply.headers({ ...pageHeaders, 'cache-control': 'public, max-age=300' }).send(problemsPage)
   )
   let document: { text: string; etag: string } | undefined
   app.get('/openapi.json', isPublic, async (_, reply) => {
@@ -257,18 +254,10 @@ function withETag(text: string) {
   return { text, etag: etagOf(text) }
 }
 
-const problemsPage = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Problems of One-Off Payments</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
-h2 { margin-top: 2.5rem; font-size: 1.1rem } code { background: #f1f3f5; padding: .1em .3em }
-:target { background: #fff3bf }
-</style>
-<h1>Problems</h1>
-<p>Every error has one of these codes in <code>code</code>; its meaning never changes.</p>
+const problemsPage = toPage(
+  'en',
+  'Problems of One-Off Payments',
+  `<p>Every error has one of these codes in <code>code</code>; its meaning never changes.</p>
 ${Object.entries(problems)
   .map(
     ([code, { status, title, cause, cure }]) => `
@@ -277,9 +266,5 @@ ${Object.entries(problems)
 <p>Cause: ${escapeHtml(cause)}</p>
 <p>Cure: ${escapeHtml(cure)}</p>`
   )
-  .join('\n')}
-</html>`
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
+  .join('\n')}`
+)
