@@ -115,6 +115,9 @@ pre {
   details.panel { grid-area: details }
   .amount strong { font-size: 44px }
 }
+@media (max-width: 399px) {
+  .home td code { white-space: normal }
+}
 @media (max-width: 359px) {
   td code { white-space: normal }
 }

@@ -132,18 +132,18 @@ export function homePage(origin: string): string {
       ([does, ...command]) => `<p>${safe(does)}</p>\n<pre>${safe(toCurl(origin, command))}</pre>`
     )
     const aside = note === undefined ? '' : `<p class="hint">${safe(note)}</p>`
-    return `<section class="panel"><h2>${safe(title)}</h2>\n${aside}${items.join('\n')}</section>`
+    return `<div class="panel"><h2>${safe(title)}</h2>\n${aside}${items.join('\n')}</div>`
   })
   const content = `<div class="home"><h1>Simulator of Adyen</h1>
 <p>It stands for Adyen beside the sandbox: the Checkout API under <code>/v72</code>, its card pages,
 and notifications.</p>
-<section class="panel"><h2>Test cards</h2>
+<div class="panel"><h2>Test cards</h2>
 <p>Any date in the future. The cards with 3-D Secure ask for a password:
 <code>${CHALLENGE_PASSWORD}</code>.</p>
 <table><tr><th>Number</th><th>Card</th><th>Code</th></tr>${cards.join('')}</table>
 <p>These names of the holder refuse it; <code>refund failed</code> and <code>capture failed</code>
 let that fail later:</p>
-<p class="names">${REFUSAL_TRIGGERS.map((name) => `<code>${name}</code>`).join(' ')}</p></section>
+<p class="names">${REFUSAL_TRIGGERS.map((name) => `<code>${name}</code>`).join(' ')}</p></div>
 ${chapters.join('\n')}</div>`
   return page('Simulator of Adyen', null, content)
 }
