@@ -49,7 +49,8 @@ the scope.
 **Not for clients.** \`POST /webhooks/adyen\` takes what Adyen sends: 202 \`[accepted]\` once every
 item is stored; 401 where the password or the signature (HMAC) of one is wrong, and nothing is kept;
 503 where it cannot be stored. \`GET /return/{paymentId}\` is where the card page sends the browser,
-which goes on (303) to the payment's \`returnUrl\`; without one it shows a page.
+which goes on (303) to the payment's \`returnUrl\`; without one a page shows what came of it, in
+the language of \`customer.locale\` or of the browser.
 
 **Errors** are \`application/problem+json\` (RFC 9457); each code has a page with its cause and
 cure at [/docs/problems](/docs/problems).
