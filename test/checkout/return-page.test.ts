@@ -54,6 +54,14 @@ t.test('G2: the name of the merchant is text', async (t) => {
   t.notMatch(pageOf('captured', 'en'), 'Merchant')
 })
 
+t.test('G2: of a payment that was captured in part it is that part', async (t) => {
+  const locale = { language: 'en', tag: 'en' } as const
+  const payment = { status: 'captured', amount, amountCaptured: 1200 } as const
+  const page = toReturnPage(payment, null, locale)
+  t.match(page, '<dd>£12.00</dd>')
+  t.notMatch(page, '25.00')
+})
+
 t.test('G2: the language is the one told of the customer, else the browser’s', async (t) => {
   const rows: Array<[told: string | undefined, accepted: string | undefined, tag: string]> = [
     ['de-AT', 'fr', 'de-AT'],
@@ -94,10 +102,9 @@ t.test('a browser that comes back', async (t) => {
     const { body: links } = await control('GET', '/_simulator/links')
     const { request, id: linkId } = links.at(-1)
     t.equal(request.returnUrl, `${url}/return/${id}`, 'the button of the page of the link')
-    const [page] = await Promise.all([
-      open(`/return/${id}`, { 'accept-language': 'fr' }),
-      control('POST', `/_simulator/links/${linkId}/pay`)
-    ])
+    await control('PUT', '/_simulator/faults', { webhooks: { delayMs: { ms: 300, times: 1 } } })
+    await control('POST', `/_simulator/links/${linkId}/pay`)
+    const page = await open(`/return/${id}`, { 'accept-language': 'fr' })
     t.equal(page.status, 200)
     t.match(page.text, `<h1>${words.de.outcomes.captured[0]}</h1>`)
     t.match(page.text, /25,00\s€|25,00\s£/)
