@@ -16,8 +16,7 @@ import { nextReturnAskS } from './schedule.ts'
 /** The browser waits: after this it is sent on, whatever the provider does. */
 const lookUpForMs = 2_000
 const returnWithinMs = 2_700
-/** So long a page that shows the outcome waits for it; so many may, as they hold up others. */
-const shownWithinMs = 2_000
+/** So many may wait for an outcome to show, as they hold up others. */
 const shownMost = 50
 
 /** What a card page and 3-D Secure put into the return URL; anything else is not sent on. */
@@ -78,6 +77,7 @@ export async function returnFromPage(
   if (payment.method === 'recorded') {
     throw new Problem('payment_not_found', `No page of ${paymentId}.`)
   }
+  const startedAt = performance.now()
   const applied = applyReturn(deps, payment, result).catch(onFault)
   await Promise.race([applied, after(returnWithinMs)])
   const { returnUrl } = payment
@@ -87,7 +87,8 @@ export async function returnFromPage(
   const isKnown = ({ status }: Payment) => status !== 'pending'
   deps.shown.count += 1
   try {
-    const ms = deps.shown.count > shownMost ? 0 : shownWithinMs
+    const leftMs = Math.max(0, returnWithinMs - (performance.now() - startedAt))
+    const ms = deps.shown.count > shownMost ? 0 : leftMs
     return await deps.waiters.wait(paymentId, read, isKnown, ms, signal)
   } finally {
     deps.shown.count -= 1
