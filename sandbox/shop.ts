@@ -5,8 +5,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Shown, toOutcomePage, toReturnPage } from '../src/checkout/return-page.ts'
 import { escapeHtml, pageHeaders, toPage } from '../src/html.ts'
+import { type Shown, toOutcomePage, toReturnPage } from '../src/payments/return-page.ts'
 
 type Shop = { url: string; close(): Promise<void> }
 type ShopOptions = {

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { pageHeaders } from '../html.ts'
 import { IdParams } from '../http/common.schema.ts'
+import { chooseLocale, toOutcomePage, toReturnPage } from '../payments/return-page.ts'
 import type { Customer } from '../provider.ts'
 import type { Routes } from '../service-context.ts'
 import { createAskOnce, returnFromPage, returnFromRegistration } from './return.commands.ts'
-import { chooseLocale, toOutcomePage, toReturnPage } from './return-page.ts'
 
 const options = {
   schema: { hide: true, params: IdParams },

@@ -1,5 +1,6 @@
 /** The page on which a customer ends whose payment has no returnUrl. */
 import t from 'tap'
+import { type PaymentStatus, statuses } from '../../src/payments/payment.ts'
 import {
   chooseLocale,
   formatAmount,
@@ -7,8 +8,7 @@ import {
   toOutcomePage,
   toReturnPage,
   words
-} from '../../src/checkout/return-page.ts'
-import { type PaymentStatus, statuses } from '../../src/payments/payment.ts'
+} from '../../src/payments/return-page.ts'
 import { testService } from '../test-service.ts'
 
 const languages = Object.keys(words) as Array<keyof typeof words>

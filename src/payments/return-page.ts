@@ -1,7 +1,7 @@
 /** What a customer reads who comes back and whose payment has no returnUrl to lead on to. */
 import { escapeHtml, toPage } from '../html.ts'
 import { decimalsOf, type Money } from '../money.ts'
-import type { Payment, PaymentStatus } from '../payments/payment.ts'
+import type { Payment, PaymentStatus } from './payment.ts'
 
 /** A payment's status; or that nothing is here, or that nothing can be said now. */
 export type Outcome = PaymentStatus | 'unknown' | 'unavailable'
