@@ -1,6 +1,7 @@
 type Facts = {
   publicUrl: string
   simulatorUrl: string
+  shopUrl: string
   dir: string
   demoKey: string
   accountId: string
@@ -11,23 +12,19 @@ type Facts = {
 export function toBanner({
   publicUrl,
   simulatorUrl,
+  shopUrl,
   dir,
   demoKey,
   accountId,
   amount
 }: Facts): string {
-  const body = JSON.stringify({
-    accountId,
-    amount,
-    channel: 'selfcare',
-    returnUrl: `${publicUrl}/docs`
-  })
+  const body = JSON.stringify({ accountId, amount, channel: 'selfcare', returnUrl: shopUrl })
   return `
 One-Off Payments, sandbox (data in ${dir})
 
   API        ${publicUrl}
   Docs       ${publicUrl}/docs
-  Simulator  ${simulatorUrl}
+  Simulator  ${simulatorUrl}  (test cards, and how to make things go wrong)
   API key    ${demoKey}
   Account    ${accountId}
 

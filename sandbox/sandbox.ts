@@ -18,6 +18,7 @@ import { toBanner } from './banner.ts'
 import { openDatabase } from './database.ts'
 import { startPostgres } from './postgres.ts'
 import { seed } from './seed.ts'
+import { startShop } from './shop.ts'
 
 const merchantAccount = 'SandboxMerchant'
 const databaseName = 'payments'
@@ -60,8 +61,10 @@ export async function startSandbox(
     const publicUrl = `http://${config.host}:${port}`
     const simulator = await startSimulator(config, dir, secrets, publicUrl, onFault)
     closers.push(simulator.stop)
+    const merchantName = config.merchantName ?? 'Sandbox Merchant'
     const service = await startService({
       ...config,
+      merchantName,
       port,
       publicUrl,
       databaseUrl,
@@ -83,11 +86,15 @@ export async function startSandbox(
       }
     })
     closers.push(service.close)
+    const shop = await startShop({
+      ...{ host: config.host, port: config.shopPort, merchantName },
+      ...{ apiUrl: publicUrl, key: secrets.demoKey }
+    })
+    closers.push(shop.close)
     await writePrivately(join(dir, runningFile), JSON.stringify({ databaseUrl }))
     closers.push(() => fs.rm(join(dir, runningFile), { force: true }))
-    print(
-      toBanner({ publicUrl, simulatorUrl: simulator.url, dir: config.dir, ...secrets, ...seeded })
-    )
+    const urls = { publicUrl, simulatorUrl: simulator.url, shopUrl: shop.url }
+    print(toBanner({ ...urls, dir: config.dir, ...secrets, ...seeded }))
     return { close }
   } catch (error) {
     await close()

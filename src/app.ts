@@ -21,6 +21,7 @@ import { addConnections, connectionOptions } from './http/connection.plugin.ts'
 import { addNegotiation } from './http/csv.plugin.ts'
 import { addETags } from './http/etag.plugin.ts'
 import { healthRoutes } from './http/health.routes.ts'
+import { homeRoutes } from './http/home.routes.ts'
 import { addIdempotency } from './http/idempotency.plugin.ts'
 import { addMethods } from './http/methods.plugin.ts'
 import { addDocs, addOpenApi } from './http/openapi.plugin.ts'
@@ -136,6 +137,7 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   const ofRoutes = { ...context, provider: whileAway(context.provider) }
   for (const routes of allRoutes) await routes(app, ofRoutes)
   await returnRoutes(app, context)
+  await homeRoutes(app, context)
   await addDocs(app, sandbox)
   return app
 }

@@ -27,6 +27,8 @@ export type CommonConfig = {
   settlementMissingDays: number
   /** Requests a minute of each client, and of each address without a key; null for no limit. */
   rateLimit: number | null
+  /** What customers know the merchant by; null: their page names nobody. */
+  merchantName: string | null
   /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
   trustProxy: readonly string[]
   /** Connections to the database; `reservedConnections` and one to listen on come on top. */
@@ -72,7 +74,13 @@ export type ProductionConfig = CommonConfig & {
   adyen: AdyenConfig
 }
 
-export type SandboxConfig = CommonConfig & { kind: 'sandbox'; dir: string; simulatorPort: number }
+export type SandboxConfig = CommonConfig & {
+  kind: 'sandbox'
+  dir: string
+  simulatorPort: number
+  /** Of the page that customers return to. */
+  shopPort: number
+}
 
 type Config = ProductionConfig | SandboxConfig
 
@@ -97,6 +105,7 @@ const largestRateLimit = 1_000_000
 const mostConnections = 1_000
 const longestWaitS = 3_600
 const longestDrainS = 600
+const longestName = 100
 
 /** Production is whatever has one of these set. */
 function isProduction(env: Env): boolean {
@@ -132,7 +141,8 @@ export function readConfig(env: Env, hasSandbox = true): Config {
     },
     databaseWaitS: reader.integer('DATABASE_WAIT_S', 60, 0, longestWaitS),
     // Nobody balances load over a sandbox.
-    drainS: reader.integer('DRAIN_S', production ? 10 : 0, 0, longestDrainS)
+    drainS: reader.integer('DRAIN_S', production ? 10 : 0, 0, longestDrainS),
+    merchantName: readMerchantName(reader)
   }
   const config: Config = production
     ? readProduction(common, reader)
@@ -142,7 +152,8 @@ export function readConfig(env: Env, hasSandbox = true): Config {
         // The sandbox has a key that is known to whoever can read its folder: loopback only.
         host: '127.0.0.1',
         dir: reader.text('SANDBOX_DIR') ?? '.sandbox',
-        simulatorPort: reader.integer('SIMULATOR_PORT', 3001, 0, 65_535)
+        simulatorPort: reader.integer('SIMULATOR_PORT', 3001, 0, 65_535),
+        shopPort: reader.integer('SHOP_PORT', 3002, 0, 65_535)
       }
   if (reader.faults.length > 0) throw new ConfigFault(reader.faults)
   return config
@@ -274,6 +285,14 @@ function readNetworks(reader: Reader, name: string): string[] {
   const wrong = all.filter((one) => isIP(one) === 0 && !ipaddr.isValidCIDR(one))
   if (wrong.length > 0) reader.fault(`${name}: ${wrong.join(', ')} is no address and no network`)
   return all
+}
+
+function readMerchantName(reader: Reader): string | null {
+  const name = reader.text('MERCHANT_NAME') ?? null
+  if (name !== null && name.length > longestName) {
+    reader.fault(`MERCHANT_NAME must have at most ${longestName} characters`)
+  }
+  return name
 }
 
 type Reader = ReturnType<typeof createReader>

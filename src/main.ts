@@ -206,7 +206,8 @@ function describe(error: NodeJS.ErrnoException): string {
   if (error instanceof CommandFault || error instanceof DatabaseFault) return error.message
   if (error.code === 'EADDRINUSE') {
     const { port } = error as { port?: number }
-    return `Port ${port} is in use. Set PORT, METRICS_PORT or SIMULATOR_PORT to a free one.`
+    const names = 'PORT, METRICS_PORT, SIMULATOR_PORT or SHOP_PORT'
+    return `Port ${port} is in use. Set ${names} to a free one.`
   }
   if (isUnavailable(error)) return `The database does not answer: ${reasonOf(error)}`
   return error.stack ?? String(error)

@@ -119,11 +119,10 @@ type PageDetails = {
 /** `byPhone`: an operator types the card for the customer (mail order, telephone order). */
 export type HostedPageRequest = MoneyRequest & PageDetails & { byPhone: boolean }
 /**
- * A link is sent to the customer; `description` is shown on its page, which leads on to `returnUrl`
- * where there is one.
+ * A link is sent to the customer; `description` is shown on its page, which ends with a button that
+ * leads on to `returnUrl`.
  */
-export type PaymentLinkRequest = Omit<MoneyRequest, 'returnUrl'> &
-  PageDetails & { returnUrl: string | null; description: string | null }
+export type PaymentLinkRequest = MoneyRequest & PageDetails & { description: string | null }
 /** A page where a customer may pay: its id at the provider, and its address. */
 export type HostedPage = { session: string; url: string }
 

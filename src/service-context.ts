@@ -20,6 +20,7 @@ type ConfigValues = Pick<
   | 'settlementMissingDays'
   | 'rateLimit'
   | 'trustProxy'
+  | 'merchantName'
 > &
   Pick<AdyenConfig, 'merchantAccount' | 'moto' | 'multiplePartialCaptures'>
 

@@ -169,6 +169,7 @@ export function createContext(
     settlementMissingDays: options.settlementMissingDays,
     rateLimit: options.rateLimit,
     trustProxy: options.trustProxy,
+    merchantName: options.merchantName,
     merchantAccount: adyen.merchantAccount,
     moto: adyen.moto,
     multiplePartialCaptures: adyen.multiplePartialCaptures,

@@ -32,7 +32,7 @@ function faultsOf(env: Env): readonly string[] {
 t.test('without configuration it is the sandbox, on loopback only', async (t) => {
   const config = readConfig({ HOME: '/root', PATH: '/bin' })
   t.match(config, { kind: 'sandbox', host: '127.0.0.1', port: 3000, metricsPort: 9464 })
-  t.match(config, { dir: '.sandbox', simulatorPort: 3001 })
+  t.match(config, { dir: '.sandbox', simulatorPort: 3001, shopPort: 3002 })
   const told = readConfig({ HOST: '0.0.0.0', PORT: '0', SANDBOX_DIR: '/x', SIMULATOR_PORT: '5' })
   t.match(told, { kind: 'sandbox', host: '127.0.0.1', port: 0, dir: '/x', simulatorPort: 5 })
 })

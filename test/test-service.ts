@@ -108,6 +108,7 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     connections: { requests: 8, reads: 4, background: 4 },
     databaseWaitS: 10,
     drainS: 0,
+    merchantName: null,
     databaseUrl: serviceUrl,
     publicUrl: url,
     sandbox: true,

@@ -49,7 +49,8 @@ const order = [
     'id',
     'identifier',
     'country-codes',
-    'card-number'
+    'card-number',
+    'html'
   ],
   ...['provider', 'command-line', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
@@ -79,6 +80,7 @@ const barePaths = [
   'identifier.ts',
   'country-codes.ts',
   'card-number.ts',
+  'html.ts',
   'provider.ts',
   'due/delays.ts'
 ]

@@ -4,9 +4,15 @@
  */
 export const STYLE = `
 :root {
-  --ink: #1b2433; --soft: #56617a; --line: #c6ccd8; --edge: #78839b; --paper: #fff;
-  --ground: #f2f4f8; --accent: #0b5d4b; --accent-dark: #084839; --wrong: #b3261e;
-  --wrong-ground: #fdf0ef; --note: #fff3cd; --note-ink: #4a3800;
+  color-scheme: light dark;
+  --ink: light-dark(#1b2433, #e8ecf4); --soft: light-dark(#56617a, #a9b4c9);
+  --line: light-dark(#c6ccd8, #46526b); --edge: light-dark(#78839b, #8b97b0);
+  --rule: light-dark(#e0e4ec, #36415a); --paper: light-dark(#fff, #1c2330);
+  --ground: light-dark(#f2f4f8, #10151e); --accent: #0b5d4b; --accent-dark: #084839;
+  --chosen: light-dark(#eef6f3, #14322b); --wrong: light-dark(#b3261e, #ff9a92);
+  --wrong-ground: light-dark(#fdf0ef, #3a1715); --wrong-line: light-dark(#e6b3af, #7c3a35);
+  --note: light-dark(#fff3cd, #3b2f08); --note-ink: light-dark(#4a3800, #ffe69a);
+  --note-line: light-dark(#e6cf85, #6b5714); --focus: light-dark(#1a66d6, #8fc1ff);
 }
 * { box-sizing: border-box }
 body {
@@ -15,14 +21,14 @@ body {
 }
 .banner {
   margin: 0; padding: 10px 16px; background: var(--note); color: var(--note-ink);
-  text-align: center; font-size: 15px; border-bottom: 1px solid #e6cf85;
+  text-align: center; font-size: 15px; border-bottom: 1px solid var(--note-line);
 }
 main { max-width: 900px; margin: 0 auto; padding: 16px }
 h1 { font-size: 22px; line-height: 1.25; margin: 0 }
 h2 { font-size: 17px; margin: 0 }
 .columns { display: grid; gap: 16px; grid-template-columns: minmax(0, 1fr) }
 .panel {
-  background: var(--paper); border: 1px solid #e0e4ec; border-radius: 12px; padding: 20px;
+  background: var(--paper); border: 1px solid var(--rule); border-radius: 12px; padding: 20px;
   box-shadow: 0 1px 3px rgb(27 36 51 / 8%);
 }
 .summary { padding: 4px 4px 0 }
@@ -53,7 +59,7 @@ legend { padding: 0; margin-bottom: 8px }
   display: flex; gap: 12px; align-items: center; min-height: 48px; padding: 10px 12px;
   border: 1px solid var(--line); border-radius: 8px; font-weight: 400; cursor: pointer;
 }
-.choice:has(:checked) { border-color: var(--accent); background: #eef6f3 }
+.choice:has(:checked) { border-color: var(--accent); background: var(--chosen) }
 .choice input { width: 20px; height: 20px; margin: 0; flex: none }
 .choice small { display: block; color: var(--soft); font-size: 14px }
 .new-card { display: grid; gap: 16px }
@@ -65,14 +71,14 @@ form:has([name=card]:checked:not(#card-new)) .new-card { display: none }
 }
 form .button { width: 100% }
 .button:hover { background: var(--accent-dark) }
-:focus-visible { outline: 3px solid #1a66d6; outline-offset: 2px }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px }
 .plain { background: none; color: var(--soft); text-decoration: underline; font-weight: 400 }
 .plain:hover { background: none; color: var(--ink) }
 .cancel { margin: 12px 0 -8px; text-align: center }
 .cancel a { display: inline-block; padding: 10px; color: var(--soft) }
 .alert {
   margin: 0 0 16px; padding: 14px 16px; border-radius: 8px; background: var(--wrong-ground);
-  border: 1px solid #e6b3af; border-left: 5px solid var(--wrong);
+  border: 1px solid var(--wrong-line); border-left: 5px solid var(--wrong);
 }
 .alert:focus { outline: 0 }
 .alert h2 { color: var(--wrong) }
@@ -83,7 +89,7 @@ details.panel { padding: 0 20px; font-size: 15px }
 details.panel[open] { padding-bottom: 12px }
 details.panel summary { padding: 14px 0; font-weight: 600; cursor: pointer }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: 6px 8px 6px 0; border-bottom: 1px solid #e0e4ec }
+th, td { text-align: left; padding: 6px 8px 6px 0; border-bottom: 1px solid var(--rule) }
 td code { white-space: nowrap; font-size: 13px }
 code { font: 14px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace }
 .names code { display: inline-block; margin-right: 8px }
@@ -91,6 +97,13 @@ code { font: 14px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace }
 .notice p { margin: 8px 0 20px }
 .notice p:last-child { margin-bottom: 0 }
 .notice .hint { margin: 0 0 4px }
+.home { display: grid; gap: 16px; grid-template-columns: minmax(0, 1fr) }
+.home > p, .home .panel > :is(p, pre) { margin: 8px 0 0 }
+pre {
+  padding: 10px 12px; background: var(--ground); border: 1px solid var(--rule); border-radius: 8px;
+  font: 14px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
 @media (min-width: 760px) {
   main { padding: 40px 24px }
   .columns {
@@ -101,6 +114,9 @@ code { font: 14px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace }
   section.panel { grid-area: form; padding: 28px }
   details.panel { grid-area: details }
   .amount strong { font-size: 44px }
+}
+@media (max-width: 399px) {
+  .home td code { white-space: normal }
 }
 @media (max-width: 359px) {
   td code { white-space: normal }

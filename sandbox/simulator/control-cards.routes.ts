@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { finishChallenge } from './challenge.routes.ts'
 import { describeLink } from './checkout-links.ts'
 import type { Context } from './context.ts'
+import { pick } from './control-views.ts'
 import { newPspReference } from './identifiers.ts'
 import { type QuickPay, quickPay } from './quick-pay.ts'
 import type { Card } from './state.ts'
@@ -19,14 +20,14 @@ export function controlCardRoutes(app: FastifyInstance, context: Context): void 
   app.get('/storedCards', () => state.storedCards.all())
 
   app.post<WithId & { Body: QuickPay | undefined }>('/links/:id/pay', (request, reply) => {
-    const link = state.links.get(request.params.id)
+    const link = pick(state.links, request.params.id)
     if (link === undefined) return reply.code(404).send({ error: 'No such link' })
     return quickPay(context, link, request.body ?? {})
   })
 
   type Password = { password?: string }
   app.post<WithId & { Body: Password | undefined }>('/challenges/:id/answer', (request, reply) => {
-    const challenge = state.challenges.get(request.params.id)
+    const challenge = pick(state.challenges, request.params.id)
     if (challenge === undefined) return reply.code(404).send({ error: 'No such challenge' })
     const address = finishChallenge(context, challenge, request.body?.password ?? null)
     return { redirect: address.startsWith('/') ? `${context.origin}${address}` : address }
@@ -34,7 +35,7 @@ export function controlCardRoutes(app: FastifyInstance, context: Context): void 
 
   /** The issuer sent a new card, or the next payment with it is to end differently. */
   app.patch<WithId & { Body: Partial<Card> }>('/storedCards/:id', (request, reply) => {
-    const stored = state.storedCards.get(request.params.id)
+    const stored = pick(state.storedCards, request.params.id)
     if (stored === undefined) return reply.code(404).send({ error: 'No such stored card' })
     const changed = { ...stored, card: { ...stored.card, ...request.body } }
     state.storedCards.put(changed)

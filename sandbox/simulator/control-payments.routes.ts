@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { modify } from './checkout-modifications.ts'
 import type { Context } from './context.ts'
-import { describe } from './control-views.ts'
+import { describe, pick } from './control-views.ts'
 import { DISPUTE_EVENTS, type Dispute, disputeEvent } from './dispute-events.ts'
 import { newPspReference } from './identifiers.ts'
 import { booksOf, modificationsOf } from './modification-books.ts'
@@ -44,7 +44,7 @@ export function controlPaymentRoutes(app: FastifyInstance, context: Context): vo
 function on<Input>(app: FastifyInstance, context: Context, name: string, work: Work<Input>): void {
   type Route = { Params: { psp: string } }
   app.post<Route>(`/payments/:psp/${name}`, (request, reply): FastifyReply => {
-    const payment = context.state.payments.get(request.params.psp)
+    const payment = pick(context.state.payments, request.params.psp)
     if (payment === undefined) return reply.code(404).send({ error: 'No such payment' })
     const result = work(context, payment, (request.body ?? {}) as Input)
     if ('error' in result) return reply.code(result.status ?? 409).send({ error: result.error })

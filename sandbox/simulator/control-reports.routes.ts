@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { accountingReport } from './accounting.ts'
 import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
+import { pick } from './control-views.ts'
 import { newPspReference } from './identifiers.ts'
 import type { Amount } from './money.ts'
 import { notify } from './notify.ts'
@@ -35,7 +36,7 @@ export function controlReportRoutes(app: FastifyInstance, context: Context): voi
 
   /** As it is downloaded, without a key: to be uploaded by hand. */
   app.get<{ Params: { file: string } }>('/reports/:file', (request, reply) => {
-    const report = state.reports.get(request.params.file)
+    const report = pick(state.reports, request.params.file)
     if (report === undefined) return reply.code(404).send('Not Found')
     return reply.type('text/csv; charset=utf-8').send(report.csv)
   })

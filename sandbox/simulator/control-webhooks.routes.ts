@@ -26,10 +26,10 @@ export function controlWebhookRoutes(app: FastifyInstance, context: Context): vo
     return reply.code(202).send(describe(webhook))
   })
   /** With a body, only what it names is sent, `set` in its unsigned members. */
-  app.post<{ Body: Rewording | undefined }>('/redeliver', async ({ body }, reply) => {
+  app.post<{ Body: Rewording | null | undefined }>('/redeliver', async ({ body }, reply) => {
     const wrong = refuseRewording(body ?? {})
     if (wrong !== null) return reply.code(400).send({ error: wrong })
-    const rewrite = body && ((letter: Letter) => reworded(letter, body))
+    const rewrite = body ? (letter: Letter) => reworded(letter, body) : undefined
     return (await redeliver(courier, rewrite)).map(describe)
   })
   app.post('/flush', async () => (await flush(courier)).map(describe))

@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 import { controlCardRoutes } from './control-cards.routes.ts'
 import { controlPaymentRoutes } from './control-payments.routes.ts'
 import { controlReportRoutes } from './control-reports.routes.ts'
-import { describe } from './control-views.ts'
+import { describe, pick } from './control-views.ts'
 import { controlWebhookRoutes } from './control-webhooks.routes.ts'
 import { forgetAll, releaseHeld } from './delivery.ts'
 import { newPspReference } from './identifiers.ts'
@@ -53,13 +53,13 @@ export function controlRoutes(context: Context) {
     app.post<WithSession & { Body: QuickPay | undefined }>(
       '/sessions/:id/pay',
       (request, reply) => {
-        const session = state.sessions.get(request.params.id)
+        const session = pick(state.sessions, request.params.id)
         if (session === undefined) return unknownSession(reply)
         return quickPay(context, session, request.body ?? {})
       }
     )
     app.post<WithSession>('/sessions/:id/expire', (request, reply) => {
-      const session = state.sessions.get(request.params.id)
+      const session = pick(state.sessions, request.params.id)
       if (session === undefined) return unknownSession(reply)
       if (session.status === 'active') endSession(context, session, 'expired')
       return describe(notify(context, offerClosed(session, newPspReference())))

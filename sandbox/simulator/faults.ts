@@ -88,6 +88,14 @@ const SWITCHES = {
   }
 } as const
 
+/** The name of every switch, for people. */
+export function formatSwitches(): string {
+  const groups = Object.entries(SWITCHES).map(
+    ([group, switches]) => `${group}: ${Object.keys(switches).join(', ')}`
+  )
+  return `${groups.join('. ')}.`
+}
+
 type Group = keyof typeof SWITCHES
 type Name<G extends Group> = keyof (typeof SWITCHES)[G] & string
 export type FaultTable = { [G in Group]: { [N in Name<G>]: FaultSettings | null } }

@@ -5,8 +5,10 @@ import type { Context } from './context.ts'
 import { controlRoutes } from './control.routes.ts'
 import { ADYEN_RETRY_DELAYS_MS, createCourier, resume, stop } from './delivery.ts'
 import { createFaults } from './faults.ts'
+import { homePage } from './home-page.ts'
 import { linkRoutes } from './link.routes.ts'
 import { pageRoutes } from './page.routes.ts'
+import { setUpPages } from './page-setup.ts'
 import { createPoster } from './poster.ts'
 import { reportRoutes } from './reports.routes.ts'
 import { openState } from './state.ts'
@@ -82,6 +84,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   }
 
   const app = fastify({ forceCloseConnections: true })
+  app.register(async (pages) => {
+    setUpPages(pages)
+    pages.get('/', (_, reply) => reply.send(homePage(context.origin)))
+  })
   app.register(checkoutRoutes(context), { prefix: '/v72' })
   app.register(pageRoutes(context), { prefix: '/pay' })
   app.register(linkRoutes(context), { prefix: '/link' })

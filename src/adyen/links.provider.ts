@@ -51,7 +51,7 @@ export function createLinks({ client, merchantAccount, isAddress }: Adyen): Link
           ...toStoreMode(saveCard),
           // The merchant account's default is never relied on.
           ...(request.capture === 'automatic' ? { captureDelayHours: 0 } : { manualCapture: true }),
-          ...(returnUrl && { returnUrl }),
+          returnUrl,
           ...(description && { description }),
           ...toShopper(request.customer)
         }

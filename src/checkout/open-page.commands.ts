@@ -100,9 +100,7 @@ async function askForPage(
   const returnUrl = returnUrlOf(publicUrl, id)
   if (payment.method === 'paymentLink') {
     const { description } = payment
-    // The page of a link ends with a button where there is somewhere to go, else with itself.
-    const leadsOn = payment.returnUrl === null ? null : returnUrl
-    const request = { ...shared, metadata, returnUrl: leadsOn, description }
+    const request = { ...shared, metadata, returnUrl, description }
     return await provider.createPaymentLink(request, trace)
   }
   const byPhone = moto && payment.channel === 'agent'

@@ -6,7 +6,7 @@ import { applyEvents } from '../lifecycle/apply.commands.ts'
 import type { Money } from '../money.ts'
 import { findPayment } from '../payments/payment.store.ts'
 import { type Payment, providerKey } from '../payments/payment.ts'
-import { Problem } from '../problem.ts'
+import { found, Problem } from '../problem.ts'
 import type { PageResult, ProviderEvent } from '../provider.ts'
 import type { Context } from '../service-context.ts'
 import { sendReturn } from './card-payment.commands.ts'
@@ -16,6 +16,8 @@ import { nextReturnAskS } from './schedule.ts'
 /** The browser waits: after this it is sent on, whatever the provider does. */
 const lookUpForMs = 2_000
 const returnWithinMs = 2_700
+/** So many may wait for an outcome to show, as they hold up others. */
+const shownMost = 50
 
 /** What a card page and 3-D Secure put into the return URL; anything else is not sent on. */
 const hasLengthOfResult = ({ length }: string) => length >= 20 && length <= 8192
@@ -45,6 +47,9 @@ export function createAskOnce(): AskOnce {
   }
 }
 
+/** `shown`: the pages that wait at this instance for an outcome to show. */
+type Returning = Context & { askOnce: AskOnce; shown: { count: number } }
+
 /** What was appended to the return URL: by a card page, or by 3-D Secure of a registered card. */
 type ReturnResult = {
   sessionResult?: string
@@ -52,24 +57,42 @@ type ReturnResult = {
 }
 
 /**
- * Where the browser goes that came back; undefined where the caller named no place. What the
- * provider says of the payment is applied on the way, if it says it in time; what stands in the URL
- * is not believed. A failure of that goes to `onFault` and changes nothing: the notification will
- * come, and what the page brought is kept to ask again.
+ * The payment that the browser came back from: its `returnUrl` is where to go on to, null where the
+ * caller named no place; then it is awaited for a moment, and shown. What the provider says of it
+ * is applied on the way, if it says it in time; what stands in the URL is not believed. A failure
+ * of that goes to `onFault` and changes nothing: the notification will come, and what the page
+ * brought is kept to ask again.
  */
 export async function returnFromPage(
-  deps: Context & { askOnce: AskOnce },
+  deps: Returning,
   paymentId: string,
   result: ReturnResult,
-  onFault: (error: unknown) => void
-): Promise<string | undefined> {
-  const payment = await findPayment(deps.db, paymentId)
-  if (payment === undefined) throw new Problem('payment_not_found', `No payment ${paymentId}.`)
+  onFault: (error: unknown) => void,
+  signal: AbortSignal
+): Promise<Payment> {
+  const read = async () =>
+    found(await findPayment(deps.db, paymentId), 'payment_not_found', `No payment ${paymentId}.`)
+  const payment = await read()
+  // Nobody comes back from a payment that was only recorded.
+  if (payment.method === 'recorded') {
+    throw new Problem('payment_not_found', `No page of ${paymentId}.`)
+  }
+  const startedAt = performance.now()
   const applied = applyReturn(deps, payment, result).catch(onFault)
   await Promise.race([applied, after(returnWithinMs)])
-  return payment.returnUrl === null
-    ? undefined
-    : withParameter(payment.returnUrl, 'paymentId', paymentId)
+  const { returnUrl } = payment
+  if (returnUrl !== null) {
+    return { ...payment, returnUrl: withParameter(returnUrl, 'paymentId', paymentId) }
+  }
+  const isKnown = ({ status }: Payment) => status !== 'pending'
+  deps.shown.count += 1
+  try {
+    const leftMs = Math.max(0, returnWithinMs - (performance.now() - startedAt))
+    const ms = deps.shown.count > shownMost ? 0 : leftMs
+    return await deps.waiters.wait(paymentId, read, isKnown, ms, signal)
+  } finally {
+    deps.shown.count -= 1
+  }
 }
 
 async function applyReturn(
@@ -139,19 +162,19 @@ export async function recordPageResult(
   result: string,
   deadlineMs: number
 ): Promise<boolean> {
-  const found = await provider.findPageResult(session, result, paymentId, deadlineMs)
-  if (found.outcome === 'open') return true
-  const event = toEvent(found, amount)
+  const answer = await provider.findPageResult(session, result, paymentId, deadlineMs)
+  if (answer.outcome === 'open') return true
+  const event = toEvent(answer, amount)
   if (event === undefined) return false
   await db.transaction().execute((tx) => applyEvents(tx, provider.name, [{ paymentId, event }]))
   return true
 }
 
 /** Another amount is for the notification to report: only that is signed. */
-function toEvent(found: PageResult, asked: Money): ProviderEvent | undefined {
-  switch (found.outcome) {
+function toEvent(answer: PageResult, asked: Money): ProviderEvent | undefined {
+  switch (answer.outcome) {
     case 'paid': {
-      const { authorisationReference, amount } = found
+      const { authorisationReference, amount } = answer
       const matches = amount.value === asked.value && amount.currency === asked.currency
       return matches
         ? { type: 'authorised', authorisationReference, amount, card: null }
@@ -176,10 +199,8 @@ export async function returnFromRegistration(
   id: string,
   onFault: (error: unknown) => void
 ): Promise<string> {
-  const returnUrl = await findReturnUrl(db, id)
-  if (returnUrl === undefined) {
-    throw new Problem('registration_not_found', 'No registration has this id.')
-  }
+  const detail = 'No registration has this id.'
+  const returnUrl = found(await findReturnUrl(db, id), 'registration_not_found', detail)
   try {
     await db.transaction().execute(async (tx) => {
       const accountId = await recordRegistrationReturn(tx, id)

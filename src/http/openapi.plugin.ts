@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import swagger from '@fastify/swagger'
 import reference from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import { escapeHtml, pageHeaders, toPage } from '../html.ts'
 import { type ProblemCode, problems } from '../problems.ts'
 import { shareParts, showUnseen } from './openapi-document.ts'
 import { etagOf } from './precondition.ts'
@@ -48,7 +49,8 @@ the scope.
 **Not for clients.** \`POST /webhooks/adyen\` takes what Adyen sends: 202 \`[accepted]\` once every
 item is stored; 401 where the password or the signature (HMAC) of one is wrong, and nothing is kept;
 503 where it cannot be stored. \`GET /return/{paymentId}\` is where the card page sends the browser,
-which goes on (303) to the payment's \`returnUrl\`; without one it shows a page.
+which goes on (303) to the payment's \`returnUrl\`; without one a page shows what came of it, in
+the language of \`customer.locale\` or of the browser.
 
 **Errors** are \`application/problem+json\` (RFC 9457); each code has a page with its cause and
 cure at [/docs/problems](/docs/problems).
@@ -186,11 +188,7 @@ function toProblemReplies(codes: readonly ProblemCode[]): Record<string, unknown
 export async function addDocs(app: FastifyInstance, sandbox: boolean): Promise<void> {
   const isPublic = { schema: { hide: true }, config: { etag: true } }
   app.get('/docs/problems', isPublic, async (_, reply) =>
-    reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-      .header('cache-control', 'public, max-age=300')
-      .send(problemsPage)
+    reply.headers({ ...pageHeaders, 'cache-control': 'public, max-age=300' }).send(problemsPage)
   )
   let document: { text: string; etag: string } | undefined
   app.get('/openapi.json', isPublic, async (_, reply) => {
@@ -257,18 +255,10 @@ function withETag(text: string) {
   return { text, etag: etagOf(text) }
 }
 
-const problemsPage = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Problems of One-Off Payments</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
-h2 { margin-top: 2.5rem; font-size: 1.1rem } code { background: #f1f3f5; padding: .1em .3em }
-:target { background: #fff3bf }
-</style>
-<h1>Problems</h1>
-<p>Every error has one of these codes in <code>code</code>; its meaning never changes.</p>
+const problemsPage = toPage(
+  'en',
+  'Problems of One-Off Payments',
+  `<p>Every error has one of these codes in <code>code</code>; its meaning never changes.</p>
 ${Object.entries(problems)
   .map(
     ([code, { status, title, cause, cure }]) => `
@@ -277,9 +267,5 @@ ${Object.entries(problems)
 <p>Cause: ${escapeHtml(cause)}</p>
 <p>Cure: ${escapeHtml(cure)}</p>`
   )
-  .join('\n')}
-</html>`
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
+  .join('\n')}`
+)

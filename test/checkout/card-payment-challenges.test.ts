@@ -48,7 +48,7 @@ t.test('3-D Secure', async (t) => {
     const back = await follow(await answer(created.body.id, 'wrong'))
     t.equal(back.status, 200)
     t.match(back.headers.get('content-type'), 'text/html')
-    t.match(await back.text(), 'You can close this window')
+    t.match(await back.text(), '<h1>Your payment was declined</h1>', 'G2')
     const { body } = await call('GET', `/v1/payments/${created.body.id}`)
     t.match(body, { status: 'refused', failure: { code: 'authentication_failed' } })
   })

@@ -84,7 +84,7 @@ t.test('creating a payment link', async (t) => {
       telephoneNumber: '+442079460000',
       metadata: { call: '7' }
     })
-    for (const field of ['shopperReference', 'returnUrl', 'manualCapture', 'additionalData']) {
+    for (const field of ['shopperReference', 'manualCapture', 'additionalData']) {
       t.notHas(request, field)
     }
     const { body: requests } = await control('GET', '/_simulator/requests')

@@ -24,11 +24,17 @@ t.test('what the page says when the browser comes back', async (t) => {
     const id = await addPayment({ accountId: await addAccount() })
     const provider = { name: 'adyen', findPageResult: async () => result } as unknown as Provider
     const faults: unknown[] = []
-    const context = { ...testContext(db, { provider }), askOnce: createAskOnce() }
+    const context = {
+      ...testContext(db, { provider }),
+      askOnce: createAskOnce(),
+      shown: { count: 0 }
+    }
     const sessionResult = 'X3XtfGC9!H4sIAAAAAAAA/6tW'
     const given = { sessionResult }
-    const url = await returnFromPage(context, id, given, (fault) => faults.push(fault))
-    t.equal(url, `https://selfcare.example/paid?paymentId=${id}`)
+    const onFault = (fault: unknown) => faults.push(fault)
+    const { signal } = new AbortController()
+    const { returnUrl } = await returnFromPage(context, id, given, onFault, signal)
+    t.equal(returnUrl, `https://selfcare.example/paid?paymentId=${id}`)
     t.match(await read(id), { status }, JSON.stringify(result))
     t.same(faults, [])
     if (status === 'pending') t.same(await typesOf(id), ['payment.created'])

@@ -106,7 +106,12 @@ t.test('a sandbox from before the first release says how to start afresh', async
   await db.destroy()
   await postgres.stop()
 
-  const ended = await run(t, [], { SANDBOX_DIR: dir, PORT: '0', SIMULATOR_PORT: '0' })
+  const ended = await run(t, [], {
+    SANDBOX_DIR: dir,
+    PORT: '0',
+    SIMULATOR_PORT: '0',
+    SHOP_PORT: '0'
+  })
   t.equal(ended.code, 1)
   t.equal(ended.stdout, '')
   const command = `rm -rf '${parent}/it'\\''s old' && npm start`

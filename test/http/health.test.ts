@@ -69,3 +69,19 @@ t.test('what is in flight is finished when the service closes', async (t) => {
   await closed
   await t.rejects(fetch(`${url}/health/live`), 'and nothing answers any more')
 })
+
+t.test('G4: the address of the service itself says what is there, and no more', async (t) => {
+  const [sandbox, production] = [await testService(t), await testService(t, { sandbox: false })]
+  const { status, text, headers } = await production.call('GET', '/', { key: null })
+  t.equal(status, 200)
+  t.match(headers.get('content-type'), 'text/html')
+  t.match(headers.get('content-security-policy'), /^default-src 'none'; style-src 'sha256-/)
+  const links = [...text.matchAll(/href="([^"]+)"/g)].map(([, link]) => link)
+  t.same(links, ['docs', 'openapi.json', 'docs/problems', 'health/ready', 'health/live'])
+  for (const link of links as string[]) {
+    const { url } = production
+    t.equal((await fetch(`${url}/${link}`)).status, 200, link)
+  }
+  t.notMatch(text, /sandbox|version|node|fastify|adyen|postgres/i)
+  t.match((await sandbox.call('GET', '/', { key: null })).text, 'This is the sandbox')
+})
