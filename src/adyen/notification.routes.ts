@@ -14,7 +14,8 @@ import {
   NotificationSchema
 } from './notification.schema.ts'
 import {
-  createInbox,
+  insertItems,
+  insertToken,
   type ListedNotification,
   listNotifications,
   lockNotification,
@@ -34,7 +35,7 @@ export const notificationRoutes: Routes<
 > = async (app, deps) => {
   const { db, reads, adyen, metrics, wake } = deps
   const isLive = adyen.environment === 'LIVE'
-  const inbox = createInbox(deps.inbox)
+  const { inbox } = deps
   const keys = adyen.hmacKeys.map((key) => createSecretKey(key))
   const tokenKeys = adyen.tokenHmacKeys.map((key) => createSecretKey(key))
 
@@ -57,7 +58,7 @@ export const notificationRoutes: Routes<
     // One that names no account is ours to park.
     const isForeign = ({ merchantAccountCode: account }: NotificationItem) =>
       live !== isLive || (Boolean(account) && account !== adyen.merchantAccount)
-    await inbox.store(items, live, isForeign)
+    await insertItems(inbox, items, live, isForeign)
     return items.length
   }
 
@@ -66,7 +67,7 @@ export const notificationRoutes: Routes<
     // To the byte: all of the body is signed as it came.
     if (!isSignature(request.headers.hmacsignature, bytes, tokenKeys)) throw refuse(request, 1)
     const isForeign = token.isLive !== isLive || token.merchantAccount !== adyen.merchantAccount
-    await inbox.storeToken(token, bytes, isForeign)
+    await insertToken(inbox, token, bytes, isForeign)
     return 1
   }
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
+import { batched } from '../database/batch.ts'
 import { type Database, type Db, statement, type Tx } from '../database/database.ts'
-import { isUnavailable } from '../database/unavailable.ts'
 import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
 import { newId } from '../id.ts'
 import {
@@ -29,75 +29,47 @@ const insertStatement = statement(`
     item jsonb, status text, fault text)
   on conflict (fingerprint) do nothing`)
 
-/** How many statements store at the same time; what comes meanwhile goes into the next one. */
-const storesAtOnce = 2
-const storedAtOnceMax = 200
-
 type Row = ReturnType<typeof toRow>
 
-type Waiting = { rows: Row[]; resolve: () => void; reject: (error: unknown) => void }
+/**
+ * The durable inbox: requests that come at the same time are stored by one statement, and each is
+ * answered when its own items are there. In the order of their fingerprints, so that of two
+ * statements none waits for the other.
+ */
+const storeRows = batched<readonly Row[], void>({
+  max: 200,
+  run: async (db, requests) => {
+    const rows = requests.flat()
+    rows.sort((one, other) => (one.fingerprint < other.fingerprint ? -1 : 1))
+    await db.executeQuery(insertStatement(JSON.stringify(storable(rows, '', 0))))
+    return requests.map(() => undefined)
+  }
+})
 
 /**
- * The durable inbox. Requests that come at the same time are stored by one statement, and so by one
- * commit; each is answered when its own items are there.
+ * Stores the items of one request and makes them due; a redelivery is there already and changes
+ * nothing. `isForeign`: not for this merchant account, or not of this platform.
  */
-export function createInbox(db: Db) {
-  const waiting: Waiting[] = []
-  let running = 0
-
-  async function run(): Promise<void> {
-    running += 1
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, storedAtOnceMax)
-      await insertRows(db, batch).catch((error) => storeAlone(db, batch, error))
-    }
-    running -= 1
-  }
-
-  function store(rows: Waiting['rows']): Promise<void> {
-    return new Promise((resolve, reject) => {
-      waiting.push({ rows, resolve, reject })
-      if (running < storesAtOnce) void run()
-    })
-  }
-
-  return {
-    /**
-     * Stores the items of one request and makes them due; a redelivery is there already and changes
-     * nothing. `isForeign`: not for this merchant account, or not of this platform.
-     */
-    store(
-      items: readonly NotificationItem[],
-      live: boolean,
-      isForeign: (item: NotificationItem) => boolean
-    ): Promise<void> {
-      return store(items.map((item) => toRow(item, live, isForeign(item))))
-    },
-    /** Stores a token webhook in the same way; `bytes` are its body as it came. */
-    storeToken(token: TokenNotification, bytes: Buffer, isForeign: boolean): Promise<void> {
-      return store([toTokenRow(token, bytes, isForeign)])
-    }
-  }
+export async function insertItems(
+  db: Db,
+  items: readonly NotificationItem[],
+  live: boolean,
+  isForeign: (item: NotificationItem) => boolean
+): Promise<void> {
+  await storeRows(
+    db,
+    items.map((item) => toRow(item, live, isForeign(item)))
+  )
 }
 
-/**
- * One bad item does not refuse the others. Where the database is not there, all are refused at
- * once: Adyen waits 10 s for an answer, and sends them again.
- */
-async function storeAlone(db: Db, batch: readonly Waiting[], error: unknown): Promise<void> {
-  const isHopeless = batch.length === 1 || isUnavailable(error)
-  for (const one of batch) {
-    if (isHopeless) one.reject(error)
-    else await insertRows(db, [one]).catch(one.reject)
-  }
-}
-
-/** In the order of their fingerprints, so that of two statements none waits for the other. */
-async function insertRows(db: Db, batch: readonly Waiting[]): Promise<void> {
-  const rows = batch.flatMap((one) => one.rows)
-  rows.sort((one, other) => (one.fingerprint < other.fingerprint ? -1 : 1))
-  await db.executeQuery(insertStatement(JSON.stringify(storable(rows, '', 0))))
-  for (const one of batch) one.resolve()
+/** Stores a token webhook in the same way; `bytes` are its body as it came. */
+export async function insertToken(
+  db: Db,
+  token: TokenNotification,
+  bytes: Buffer,
+  isForeign: boolean
+): Promise<void> {
+  await storeRows(db, [toTokenRow(token, bytes, isForeign)])
 }
 
 function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
