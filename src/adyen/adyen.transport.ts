@@ -12,6 +12,7 @@ import {
   AdyenOutcomeUnknown,
   isDefinite,
   isHttpError,
+  isRunning,
   isTransient
 } from './answer.ts'
 
@@ -37,6 +38,9 @@ const callsOf: Readonly<Record<CallKind, { call: RegExp; atOnce: number }>> = {
 }
 /** A trial has a connection even while all others hang. */
 const connectionsForTrials = 16
+
+/** A deadline that comes so much too late says more of this process than of Adyen. */
+const lateMs = 250
 
 /** Not serving at the moment, says whoever stands before Adyen. */
 const notServing = [502, 503, 504]
@@ -105,20 +109,20 @@ export function createTransport(options: TransportOptions) {
     const target = ours === undefined ? url : url.replace(/^https:\/\/[^/]+(\/checkout)?/, ours)
     const [, origin = '', path = ''] = /^(https?:\/\/[^/]+)(\/.*)$/s.exec(target) ?? []
     const ms = Math.min(withinMs, deadlineMs)
-    const signal = AbortSignal.timeout(ms)
+    const { signal, isLate, clear } = startDeadline(ms)
     const headers = { ...call.headers, 'x-api-key': apiKey }
     const { gate, client } = lineOf(kindOf(call.method, path))
-    return await gate.run(ms, async () => {
+    const sendAndRead = async () => {
       try {
         return await readAnswer(await client.send({ ...call, origin, path, headers, signal }))
       } catch (cause) {
         if (isKnown(cause)) throw cause
         const said = cause instanceof Error ? cause.message : String(cause)
-        throw new AdyenOutcomeUnknown(signal.aborted ? `no answer within ${ms} ms` : said, {
-          cause
-        })
+        const message = signal.aborted ? `no answer within ${ms} ms` : said
+        throw new AdyenOutcomeUnknown(message, { cause, isOurs: isLate() })
       }
-    })
+    }
+    return await gate.run(ms, sendAndRead).finally(clear)
   }
 
   return {
@@ -129,6 +133,18 @@ export function createTransport(options: TransportOptions) {
       for (const { client } of lines.values()) void client.close()
     }
   }
+}
+
+/** After a pause of the process what arrived meanwhile is read first, and then its time is over. */
+function startDeadline(ms: number) {
+  const end = new AbortController()
+  const endAt = performance.now() + ms
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = performance.now() - endAt > lateMs
+    setImmediate(() => end.abort())
+  }, ms)
+  return { signal: end.signal, isLate: () => isLate, clear: () => clearTimeout(timer) }
 }
 
 /** What calls of one kind go out by. */
@@ -158,8 +174,12 @@ const isKnown = (error: unknown) =>
   error instanceof AdyenOutcomeUnknown || error instanceof HttpClientException
 
 function readHealth(error: unknown): Health {
-  if (error instanceof AdyenOutcomeUnknown) return error.isAnswered ? 'troubled' : 'silent'
+  if (error instanceof AdyenOutcomeUnknown) {
+    if (error.isOurs) return 'untold'
+    return error.isAnswered ? 'troubled' : 'silent'
+  }
   if (!isHttpError(error)) return 'troubled'
+  if (isRunning(error)) return 'untold'
   const { statusCode } = error
   if (notServing.includes(statusCode)) return 'silent'
   if (statusCode >= 500 && isTransient(error)) return 'silent'

@@ -10,10 +10,16 @@ import type { Answer, HostedPage } from '../provider.ts'
 export class AdyenOutcomeUnknown extends Error {
   /** Adyen did answer, with what can't be read. */
   readonly isAnswered: boolean
+  /** This process was late itself: an answer may have been there in time. */
+  readonly isOurs: boolean
 
-  constructor(message: string, options: { cause?: unknown; isAnswered?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: { cause?: unknown; isAnswered?: boolean; isOurs?: boolean } = {}
+  ) {
     super(message, { cause: options.cause })
     this.isAnswered = options.isAnswered === true
+    this.isOurs = options.isOurs === true
   }
 }
 
@@ -68,8 +74,7 @@ export function readError(error: unknown, kind: 'harmless' | 'moves_money'): Una
   if (!isHttpError(error)) throw error
   const { statusCode, errorCode, apiError } = error
   const said = hide(apiError?.message ?? apiError?.detail ?? apiError?.title ?? '')
-  const isRunning = statusCode === conflict || errorCode === duplicateErrorCode
-  if (isRunning || notNow.includes(statusCode)) return unknown(said, reasons.busy)
+  if (isRunning(error) || notNow.includes(statusCode)) return unknown(said, reasons.busy)
   // Adyen has looked at what has a reference, and then its answer is stored under the key.
   const isStored =
     noAccess.includes(statusCode) && statusCode !== 401
@@ -90,10 +95,16 @@ export function isTransient({ responseHeaders }: HttpError): boolean {
   return String(responseHeaders?.['transient-error']).toLowerCase() === 'true'
 }
 
+/** Whether an earlier call under its key has not ended: that says nothing of other calls. */
+export function isRunning({ statusCode, errorCode }: HttpError): boolean {
+  return statusCode === conflict || errorCode === duplicateErrorCode
+}
+
 /** Whether Adyen is well, for all that it said no to what was asked. */
-export function isDefinite({ statusCode, errorCode }: HttpError): boolean {
-  const isNotNow = [conflict, ...noAccess, ...notNow].includes(statusCode)
-  return statusCode >= 400 && statusCode < 500 && !isNotNow && errorCode !== duplicateErrorCode
+export function isDefinite(error: HttpError): boolean {
+  const { statusCode } = error
+  const isNotNow = [...noAccess, ...notNow].includes(statusCode)
+  return statusCode >= 400 && statusCode < 500 && !isNotNow && !isRunning(error)
 }
 
 /** `said`: what came instead of an answer, for the log. */

@@ -6,6 +6,8 @@
 
 /** So many calls in a row without an answer, and nobody is answering. */
 const silentMax = 5
+/** So many in a row without an answer of use, and it is no chance: what waits for it is tried. */
+const failuresMin = 3
 /** Then one call is let through so often, whatever became of the last one. */
 const trialEveryMs = 1_000
 /** For its turn a call waits no longer, and not for more than half of its time. */
@@ -13,8 +15,8 @@ const turnWaitMs = 2_000
 /** Waiting work is tried early once in this share of the time that it has been in vain, ms. */
 const earlyTrials = { share: 60, minMs: 1_000, maxMs: 30_000 } as const
 
-/** What the end of a call says of the other side: no answer, one of no use, or one that is. */
-export type Health = 'silent' | 'troubled' | 'well'
+/** What the end of a call says of the other side: no answer, one of no use, one that is; nothing. */
+export type Health = 'silent' | 'troubled' | 'well' | 'untold'
 
 type GateOptions = {
   atOnce: number
@@ -37,6 +39,8 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
   let answeredAt = Number.NEGATIVE_INFINITY
   let isOpen = false
   let nextTrialAt = 0
+  let offeredAt = Number.NEGATIVE_INFINITY
+  let failures = 0
   let failingSince: number | undefined
   let nextEarlyAt = 0
   let isProven = false
@@ -54,7 +58,7 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
     } catch (error) {
       const health = readHealth(error)
       if (health === 'silent') onSilence(startedAt)
-      else onAnswer(health)
+      else if (health !== 'untold') onAnswer(health)
       throw error
     } finally {
       running -= 1
@@ -99,7 +103,7 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
   /** One that began before the last answer says nothing of now. */
   function onSilence(startedAt: number): void {
     if (startedAt < answeredAt) return
-    onFailing()
+    onFailure()
     silent += 1
     if (silent >= silentMax) open()
   }
@@ -108,7 +112,7 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
     if (isOpen) return
     isOpen = true
     nextTrialAt = now() + trialEveryMs
-    onFailing()
+    beginFailing()
     onChange(false)
     for (const go of [...waiting]) go()
   }
@@ -120,25 +124,44 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
       isOpen = false
       onChange(true)
     }
-    if (how === 'troubled') onFailing()
-    else if (!isProven || failingSince !== undefined) onWell()
+    if (how === 'troubled') onFailure()
+    else onWell()
   }
 
   function onWell(): void {
+    failures = 0
+    if (isProven && failingSince === undefined) return
     isProven = true
     failingSince = undefined
     onRecovered()
   }
 
-  function onFailing(): void {
+  /** One alone has its own next time: else one that always fails would hurry all that wait. */
+  function onFailure(): void {
+    failures += 1
+    if (failures >= failuresMin) beginFailing()
+  }
+
+  function beginFailing(): void {
     if (failingSince !== undefined) return
     failingSince = now()
     nextEarlyAt = failingSince + earlyTrials.minMs
   }
 
+  /**
+   * How long nobody is to be asked, ms. A trial that is due is offered to one, who may need a while
+   * before the call: all others would find it taken after their work.
+   */
+  function pauseMs(): number {
+    const waitMs = Math.max(nextTrialAt, offeredAt + trialEveryMs) - now()
+    if (!isOpen || waitMs > 0) return isOpen ? waitMs : 0
+    offeredAt = now()
+    return 0
+  }
+
   return {
     run,
-    pauseMs: () => (isOpen ? Math.max(0, nextTrialAt - now()) : 0),
+    pauseMs,
     /** Answers true once, and then not for a while. */
     isTrialDue(): boolean {
       if (failingSince === undefined || now() < nextEarlyAt) return false

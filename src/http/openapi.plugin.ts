@@ -218,6 +218,7 @@ async function addReference(docs: FastifyInstance, sandbox: boolean): Promise<vo
     const begin = page.indexOf('>', page.lastIndexOf('<script')) + 1
     const inline = page.slice(begin, page.lastIndexOf('</script>'))
     reply.header('content-security-policy', policyOf(hash('sha256', inline, 'base64')))
+    return page.replace('<head>', `<head>${noIcon}`)
   })
   await docs.register(reference, {
     routePrefix: '/docs',
@@ -236,6 +237,9 @@ async function addReference(docs: FastifyInstance, sandbox: boolean): Promise<vo
     }
   })
 }
+
+/** Without it a browser asks for /favicon.ico, which nobody has. */
+const noIcon = '<link rel="icon" href="data:,">'
 
 /** Styles are written by the script, element by element. */
 function policyOf(inlineScript: string): string {

@@ -67,7 +67,7 @@ async function askAgain(service: TestService, id: string): Promise<void> {
 }
 
 t.test('what the browser brought back is asked about again', async (t) => {
-  const service = await testService(t, { adyenTimeoutMs: 300, duplicateWindowS: 0 })
+  const service = await testService(t, { adyenTimeoutMs: 1_000, duplicateWindowS: 0 })
   const { db, until, call, control } = service
   const ways: Array<[name: string, api: Record<string, object>]> = [
     ['times out', { hangAfterWork: { times: 1 } }],
@@ -141,7 +141,7 @@ t.test('what the browser brought back is asked about again', async (t) => {
 })
 
 t.test('a page that ends without an answer is shown to a person', async (t) => {
-  const service = await testService(t, { adyenTimeoutMs: 300, duplicateWindowS: 0 })
+  const service = await testService(t, { duplicateWindowS: 0 })
   const { db, call, until } = service
   await startQuiet(service, { status5xx: {} })
   const id = await comeBack(service)

@@ -12,7 +12,7 @@ async function start(t: Test) {
   const hold = () => new Promise<void>((resolve) => held.push(resolve))
   addProblems(app, 'https://payments.example')
   const { whileAway } = addAdmission(app, { writes: 2, reads: 2, outcomes: 2 })
-  const provider = whileAway({ name: 'adyen', ask: hold })
+  const provider = whileAway({ name: 'adyen', pauseMs: () => 7, ask: hold })
   app.post('/create', hold)
   app.post('/ask', async () => await provider.ask())
   app.get('/read', hold)
@@ -68,6 +68,7 @@ t.test('E1: who waits for a turn gets that of the next who ends', async (t) => {
 t.test('E1: who waits for the provider or for a change leaves the turn to others', async (t) => {
   const { send, held, begun, provider } = await start(t)
   t.equal(provider.name, 'adyen')
+  t.equal(provider.pauseMs(), 7, 'what is answered at once stays what it is')
   const asking = Array.from({ length: 10 }, () => send('POST', '/ask'))
   await begun(10)
   const headers = { prefer: 'wait=20' }

@@ -50,6 +50,27 @@ t.test('B6: an error that Adyen answers with is an answer', async (t) => {
   t.same(one.told, ['recovered'], 'B5: but what waits is tried again after it')
 })
 
+t.test('B6: what says nothing of other calls neither ends an outage nor begins one', async (t) => {
+  const one = newGate()
+  for (let n = 0; n < 20; n += 1) await one.fail('untold')
+  t.equal(one.gate.pauseMs(), 0)
+  await silence(one)
+  await setTimeout(one.gate.pauseMs() + 10)
+  await one.fail('untold')
+  t.type(await one.ask(), NotSent)
+  t.same(one.told, ['silent'])
+})
+
+t.test('B6: a trial that is due is offered to one, and not to all who ask at once', async (t) => {
+  const one = newGate()
+  await silence(one)
+  await setTimeout(one.gate.pauseMs() + 10)
+  t.equal(one.gate.pauseMs(), 0)
+  t.ok(one.gate.pauseMs() > 0, 'another is told to wait')
+  t.equal(await one.ask(), 'answer', 'while the first may take it')
+  t.equal(one.gate.pauseMs(), 0)
+})
+
 t.test('B6: what began before an answer and ends without one says nothing of now', async (t) => {
   const one = newGate()
   const late = Array.from({ length: 6 }, () =>
@@ -87,7 +108,7 @@ t.test('B6: with every turn taken and no answer for 2 s, nobody is asked any mor
 t.test('B5: what waits is tried before its time while answers are of no use', async (t) => {
   const { gate, fail, ask } = newGate()
   t.notOk(gate.isTrialDue())
-  await fail('troubled')
+  for (let n = 0; n < 3; n += 1) await fail('troubled')
   t.notOk(gate.isTrialDue(), 'not at once')
   await setTimeout(1_010)
   t.ok(gate.isTrialDue())
@@ -95,4 +116,16 @@ t.test('B5: what waits is tried before its time while answers are of no use', as
   await ask()
   await setTimeout(1_010)
   t.notOk(gate.isTrialDue(), 'all is well')
+})
+
+t.test('B5: a failure now and then hurries nothing that waits', async (t) => {
+  const { gate, fail, ask, told } = newGate()
+  for (let n = 0; n < 5; n += 1) {
+    await ask()
+    await fail('troubled')
+    await fail('silent')
+  }
+  await setTimeout(1_010)
+  t.notOk(gate.isTrialDue())
+  t.same(told, ['recovered'], 'of the start')
 })

@@ -5,9 +5,9 @@ import { killable } from '../service-process.ts'
 import { addClient, newAccountId, paymentBody, toolsOf } from '../test-service.ts'
 
 /** A service that can be killed, and an account whose payments it makes. */
-async function setUp(t: Test) {
+async function setUp(t: Test, adyenTimeoutMs = 2_000) {
   const { db, databaseUrl, url, simulatorUrl, start } = await killable(t, {
-    ADYEN_TIMEOUT_MS: '2000'
+    ADYEN_TIMEOUT_MS: String(adyenTimeoutMs)
   })
   const key = await addClient(db, { returnOrigins: ['https://selfcare.example'] })
   const tools = toolsOf(url, simulatorUrl, db, key)
@@ -188,10 +188,23 @@ t.test('what was acknowledged before SIGKILL is applied after it', async (t) => 
 })
 
 t.test('SIGTERM under load: what was accepted is answered, and it ends with 0', async (t) => {
-  const { create, running, control } = await setUp(t)
-  await control('PUT', '/_simulator/faults', { api: { delayMs: { ms: 200 } } })
-  const answers = Array.from({ length: 20 }, (_, place) => create(`term-${place}`))
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  const { create, running, control, db } = await setUp(t, 6_000)
+  await control('PUT', '/_simulator/faults', { api: { delayMs: { ms: 2_000 } } })
+  let answered = 0
+  const answers = Array.from({ length: 20 }, async (_, place) => {
+    const { status } = await create(`term-${place}`)
+    answered += 1
+    return status
+  })
+  // Only what has been written down was surely accepted.
+  const begun = db.selectFrom('payment').select('id')
+  while ((await begun.execute()).length < answers.length) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  t.ok(answered < answers.length, 'it is stopped while callers wait')
   t.equal(await running.stop(), 0)
-  for (const answer of await Promise.all(answers)) t.equal(answer.status, 201)
+  t.same(
+    await Promise.all(answers),
+    answers.map(() => 201)
+  )
 })
