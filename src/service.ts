@@ -177,7 +177,7 @@ export function createContext(
     wake,
     isStarting: () => phase() === 'starting',
     isStopping: () => phase() === 'stopping',
-    clients: createClientCache(reads, (error) => {
+    clients: createClientCache(inbox, (error) => {
       if (isUnavailable(error)) return
       log.warn({ err: error }, 'the use of a key could not be written down')
     }),

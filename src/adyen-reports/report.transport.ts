@@ -43,6 +43,10 @@ async function* closing(
 ): AsyncGenerator<Uint8Array> {
   try {
     yield* body
+  } catch (error) {
+    // Without its code: what broke is this connection, and not the one to the database.
+    const said = error instanceof Error ? error.message : String(error)
+    throw new Error(`The payment provider broke off: ${said}.`)
   } finally {
     await close()
   }

@@ -1,7 +1,7 @@
 import { type Db, readClock, type Tx } from '../database/database.ts'
 import { insertClosing, lockClosings } from './closing.store.ts'
 import { type Closing, closeDay, dayAfter, hoursOf, mayClose, spanOf } from './closing.ts'
-import { sumPostings, sumSettled } from './summary.store.ts'
+import { planForValues, sumPostings, sumSettled } from './summary.store.ts'
 import type { PostingSum, SettledSum } from './summary.ts'
 
 type ClosingDeps = { db: Db; merchantAccount: string; isStopping: () => boolean }
@@ -29,6 +29,7 @@ async function closeNext(tx: Tx, merchantAccount: string): Promise<boolean> {
   const { last, first } = place
   const { day, span } = last === undefined ? spanOf(first ?? '') : dayAfter(last.day)
   if (!mayClose(span, await readClock(tx))) return false
+  await planForValues(tx)
   await insertClosing(tx, await addUp(tx, merchantAccount, day, last))
   return true
 }

@@ -43,6 +43,8 @@ export function createAskOnce(): AskOnce {
     if (oldest !== undefined) asked.delete(oldest)
     const asking = ask()
     asked.set(paymentId, results.set(name, asking))
+    // What could not be kept may be tried again.
+    asking.catch(() => results.delete(name))
     await asking
   }
 }

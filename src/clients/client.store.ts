@@ -45,7 +45,8 @@ export async function findClient(db: Db, hash: Buffer): Promise<KnownClient | un
 export async function recordKeyUse(db: Db, hash: Buffer): Promise<void> {
   await sql`
     insert into api_key_use (hash, last_used_at) values (${hash}, now())
-    on conflict (hash) do update set last_used_at = excluded.last_used_at`.execute(db)
+    on conflict (hash) do update set last_used_at = excluded.last_used_at
+      where extract(epoch from excluded.last_used_at - api_key_use.last_used_at) > 60`.execute(db)
 }
 
 export async function insertClient(tx: Tx, client: Omit<Client, 'id'>): Promise<string> {

@@ -15,16 +15,14 @@ type Batching<Item, Result> = {
   keysOf?: (item: Item) => readonly string[]
   /** Statements at once, on one pool. More of them are faster only while each is small. */
   atOnce?: number
+  /** Beside so many statements that wait for a lock others go on: one connection for each. */
+  slowAtOnce?: number
   /** Items of one statement at most. */
   max?: number
 }
 
-/**
- * A statement that takes longer waits for a lock: it holds its connection, and others go on beside
- * it. So many may wait at once.
- */
+/** A statement that takes longer waits for a lock: it holds its connection. */
 const slowAfterMs = 100
-const slowAtOnce = 4
 
 type Waiting<Item, Result> = {
   item: Item
@@ -52,13 +50,13 @@ export function batched<Item, Result>(
 }
 
 function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
-  const { keysOf = () => [], atOnce = 2, max = 100 } = batching
+  const { keysOf = () => [], atOnce = 2, slowAtOnce = 1, max = 100 } = batching
   let waiting: Waiting<Item, Result>[] = []
   const busy = new Set<string>()
   let running = 0
   let slow = 0
   let isScheduled = false
-  const isFull = () => running >= atOnce || slow >= slowAtOnce
+  const isFull = () => running >= atOnce
 
   function schedule(): void {
     if (isScheduled || isFull() || waiting.length === 0) return
@@ -94,6 +92,7 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
     running += 1
     let isSlow = false
     const timer = setTimeout(() => {
+      if (slow >= slowAtOnce) return
       isSlow = true
       running -= 1
       slow += 1

@@ -15,9 +15,9 @@ export type ShareSizes = { requests: number; reads: number; background: number }
 export type Shares = {
   /** For what requests write. */
   db: Db
-  /** For what they only read, authentication among it. */
+  /** For what they only read. */
   reads: Db
-  /** For notifications as they come in. */
+  /** For notifications as they come in, and for who it is that calls. */
   inbox: Db
   /** For the tasks. */
   background: Db
@@ -26,8 +26,8 @@ export type Shares = {
   destroy(): Promise<void>
 }
 
-/** Two store notifications at the same time; one asks whether the database is there. */
-export const reservedConnections = 3
+/** Two store notifications; one asks who calls, one whether the database is there. */
+export const reservedConnections = 4
 
 export function connectShares(url: string, sizes: ShareSizes, outage: Outage): Shares {
   const open = (max: number) => createPool(url, { max, outage })

@@ -30,7 +30,7 @@ export const feedRoutes: Routes<'reads' | 'providerName' | 'feedSignal'> = async
         querystring: FeedQuery,
         response: { 200: FeedPage }
       },
-      config: { scope: 'payments:read', problems: [] }
+      config: { scope: 'payments:read', problems: [], waits: true }
     },
     async (request, reply) => {
       const { limit = pageSize } = request.query

@@ -5,11 +5,14 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problem.ts'
+import { readWait } from './prefer.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** With whom it waits for its turn; by default by its method. */
     lane?: Lane
+    /** Whether a caller may wait here for a change, as it prefers (`Prefer: wait`). */
+    waits?: boolean
   }
 }
 
@@ -43,7 +46,8 @@ export function addAdmission(
   }
   app.addHook('preValidation', async (request, reply) => {
     const lane = laneOf(request)
-    if (lane === undefined) return
+    // Who has gone already would never give its turn back.
+    if (lane === undefined || reply.raw.destroyed) return
     const gone = new Promise<void>((resolve) => reply.raw.once('close', () => resolve()))
     if (!(await queues[lane].takeTurn(gone))) {
       const detail = 'More requests have come than can be answered soon.'
@@ -57,7 +61,8 @@ export function addAdmission(
 function laneOf({ method, headers, routeOptions: { config, url } }: FastifyRequest) {
   const isGet = method === 'GET' || method === 'HEAD'
   if (config.lane !== undefined) return config.lane
-  if (config.quiet || url === undefined || (isGet && headers.prefer !== undefined)) return undefined
+  const waits = config.waits === true && (readWait(headers.prefer) ?? 0) > 0
+  if (config.quiet || url === undefined || waits) return undefined
   return isGet ? 'reads' : 'writes'
 }
 

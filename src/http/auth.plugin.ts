@@ -39,7 +39,25 @@ type Cached = { client: Client | null; until: number; drops: number }
 export function createClientCache(db: Db, onFault: (error: unknown) => void): ClientCache {
   const [known, unknown] = [new Map<string, Cached>(), new Map<string, Cached>()]
   let drops = 0
+  const asked = new Map<string, { answer: Promise<Client | null>; drops: number }>()
   const nameOf = (hash: Buffer) => hash.toString('latin1')
+
+  async function ask(name: string, hash: Buffer): Promise<Client | null> {
+    // A change may come while it is read: then it may be out of date.
+    const dropsBefore = drops
+    const found = await findClient(db, hash)
+    known.delete(name)
+    unknown.delete(name)
+    const map = found === undefined ? unknown : known
+    if (map.size >= cachedMax) map.clear()
+    const client = found?.client ?? null
+    const until = performance.now() + Math.min(cachedForMs, found?.expiresInMs ?? cachedForMs)
+    map.set(name, { client, until, drops: dropsBefore })
+    // For people: a request is served all the same.
+    if (found?.isUseDue) recordKeyUse(db, hash).catch(onFault)
+    return client
+  }
+
   return {
     recall(hash) {
       const name = nameOf(hash)
@@ -50,19 +68,16 @@ export function createClientCache(db: Db, onFault: (error: unknown) => void): Cl
     wasKnown: (hash) => known.has(nameOf(hash)),
     async find(hash) {
       const name = nameOf(hash)
-      // A change may come while it is read: then it may be out of date.
-      const dropsBefore = drops
-      const found = await findClient(db, hash)
-      known.delete(name)
-      unknown.delete(name)
-      const map = found === undefined ? unknown : known
-      if (map.size >= cachedMax) map.clear()
-      const client = found?.client ?? null
-      const until = performance.now() + Math.min(cachedForMs, found?.expiresInMs ?? cachedForMs)
-      map.set(name, { client, until, drops: dropsBefore })
-      // For people: a request is served all the same.
-      if (found?.isUseDue) recordKeyUse(db, hash).catch(onFault)
-      return client
+      const under = asked.get(name)
+      // All who come with a key while it is asked about share the answer.
+      if (under?.drops === drops) return await under.answer
+      const one = { answer: ask(name, hash), drops }
+      asked.set(name, one)
+      try {
+        return await one.answer
+      } finally {
+        if (asked.get(name) === one) asked.delete(name)
+      }
     },
     drop() {
       drops += 1

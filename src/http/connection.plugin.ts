@@ -47,6 +47,8 @@ export function addConnections(app: FastifyInstance, deps: Deps): void {
   })
   // A target that is no path of ours: nothing is allowed there.
   app.server.on('connect', (_, socket) => {
+    // Node has let go of it: an error that nobody hears would end the process.
+    socket.on('error', () => socket.destroy())
     const problem = new Problem('method_not_allowed', 'This server is no proxy.')
     answer(socket as Socket, problem, deps, { allow: '' })
   })

@@ -81,7 +81,7 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
         takeTrial()
         return
       }
-      if (now() < giveUpAt) continue
+      if (running < atOnce || now() < giveUpAt) continue
       // So many calls, and not one was answered in all that time.
       if (waitMs === turnWaitMs && answeredAt < since) open()
       throw notSent(`${running} calls are not answered yet`)

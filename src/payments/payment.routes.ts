@@ -37,7 +37,7 @@ export const paymentRoutes: Routes<'reads' | 'providerName' | 'waiters'> = async
         params: IdParams,
         response: { 200: ref(PaymentSchema) }
       },
-      config: { scope: 'payments:read', problems: ['payment_not_found'], etag: true }
+      config: { scope: 'payments:read', problems: ['payment_not_found'], etag: true, waits: true }
     },
     async (request, reply) => {
       const known = request.headers['if-none-match']
