@@ -1,5 +1,4 @@
 import httpClientException from '@adyen/api-library/lib/src/httpClient/httpClientException.js'
-import { createGate, type Gate, type Health } from '../http/gate.transport.ts'
 import {
   createHttpClient,
   type HttpAnswer,
@@ -15,6 +14,7 @@ import {
   isRunning,
   isTransient
 } from './answer.ts'
+import { createGate, type Gate, type Health } from './gate.transport.ts'
 
 const HttpClientException = httpClientException.default
 

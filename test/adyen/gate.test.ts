@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { createGate, type Health } from '../../src/http/gate.transport.ts'
+import { createGate, type Health } from '../../src/adyen/gate.transport.ts'
 
 class NotSent extends Error {}
 

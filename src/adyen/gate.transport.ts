@@ -15,7 +15,7 @@ const turnWaitMs = 2_000
 /** Waiting work is tried early once in this share of the time that it has been in vain, ms. */
 const earlyTrials = { share: 60, minMs: 1_000, maxMs: 30_000 } as const
 
-/** What the end of a call says of the other side: no answer, one of no use, one that is; nothing. */
+/** What the end of a call says of the other side: no answer, one of no use, of use, or nothing. */
 export type Health = 'silent' | 'troubled' | 'well' | 'untold'
 
 type GateOptions = {
