@@ -49,7 +49,7 @@ export function found<T>(value: T | undefined, code: ProblemCode, detail: string
   return value
 }
 
-export type ProblemDocument = {
+type ProblemDocument = {
   type: string
   title: string
   status: number

@@ -91,7 +91,7 @@ const meanings: ReadonlyMap<string, readonly Meaning[]> = Map.groupBy(
 const furthest = [-12, 14] as const
 const hourMs = 3_600_000
 
-export type ReportTime = {
+type ReportTime = {
   /** Date and zone as the report has them. */
   bookedAs: string
   zone: string

@@ -27,7 +27,7 @@ export class AdyenOutcomeUnknown extends Error {
 export class AdyenNotAsked extends Error {}
 
 /** What of the library's HttpClientException decides. */
-export type HttpError = {
+type HttpError = {
   statusCode: number
   errorCode?: string
   responseHeaders?: Record<string, string | string[] | undefined>

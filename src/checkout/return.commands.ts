@@ -29,7 +29,7 @@ const resultsMax = 5
 const paymentsMax = 10_000
 
 /** Does `ask` for a result of a payment, or does nothing. */
-export type AskOnce = (paymentId: string, result: string, ask: () => Promise<void>) => Promise<void>
+type AskOnce = (paymentId: string, result: string, ask: () => Promise<void>) => Promise<void>
 
 /** Remembers what this instance has asked; the same result again waits for the same answer. */
 export function createAskOnce(): AskOnce {

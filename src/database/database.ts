@@ -92,7 +92,7 @@ const writes = new Set(['INSERT', 'UPDATE', 'DELETE'])
 
 type ClientConfig = pg.ClientConfig & { outage?: Outage }
 
-export type ConnectOptions = {
+type ConnectOptions = {
   /** Connections at most. Two cores are full with 10; more only wait in PostgreSQL. */
   max?: number
   /** Is told of each failure, and of what works again. */

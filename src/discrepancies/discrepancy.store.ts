@@ -27,7 +27,7 @@ const selected = (db: Db | Tx) =>
       sql<number>`floor(extract(epoch from now() - discrepancy.created_at))::integer`.as('ageS')
     ])
 
-export type DiscrepancyFilter = {
+type DiscrepancyFilter = {
   kind: DiscrepancyKind | undefined
   status: DiscrepancyStatus | undefined
   paymentId: string | undefined

@@ -24,7 +24,6 @@ export const askedMeanings = {
   acknowledged: 'Looked into and mended elsewhere; nothing moves here'
 } as const
 export type AskedResolution = keyof typeof askedMeanings
-export const askedResolutions = Object.keys(askedMeanings) as readonly AskedResolution[]
 
 /** What nobody has to decide. */
 export const resolutionMeanings = {

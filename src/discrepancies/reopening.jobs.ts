@@ -6,7 +6,7 @@ import { lockDiscrepancy } from './discrepancy.store.ts'
 import { reopen } from './discrepancy.ts'
 import { findToReopen, saveReopened, type ToReopen } from './resolution.store.ts'
 
-export type ReopeningDeps = { db: Db; providerName: string; onFault: OnFault }
+type ReopeningDeps = { db: Db; providerName: string; onFault: OnFault }
 
 const reopenedAtOnce = 100
 

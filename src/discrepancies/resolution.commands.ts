@@ -23,7 +23,7 @@ import {
 import { lockOpen, saveResolved } from './resolution.store.ts'
 import { publishResolved } from './unattached.store.ts'
 
-export type Deciding = Decision & { resolution: AskedResolution; operator: { id: string } }
+type Deciding = Decision & { resolution: AskedResolution; operator: { id: string } }
 
 /**
  * Does what was decided and writes the decision down, in one transaction: `discrepancy_not_found`,

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Db, Tx } from '../database/database.ts'
 import type { Decision, DiscrepancyKind, Reopening } from './discrepancy.ts'
 
-export type OpenDiscrepancy = { id: string; kind: DiscrepancyKind; paymentId: string | null }
+type OpenDiscrepancy = { id: string; kind: DiscrepancyKind; paymentId: string | null }
 
 /** Those about these facts that are open; locked. */
 export async function lockOpen(

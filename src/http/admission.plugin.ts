@@ -26,7 +26,7 @@ const turnWithinMs = { least: 400, most: 800 } as const
 /** And no more than so many. */
 const mostWaiting = 2_000
 
-export type Admission = {
+type Admission = {
   /** The same calls, during which the request that makes them is not in hand: others work. */
   whileAway<Calls extends object>(calls: Calls): Calls
 }

@@ -156,7 +156,7 @@ export type Discrepancy = {
 }
 
 /** An event to be written, with the payment as it was right after it. */
-export type NewEvent = {
+type NewEvent = {
   sequence: number
   type: EventType
   data: Record<string, unknown>

@@ -13,7 +13,7 @@ import {
   type SentKind
 } from './due-operation.store.ts'
 
-export type OperationJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
+type OperationJobDeps = Pick<Context, 'db' | 'provider' | 'leaseS'> & { onFault: OnFault }
 
 /** As many calls at once as go out of a kind. */
 const operationBatchSize = 100

@@ -56,7 +56,7 @@ export const FailureSchema = Type.Object(
 )
 
 /** What is shown of any card. */
-export const CardFaceFields = {
+const CardFaceFields = {
   brand: nullable(Type.String({ description: "The provider's name of it, such as visa or mc" })),
   lastFour: nullable(Type.String({ description: 'The last four digits of its number' })),
   expiryMonth: nullable(Type.Integer({ minimum: 1, maximum: 12, description: 'From 1 to 12' })),

@@ -202,7 +202,7 @@ export const words = { en: english, de: german, fr: french, es: spanish, cy: wel
 type Language = keyof typeof words
 
 /** A language that has words, and the locale that amounts are written for, such as `de-AT`. */
-export type Locale = { language: Language; tag: string }
+type Locale = { language: Language; tag: string }
 
 /** The customer's, by what is told of the payment, else by the browser's Accept-Language. */
 export function chooseLocale(told: string | undefined, accepted = ''): Locale {

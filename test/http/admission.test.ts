@@ -16,6 +16,7 @@ async function start(t: Test) {
   app.post('/create', hold)
   app.post('/ask', async () => await provider.ask())
   app.get('/read', hold)
+  app.get('/wait', { config: { waits: true } }, hold)
   app.post('/notify', { config: { lane: 'outcomes' } }, hold)
   app.get('/health', { config: { quiet: true } }, async () => 'ok')
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -72,7 +73,7 @@ t.test('E1: who waits for the provider or for a change leaves the turn to others
   const asking = Array.from({ length: 10 }, () => send('POST', '/ask'))
   await begun(10)
   const headers = { prefer: 'wait=20' }
-  const waiting = Array.from({ length: 10 }, () => send('GET', '/read', { headers }))
+  const waiting = Array.from({ length: 10 }, () => send('GET', '/wait', { headers }))
   await begun(20)
   for (const end of held) end()
   for (const answer of await Promise.all([...asking, ...waiting])) t.equal(answer.status, 200)
