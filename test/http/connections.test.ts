@@ -165,7 +165,10 @@ t.test('requests that no route sees', async (t) => {
       t.match(answer.all, /^HTTP\/1\.1 200 /)
       t.notMatch(answer.text, /HTTP\/1\.1/, 'nothing is written into it')
       const other = await send(url, get, 'rubbish\r\n\r\n')
-      t.match(other.all, /^HTTP\/1\.1 200 [\s\S]*HTTP\/1\.1 400 /, 'once it has ended')
+      t.match(other.all, /^HTTP\/1\.1 200 /)
+      // On a busy machine it comes before the answer, which then says that it is the last.
+      const isBefore = other.headers.connection === 'close'
+      t.equal(/HTTP\/1\.1 400 /.test(other.all), !isBefore, 'once it has ended')
     }
   )
 
