@@ -222,8 +222,23 @@ t.test('C2: what net lacks of gross is in the columns of fees, or is not explain
   t.same(await feesOf({ 'Payment Fees (NC)': '0.22', 'Net Credit (NC)': '24.00' }), [22, 78, false])
   // What was converted can't be compared.
   t.same(await feesOf({ 'Net Currency': 'EUR', 'Net Credit (NC)': '29.11' }), [22, 0, true])
-  t.same(await feesOf({ 'Exchange Rate': '1.17', 'Net Credit (NC)': '29.11' }), [22, 0, true])
-  t.same(await feesOf({ 'Exchange Rate': '1.0000', 'Net Credit (NC)': '9.00' }), [22, 1578, false])
+  for (const rate of [
+    '',
+    '1',
+    '1.0000',
+    '1.1',
+    '0.99',
+    '0',
+    '+1',
+    '01',
+    ' 1',
+    '-1',
+    '1e0',
+    'abc'
+  ]) {
+    const own = { 'Exchange Rate': rate, 'Net Credit (NC)': '9.00' }
+    t.same(await feesOf(own), [22, 1578, false], `nothing was converted at a rate of "${rate}"`)
+  }
   const chargeback = { 'Gross Credit (GC)': '', 'Gross Debit (GC)': '40.00' }
   const net = { ...none, 'Net Credit (NC)': '', 'Net Debit (NC)': '47.50' }
   t.same(await feesOf({ ...chargeback, ...net, 'Commission (NC)': '7.50' }), [750, 0, true])
