@@ -181,8 +181,14 @@ t.test('C1: a zone that nobody knows is named, and bounded by the furthest clock
     t.match(read, { bookedAt: null, unknownZone: zone || 'none' }, zone)
     t.equal(read.bookedFrom, '2026-11-30T22:00:00.000Z')
   }
+  for (const offset of ['+15:00', '-13:00', '+23:59', '+14:30', '+01:99', '+99:00', '-1500']) {
+    const unknown = { bookedAt: null, unknownZone: offset }
+    t.match(readTime('2026-12-01 12:00:00', offset), unknown, offset)
+    t.match(readTime(`2026-12-01 12:00:00${offset}`, 'GMT'), unknown, `${offset} of its own`)
+  }
   t.match(readTime('', 'XYZT'), { bookedAt: null, bookedFrom: null, unknownZone: null })
-  for (const date of ['1.2.2026', '2026-13-01 12:00:00', '20/11/2026 10:00', 'yesterday']) {
+  const notInTheYear = ['2026-02-30 10:00:00', '2026-02-29', '2026-11-31', '2026-13-01 12:00:00']
+  for (const date of [...notInTheYear, '1.2.2026', '20/11/2026 10:00', 'yesterday']) {
     t.throws(() => readTime(date, 'UTC'), { message: /is not a date/ }, date)
   }
 })
