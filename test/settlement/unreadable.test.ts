@@ -50,6 +50,9 @@ t.test('a text that no database takes refuses the report at once, in a sentence'
   const cells: Record<string, Cells> = {
     'a NUL character': { 'Merchant Reference': 'pay_\0' },
     'a NUL in a type': { Type: 'Set\0tled' },
+    'C4: a reference of 256 characters': { 'Psp Reference': 'A'.repeat(256) },
+    'C4: a reference that no index takes': { 'Modification Reference': 'A'.repeat(9_000) },
+    'C4: a zone without end': { TimeZone: 'A'.repeat(9_000) },
     'the year 0': { 'Creation Date': '0000-01-15 10:15:00', TimeZone: 'UTC' }
   }
   for (const [name, own] of Object.entries(cells)) {
@@ -62,7 +65,7 @@ t.test('a text that no database takes refuses the report at once, in a sentence'
   for (const table of ['settlement_content', 'settlement_staged', 'settlement_line']) {
     t.equal(await countOf(db, table), 0, table)
   }
-  t.equal(await refusedItems(db), 3)
+  t.equal(await refusedItems(db), Object.keys(cells).length)
 })
 
 t.test('B9: of two reports alike neither is done by the other before that is read', async (t) => {
