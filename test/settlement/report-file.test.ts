@@ -40,7 +40,11 @@ t.test('columns are found by their names, in any order, after blank lines', asyn
   const others = [...names.toReversed(), 'Metadata', 'Batch Number', 'Shopper Country']
   const turned = csvOf([{ Metadata: '{"a":"b, ""c"""}' }, payoutOf('24.78')], others)
   t.same(await linesOf(`\uFEFF\r\n\n\n${turned.replaceAll('\n', '\r\n')}`), [line, payout])
-  t.same(await linesOf(...csv), [line, payout], 'a character at a time')
+  for (const end of ['\n', '\r\n', '\r']) {
+    const ended = csv.replaceAll('\n', end)
+    t.same(await linesOf(ended), [line, payout], `lines that end with ${JSON.stringify(end)}`)
+    t.same(await linesOf(...ended), [line, payout], 'a character at a time')
+  }
 })
 
 t.test('an unknown type is kept, and those of a batch have a meaning of their own', async (t) => {
