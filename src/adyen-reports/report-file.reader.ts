@@ -21,7 +21,7 @@ export async function* readReportFile(
     max_record_size: lineSizeMax,
     skip_empty_lines: true,
     // Not what the first line ends with: that may be an empty one.
-    record_delimiter: ['\r\n', '\n']
+    record_delimiter: ['\r\n', '\n', '\r']
   })
   const source = Readable.from(content, { objectMode: false })
   source.once('error', (error) => parser.destroy(error))

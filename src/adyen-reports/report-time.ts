@@ -111,12 +111,14 @@ export function readTime(date: string, zone: string): ReportTime {
   if (date.trim() === '') return none
   const [, day, minutes, seconds = ':00', ownZone] = form.exec(date.trim()) ?? []
   const local = Date.parse(`${day}T${minutes ?? '00:00'}${seconds}Z`)
-  if (Number.isNaN(local)) {
+  // A day that its month does not have is read as one of the next.
+  if (Number.isNaN(local) || new Date(local).toISOString().slice(0, 10) !== day) {
     const written =
       'it is written as in 2026-11-20 10:15:00. Upload the report as it was downloaded'
     throw new ReportFault(`"${date}" is not a date: ${written}.`)
   }
-  const hours = hoursOf((ownZone ?? zone).trim(), local)
+  const named = (ownZone ?? zone).trim()
+  const hours = hoursOf(named, local)
   const possible = hours ?? furthest
   const utc = (offset: number) => new Date(local - offset * hourMs).toISOString()
   const [only] = possible
@@ -125,7 +127,7 @@ export function readTime(date: string, zone: string): ReportTime {
     ...none,
     bookedAt: isSure ? utc(only) : null,
     bookedFrom: utc(Math.max(...possible)),
-    unknownZone: hours === undefined ? zone.trim() || 'none' : null
+    unknownZone: hours === undefined ? named || 'none' : null
   }
 }
 
@@ -133,7 +135,8 @@ export function readTime(date: string, zone: string): ReportTime {
 function hoursOf(zone: string, local: number): readonly number[] | undefined {
   const known = meanings.get(zone.toUpperCase())
   if (known !== undefined) return [...new Set(known.flatMap((one) => hoursBy(one, local)))]
-  return offsetOf(zone) ?? (/^[A-Z]{1,5}$/i.test(zone) ? undefined : clockOf(zone, local))
+  // Neither an abbreviation nor an offset that no clock has is the name of a place.
+  return offsetOf(zone) ?? (/^([A-Z]{1,5}|[+-].*)$/i.test(zone) ? undefined : clockOf(zone, local))
 }
 
 /**
@@ -148,7 +151,7 @@ function hoursBy({ place, hours }: Meaning, local: number): readonly number[] {
 /** `+01:00`, `-0530`, `UTC+1`, `GMT-03:00`. */
 function offsetOf(zone: string): number[] | undefined {
   const [, sign, hours, minutes = '0'] =
-    /^(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d\d))?$/i.exec(zone) ?? []
+    /^(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?$/i.exec(zone) ?? []
   const size = Number(hours) + Number(minutes) / 60
   const offset = sign === '-' ? -size : size
   return offset >= furthest[0] && offset <= furthest[1] ? [offset] : undefined
@@ -190,7 +193,7 @@ function hoursAt(place: string, at: number): number | undefined {
     .get(place)
     ?.formatToParts(at)
     .find(({ type }) => type === 'timeZoneName')
-  return text === undefined ? undefined : (offsetOf(text.value)?.[0] ?? 0)
+  return text?.value === 'GMT' ? 0 : offsetOf(text?.value ?? '')?.[0]
 }
 
 function clockNamed(timeZone: string): Intl.DateTimeFormat | undefined {

@@ -142,8 +142,6 @@ function readSettlement(text: Text, line: number): SettlementLine {
   const grossCurrency = text('Gross Currency') || netCurrency
   const gross = balanceOf(text, 'Gross', 'GC', grossCurrency)
   const net = balanceOf(text, 'Net', 'NC', netCurrency)
-  const isConverted =
-    grossCurrency !== netCurrency || !/^(1([.,]0*)?)?$/.test(text('Exchange Rate'))
   return {
     ...readReferences(text),
     line,
@@ -155,7 +153,8 @@ function readSettlement(text: Text, line: number): SettlementLine {
     ...readTimes(text, type),
     gross: amount(grossCurrency, gross),
     net: amount(netCurrency, net),
-    ...readFees(text, netCurrency, isConverted ? null : gross - net)
+    // Where both are of one currency, nothing was converted, whatever the line says of a rate.
+    ...readFees(text, netCurrency, grossCurrency === netCurrency ? gross - net : null)
   }
 }
 

@@ -203,7 +203,7 @@ function refused(notification: StoredNotification): ProviderEvent {
 /** From the unsigned additional data, most of which a merchant must switch on at Adyen. */
 function toCardFace(item: NotificationItem): CardFace | null {
   const data = item.additionalData ?? {}
-  const [, month, year] = /^(\d{1,2})\/(\d{4})$/.exec(textOf(data.expiryDate) ?? '') ?? []
+  const [, month, year] = /^(0?[1-9]|1[0-2])\/(\d{4})$/.exec(textOf(data.expiryDate) ?? '') ?? []
   const lastFour = textOf(data.cardSummary)
   const brand = textOf((item as { paymentMethod?: unknown }).paymentMethod)
   if (brand === undefined && lastFour === undefined) return null

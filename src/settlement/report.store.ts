@@ -85,10 +85,14 @@ export async function savePiece(
 /** Any number: of two uploads of the same content at the same moment the second sees the first. */
 const contentLock = 7_240_012
 
+/** Until a report is looked at again whose content is being read under another name; seconds. */
+const twinReadS = 60
+
 /**
  * The content is whole: the report is due to be read. Where the same content is there already, the
  * answer is the id of that one; this one goes, but for one of the provider, which stays so that it
- * is not fetched again.
+ * is not fetched again. Until the other is read nobody knows whether it is good: till then it is
+ * fetched again later.
  */
 export async function finishContent(
   tx: Tx,
@@ -96,20 +100,31 @@ export async function finishContent(
   content: { hash: Buffer; size: number }
 ): Promise<string> {
   await sql`select pg_advisory_xact_lock(${contentLock})`.execute(tx)
-  const { rows } = await sql<{ id: string }>`
-    select id from settlement_report
+  const { rows } = await sql<{ id: string; status: ReportStatus }>`
+    select id, status from settlement_report
     where content_hash = ${content.hash} and status <> 'refused' and id <> ${id}`.execute(tx)
-  if (rows[0] !== undefined) {
+  const [twin] = rows
+  if (twin !== undefined) {
     await sql`
       delete from settlement_report where id = ${id} and origin = 'upload'`.execute(tx)
-    await endWithout(tx, sql`id = ${id}`)
-    return rows[0].id
+    if (twin.status === 'done') await endWithout(tx, sql`id = ${id}`)
+    else await fetchLater(tx, id)
+    return twin.id
   }
   await sql`
     update settlement_report set status = 'received', content_hash = ${content.hash},
       size = ${content.size}, next_attempt_at = now(), attempts = 0, fault = null, ${noLease}
     where id = ${id}`.execute(tx)
   return id
+}
+
+/** Lets go of a report of the provider, if it is one, and of what was fetched of it. */
+async function fetchLater(tx: Tx, id: string): Promise<void> {
+  await discardContent(tx, id)
+  await sql`
+    update settlement_report set status = 'received', attempts = 0, fault = null, ${noLease},
+      next_attempt_at = now() + make_interval(secs => ${twinReadS})
+    where id = ${id}`.execute(tx)
 }
 
 /** Ends reports of the provider whose content another report brought. */

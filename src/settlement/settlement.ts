@@ -102,15 +102,28 @@ export function batchOf({ merchantAccount, batch }: SettlementLine): string {
   return JSON.stringify([merchantAccount, batch])
 }
 
-/** A `ReportFault` where a line holds what can't be stored: a NUL character, or the year 0. */
+/** References, types and the like have some tens of characters; an index takes no long ones. */
+const textLengthMax = 255
+
+/** A `ReportFault` where a line holds what can't be stored. */
 export function checkLine(line: SettlementLine): void {
-  const hasNul = Object.values(line).some((text) => typeof text === 'string' && text.includes('\0'))
-  const fault = hasNul
-    ? 'holds a NUL character, which no text has: the file was damaged. Download it again'
-    : [line.bookedFrom, line.settledAt].some((time) => /^(0000|-)/.test(time ?? ''))
-      ? `has the date ${line.bookedAs}: the file was damaged. Download it again`
-      : undefined
-  if (fault !== undefined) throw new ReportFault(`Line ${line.line} ${fault}.`)
+  const fault = faultOf(line)
+  if (fault === undefined) return
+  throw new ReportFault(
+    `Line ${line.line} ${fault}: the file was damaged. Download it again and upload it.`
+  )
+}
+
+/** A NUL character, a text that is too long, or the year 0. */
+function faultOf(line: SettlementLine): string | undefined {
+  const texts = Object.values(line).filter((text) => typeof text === 'string')
+  if (texts.some((text) => text.includes('\0'))) return 'holds a NUL character, which no text has'
+  const long = texts.find(({ length }) => length > textLengthMax)
+  if (long !== undefined) {
+    return `holds a text of ${long.length} characters, and at most ${textLengthMax} are possible`
+  }
+  const isYear0 = [line.bookedFrom, line.settledAt].some((time) => /^(0000|-)/.test(time ?? ''))
+  return isYear0 ? `has the date ${line.bookedAs}` : undefined
 }
 
 type Sum = { net: bigint; carried: boolean; merchantAccount: string; batch: string; code: string }

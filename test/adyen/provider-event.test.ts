@@ -365,7 +365,7 @@ t.test('the face of the card is shown as far as it is known', async (t) => {
   for (const cardSummary of ['4111111111111111', '111', 'abcd', 1111, '11 11', '1111\n']) {
     t.match(faceOf('visa', { cardSummary }), { lastFour: null }, JSON.stringify(cardSummary))
   }
-  for (const expiryDate of ['2030-03', '03/30', 'x3/2030', 3, {}]) {
+  for (const expiryDate of ['2030-03', '03/30', 'x3/2030', '13/9999', '0/2030', 3, {}]) {
     t.match(faceOf('visa', { expiryDate }), { expiryMonth: null, expiryYear: null })
   }
 })

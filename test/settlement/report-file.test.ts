@@ -40,7 +40,11 @@ t.test('columns are found by their names, in any order, after blank lines', asyn
   const others = [...names.toReversed(), 'Metadata', 'Batch Number', 'Shopper Country']
   const turned = csvOf([{ Metadata: '{"a":"b, ""c"""}' }, payoutOf('24.78')], others)
   t.same(await linesOf(`\uFEFF\r\n\n\n${turned.replaceAll('\n', '\r\n')}`), [line, payout])
-  t.same(await linesOf(...csv), [line, payout], 'a character at a time')
+  for (const end of ['\n', '\r\n', '\r']) {
+    const ended = csv.replaceAll('\n', end)
+    t.same(await linesOf(ended), [line, payout], `lines that end with ${JSON.stringify(end)}`)
+    t.same(await linesOf(...ended), [line, payout], 'a character at a time')
+  }
 })
 
 t.test('an unknown type is kept, and those of a batch have a meaning of their own', async (t) => {
@@ -181,8 +185,14 @@ t.test('C1: a zone that nobody knows is named, and bounded by the furthest clock
     t.match(read, { bookedAt: null, unknownZone: zone || 'none' }, zone)
     t.equal(read.bookedFrom, '2026-11-30T22:00:00.000Z')
   }
+  for (const offset of ['+15:00', '-13:00', '+23:59', '+14:30', '+01:99', '+99:00', '-1500']) {
+    const unknown = { bookedAt: null, unknownZone: offset }
+    t.match(readTime('2026-12-01 12:00:00', offset), unknown, offset)
+    t.match(readTime(`2026-12-01 12:00:00${offset}`, 'GMT'), unknown, `${offset} of its own`)
+  }
   t.match(readTime('', 'XYZT'), { bookedAt: null, bookedFrom: null, unknownZone: null })
-  for (const date of ['1.2.2026', '2026-13-01 12:00:00', '20/11/2026 10:00', 'yesterday']) {
+  const notInTheYear = ['2026-02-30 10:00:00', '2026-02-29', '2026-11-31', '2026-13-01 12:00:00']
+  for (const date of [...notInTheYear, '1.2.2026', '20/11/2026 10:00', 'yesterday']) {
     t.throws(() => readTime(date, 'UTC'), { message: /is not a date/ }, date)
   }
 })
@@ -222,8 +232,23 @@ t.test('C2: what net lacks of gross is in the columns of fees, or is not explain
   t.same(await feesOf({ 'Payment Fees (NC)': '0.22', 'Net Credit (NC)': '24.00' }), [22, 78, false])
   // What was converted can't be compared.
   t.same(await feesOf({ 'Net Currency': 'EUR', 'Net Credit (NC)': '29.11' }), [22, 0, true])
-  t.same(await feesOf({ 'Exchange Rate': '1.17', 'Net Credit (NC)': '29.11' }), [22, 0, true])
-  t.same(await feesOf({ 'Exchange Rate': '1.0000', 'Net Credit (NC)': '9.00' }), [22, 1578, false])
+  for (const rate of [
+    '',
+    '1',
+    '1.0000',
+    '1.1',
+    '0.99',
+    '0',
+    '+1',
+    '01',
+    ' 1',
+    '-1',
+    '1e0',
+    'abc'
+  ]) {
+    const own = { 'Exchange Rate': rate, 'Net Credit (NC)': '9.00' }
+    t.same(await feesOf(own), [22, 1578, false], `nothing was converted at a rate of "${rate}"`)
+  }
   const chargeback = { 'Gross Credit (GC)': '', 'Gross Debit (GC)': '40.00' }
   const net = { ...none, 'Net Credit (NC)': '', 'Net Debit (NC)': '47.50' }
   t.same(await feesOf({ ...chargeback, ...net, 'Commission (NC)': '7.50' }), [750, 0, true])

@@ -50,6 +50,9 @@ t.test('a text that no database takes refuses the report at once, in a sentence'
   const cells: Record<string, Cells> = {
     'a NUL character': { 'Merchant Reference': 'pay_\0' },
     'a NUL in a type': { Type: 'Set\0tled' },
+    'C4: a reference of 256 characters': { 'Psp Reference': 'A'.repeat(256) },
+    'C4: a reference that no index takes': { 'Modification Reference': 'A'.repeat(9_000) },
+    'C4: a zone without end': { TimeZone: 'A'.repeat(9_000) },
     'the year 0': { 'Creation Date': '0000-01-15 10:15:00', TimeZone: 'UTC' }
   }
   for (const [name, own] of Object.entries(cells)) {
@@ -62,7 +65,34 @@ t.test('a text that no database takes refuses the report at once, in a sentence'
   for (const table of ['settlement_content', 'settlement_staged', 'settlement_line']) {
     t.equal(await countOf(db, table), 0, table)
   }
-  t.equal(await refusedItems(db), 3)
+  t.equal(await refusedItems(db), Object.keys(cells).length)
+})
+
+t.test('B9: of two reports alike neither is done by the other before that is read', async (t) => {
+  const { db } = await testDatabase(t)
+  const statusOf = async (id: string) => (await findReport(db, id))?.status
+  const fetch = async (id: string, csv: string) => {
+    const whole = await storeContent(db, id, piecesOf(csv))
+    await db.transaction().execute((tx) => finishContent(tx, id, whole))
+  }
+  const contents = { refused: csvOf([]), done: csvOf([{}, payoutOf('24.78')]) }
+  for (const [status, csv] of Object.entries(contents)) {
+    const [one, other] = [`set_${status}1`, `set_${status}2`]
+    for (const id of [one, other]) {
+      await sql`
+        insert into settlement_report (id, status, origin, file_name, next_attempt_at)
+        values (${id}, 'received', 'provider', ${id}, now())`.execute(db)
+      await fetch(id, csv)
+    }
+    t.equal(await statusOf(other), 'received', 'it waits for what comes of the first')
+    await readAll(db)
+    t.same([await statusOf(one), await statusOf(other)], [status, 'received'])
+    await fetch(other, csv)
+    await readAll(db)
+    t.equal(await statusOf(other), status, 'both end alike')
+  }
+  t.match(await findReport(db, 'set_refused2'), { fault: 'The report has no lines.' })
+  t.equal(await countOf(db, 'settlement_line'), 2)
 })
 
 t.test('a report whose lines can’t be stored is given up after some tries', async (t) => {
