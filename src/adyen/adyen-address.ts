@@ -7,20 +7,26 @@ const isOfTest = /(?:^|[.-])test[.-]/
 
 export type Site = { environment: 'TEST' | 'LIVE'; checkoutUrl?: string | undefined }
 
+/** What a server can be expected to take, in octets (RFC 9110, 4.1). */
+const longest = 8_000
+
 /**
- * Whether `url` is https and leads to a host of Adyen's for this platform; or to the origin that
- * was configured in Adyen's place.
+ * The address that `url` leads to, written in the one way in which every browser reads it.
+ * Undefined where that is not https and a host of Adyen's for this platform, or the origin that was
+ * configured in Adyen's place; and where it is too long.
  */
-export function isAdyenAddress(url: string, { environment, checkoutUrl }: Site): boolean {
+export function readAdyenAddress(
+  url: string,
+  { environment, checkoutUrl }: Site
+): string | undefined {
   // What `URL` would pass over may be read otherwise by a browser.
-  if (!URL.canParse(url) || /[\s\\]/.test(url)) return false
-  const { origin, protocol, hostname, port, username, password } = new URL(url)
-  if (username || password) return false
-  if (origin === checkoutUrl) return true
-  return (
+  if (!URL.canParse(url) || /[\s\\]/.test(url)) return undefined
+  const { origin, protocol, hostname, port, username, password, href } = new URL(url)
+  if (username || password || href.length > longest) return undefined
+  const isAdyen =
     protocol === 'https:' &&
     port === '' &&
     domain.test(hostname) &&
     isOfTest.test(hostname) === (environment === 'TEST')
-  )
+  return isAdyen || origin === checkoutUrl ? href : undefined
 }

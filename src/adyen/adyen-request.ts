@@ -10,8 +10,8 @@ export type Adyen = {
   client: ConstructorParameters<typeof PaymentsApi>[0]
   transport: AdyenTransport
   merchantAccount: string
-  /** Whether a customer may be sent there. */
-  isAddress: (url: string) => boolean
+  /** The address as a customer may be sent there; undefined where they may not. */
+  readAddress: (url: string) => string | undefined
 }
 
 /** The library's enums are values of its own; over the wire they are these texts. */

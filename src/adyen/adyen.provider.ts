@@ -2,7 +2,7 @@ import client from '@adyen/api-library/lib/src/client.js'
 import type { EnvironmentEnum } from '@adyen/api-library/lib/src/config.js'
 import type { AnswerNote, CallKind, OperationRequest, Provider } from '../provider.ts'
 import { createTransport, type TransportOptions } from './adyen.transport.ts'
-import { isAdyenAddress } from './adyen-address.ts'
+import { readAdyenAddress } from './adyen-address.ts'
 import { type Adyen, as } from './adyen-request.ts'
 import { toAdyenAmount } from './amount.ts'
 import { createCardPayments } from './card-payments.provider.ts'
@@ -117,6 +117,6 @@ function connect(options: AdyenOptions, recovered: Set<CallKind>): Adyen {
     client: new client.default(settings, transport),
     transport,
     merchantAccount,
-    isAddress: (url) => isAdyenAddress(url, { environment, checkoutUrl })
+    readAddress: (url) => readAdyenAddress(url, { environment, checkoutUrl })
   }
 }

@@ -137,7 +137,7 @@ export function done<T>(value: T): Answer<T> {
 /** The page that `call` opens, where the answer is about what we know by this reference. */
 export async function openPage(
   reference: string,
-  isAddress: (url: string) => boolean,
+  readAddress: (url: string) => string | undefined,
   call: () => Promise<{ id?: string; url?: string; reference?: string }>
 ): Promise<Answer<HostedPage>> {
   try {
@@ -145,7 +145,8 @@ export async function openPage(
     if (typeof id !== 'string' || typeof url !== 'string' || answered !== reference) {
       return unknown('a page without id or url')
     }
-    return isAddress(url) ? done({ session: id, url }) : addressRefused(url)
+    const address = readAddress(url)
+    return address === undefined ? addressRefused(url) : done({ session: id, url: address })
   } catch (error) {
     return readError(error, 'harmless')
   }

@@ -21,7 +21,7 @@ import { toFailure } from './refusal.ts'
 
 type CardPayments = Pick<Provider, 'createCardPayment' | 'finishCardPayment'>
 
-export function createCardPayments({ client, merchantAccount, isAddress }: Adyen): CardPayments {
+export function createCardPayments({ client, merchantAccount, readAddress }: Adyen): CardPayments {
   const api = new PaymentsApi(client)
   return {
     createCardPayment(request, trace) {
@@ -36,7 +36,7 @@ export function createCardPayments({ client, merchantAccount, isAddress }: Adyen
         ...toShopper(request.customer)
       }
       const call = () => api.payments(body, callOptions(request.key, trace))
-      return ask('payment', request.paymentId, isAddress, call)
+      return ask('payment', request.paymentId, readAddress, call)
     },
 
     /** `result` is the redirectResult as the URL had it, decoded. */
@@ -44,7 +44,7 @@ export function createCardPayments({ client, merchantAccount, isAddress }: Adyen
       const body = { details: { redirectResult: result } }
       const options = { ...callOptions(key), timeout: deadlineMs }
       const call = () => api.paymentsDetails(body, options)
-      return ask('details', paymentId, isAddress, call)
+      return ask('details', paymentId, readAddress, call)
     }
   }
 }
@@ -59,14 +59,14 @@ type PaymentAnswer = checkout.PaymentResponse | checkout.PaymentDetailsResponse
 async function ask(
   what: 'payment' | 'details',
   paymentId: string,
-  isAddress: Adyen['isAddress'],
+  readAddress: Adyen['readAddress'],
   call: () => Promise<PaymentAnswer>
 ): Promise<Answer<CardPaymentResult>> {
   try {
     const answer = await call()
     const { merchantReference: about } = answer
     const isOurs = about === paymentId || (about === undefined && what === 'payment')
-    if (isOurs) return readResult(paymentId, isAddress, answer)
+    if (isOurs) return readResult(paymentId, readAddress, answer)
     const { said = '', reason } = unknown(`an answer about ${about}`)
     return what === 'details' && about ? { outcome: 'rejected', reason, said } : unknown(said)
   } catch (error) {
@@ -81,7 +81,7 @@ const stillOpen = ['Pending', 'Received']
 /** What is not understood is not guessed at. */
 function readResult(
   paymentId: string,
-  isAddress: Adyen['isAddress'],
+  readAddress: Adyen['readAddress'],
   answer: PaymentAnswer
 ): Answer<CardPaymentResult> {
   const { pspReference: authorisation, refusalReason, refusalReasonCode } = answer
@@ -91,7 +91,9 @@ function readResult(
     const url = readRedirect(answer.action)
     const session = authorisation ?? paymentId
     if (url === undefined) return unknown('no redirect')
-    return isAddress(url) ? done({ result: 'asked', session, url }) : addressRefused(url)
+    const address = readAddress(url)
+    if (address === undefined) return addressRefused(url)
+    return done({ result: 'asked', session, url: address })
   }
   if (!authorisation) return unknown(`${resultCode} without pspReference`)
   if (refusals.includes(resultCode)) {

@@ -22,7 +22,7 @@ const statuses: ReadonlyMap<string, LinkStatus> = new Map([
   ['expired', 'expired']
 ])
 
-export function createLinks({ client, merchantAccount, isAddress }: Adyen): Links {
+export function createLinks({ client, merchantAccount, readAddress }: Adyen): Links {
   const api = new PaymentLinksApi(client)
 
   /** Unlike a page's, the status may be asked for again and again. Any error says nothing of it. */
@@ -39,7 +39,7 @@ export function createLinks({ client, merchantAccount, isAddress }: Adyen): Link
     findLinkStatus,
 
     createPaymentLink: (request, trace) =>
-      openPage(request.paymentId, isAddress, () => {
+      openPage(request.paymentId, readAddress, () => {
         const { saveCard, returnUrl, description } = request
         const body = {
           ...toOrder(merchantAccount, request),

@@ -20,12 +20,12 @@ import { openPage, readError } from './answer.ts'
 
 type Pages = Pick<Provider, 'createHostedPage' | 'createRegistrationPage' | 'findPageResult'>
 
-export function createPages({ client, transport, merchantAccount, isAddress }: Adyen): Pages {
+export function createPages({ client, transport, merchantAccount, readAddress }: Adyen): Pages {
   const api = new PaymentsApi(client)
   const { baseUrl } = api as unknown as { baseUrl: string }
   return {
     createHostedPage: (request, trace) =>
-      openPage(request.paymentId, isAddress, () => {
+      openPage(request.paymentId, readAddress, () => {
         const body = {
           ...toPage(request),
           ...toOrder(merchantAccount, request),
@@ -38,7 +38,7 @@ export function createPages({ client, transport, merchantAccount, isAddress }: A
 
     // Nothing is taken: a zero-value authorisation, for which the customer opened the page.
     createRegistrationPage: (request, trace) =>
-      openPage(request.registrationId, isAddress, () => {
+      openPage(request.registrationId, readAddress, () => {
         const body = {
           ...toPage(request),
           merchantAccount,

@@ -27,7 +27,8 @@ export function addETags(app: FastifyInstance): void {
     reply.header('etag', etag)
     if (!matchesETag(request.headers['if-none-match'], etag)) return done(null, payload)
     reply.code(304).removeHeader('content-type')
-    done(null, null)
+    // Of HEAD Fastify drops the body by itself, once it has its length from it.
+    done(null, request.method === 'HEAD' ? payload : null)
   })
 }
 

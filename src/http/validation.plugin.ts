@@ -23,6 +23,7 @@ export function buildValidator(shared: Record<string, unknown>) {
   for (const ajv of [body, rest]) {
     addFormats.default(ajv)
     ajv.addFormat('date-time', isMoment)
+    ajv.addFormat('date', isDay)
     for (const [name, { test }] of Object.entries(formats)) ajv.addFormat(name, test)
     for (const schema of Object.values(shared)) ajv.addSchema(schema as object)
   }
@@ -92,6 +93,11 @@ const latest = Date.parse('9999-12-31T23:59:59.999Z')
 function isMoment(text: string): boolean {
   const time = rfc3339.validate(text) ? Date.parse(text) : Number.NaN
   return time >= earliest && time <= latest
+}
+
+/** RFC 3339: a day of the calendar, within the same years. */
+function isDay(text: string): boolean {
+  return isMoment(`${text}T00:00:00Z`)
 }
 
 /** Deeper than any body of this API. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isAdyenAddress } from '../../src/adyen/adyen-address.ts'
+import { readAdyenAddress } from '../../src/adyen/adyen-address.ts'
 
 const addresses = {
   TEST: [
@@ -30,6 +30,7 @@ const strangers = [
   'https://test.adyen.link:8443/CS1',
   'https://evil.example\\@test.adyen.link/',
   'https:\\\\test.adyen.link/',
+  `https://test.adyen.link/${'x'.repeat(20_000)}`,
   '//test.adyen.link/CS1',
   ' https://test.adyen.link/CS1',
   'https://test.adyen.link/\nCS1',
@@ -40,16 +41,31 @@ const strangers = [
 t.test('B3: a customer is sent to hosts of Adyen’s for the platform alone', async (t) => {
   for (const environment of ['TEST', 'LIVE'] as const) {
     const other = environment === 'TEST' ? 'LIVE' : 'TEST'
-    for (const url of addresses[environment]) t.ok(isAdyenAddress(url, { environment }), url)
-    for (const url of addresses[other]) t.notOk(isAdyenAddress(url, { environment }), url)
-    for (const url of strangers) t.notOk(isAdyenAddress(url, { environment }), url)
+    for (const url of addresses[environment]) t.ok(readAdyenAddress(url, { environment }), url)
+    for (const url of addresses[other]) t.notOk(readAdyenAddress(url, { environment }), url)
+    for (const url of strangers) t.notOk(readAdyenAddress(url, { environment }), url)
+  }
+})
+
+t.test('B3: whatever its spelling, a customer is sent where it was read to lead', async (t) => {
+  for (const [url, address] of [
+    ['https:test.adyen.link', 'https://test.adyen.link/'],
+    ['https:/test.adyen.link/a', 'https://test.adyen.link/a'],
+    ['https:///test.adyen.link/a', 'https://test.adyen.link/a'],
+    ['HTTPS://TEST.adyen.LINK:443/A', 'https://test.adyen.link/A'],
+    ['https://test\u3002adyen.link/a', 'https://test.adyen.link/a'],
+    ['https://test.adyen.link/\u202ea', 'https://test.adyen.link/%E2%80%AEa'],
+    ['https://test.adyen.link/<script>', 'https://test.adyen.link/%3Cscript%3E'],
+    ['https://test.adyen.link/a/../b', 'https://test.adyen.link/b']
+  ] as const) {
+    t.equal(readAdyenAddress(url, { environment: 'TEST' }), address, encodeURI(url))
   }
 })
 
 t.test('B3: the origin that stands in for Adyen is one of its own', async (t) => {
   const site = { environment: 'TEST', checkoutUrl: 'http://127.0.0.1:3001' } as const
-  t.ok(isAdyenAddress('http://127.0.0.1:3001/pay/CS1', site))
-  t.notOk(isAdyenAddress('http://127.0.0.1:3002/pay/CS1', site))
-  t.notOk(isAdyenAddress('http://user@127.0.0.1:3001/pay/CS1', site))
-  t.notOk(isAdyenAddress('https://127.0.0.1:3001/pay/CS1', site))
+  t.ok(readAdyenAddress('http://127.0.0.1:3001/pay/CS1', site))
+  t.notOk(readAdyenAddress('http://127.0.0.1:3002/pay/CS1', site))
+  t.notOk(readAdyenAddress('http://user@127.0.0.1:3001/pay/CS1', site))
+  t.notOk(readAdyenAddress('https://127.0.0.1:3001/pay/CS1', site))
 })

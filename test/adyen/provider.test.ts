@@ -164,6 +164,9 @@ t.test('B3: a page that leads to a stranger is none', async (t) => {
     return await (await startStub(t, () => answer)).createHostedPage(request)
   }
   t.match(await answerWith('https://test.adyen.link/CS1'), { outcome: 'done' })
+  t.match(await answerWith('https:test.adyen.link/<CS1>'), {
+    value: { url: 'https://test.adyen.link/%3CCS1%3E' }
+  })
   t.match(await answerWith('https://evil.example/CS1'), {
     outcome: 'rejected',
     trouble: 'address_refused',

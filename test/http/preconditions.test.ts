@@ -139,6 +139,22 @@ t.test('F8: changes that hold only for what their caller has seen', async (t) =>
     t.equal((await send('POST', '/v1/payments', '"stale"', { a: 1 })).status, 400, 'faults first')
   })
 
+  await t.test('HEAD is answered as GET is, with 304 too', async (t) => {
+    const payment = `/v1/payments/${await authorised()}`
+    for (const path of [payment, `/v1/accounts/${accountId}`, '/openapi.json', '/docs/problems']) {
+      const [etag, size] = [await etagOf(path), (await call('GET', path)).text.length]
+      for (const known of ['*', etag]) {
+        const options = { headers: { 'if-none-match': known } }
+        const head = await call('HEAD', path, options)
+        t.same([head.status, head.headers.get('etag')], [304, etag], path)
+        t.equal((await call('GET', path, options)).status, 304, path)
+      }
+      const head = await call('HEAD', path)
+      t.same([head.status, head.headers.get('etag')], [200, etag], path)
+      t.ok(Number(head.headers.get('content-length')) >= size, path)
+    }
+  })
+
   await t.test(
     'If-None-Match: * makes an account that is not there, and changes none',
     async (t) => {

@@ -412,6 +412,17 @@ t.test('nothing is coerced, dropped or let through', async (t) => {
     }
   })
 
+  t.test('400 for a day that no calendar has, or that is out of reach', async (t) => {
+    const days = ['0000-01-01', '0000-12-31', '2026-02-30', '10000-01-01', '2026-1-1', 'today', '']
+    for (const day of [...days, '2026-01-01T00:00:00Z', '2026-01-01Z']) {
+      const answer = await call('GET', `/v1/reconciliation/summary?date=${day}`)
+      t.same([answer.status, pointersOf(answer)], [400, ['/date']], day)
+    }
+    for (const day of ['0001-01-01', '9999-12-31']) {
+      t.equal((await call('GET', `/v1/reconciliation/summary?date=${day}`)).status, 200, day)
+    }
+  })
+
   t.test('404 for a path that no route has', async (t) => {
     for (const [method, path] of [
       ['OPTIONS', '/v1/nothing'],
