@@ -47,33 +47,38 @@ const groupings = new Set(
 const groupsMax = 5
 const longest = 19
 const shortest = 12
-/** Spaces, dashes and the like between two groups. */
-const gapMax = 3
+/** Spaces, punctuation and symbols between two groups. */
+const gapMax = 16
 
 type Span = { start: number; end: number }
 type Group = Span & { digits: string }
 
-/** Also where percent-encoding hides it, however often it was applied. */
+/** Also where percent-encoding or HTML hides it, however often it was applied. */
 export function hasCardNumber(text: string): boolean {
   if (text.length < shortest) return false
   if (findSpans(text, 1).length > 0) return true
-  const decoded = decodePercents(text)
+  const decoded = decode(text)
   return decoded !== text && findSpans(decoded, 1).length > 0
 }
 
-/** The text with every card number replaced; decoded where percent-encoding hides one. */
+/** The text with every card number replaced; decoded where an encoding hides one. */
 export function hideCardNumbers(text: string): string {
   if (text.length < shortest) return text
-  const decoded = decodePercents(text)
-  const shown = decoded !== text && findSpans(decoded, 1).length > 0 ? decoded : text
+  const shown = hideSpans(text, findSpans(text))
+  const decoded = decode(shown)
+  const spans = decoded === shown ? [] : findSpans(decoded)
+  return spans.length > 0 ? hideSpans(decoded, spans) : shown
+}
+
+function hideSpans(text: string, spans: readonly Span[]): string {
   let hidden = ''
   let from = 0
-  for (const { start, end } of findSpans(shown)) {
+  for (const { start, end } of spans) {
     // One may lie in another, as 16 digits do in 19.
-    if (start >= from) hidden += `${shown.slice(from, start)}[card number]`
+    if (start >= from) hidden += `${text.slice(from, start)}[card number]`
     from = Math.max(from, end)
   }
-  return hidden + shown.slice(from)
+  return hidden + text.slice(from)
 }
 
 /** Where card numbers stand, by their starts; no more than `most` of them. */
@@ -102,50 +107,57 @@ function findSpans(text: string, most = Number.POSITIVE_INFINITY): Span[] {
 function* readGroups(text: string): Generator<Group | null> {
   let word: (Group & { isDigits: boolean }) | undefined
   let gap = 0
+  let isApart = false
   for (let at = 0; at < text.length; ) {
     const code = text.codePointAt(at) as number
     const end = at + (code > 0xffff ? 2 : 1)
     const kind = kindOf(code)
     if (kind === 'letter' || typeof kind === 'number') {
+      // What is not seen may stand within a number, and between it and a word.
+      if (word !== undefined && isApart && word.isDigits === (kind === 'letter')) {
+        yield word.isDigits ? word : null
+        word = undefined
+      }
       word ??= { start: at, end, digits: '', isDigits: true }
       word.end = end
       if (kind === 'letter') word.isDigits = false
       else if (word.digits.length <= longest) word.digits += kind
       gap = 0
-    } else if (kind !== 'ignored') {
+      isApart = false
+    } else if (kind === 'separator') {
       if (word !== undefined) yield word.isDigits ? word : null
       word = undefined
       gap += 1
-      if (kind === 'other' || gap > gapMax) yield null
+      if (gap > gapMax) yield null
+    } else if (kind === 'unseen') {
+      isApart = true
     }
     at = end
   }
   if (word?.isDigits) yield word
 }
 
-type Kind = number | 'letter' | 'separator' | 'ignored' | 'other'
+type Kind = number | 'letter' | 'separator' | 'mark' | 'unseen'
 
 /** Of the characters of ASCII, by their codes; a digit's is its value. */
 const ascii = Array.from({ length: 128 }, (_, code): Kind => {
   const character = String.fromCharCode(code)
   if (/[0-9]/.test(character)) return Number(character)
-  if (/[A-Za-z]/.test(character)) return 'letter'
-  return code < 33 || /[-+._/\x7f]/.test(character) ? 'separator' : 'other'
+  return /[A-Za-z]/.test(character) ? 'letter' : 'separator'
 })
 
 function kindOf(code: number): Kind {
   return ascii[code] ?? kindOfOther(String.fromCodePoint(code), code)
 }
 
-/** Digits of all scripts, all kinds of spaces and dashes, and what is not seen at all. */
+/** Digits of all scripts, and what is not seen at all: whatever else is no letter separates. */
 function kindOfOther(character: string, code: number): Kind {
   if (/\p{N}/u.test(character)) return toDigit(character, code)
+  // Fillers of Hangul: letters that are shown as spaces.
+  if (/[\u115f\u1160\u3164\uffa0]/.test(character)) return 'separator'
   if (/\p{L}/u.test(character)) return 'letter'
-  if (/[\p{M}\p{Cf}]/u.test(character)) return 'ignored'
-  // U+FFFD stands for a byte that could not be decoded.
-  return /[\s\p{Z}\p{Pd}\p{Cc}\u2212\u00b7\u2022\u30fb\ufffd]/u.test(character)
-    ? 'separator'
-    : 'other'
+  if (/[\p{Cf}\p{Default_Ignorable_Code_Point}]/u.test(character)) return 'unseen'
+  return /\p{M}/u.test(character) ? 'mark' : 'separator'
 }
 
 /** Decimal digits stand together in tens, from zero to nine (Unicode, 4.6). */
@@ -238,6 +250,40 @@ function isIban(text: string): boolean {
   const moved = text.slice(4) + text.slice(0, 4)
   const digits = moved.replace(/[A-Z]/g, (letter) => String(letter.charCodeAt(0) - 55))
   return BigInt(digits) % 97n === 1n
+}
+
+/**
+ * Where track 1 of a card begins (ISO/IEC 7813): a sentinel and the letter B, which would be read
+ * as a code of one byte, or as part of a longer run.
+ */
+const trackStart = /(?:%(?:25)*|(?<![0-9A-Za-z]))B(?=[0-9 ]{12,23}(?:\^|%(?:25)*5E))/gi
+
+/** Deeper mixtures of both encodings than this are not met. */
+const roundsMax = 4
+
+function decode(text: string): string {
+  let decoded = text.replace(trackStart, ' ')
+  for (let round = 0; round < roundsMax; round++) {
+    const before = decoded
+    decoded = decodeEntities(decodePercents(before))
+    if (decoded === before) break
+  }
+  return decoded
+}
+
+/** Codes of characters, and names of what separates; an ampersand may be encoded again. */
+const entity =
+  /&(?:amp;|#0*38;|#x0*26;)*(?:#0*(\d{1,7});?|#x0*([0-9a-f]{1,6});?|(nbsp|shy);?|([a-z][a-z0-9]{1,31});)/gi
+const unseenNames = /^(?:shy|zwj|zwnj|ZeroWidthSpace|NoBreak)$/i
+
+/** No name stands for a digit: each is read as a space, or as nothing where it shows nothing. */
+function decodeEntities(text: string): string {
+  if (!text.includes('&')) return text
+  return text.replace(entity, (_, decimal, hex, old, name) => {
+    const code = decimal ? Number(decimal) : hex ? Number.parseInt(hex, 16) : undefined
+    if (code === undefined) return unseenNames.test(old ?? name) ? '\u200b' : ' '
+    return code > 0x10ffff ? ' ' : String.fromCodePoint(code)
+  })
 }
 
 const percent = 0x25

@@ -2,7 +2,8 @@
  * The only file with side effects of its own: it reads the environment and starts what is asked
  * for.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
 import type { Logger } from 'pino'
 import { clientUsage, readClientArguments, runClientCommand } from './clients/client.commands.ts'
 import { asksForHelp, CommandFault, readArguments, usageFault } from './command-line.ts'
@@ -182,9 +183,21 @@ function onlyDatabaseUrl(): string {
   return url
 }
 
+/** What the environment says counts more. A file that can't be read might hold DATABASE_URL. */
+function loadVariables(path: string): void {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+    if (text.includes('\0')) throw new TypeError('It holds NUL.')
+    for (const [name, value] of Object.entries(parseEnv(text))) process.env[name] ??= value
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const reason = error instanceof TypeError ? 'is no text in UTF-8' : `can't be read: ${code}`
+    throw new CommandFault(`The file ${path} ${reason}.`)
+  }
+}
+
 async function main(): Promise<void> {
-  // What the environment says counts more.
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  if (existsSync('.env')) loadVariables('.env')
   const [name = 'start', ...args] = process.argv.slice(2)
   const isKnown = Object.hasOwn(commands, name)
   if (asksForHelp(isKnown ? args : [name])) {

@@ -70,6 +70,8 @@ const grouped = (number: string, ...sizes: number[]) => {
   return sizes.map((size, at) => number.slice(starts[at]).slice(0, size)).join(' ')
 }
 
+const four = (between: string) => ['4111', '1111', '1111', '1111'].join(between)
+
 /** What is a card number, and what only looks like one: each by what it is. */
 const cards: Readonly<Record<string, readonly string[]>> = {
   'test cards of Adyen': [
@@ -117,7 +119,28 @@ const cards: Readonly<Record<string, readonly string[]>> = {
     '4111\u20111111\u20131111\u22121111',
     '4111\u200b1111\u200d1111\ufeff1111',
     '4111·1111·1111·1111',
-    '41\u00ad11111111111111'
+    '41\u00ad11111111111111',
+    ...[',', ', ', '|', ':', ';', '*', '#', '~', '\\', '=', "'", ' -- ', '    ', ' --> '].map(four),
+    ...['．', '／', '＿', '。', '、', '：', '\u3164', '\u2800', '\uffa0', '\ufffd', '→', '💳'].map(
+      four
+    ),
+    `card\u200b${good}\u2060please`
+  ],
+  'entities of HTML, however often': [
+    ...['&nbsp;', '&#32;', '&#x20;', '&ensp;', '&amp;nbsp;', '&#38;#32;', '&nbsp'].map(four),
+    ...['%26nbsp%3B', '&#37;20', '&shy;'].map(four),
+    '&#52;111111111111111',
+    '&#x34;&#x31;&#49;&#0049;111111111111',
+    '&#52&#49&#49&#49;111111111111',
+    '41&zwj;11111111111111'
+  ],
+  'tracks of a card': [
+    `%B${good}^DOE/J^29121010000000000000?`,
+    `B${good}^DOE/J^2912`,
+    `track %b${good}^DOE/J^2912`,
+    `x%25B${good}%5EDOE%2FJ%5E2912`,
+    '%B3714 496353 98431^DOE/J^2912',
+    `;${good}=29121010000000000000?`
   ],
   'digits of other scripts': [
     '４１１１１１１１１１１１１１１１',
@@ -171,7 +194,10 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
     '41111111111111110000',
     'INV4111111111111111',
     '4111 1111 1111 1111a',
-    'a4111 1111 1111 1111'
+    'a4111 1111 1111 1111',
+    `B${good}`,
+    `e\u0301${good}`,
+    `1\u200b${good}`
   ],
   'another last digit': ['4111111111111112', '4111 1111 1111 1112'],
   'groups as no card has them': [
@@ -194,6 +220,7 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
     '00494123456789019',
     '+60123456782',
     '+639171234564',
+    '+44 (20) 7946-0958; +44 (20) 7946-0959',
     '639171234569',
     '436641234561',
     '4366412345612'
@@ -326,7 +353,21 @@ t.test('F1: text that is made to be slow is read in linear time', async (t) => {
     '\u00a0',
     '１',
     '𝟒',
-    '\u0301'
+    '\u0301',
+    '\u200b',
+    ',',
+    '4111,1111,',
+    '&',
+    '&amp;',
+    'amp;',
+    '&#0',
+    '&#38;#38;',
+    '#38;',
+    '&a',
+    '%25B',
+    `%B${good}`,
+    '%B411111111111%25',
+    '25B1 '
   ]) {
     const text = `${part.repeat(Math.ceil(size / part.length)).slice(0, size)}x`
     t.doesNotThrow(() => hasCardNumber(text), part.slice(0, 14))

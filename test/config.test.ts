@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -265,18 +265,20 @@ async function newFolder(t: Test): Promise<string> {
   return folder
 }
 
-/** Runs the real program with exactly this environment, in a folder with no more than `dotEnv`. */
+/** Runs the real program with exactly this environment, in a folder with no more than `dotEnv`; null: a folder. */
 async function run(
   t: Test,
   env: Record<string, string>,
   args: string[] = [],
   { dotEnv, main = fileURLToPath(new URL('src/main.ts', root)) } = {} as {
-    dotEnv?: string
+    dotEnv?: string | Buffer | null
     main?: string
   }
 ): Promise<Ended & { files: string[] }> {
   const cwd = await newFolder(t)
-  if (dotEnv !== undefined) await writeFile(join(cwd, '.env'), dotEnv)
+  const path = join(cwd, '.env')
+  if (dotEnv === null) await mkdir(path)
+  else if (dotEnv !== undefined) await writeFile(path, dotEnv)
   const ended = await new Promise<Ended>((resolve) => {
     execFile(
       process.execPath,
@@ -307,6 +309,20 @@ t.test(
     await Promise.all(runs)
   }
 )
+
+t.test('F13: a file .env that is not read as a whole starts no sandbox', async (t) => {
+  const text = 'DATABASE_URL=postgresql://payments@db.example/payments\n'
+  const marked = await run(t, {}, [], { dotEnv: `\ufeff${text}` })
+  t.match(marked, { code: 1, stderr: /ADYEN_API_KEY is required/ })
+  t.notMatch(marked.stderr, /DATABASE_URL is/)
+  for (const dotEnv of [Buffer.from(text, 'utf16le'), Buffer.from(`\ufeff${text}`, 'utf16le')]) {
+    const refused = await run(t, {}, [], { dotEnv })
+    t.match(refused, { code: 1, stdout: '', stderr: 'The file .env is no text in UTF-8.\n' })
+  }
+  // A folder, as some tools make one.
+  const { stderr } = await run(t, {}, [], { dotEnv: null })
+  t.equal(stderr, "The file .env can't be read: EISDIR.\n")
+})
 
 t.test('migrations that are pending: it does not start, and says what to do', async (t) => {
   const { url, db } = await testDatabase(t)
