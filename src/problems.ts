@@ -27,7 +27,7 @@ export const problems = {
   },
   unauthenticated: {
     status: 401,
-    title: 'The API key is missing or not valid',
+    title: 'The key or signature is missing or not valid',
     cause: 'No `Authorization: Bearer …`, or a key that is unknown, expired or revoked.',
     cure: 'Send a current key of your client.'
   },

@@ -90,9 +90,14 @@ function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
     ...amountOf(fields),
     live,
     item,
-    status: foreign ? 'foreign' : fault === null ? 'received' : 'parked',
+    status: statusOf(foreign, fault),
     fault
   }
+}
+
+function statusOf(foreign: boolean, fault: string | null) {
+  if (foreign) return 'foreign'
+  return fault === null ? 'received' : 'parked'
 }
 
 /** No reference or code of Adyen's is longer, and none of ours; an index holds no long text. */
@@ -121,6 +126,8 @@ function amountOf({ value: text, currency }: SignedFields) {
 }
 
 function toTokenRow(token: TokenNotification, bytes: Buffer, foreign: boolean): Row {
+  const lacking = (['type', 'merchantAccount'] as const).find((name) => token[name] === '')
+  const fault = foreign || lacking === undefined ? null : `It has no ${lacking}.`
   return {
     id: newId('ntf'),
     fingerprint: hash('sha256', bytes),
@@ -135,8 +142,8 @@ function toTokenRow(token: TokenNotification, bytes: Buffer, foreign: boolean): 
     amount: 0,
     live: token.isLive,
     item: token.item as NotificationItem,
-    status: foreign ? 'foreign' : 'received',
-    fault: null
+    status: statusOf(foreign, fault),
+    fault
   }
 }
 

@@ -26,14 +26,15 @@ const tokenTypes = new Set([
   'recurring.token.disabled'
 ])
 
-/** Undefined where the body is not one of these webhooks. */
+/** Undefined where the body can't be one of these webhooks: then it has items, or no members. */
 export function readTokenNotification(body: unknown): TokenNotification | undefined {
   const item = membersOf(body)
-  const { type, eventId, environment, data, notificationItems } = item
-  if (typeof type !== 'string' || notificationItems !== undefined) return undefined
+  const { type, eventId, environment, data, notificationItems: items } = item
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined
+  if (Array.isArray(items) && items.length > 0) return undefined
   const { merchantAccount, shopperReference } = membersOf(data)
   return {
-    type,
+    type: textOf(type),
     eventId: textOf(eventId),
     isLive: textOf(environment).toLowerCase() === 'live',
     merchantAccount: textOf(merchantAccount),

@@ -138,22 +138,23 @@ async function create(db: Db, values: Values, sandbox: boolean): Promise<string>
 
 async function update(db: Db, nameOrId: string, values: Values, sandbox: boolean) {
   const known = await getClient(db, nameOrId)
-  const { name, scope, 'return-origin': origins } = values
+  if (known.revokedAt !== null) throw new CommandFault(`Client ${known.id} is revoked.`)
+  const { name, scope, 'return-origin': given } = values
+  const origins = given && (given.join() === 'none' ? [] : [...new Set(given)])
   const client = {
     ...known,
     ...(name !== undefined && { name }),
     ...(scope !== undefined && { scopes: [...new Set(scope)] as Scope[] }),
-    ...(origins !== undefined && { returnOrigins: origins[0] === 'none' ? [] : origins }),
+    ...(origins !== undefined && { returnOrigins: origins }),
     ...(values['third-party'] && { thirdParty: true }),
     ...(values['no-third-party'] && { thirdParty: false })
   }
-  const given = origins === undefined ? [] : client.returnOrigins
   refuse([
     ...(Object.keys(values).every((one) => one === 'json') ? ['Nothing is to be changed'] : []),
     ...(values['third-party'] && values['no-third-party']
       ? ['--third-party and --no-third-party are given both']
       : []),
-    ...faultsOf(client, given, sandbox)
+    ...faultsOf(client, origins ?? [], sandbox)
   ])
   if (client.name !== known.name) await refuseTaken(db, client.name)
   await change(db, (tx) => updateClient(tx, client))

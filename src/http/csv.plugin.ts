@@ -43,6 +43,10 @@ function chosenOf(request: FastifyRequest): string | undefined {
   return new Negotiator(request.raw).mediaType(offered)
 }
 
+/** After what is not seen; `escape_formulas` knows only what stands first, tabs among them. */
+const isHiddenFormula =
+  /^(?:\n|(?![\t\r])[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]+[=+\-@＝＋－＠])/u
+
 /** Rows that are read from the database at once. */
 const rowsAtOnce = 500
 
@@ -128,7 +132,7 @@ async function sendCsv<Row, Answer>(
     record_delimiter: 'windows',
     // A cell that a spreadsheet would take for a formula gets an apostrophe; numbers stay.
     escape_formulas: true,
-    cast: { boolean: String, string: (text) => text.replace(/^\n/, "'\n") }
+    cast: { boolean: String, string: (text) => (isHiddenFormula.test(text) ? `'${text}` : text) }
   })
   source.once('error', (error) => stream.destroy(error))
   stream.once('close', () => source.destroy())

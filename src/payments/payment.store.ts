@@ -262,10 +262,14 @@ function cardConditions({ lastFour, cardBrand, operatorId }: PaymentFilter) {
       sql`lower(card->>'brand') = lower(${cardBrand}::text)
       and card is not null`,
     operatorId !== undefined &&
-      sql`lower(operator->>'id') = lower(${operatorId}::text)
+      sql`${folded(sql`operator->>'id'`)} = ${folded(sql`${operatorId}::text`)}
       and operator is not null`
   ]
 }
+
+/** As `foldIdentifier` has it, for what can be seen: the index payment_operator has the same. */
+const folded = (text: RawBuilder<unknown>) =>
+  sql`replace(upper(lower(regexp_replace(normalize(${text}, nfkc), '\\s+', ' ', 'g'))), 'ß', 'SS')`
 
 function timeConditions({ createdFrom, createdTo }: PaymentFilter) {
   const idAt = (time: Date, skewMs: number) =>

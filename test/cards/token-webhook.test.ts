@@ -108,12 +108,31 @@ t.test('token webhooks', async (t) => {
   t.test('of others are kept and not applied', async (t) => {
     const foreign = [
       tokenBody({}, { merchantAccount: 'Other', shopperReference: 'account-1001' }),
-      tokenBody({ environment: 'live' }, { shopperReference: 'account-1002' }),
-      tokenBody({ data: null, type: 'recurring.token.foreign' })
+      tokenBody({ environment: 'live' }, { shopperReference: 'account-1002' })
     ]
     for (const body of foreign) t.equal((await send(tokenWebhook(body))).status, 202)
     const kept = await notifications('status=foreign')
-    t.equal(kept.length, 4, 'with the one that names no merchant account, of before')
+    t.equal(kept.length, 2)
+  })
+
+  t.test('B1: that are signed and lack what tells what they are wait for a person', async (t) => {
+    const bodies = [
+      [tokenBody({ type: null }), 'It has no type.'],
+      [tokenBody({ type: 7, notificationItems: [] }), 'It has no type.'],
+      [tokenBody({ type: undefined, notificationItems: null }), 'It has no type.'],
+      [tokenBody({ data: null }), 'It has no merchantAccount.'],
+      [tokenBody({}, { merchantAccount: null }), 'It has no merchantAccount.']
+    ] as const
+    for (const [body, fault] of bodies) {
+      t.equal((await send(tokenWebhook(body))).status, 202)
+      const [kept] = await notifications('status=parked')
+      t.match(kept, { status: 'parked', fault, pspReference: body.eventId }, fault)
+    }
+    for (const notificationItems of [null, [], {}, 'none']) {
+      t.equal((await send(tokenWebhook(tokenBody({ notificationItems })))).status, 202)
+    }
+    const unsigned = { body: '{"type":null,"notificationItems":[]}', headers: {} }
+    t.match(await send(unsigned), { status: 401, body: { title: /key or signature/ } })
   })
 
   t.test('of a type that is not known, or about nobody of ours, are kept', async (t) => {
@@ -142,9 +161,9 @@ t.test('token webhooks', async (t) => {
     t.equal((await send(tokenWebhook('{"type":"recurring'))).status, 400)
     const polluting = '{"type":"polluting","__proto__":{"a":1}}'
     t.equal((await send(tokenWebhook(polluting))).status, 202)
-    const [kept] = await settled('polluting', 'foreign')
+    const [kept] = await settled('polluting', 'parked')
     t.same(kept.item, { type: 'polluting' })
-    for (const text of ['[]', '"type"', 'null', '{"type":7}', '{"type":null}']) {
+    for (const text of ['[]', '"type"', 'null']) {
       t.equal((await send(tokenWebhook(text))).status, 401, text)
     }
   })

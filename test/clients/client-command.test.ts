@@ -300,7 +300,11 @@ t.test('the client command', async (t) => {
     const given = origins.flatMap((one) => ['--return-origin', one])
     t.match(await update(...given), { returnOrigins: origins })
     t.same((await update('--return-origin', 'none')).returnOrigins, [])
+    const twice = ['--return-origin', 'https://a.example', ...given]
+    t.same((await update(...twice)).returnOrigins, origins, 'each once')
     const refused = [
+      [['--return-origin', 'none', ...given], /--return-origin none /],
+      [[...given, '--return-origin', 'none'], /--return-origin none /],
       [[], /Nothing is to be changed/],
       [['--name', 'A B', '--scope', 'fly'], /--name needs[\s\S]*--scope fly/],
       [['--third-party', '--scope', 'accounts:write'], /not given to a third party/],
@@ -318,6 +322,8 @@ t.test('the client command', async (t) => {
       JSON.parse((await run('create', '--name', 'again', '--scope', 'cards:read', '--json')).stdout)
     const first = await make()
     await run('revoke', 'again')
+    const late = await run('update', 'again', '--name', 'later')
+    t.match(late, { code: 1, stderr: /is revoked/ })
     const second = await make()
     t.not(first.id, second.id)
     t.match(
