@@ -273,7 +273,7 @@ function decode(text: string): string {
 
 /** Codes of characters, and names of what separates; an ampersand may be encoded again. */
 const entity =
-  /&(?:amp;|#0*38;|#x0*26;)*(?:#0*(\d{1,7});?|#x0*([0-9a-f]{1,6});?|(nbsp|shy);?|([a-z][a-z0-9]{1,31});)/gi
+  /&(?:amp;|#38;|#x26;)*(?:#0*(\d{1,7});?|#x0*([0-9a-f]{1,6});?|(nbsp|shy);?|([a-z]\w{1,31});)/gi
 const unseenNames = /^(?:shy|zwj|zwnj|ZeroWidthSpace|NoBreak)$/i
 
 /** No name stands for a digit: each is read as a space, or as nothing where it shows nothing. */

@@ -265,7 +265,10 @@ async function newFolder(t: Test): Promise<string> {
   return folder
 }
 
-/** Runs the real program with exactly this environment, in a folder with no more than `dotEnv`; null: a folder. */
+/**
+ * Runs the real program with exactly this environment, in a folder with no more than `dotEnv`;
+ * null: a folder of that name.
+ */
 async function run(
   t: Test,
   env: Record<string, string>,
