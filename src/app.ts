@@ -1,5 +1,12 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController
+} from 'fastify'
 import { accountRoutes } from './accounts/account.routes.ts'
 import { adjustmentRoutes } from './accounts/adjustment.routes.ts'
 import { notificationPath, notificationRoutes } from './adyen/notification.routes.ts'
@@ -90,7 +97,11 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
     // Whatever it wrote is announced at once, and not when the next poll finds it.
     if (mayMakeEvents(method, route)) wake('announce')
   }
-  const connections = { publicUrl, log, onAnswer }
+  const connections = {
+    ...{ publicUrl, log, onAnswer },
+    countRefusal: (request: FastifyRequest, reply: FastifyReply) =>
+      rateLimits.ofAddress(request, reply)
+  }
   const options = connectionOptions(() => app, connections)
   const app: FastifyInstance = fastify({
     ...limits,
@@ -125,7 +136,8 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   addConnections(app, connections)
   addBodyDeadline(app, receiveWithinMs)
   const { whileAway } = addAdmission(app)
-  addAuthentication(app, context.clients, await createRateLimits(app, context.rateLimit))
+  const rateLimits = await createRateLimits(app, context.rateLimit)
+  addAuthentication(app, context.clients, rateLimits)
   addMethods(app)
   addNegotiation(app)
   addTextGuard(app)

@@ -1,6 +1,6 @@
 import { IdParams, ref } from '../http/common.schema.ts'
 import { sendList } from '../http/csv.plugin.ts'
-import { byId } from '../http/cursor.ts'
+import { byId, readCreatedRange } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { found } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
@@ -32,14 +32,8 @@ export const discrepancyRoutes: Routes = async (app, deps) => {
       config: { scope: 'reconciliation:read', problems: [], csv: discrepancyColumns }
     },
     async (request, reply) => {
-      const { kind, status, paymentId, createdFrom, createdTo } = request.query
-      const filter = {
-        kind,
-        status,
-        paymentId,
-        createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
-        createdTo: createdTo === undefined ? undefined : new Date(createdTo)
-      }
+      const { kind, status, paymentId } = request.query
+      const filter = { kind, status, paymentId, ...readCreatedRange(request.query) }
       const find = (before: string | null, limit: number) =>
         listDiscrepancies(reads, { ...filter, before, limit })
       return await sendList(request, reply, find, toDiscrepancyView, byId, discrepancyColumns)

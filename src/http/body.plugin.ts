@@ -26,11 +26,11 @@ export function addBodies(app: FastifyInstance): void {
     const { is404, headers, routeOptions } = request
     const isEmpty = (headers['content-length'] ?? '0') === '0' && !headers['transfer-encoding']
     if (is404 || isEmpty || routeOptions.config.signedBody) return
-    if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+    if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
       reply.header('accept-encoding', 'identity')
       throw new Problem('content_type_unsupported', 'Send the body without Content-Encoding.')
     }
-    if (!isUtf8(charsetOf(request))) {
+    if (!charsetsOf(request).every(isUtf8)) {
       throw new Problem('content_type_unsupported', 'Send the body in UTF-8.')
     }
   })
@@ -39,7 +39,7 @@ export function addBodies(app: FastifyInstance): void {
     if (bytes.length === 0) done(null, undefined)
     else if (request.routeOptions.config.signedBody) {
       request.signedBytes = bytes
-      parseSigned(request, decodeSigned(bytes, charsetOf(request)), done)
+      parseSigned(request, decodeSigned(bytes, charsetsOf(request)[0]), done)
     } else {
       const text = decode(bytes, 'utf-8')
       if (text === undefined) done(notUtf8())
@@ -53,12 +53,17 @@ export function notUtf8(): Problem {
   return new Problem('request_invalid', 'The body can’t be read.', { errors })
 }
 
-function charsetOf({ headers }: FastifyRequest): string | undefined {
-  return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(headers['content-type'] ?? '')?.[1]
+/** Each that is named: whoever stands before us might take another of them. */
+function charsetsOf({ headers }: FastifyRequest): string[] {
+  return [...(headers['content-type'] ?? '').matchAll(parameter)]
+    .filter(([, name]) => name?.toLowerCase() === 'charset')
+    .map(([, , quoted, plain = '']) => quoted ?? plain.trim())
 }
+/** RFC 9110, 5.6.6: what looks like a parameter within quotes is none. */
+const parameter = /;\s*([^\s=;]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))/g
 
 /** ASCII is a part of it. */
-function isUtf8(charset = 'utf-8'): boolean {
+function isUtf8(charset: string): boolean {
   return /^(?:utf-?8|us-ascii)$/i.test(charset)
 }
 

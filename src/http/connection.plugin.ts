@@ -11,7 +11,13 @@ import { Problem, toProblemDocument } from '../problem.ts'
 import { headersOf } from './problems.plugin.ts'
 import { endBody, type OnAnswer, recordAnswer } from './request.plugin.ts'
 
-type Deps = { publicUrl: string; log: FastifyBaseLogger; onAnswer: OnAnswer }
+type Deps = {
+  publicUrl: string
+  log: FastifyBaseLogger
+  onAnswer: OnAnswer
+  /** Counts a request that is refused before a key is asked for. Throws `rate_limited`. */
+  countRefusal(request: FastifyRequest, reply: FastifyReply): Promise<void>
+}
 
 /** Options of Fastify for an app that `addConnections` is called on. */
 export function connectionOptions(getApp: () => FastifyInstance, deps: Deps) {
@@ -21,10 +27,13 @@ export function connectionOptions(getApp: () => FastifyInstance, deps: Deps) {
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
       refuse(error, socket, deps)
     },
-    // A path that can't be read has no route, and passes no hook.
+    // A path that can't be read has no route, and passes no hook. Of such a request Fastify knows
+    // no proxy: all that come through one are counted together, and apart from any other.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       reply.raw.once('finish', () => recordAnswer(request, reply, deps.onAnswer))
-      getApp().errorHandler(error as Parameters<FastifyInstance['errorHandler']>[0], request, reply)
+      const refuse = (why: Error) =>
+        getApp().errorHandler(why as Parameters<FastifyInstance['errorHandler']>[0], request, reply)
+      deps.countRefusal(request, reply).then(() => refuse(error), refuse)
     }
   } as const
 }
@@ -53,11 +62,17 @@ export function addConnections(app: FastifyInstance, deps: Deps): void {
     answer(socket as Socket, problem, deps, { allow: '' })
   })
   app.addHook('onRequest', async (request, reply) => {
-    if (unmetExpectations.has(request.raw)) {
-      reply.header('connection', 'close')
-      throw new Problem('expectation_failed', 'Nothing but 100-continue can be expected.')
+    const isUnmet = unmetExpectations.has(request.raw)
+    if (isUnmet) reply.header('connection', 'close')
+    try {
+      if (isUnmet) {
+        throw new Problem('expectation_failed', 'Nothing but 100-continue can be expected.')
+      }
+      checkHeaders(request.raw)
+    } catch (problem) {
+      if (!request.routeOptions.config.unlimited) await deps.countRefusal(request, reply)
+      throw problem
     }
-    checkHeaders(request.raw)
   })
 }
 
@@ -65,7 +80,10 @@ export function addConnections(app: FastifyInstance, deps: Deps): void {
 const sentOnce: ReadonlySet<string> = new Set(['host', 'authorization', 'content-type'])
 const host = /^(\[[0-9a-f:.]+\]|[\w.~%!$&'()*+,;=-]+)(:\d{1,5})?$/i
 
-/** RFC 9112, 3.2: a request of HTTP/1.1 names one host. Throws `request_invalid`. */
+/**
+ * RFC 9112: a request of HTTP/1.1 names one host (3.2); a body that is coded in any other way than
+ * `chunked` would be taken as it is (6.1). Throws `request_invalid`.
+ */
 function checkHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
   const met = new Set<string>()
   const twice = new Set<string>()
@@ -80,6 +98,9 @@ function checkHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): vo
     errors.push({ pointer: '/host', detail: 'is required' })
   } else if (headers.host !== undefined && !host.test(headers.host)) {
     errors.push({ pointer: '/host', detail: 'is no host' })
+  }
+  if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked') {
+    errors.push({ pointer: '/transfer-encoding', detail: 'can be chunked alone' })
   }
   if (errors.length > 0) throw new Problem('request_invalid', 'A fault in the headers.', { errors })
 }

@@ -27,6 +27,17 @@ export function readCursor(
   })
 }
 
+/** The times of `createdRange`. Throws `request_invalid` for one that ends before it begins. */
+export function readCreatedRange(query: { createdFrom?: string; createdTo?: string }) {
+  const read = (text?: string) => (text === undefined ? undefined : new Date(text))
+  const [createdFrom, createdTo] = [read(query.createdFrom), read(query.createdTo)]
+  if (createdFrom && createdTo && createdFrom > createdTo) {
+    const errors = [{ pointer: '/createdFrom', detail: 'must be at most createdTo' }]
+    throw new Problem('request_invalid', 'The range of times is empty.', { errors })
+  }
+  return { createdFrom, createdTo }
+}
+
 export type ListRequest = { url: string; query: { limit?: number; cursor?: string } }
 type ListReply = { header(name: string, value: string): unknown }
 export type Order<T> = { positionOf: (item: T) => string; pattern: RegExp }

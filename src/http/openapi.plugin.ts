@@ -123,7 +123,7 @@ function withConfig(schema: FastifySchema = {}, route: RouteOptions): FastifySch
     ...(scope === undefined ? [] : withScope),
     ...(route.method === 'GET' ? withAccept(scope) : withBody),
     ...(idempotent ? keyProblems : []),
-    ...(precondition ? (['precondition_failed'] as const) : []),
+    ...(scope === undefined || route.method === 'GET' ? [] : withIfMatch),
     ...(problems ?? [])
   ])
   const needed = scope === undefined ? '' : ` Scope: \`${scope}\`.`
@@ -170,6 +170,8 @@ const withScope: ProblemCode[] = [
 ]
 const withAccept = (scope: unknown): ProblemCode[] =>
   scope === undefined ? [] : ['not_acceptable']
+/** Of what has an ETag and of what has none: see addETags(). */
+const withIfMatch: ProblemCode[] = ['precondition_failed']
 const withBody: ProblemCode[] = ['body_too_large', 'content_type_unsupported']
 
 /** The responses for these problems by status: their codes, which shareParts() writes out. */

@@ -13,7 +13,7 @@ import { formats } from './formats.ts'
 /** Every error of every route becomes application/problem+json (RFC 9457). */
 export function addProblems(app: FastifyInstance, publicUrl: string): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const problem = toProblem(error)
+    const problem = toProblem(error, request)
     logProblem(request.log, problem, error)
     return sendProblem(request, reply, problem, publicUrl)
   })
@@ -70,7 +70,7 @@ function logProblem(log: FastifyBaseLogger, problem: Problem, error: FastifyErro
   }
 }
 
-function toProblem(error: FastifyError): Problem {
+function toProblem(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
   if (error.validation !== undefined) {
     const context = error.validationContext ?? 'body'
@@ -88,7 +88,10 @@ function toProblem(error: FastifyError): Problem {
       cause: error
     })
   }
-  return fromFastify(error) ?? new Problem('internal_error', 'A fault of ours.', { cause: error })
+  return (
+    fromFastify(error, request) ??
+    new Problem('internal_error', 'A fault of ours.', { cause: error })
+  )
 }
 
 /** Ajv's errors that only say that there are others. */
@@ -121,12 +124,14 @@ function asParameter({ pointer, detail }: FieldFault): FieldFault {
 }
 
 /** What Fastify refuses before a route is reached. */
-function fromFastify(error: FastifyError): Problem | undefined {
+function fromFastify(error: FastifyError, request: FastifyRequest): Problem | undefined {
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new Problem('body_too_large', 'The body is larger than this route takes.')
   }
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return new Problem('content_type_unsupported', 'Send application/json.')
+    const { content } = (request.routeOptions.schema?.body ?? {}) as { content?: object }
+    const types = Object.keys(content ?? { 'application/json': {} })
+    return new Problem('content_type_unsupported', `Send ${types.join(' or ')}.`)
   }
   if (error.code === 'FST_ERR_MAX_PARAM_LENGTH') {
     return new Problem('not_found', 'No id is as long as the one in this path.')

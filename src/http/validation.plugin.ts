@@ -1,6 +1,6 @@
 import { Ajv, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
 import { type FieldFault, Problem } from '../problem.ts'
 import { namedIn, ProblemSchema } from './common.schema.ts'
@@ -38,7 +38,7 @@ export function buildValidator(shared: Record<string, unknown>) {
 type Query = Record<string, unknown>
 
 /** Decimal digits alone: neither `0x10`, `1e1`, `+5` nor `05` is an integer to everybody. */
-const decimal = /^(0|-?[1-9]\d{0,14})$/
+const decimal = /^(0|-?[1-9]\d{0,15})$/
 
 /** Validates what the integers of a query stand for, where they are written as such. */
 function withIntegers(schema: { properties?: object }, validate: ValidateFunction) {
@@ -111,6 +111,7 @@ const deepest = 16
 export function addTextGuard(app: FastifyInstance): void {
   app.addHook('preValidation', async (request) => {
     if (request.is404 || request.routeOptions.config.signedBody) return
+    checkQuery(request)
     const faults: FieldFault[] = []
     request.body = readText(request.body, '', faults)
     readText(request.query, '', faults)
@@ -124,6 +125,17 @@ export function addTextGuard(app: FastifyInstance): void {
     const detail = 'A card number was sent; it was neither stored nor logged.'
     throw new Problem('card_number_refused', detail, { errors: faults })
   })
+}
+
+/** Of who comes with a key: a browser is sent back with whatever others made of its address. */
+function checkQuery({ url, routeOptions }: FastifyRequest): void {
+  if (routeOptions.config.scope === undefined) return
+  try {
+    decodeURIComponent(url)
+  } catch {
+    const errors = [{ pointer: '', detail: 'is not percent-encoded UTF-8' }]
+    throw new Problem('request_invalid', 'The query can’t be read.', { errors })
+  }
 }
 
 /** PostgreSQL can't be asked for an id with NUL; no id has the character that replaces it. */

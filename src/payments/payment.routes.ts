@@ -4,7 +4,7 @@ import { visibleTo } from '../clients/client.ts'
 import { clientOf } from '../http/auth.plugin.ts'
 import { IdParams, ref, WaitHeaders } from '../http/common.schema.ts'
 import { sendList } from '../http/csv.plugin.ts'
-import { byId, splitLists } from '../http/cursor.ts'
+import { byId, readCreatedRange, splitLists } from '../http/cursor.ts'
 import { matchesETag } from '../http/precondition.ts'
 import { readWait } from '../http/prefer.ts'
 import { found, Problem } from '../problem.ts'
@@ -98,7 +98,7 @@ export const paymentRoutes: Routes<'reads' | 'providerName' | 'waiters'> = async
 
 /** What the query asks for; a range that has nothing in it is a fault. */
 function filterOf(query: Static<typeof ListPaymentsQuery>): Omit<PaymentFilter, 'clientId' | Page> {
-  const { accountId, createdFrom, createdTo, currency } = query
+  const { accountId, currency } = query
   const { reference, providerReference, amountFrom, amountTo, lastFour, cardBrand } = query
   if (amountFrom !== undefined && amountTo !== undefined && amountFrom > amountTo) {
     const errors = [{ pointer: '/amountFrom', detail: 'must be at most amountTo' }]
@@ -111,8 +111,7 @@ function filterOf(query: Static<typeof ListPaymentsQuery>): Omit<PaymentFilter, 
     methods: query.method,
     ...{ reference, providerReference, currency, amountFrom, amountTo, lastFour, cardBrand },
     operatorId: query.operator?.trim(),
-    createdFrom: createdFrom === undefined ? undefined : new Date(createdFrom),
-    createdTo: createdTo === undefined ? undefined : new Date(createdTo),
+    ...readCreatedRange(query),
     metadata: metadataFilter(query)
   }
 }

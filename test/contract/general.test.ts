@@ -14,7 +14,9 @@ t.test('each refusal that every operation has is met at every operation', async 
     if (route !== undefined) await meetRefusals(t, service, operation, route)
   }
   await meetFaultOfOurs(t, service)
-  const met = generalCodes.filter((code) => ![...elsewhereMet, 'overloaded'].includes(code))
+  // Of a resource that has an ETag it is met where there is one.
+  const others = [...elsewhereMet, 'overloaded', 'precondition_failed']
+  const met = generalCodes.filter((code) => !others.includes(code))
   t.same(service.findUnmetGeneral(met), [])
 })
 
@@ -41,6 +43,11 @@ async function meetRefusals(t: Test, service: Judged, operation: Operation, rout
   ]
   for (const { text } of sent) t.notMatch(text, card)
   if (needsKey(operation)) await refused('idempotency_key_missing', { idempotencyKey: '' })
+  const { parameters = [] } = operation.operation
+  const hasETag = parameters.some(({ name }: { name: string }) => name === 'if-match')
+  if (method !== 'get' && !hasETag) {
+    await refused('precondition_failed', { headers: { 'if-match': '"stale"' } })
+  }
   if (method !== 'get') {
     await refused('request_invalid', { body: '{' })
     await refused('body_too_large', { body: 'x'.repeat(70_000) })

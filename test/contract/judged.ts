@@ -21,6 +21,7 @@ export const generalCodes: readonly ProblemCode[] = [
   'body_too_large',
   'content_type_unsupported',
   'idempotency_key_missing',
+  'precondition_failed',
   'internal_error',
   'overloaded',
   ...elsewhereMet

@@ -94,6 +94,11 @@ t.test('requests that no route sees', async (t) => {
       'request_invalid',
       `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`
     ],
+    'a body that is compressed': [
+      400,
+      'request_invalid',
+      `GET /v1/payments HTTP/1.1\r\n${head}${auth}Transfer-Encoding: gzip, Chunked\r\n\r\n0\r\n\r\n`
+    ],
     'an expectation': [
       417,
       'expectation_failed',

@@ -201,6 +201,8 @@ t.test('lists', async (t) => {
       ['amountFrom=-1', '/amountFrom'],
       ['amountTo=1.5', '/amountTo'],
       ['amountFrom=2&amountTo=1', '/amountFrom'],
+      ['amountFrom=9007199254740992', '/amountFrom'],
+      ['createdFrom=2026-01-02T00:00:00Z&createdTo=2026-01-01T00:00:00Z', '/createdFrom'],
       ['currency=pounds', '/currency'],
       ['lastFour=12345', '/lastFour'],
       ['cardBrand=', '/cardBrand'],
@@ -212,6 +214,11 @@ t.test('lists', async (t) => {
       t.equal(answer.status, 400, query)
       t.equal(answer.body.errors[0].pointer, pointer, query)
     }
+    const most = await call('GET', `/v1/payments?amountFrom=${Number.MAX_SAFE_INTEGER}`)
+    t.same([most.status, most.body.data], [200, []], 'the largest amount that there is')
+    const times = 'createdFrom=2026-01-01T01:00:00%2B01:00&createdTo=2025-12-31T23:59:59Z'
+    const discrepancies = await call('GET', `/v1/discrepancies?${times}`)
+    t.match(discrepancies, { status: 400, body: { errors: [{ pointer: '/createdFrom' }] } })
   })
 
   t.test(

@@ -114,6 +114,39 @@ t.test('every error is a problem document', async (t) => {
     )
   })
 
+  t.test('a 415 says what the route takes', async (t) => {
+    const text = { body: 'a', headers: { 'content-type': 'text/plain' }, idempotencyKey: 'a' }
+    for (const [path, type] of [
+      ['/v1/payments', 'application/json'],
+      ['/v1/webhook-endpoints/a/test', 'application/json'],
+      ['/v1/settlement-reports', 'text/csv']
+    ] as const) {
+      const { body } = await call('POST', path, text)
+      t.equal(body.detail, `Send ${type}.`)
+    }
+  })
+
+  t.test('400 for a day that no calendar has, or that is out of reach', async (t) => {
+    const days = ['0000-01-01', '0000-12-31', '2026-02-30', '10000-01-01', '2026-1-1', 'today', '']
+    for (const day of [...days, '2026-01-01T00:00:00Z', '2026-01-01Z']) {
+      const answer = await call('GET', `/v1/reconciliation/summary?date=${day}`)
+      t.same([answer.status, answer.body.errors?.[0].pointer], [400, '/date'], day)
+    }
+    for (const day of ['0001-01-01', '9999-12-31']) {
+      t.equal((await call('GET', `/v1/reconciliation/summary?date=${day}`)).status, 200, day)
+    }
+  })
+
+  t.test('F7: 400 for a query that is no URL, but to whoever comes back', async (t) => {
+    for (const query of ['reference=%ff', 'reference=%zz', 'metadata.%c0=a', 'limit=5&%', 'a=%2']) {
+      const answer = await call('GET', `/v1/payments?${query}`)
+      t.match(answer, { status: 400, body: { code: 'request_invalid' } }, query)
+      t.match(answer.body.errors, [{ detail: 'is not percent-encoded UTF-8' }], query)
+    }
+    const { id } = await service.createPayment()
+    t.equal((await call('GET', `/return/${id}?a=%ff`, { key: null })).status, 303)
+  })
+
   t.test('no answer tells of the database or of the code', async (t) => {
     for (const path of [
       '/v1/payments/%00',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { get } from 'node:http'
 import { sql } from 'kysely'
 import t from 'tap'
 import { announceClientChange, insertKey, newApiKey } from '../../src/clients/client.store.ts'
@@ -69,6 +70,37 @@ t.test('with a limit of 5 a minute', async (t) => {
       t.not((await ask(newAddress())).status, 429)
     })
   }
+
+  t.test('F2: what is refused for its headers counts as well, but for probes', async (t) => {
+    const ask = (path: string, headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const request = get(`${service.url}${path}`, { headers }, (answer) => {
+          answer.resume()
+          resolve(answer.statusCode)
+        })
+        request.on('error', reject)
+      })
+    for (const [refused, header] of [
+      [417, { expect: 'foo' }],
+      [400, { host: 'a/b' }]
+    ] as const) {
+      const headers = { ...header, ...from(newAddress()).headers }
+      const statuses: unknown[] = []
+      for (let n = 0; n < 6; n += 1) statuses.push(await ask('/v1/payments', headers))
+      t.same(statuses, [...Array(5).fill(refused), 429])
+      t.equal(await ask('/health/live', headers), refused)
+    }
+  })
+
+  t.test('F2: so has a connection of paths that are no URL, or too long', async (t) => {
+    const paths = ['/v1/payments/%zz', `/v1/payments/${'a'.repeat(101)}`]
+    const statuses: number[] = []
+    for (let n = 0; n < 7; n += 1) {
+      statuses.push((await call('GET', paths[n % 2] as string, { key: null })).status)
+    }
+    t.same(statuses, [400, 404, 400, 404, 400, 429, 429])
+    t.equal((await call('GET', '/v1/nothing', from(newAddress()))).status, 404, 'and no other')
+  })
 
   t.test('F2: an address of IPv6 is its network of 64 bits', async (t) => {
     for (let n = 1; n <= 5; n += 1) await call('GET', '/v1/nothing', from(`2001:db8::${n}`))
