@@ -19,8 +19,10 @@ create index concurrently if not exists payment_last_four
 create index concurrently if not exists payment_brand
   on payment (lower(card->>'brand'), id) where card is not null;
 create index concurrently if not exists payment_operator
-  on payment (replace(upper(lower(regexp_replace(normalize(operator->>'id', nfkc), '\s+', ' ', 'g'))),
-    'ß', 'SS'), id) where operator is not null;
+  on payment (
+    replace(upper(lower(regexp_replace(normalize(operator->>'id', nfkc), '\s+', ' ', 'g'))),
+      'ß', 'SS'), id
+  ) where operator is not null;
 
 -- References of the money, as the provider's own pages show them.
 create index concurrently if not exists payment_processor_reference

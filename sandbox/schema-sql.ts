@@ -47,7 +47,8 @@ export function toPlainSql(definition: string): string {
     .replace(/ <> all \(array\[([^\]]*)\]\)/g, ' not in ($1)')
 }
 
-const breaks = /(?<=, )|(?= (?:and|or|where|check|references|with|for each) )|(?<=\))(?= execute )/
+const breaks =
+  /(?<=, )|(?= (?:and|or|on|where|check|references|with|for each) )|(?<=\))(?= execute )/
 
 /** Breaks a long line where a reader would. */
 function fold(text: string, indent: string): string {

@@ -701,8 +701,9 @@ create index payment_due on payment (next_attempt_at) where next_attempt_at is n
 create index payment_last_four on payment ((card ->> 'lastFour'), id) where card is not null;
 create index payment_metadata on payment using gin (metadata jsonb_path_ops)
   where metadata is not null;
-create index payment_operator on payment (replace(upper(lower(regexp_replace(normalize(operator ->> 'id',
-  nfkc), '\s+', ' ', 'g'))), 'ß', 'SS'), id) where operator is not null;
+create index payment_operator
+  on payment (replace(upper(lower(regexp_replace(normalize(operator ->> 'id', nfkc), '\s+', ' ',
+  'g'))), 'ß', 'SS'), id) where operator is not null;
 create index payment_processor_reference on payment (processor_reference)
   where processor_reference is not null;
 create unique index payment_recorded_once on payment (processor_name, processor_reference)
