@@ -449,7 +449,7 @@ async function live(steps: readonly Step[]): Promise<void> {
   await note(world)
 }
 
-const sequences = Number(process.env.SEQUENCES ?? 500)
+const sequences = Number(process.env.SEQUENCES ?? 1000)
 /** They live beside each other: most of the time is spent waiting for the database. */
 const lanes = process.env.AT === undefined ? 4 : 1
 const given = process.env.SEED ?? '418895'
