@@ -21,12 +21,15 @@ export function shareParts(document: object): Json {
   const operations = operationsOf(shared)
   const { components } = shared
   const { schemas } = components
+  // As they are written out, and with references in place of others.
+  const names = new Map(Object.entries<Json>(schemas).map(([name, one]) => [identityOf(one), name]))
   for (const [name, schema] of Object.entries<Json>(schemas)) {
-    schemas[name] = withReferences(schema, schemas, name)
+    schemas[name] = withReferences(schema, names, name)
+    names.set(identityOf(schemas[name]), name)
   }
   for (const { operation } of operations) {
     for (const part of ['parameters', 'requestBody', 'responses']) {
-      if (operation[part] !== undefined) operation[part] = withReferences(operation[part], schemas)
+      if (operation[part] !== undefined) operation[part] = withReferences(operation[part], names)
     }
   }
   components.examples = toExamples(operations, schemas)
@@ -84,8 +87,7 @@ function isUndescribed({ description, $ref, anyOf }: Json): boolean {
 }
 
 /** Refers to each named schema where it was written out; `own` is the name of `node` itself. */
-function withReferences(node: Json, schemas: Named, own?: string): Json {
-  const names = new Map(Object.entries(schemas).map(([name, one]) => [identityOf(one), name]))
+function withReferences(node: Json, names: ReadonlyMap<string, string>, own?: string): Json {
   return rewrite(node, (one) => {
     // The example of an answer is that of its schema.
     if (one.schema?.$ref !== undefined && one.in === undefined) {
