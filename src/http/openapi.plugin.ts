@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import swagger from '@fastify/swagger'
-import reference from '@scalar/fastify-api-reference'
-import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import { type FastifyInstance, type FastifySchema, fastify, type RouteOptions } from 'fastify'
 import { escapeHtml, pageHeaders, toPage } from '../html.ts'
 import { type ProblemCode, problems } from '../problems.ts'
 import { shareParts, showUnseen } from './openapi-document.ts'
@@ -201,27 +200,31 @@ export async function addDocs(app: FastifyInstance, sandbox: boolean): Promise<v
       .headers({ etag, 'cache-control': 'public, max-age=300' })
       .send(text)
   })
-  await app.register(async (docs) => addReference(docs, sandbox))
+  addReference(app, sandbox)
 }
 
 /**
  * The reference that people read. It asks nobody but this service: no fonts, no telemetry, no
  * assistant. Only its own script may run.
  */
-async function addReference(docs: FastifyInstance, sandbox: boolean): Promise<void> {
-  docs.addHook('onRoute', (route) => {
-    route.config = { ...route.config, etag: true }
-  })
-  docs.addHook('onSend', async (_, reply, payload) => {
-    reply.header('cache-control', 'public, max-age=300')
-    if (!String(reply.getHeader('content-type')).startsWith('text/html')) return
-    // The last script of the page starts the other one, which is a file.
-    const page = String(payload)
-    const begin = page.indexOf('>', page.lastIndexOf('<script')) + 1
-    const inline = page.slice(begin, page.lastIndexOf('</script>'))
-    reply.header('content-security-policy', policyOf(hash('sha256', inline, 'base64')))
-    return page.replace('<head>', `<head>${noIcon}`)
-  })
+function addReference(app: FastifyInstance, sandbox: boolean): void {
+  // Its script has 5 MB, which most instances are never asked for.
+  let reference: ReturnType<typeof loadReference> | undefined
+  const config = { schema: { hide: true }, config: { etag: true } }
+  app.get('/docs', config, async (_, reply) => reply.redirect('/docs/', 301))
+  for (const name of ['page', 'script'] as const) {
+    app.get(referencePaths[name], config, async (_, reply) => {
+      reference ??= loadReference(sandbox)
+      const { headers, text } = (await reference)[name]
+      return reply.headers({ ...headers, 'cache-control': 'public, max-age=300' }).send(text)
+    })
+  }
+}
+const referencePaths = { page: '/docs/', script: '/docs/js/scalar.js' } as const
+
+async function loadReference(sandbox: boolean) {
+  const { default: reference } = await import('@scalar/fastify-api-reference')
+  const docs = fastify()
   await docs.register(reference, {
     routePrefix: '/docs',
     configuration: {
@@ -238,6 +241,19 @@ async function addReference(docs: FastifyInstance, sandbox: boolean): Promise<vo
       defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' }
     }
   })
+  const page = await docs.inject(referencePaths.page)
+  const script = await docs.inject(referencePaths.script)
+  // The last script of the page starts the other one, which is a file.
+  const begin = page.body.indexOf('>', page.body.lastIndexOf('<script')) + 1
+  const inline = page.body.slice(begin, page.body.lastIndexOf('</script>'))
+  const headers = {
+    'content-type': page.headers['content-type'],
+    'content-security-policy': policyOf(hash('sha256', inline, 'base64'))
+  }
+  return {
+    page: { headers, text: page.body.replace('<head>', `<head>${noIcon}`) },
+    script: { headers: { 'content-type': script.headers['content-type'] }, text: script.body }
+  }
 }
 
 /** Without it a browser asks for /favicon.ico, which nobody has. */
