@@ -1,4 +1,4 @@
-import { createHttpClient, type HttpAnswer } from '../http/http-client.transport.ts'
+import { createHttpClient } from '../http/http-client.transport.ts'
 
 /** What came of asking for a report. `refused`: we may not have it. `failed`: ask again later. */
 export type ReportAnswer =
@@ -25,7 +25,7 @@ export async function fetchReport(address: string, access: ReportAccess): Promis
   // A report a day: no connection is kept for the next one.
   const client = createHttpClient({ idleMs: 1 })
   try {
-    const { status, body } = await client.send({ origin, path, method: 'GET', headers })
+    const { status, body } = await client.open({ origin, path, method: 'GET', headers })
     if (status === 200) return { outcome: 'found', content: closing(body, client.close) }
     await client.close()
     const outcome = status === 401 || status === 403 ? 'refused' : 'failed'
@@ -38,7 +38,7 @@ export async function fetchReport(address: string, access: ReportAccess): Promis
 }
 
 async function* closing(
-  body: HttpAnswer['body'],
+  body: AsyncIterable<Uint8Array>,
   close: () => Promise<void>
 ): AsyncGenerator<Uint8Array> {
   try {

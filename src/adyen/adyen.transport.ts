@@ -3,7 +3,7 @@ import {
   createHttpClient,
   type HttpAnswer,
   type HttpCall,
-  readUpTo
+  OutOfBounds
 } from '../http/http-client.transport.ts'
 import { type CallKind, callKinds, type Trace } from '../provider.ts'
 import {
@@ -36,9 +36,6 @@ const callsOf: Readonly<Record<CallKind, { call: RegExp; atOnce: number }>> = {
   cards: { call: /^(GET|DELETE) \/\S*storedPaymentMethods/, atOnce: 40 },
   lookups: { call: /^GET /, atOnce: 100 }
 }
-/** A trial has a connection even while all others hang. */
-const connectionsForTrials = 16
-
 /** A deadline that comes so much too late says more of this process than of Adyen. */
 const lateMs = 250
 
@@ -78,8 +75,9 @@ export type AdyenTransport = ReturnType<typeof createTransport>
  */
 export function createTransport(options: TransportOptions) {
   const { apiKey, deadlineMs, origin: ours } = options
-  const lines = new Map(callKinds.map((kind) => [kind, openLine(kind, options)]))
-  const lineOf = (kind: CallKind) => lines.get(kind) as Line
+  const client = createHttpClient({ idleMs })
+  const gateEntries = callKinds.map((kind) => [kind, openGate(kind, options)])
+  const gates = Object.fromEntries(gateEntries) as Record<CallKind, Gate>
 
   /** As Adyen's `ClientInterface` has it; the library's URL gets our origin where one is set. */
   async function request(
@@ -109,59 +107,33 @@ export function createTransport(options: TransportOptions) {
     const target = ours === undefined ? url : url.replace(/^https:\/\/[^/]+(\/checkout)?/, ours)
     const [, origin = '', path = ''] = /^(https?:\/\/[^/]+)(\/.*)$/s.exec(target) ?? []
     const ms = Math.min(withinMs, deadlineMs)
-    const { signal, isLate, clear } = startDeadline(ms)
     const headers = { ...call.headers, 'x-api-key': apiKey }
-    const { gate, client } = lineOf(kindOf(call.method, path))
-    const sendAndRead = async () => {
+    return await gates[kindOf(call.method, path)].run(ms, async (leftMs) => {
       try {
-        return await readAnswer(await client.send({ ...call, origin, path, headers, signal }))
+        const bounds = { withinMs: leftMs, bytesMax: responseSizeMaxBytes }
+        return readAnswer(await client.send({ ...call, origin, path, headers }, bounds))
       } catch (cause) {
-        if (isKnown(cause)) throw cause
-        const said = cause instanceof Error ? cause.message : String(cause)
-        const message = signal.aborted ? `no answer within ${ms} ms` : said
-        throw new AdyenOutcomeUnknown(message, { cause, isOurs: isLate() })
+        throw isKnown(cause) ? cause : toUnknown(cause, ms)
       }
-    }
-    return await gate.run(ms, sendAndRead).finally(clear)
+    })
   }
 
   return {
     request,
     getRaw,
-    gateOf: (kind: CallKind): Pick<Gate, 'pauseMs' | 'isTrialDue'> => lineOf(kind).gate,
-    close: () => {
-      for (const { client } of lines.values()) void client.close()
-    }
+    gateOf: (kind: CallKind): Pick<Gate, 'pauseMs' | 'isTrialDue'> => gates[kind],
+    close: () => void client.close()
   }
 }
 
-/** After a pause of the process what arrived meanwhile is read first, and then its time is over. */
-function startDeadline(ms: number) {
-  const end = new AbortController()
-  const endAt = performance.now() + ms
-  let isLate = false
-  const timer = setTimeout(() => {
-    isLate = performance.now() - endAt > lateMs
-    setImmediate(() => end.abort())
-  }, ms)
-  return { signal: end.signal, isLate: () => isLate, clear: () => clearTimeout(timer) }
-}
-
-/** What calls of one kind go out by. */
-type Line = { gate: Gate; client: ReturnType<typeof createHttpClient> }
-
-function openLine(kind: CallKind, { onChange, onRecovered }: TransportOptions): Line {
-  const { atOnce } = callsOf[kind]
-  return {
-    client: createHttpClient({ connections: atOnce + connectionsForTrials, idleMs }),
-    gate: createGate({
-      atOnce,
-      readHealth,
-      notSent: (why) => new AdyenNotAsked(why),
-      onChange: (isAnswering) => onChange?.(kind, isAnswering),
-      onRecovered: () => onRecovered?.(kind)
-    })
-  }
+function openGate(kind: CallKind, { onChange, onRecovered }: TransportOptions): Gate {
+  return createGate({
+    atOnce: callsOf[kind].atOnce,
+    readHealth,
+    notSent: (why) => new AdyenNotAsked(why),
+    onChange: (isAnswering) => onChange?.(kind, isAnswering),
+    onRecovered: () => onRecovered?.(kind)
+  })
 }
 
 function kindOf(method: string, path: string): CallKind {
@@ -172,6 +144,14 @@ function kindOf(method: string, path: string): CallKind {
 
 const isKnown = (error: unknown) =>
   error instanceof AdyenOutcomeUnknown || error instanceof HttpClientException
+
+function toUnknown(cause: unknown, withinMs: number): AdyenOutcomeUnknown {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  if (!(cause instanceof OutOfBounds)) return new AdyenOutcomeUnknown(said, { cause })
+  if (cause.bound === 'size') return new AdyenOutcomeUnknown(said, { cause, isAnswered: true })
+  const isOurs = cause.lateMs > lateMs
+  return new AdyenOutcomeUnknown(`no answer within ${withinMs} ms`, { cause, isOurs })
+}
 
 function readHealth(error: unknown): Health {
   if (error instanceof AdyenOutcomeUnknown) {
@@ -187,11 +167,10 @@ function readHealth(error: unknown): Health {
 }
 
 /** The text of a 2xx that holds a JSON object; anything else is thrown. */
-async function readAnswer({ status: statusCode, headers, body }: HttpAnswer): Promise<string> {
-  const { bytes, isWhole } = await readUpTo(responseSizeMaxBytes, body)
-  if (!isWhole) throw new AdyenOutcomeUnknown('the answer is too large', { isAnswered: true })
+function readAnswer({ status: statusCode, headers, body, fault }: HttpAnswer): string {
+  if (fault !== undefined) throw fault
   if (statusCode === 204) return ''
-  const responseBody = bytes.toString()
+  const responseBody = body.toString()
   const json = parseObject(responseBody)
   if (statusCode >= 200 && statusCode < 300) {
     if (json !== undefined) return responseBody
@@ -211,7 +190,7 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const json: unknown = JSON.parse(text)
     const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
-    return isObject ? { ...json } : undefined
+    return isObject ? (json as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }

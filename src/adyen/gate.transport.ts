@@ -45,14 +45,18 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
   let nextEarlyAt = 0
   let isProven = false
 
-  /** Makes a call that has `withinMs`; throws `notSent` where it is not to be made now. */
-  async function run<T>(withinMs: number, call: () => Promise<T>): Promise<T> {
+  /**
+   * Makes a call that has `withinMs`, and tells it how much of that is left; throws `notSent` where
+   * it is not to be made now.
+   */
+  async function run<T>(withinMs: number, call: (leftMs: number) => Promise<T>): Promise<T> {
+    let waitedMs = 0
     if (isOpen) takeTrial()
-    else if (running >= atOnce) await takeTurn(Math.min(turnWaitMs, withinMs / 2))
+    else if (running >= atOnce) waitedMs = await takeTurn(Math.min(turnWaitMs, withinMs / 2))
     running += 1
     const startedAt = now()
     try {
-      const answer = await call()
+      const answer = await call(Math.max(withinMs - waitedMs, 1))
       onAnswer('well')
       return answer
     } catch (error) {
@@ -72,20 +76,22 @@ export function createGate({ atOnce, readHealth, notSent, onChange, onRecovered 
     nextTrialAt = now() + trialEveryMs
   }
 
-  async function takeTurn(waitMs: number): Promise<void> {
+  /** Answers how long that took, ms. */
+  async function takeTurn(waitMs: number): Promise<number> {
     const since = now()
     const giveUpAt = since + waitMs
     while (running >= atOnce) {
       await nextTurn(giveUpAt - now())
       if (isOpen) {
         takeTrial()
-        return
+        break
       }
       if (running < atOnce || now() < giveUpAt) continue
       // So many calls, and not one was answered in all that time.
       if (waitMs === turnWaitMs && answeredAt < since) open()
       throw notSent(`${running} calls are not answered yet`)
     }
+    return now() - since
   }
 
   function nextTurn(withinMs: number): Promise<void> {

@@ -1,15 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { LookupFunction } from 'node:net'
-import { Readable } from 'node:stream'
-import { setImmediate } from 'node:timers/promises'
-import { Agent, buildConnector, errors } from 'undici'
+import { Agent, buildConnector, type Dispatcher, errors } from 'undici'
 
 /** For an answer to begin, and between two parts of it: what streams has no other deadline, ms. */
 const silenceMs = 30_000
 
 type HttpClientOptions = {
-  /** Connections to one origin at once; further calls wait for one. Unbounded by default. */
-  connections?: number
   /** A connection that was idle this long is closed, before something on the way forgets it, ms. */
   idleMs: number
   /** How names are resolved, by protocol; by default as the operating system does it. */
@@ -21,25 +17,46 @@ export type HttpCall = {
   /** Path and query, sent as they are: `URL` would encode what must stay raw. */
   path: string
   method: string
-  headers: Readonly<Record<string, string>>
-  body?: string | Buffer
-  /** Ends the call at its deadline, wherever it is: resolving, connecting, waiting or reading. */
+  headers: Readonly<Record<string, string | undefined>>
+  body?: string | Buffer | null
+}
+
+type Bounds = {
+  /** Then it is over, wherever it is: resolving, connecting, sending or reading, ms. */
+  withinMs: number
+  /** Of the body that is read; the rest of a larger one is not waited for. */
+  bytesMax: number
+  /** Ends it before its time. */
   signal?: AbortSignal
 }
 
 export type HttpAnswer = {
   status: number
   headers: IncomingHttpHeaders
-  /** To be read, or left by `break`, which closes the connection. */
-  body: AsyncIterable<Buffer>
+  /** What there is of it, `bytesMax` at most. */
+  body: Buffer
+  /** Why that is not all. */
+  fault?: Error
+}
+
+/** A bound was reached; `lateMs`: how long after its time that was seen. */
+export class OutOfBounds extends Error {
+  readonly bound: 'time' | 'size'
+  readonly lateMs: number
+  constructor(bound: 'time' | 'size', lateMs = 0) {
+    super(bound === 'time' ? 'no answer in time' : 'the answer is too large')
+    this.bound = bound
+    this.lateMs = lateMs
+  }
 }
 
 /**
  * The client for everything that this service asks of others. Connections are kept; a certificate
  * must be good, whatever the environment says; no proxy of the environment is used; a redirect is
- * an answer like any other.
+ * an answer like any other. It opens as many connections as there are calls at once: callers bound
+ * those.
  */
-export function createHttpClient({ connections, idleMs, lookup }: HttpClientOptions) {
+export function createHttpClient({ idleMs, lookup }: HttpClientOptions) {
   /** Errors of connections that had brought an answer before. */
   const ofKept = new WeakSet<Error>()
   const connectorOf = (protocol: string) =>
@@ -50,7 +67,6 @@ export function createHttpClient({ connections, idleMs, lookup }: HttpClientOpti
     })
   const [plain, secure] = [connectorOf('http:'), connectorOf('https:')]
   const agent = new Agent({
-    connections: connections ?? null,
     keepAliveTimeout: idleMs,
     keepAliveMaxTimeout: idleMs,
     headersTimeout: silenceMs,
@@ -66,67 +82,113 @@ export function createHttpClient({ connections, idleMs, lookup }: HttpClientOpti
   })
 
   /**
-   * Throws where there is no answer. A call is made once more where a kept connection turned out to
-   * have been closed by the other side: callers make sure that each may be repeated, by a key.
+   * Calls, and reads the answer. Throws where there is none; one whose status is known has a
+   * `fault` instead. A call is made once more where a kept connection turned out to have been
+   * closed by the other side: callers make sure that each may be repeated, by a key.
    */
-  async function send(call: HttpCall): Promise<HttpAnswer> {
-    try {
-      return await sendOnce(call)
-    } catch (error) {
-      if (isClosed(error) && ofKept.has(error)) return await sendOnce(call)
-      throw error
-    }
+  function send(call: HttpCall, bounds: Bounds): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      const isKept = (error: Error) => ofKept.has(error)
+      // Its own deadline is shorter than these.
+      const options = { ...call, headersTimeout: 0, bodyTimeout: 0 }
+      const handler = receive(
+        bounds,
+        isKept,
+        () => agent.dispatch(options, handler),
+        resolve,
+        reject
+      )
+      agent.dispatch(options, handler)
+    })
   }
 
-  async function sendOnce(call: HttpCall): Promise<HttpAnswer> {
-    try {
-      const { statusCode, headers, body } = await agent.request(call)
-      return { status: statusCode, headers, body }
-    } catch (error) {
-      if (!isUpgrade(error)) throw error
-      return { status: 101, headers: {}, body: Readable.from([]) }
-    }
+  /** The beginning of an answer, and the rest as it comes: to be read, or left by `break`. */
+  async function open(call: HttpCall) {
+    const { statusCode, body } = await agent.request(call)
+    return { status: statusCode, body }
   }
 
-  return { send, close: () => agent.destroy() }
+  return { send, open, close: () => agent.destroy() }
+}
+
+/** Gathers what undici tells of a call; `again` makes the same call once more. */
+function receive(
+  { withinMs, bytesMax, signal }: Bounds,
+  isKept: (error: Error) => boolean,
+  again: () => void,
+  resolve: (answer: HttpAnswer) => void,
+  reject: (error: unknown) => void
+): Dispatcher.DispatchHandler {
+  const parts: Buffer[] = []
+  let size = 0
+  let head: Pick<HttpAnswer, 'status' | 'headers'> | undefined
+  let connection: Dispatcher.DispatchController | undefined
+  let isSecond = false
+  let isOver = false
+
+  function end(fault?: Error): void {
+    isOver = true
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+    if (head === undefined) {
+      reject(fault)
+      return
+    }
+    const [first, ...more] = parts
+    const body = first !== undefined && more.length === 0 ? first : Buffer.concat(parts)
+    const answer = { ...head, body: body.subarray(0, bytesMax), ...(fault && { fault }) }
+    // Only from then on is the connection free for the next call, which else opens another.
+    queueMicrotask(() => setImmediate(resolve, answer))
+  }
+
+  /** What is under way then ends with its connection. */
+  function cut(fault: Error): void {
+    if (isOver) return
+    end(fault)
+    connection?.abort(fault)
+  }
+
+  const abort = () => cut(signal?.reason)
+  signal?.addEventListener('abort', abort)
+  // After a pause of the process what arrived meanwhile is read first, and then its time is over.
+  const endAt = performance.now() + withinMs
+  const timer = setTimeout(() => {
+    setImmediate(cut, new OutOfBounds('time', performance.now() - endAt))
+  }, withinMs)
+
+  return {
+    onRequestStart(controller) {
+      // Its time ended before there was a connection, which is left for others.
+      if (isOver) throw new errors.RequestAbortedError()
+      connection = controller
+    },
+    onResponseStart(_, status, headers) {
+      if (status >= 200) head = { status, headers }
+    },
+    onResponseData(_, part) {
+      parts.push(part)
+      size += part.length
+      if (size > bytesMax) cut(new OutOfBounds('size'))
+    },
+    onResponseEnd: () => isOver || end(),
+    onResponseError(_, error) {
+      if (isOver) return
+      if (isUpgrade(error)) head = { status: 101, headers: {} }
+      const mayRepeat = head === undefined && !isSecond && isClosed(error) && isKept(error)
+      isSecond = true
+      if (mayRepeat) queueMicrotask(again)
+      else end(error)
+    }
+  }
 }
 
 /** By whatever packet. */
-function isClosed(error: unknown): error is Error {
+function isClosed(error: Error): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'ECONNRESET' || error instanceof errors.SocketError
 }
 
 /** An answer that nobody asked for; undici makes an error of it. */
-function isUpgrade(error: unknown): boolean {
+function isUpgrade(error: Error): boolean {
   return error instanceof errors.SocketError && error.message === 'bad upgrade'
-}
-
-/**
- * The beginning of a body, `bytesMax` at most. The rest of a larger one is not waited for: its
- * connection is closed. `onFault`: what to do where it breaks off; by default that is thrown.
- */
-export async function readUpTo(
-  bytesMax: number,
-  body: HttpAnswer['body'],
-  onFault: (error: unknown) => void = rethrow
-): Promise<{ bytes: Buffer; isWhole: boolean }> {
-  const parts: Buffer[] = []
-  let size = 0
-  try {
-    for await (const part of body) {
-      parts.push(part)
-      size += part.length
-      if (size > bytesMax) break
-    }
-  } catch (error) {
-    onFault(error)
-  }
-  // Only from then on is the connection free for the next call, which else opens another.
-  await setImmediate()
-  return { bytes: Buffer.concat(parts).subarray(0, bytesMax), isWhole: size <= bytesMax }
-}
-
-function rethrow(error: unknown): never {
-  throw error
 }

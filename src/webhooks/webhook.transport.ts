@@ -1,5 +1,5 @@
 import { hideCardNumbers } from '../card-number.ts'
-import { createHttpClient, type HttpAnswer, readUpTo } from '../http/http-client.transport.ts'
+import { createHttpClient, type HttpAnswer, OutOfBounds } from '../http/http-client.transport.ts'
 import type { Send, Sent } from './webhook.ts'
 import { type AddressPolicy, createLookup, findUrlFault } from './webhook-address.transport.ts'
 
@@ -25,13 +25,16 @@ export function createWebhookTransport(options: WebhookTransportOptions) {
     const urlFault = findUrlFault(url, options)
     if (urlFault !== null) return toFault(urlFault)
     const { origin, pathname, search } = new URL(url)
-    const late = AbortSignal.timeout(options.deadlineMs)
-    const signal = AbortSignal.any([late, stopping])
-    const call = { method: 'POST', origin, path: pathname + search, headers, body, signal }
+    const call = { method: 'POST', origin, path: pathname + search, headers, body }
+    const bounds = {
+      withinMs: options.deadlineMs,
+      bytesMax: responseReadMaxBytes,
+      signal: stopping
+    }
     try {
-      return await toSent(await client.send(call))
+      return toSent(await client.send(call, bounds))
     } catch (error) {
-      if (late.aborted) return toFault(`No answer within ${options.deadlineMs} ms.`)
+      if (error instanceof OutOfBounds) return toFault(`No answer within ${options.deadlineMs} ms.`)
       return toFault(stopping.aborted ? 'ABORT_ERR' : toCode(error))
     }
   }
@@ -40,10 +43,9 @@ export function createWebhookTransport(options: WebhookTransportOptions) {
 }
 
 /** The status is known: whatever becomes of the rest, what was read of it will do. */
-async function toSent({ status, headers, body }: HttpAnswer): Promise<Sent> {
-  const { bytes } = await readUpTo(responseReadMaxBytes, body, () => {})
+function toSent({ status, headers, body }: HttpAnswer): Sent {
   const retryAfter = headers['retry-after'] ?? null
-  return { httpStatus: status, error: null, response: toExcerpt(bytes.toString()), retryAfter }
+  return { httpStatus: status, error: null, response: toExcerpt(body.toString()), retryAfter }
 }
 
 /** The beginning, as a database can hold it and a person may read it. */
