@@ -1,11 +1,31 @@
-/** Where a customer may be sent: an answer that leads anywhere else is none of Adyen's. */
+/**
+ * Where Adyen is called, and where a customer may be sent: an answer that leads anywhere else is
+ * none of Adyen's.
+ */
 
 /** Pages and links (`test.adyen.link`, `eu.adyen.link`); 3-D Secure (`checkoutshopper-…`). */
 const domain = /(?:^|\.)(?:adyen\.com|adyen\.link|adyenpayments\.com)$/
 /** Of the test platform, by a word of the host. */
 const isOfTest = /(?:^|[.-])test[.-]/
 
-export type Site = { environment: 'TEST' | 'LIVE'; checkoutUrl?: string | undefined }
+export type Site = {
+  environment: 'TEST' | 'LIVE'
+  /** Required with LIVE. */
+  liveUrlPrefix?: string | undefined
+  /** An origin in place of Adyen's, such as `http://127.0.0.1:9999`. */
+  checkoutUrl?: string | undefined
+}
+
+/** Of the Checkout API, whose requests and answers the library's types are. */
+const version = 'v72'
+
+/** The Checkout API's base URL, as the library has it (`createBaseUrl` of its `Service`). */
+export function toBaseUrl({ environment, liveUrlPrefix, checkoutUrl }: Site): string {
+  if (checkoutUrl !== undefined) return `${checkoutUrl}/${version}`
+  if (environment === 'TEST') return `https://checkout-test.adyen.com/${version}`
+  if (!liveUrlPrefix) throw new Error('The live platform needs the prefix of its URL')
+  return `https://${liveUrlPrefix}-checkout-live.adyenpayments.com/checkout/${version}`
+}
 
 /** What a server can be expected to take, in octets (RFC 9110, 4.1). */
 const longest = 8_000

@@ -1,14 +1,12 @@
 /** What the requests to Adyen have in common. */
-import type { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
 import type { Money } from '../money.ts'
-import type { Customer, Trace } from '../provider.ts'
+import type { Customer } from '../provider.ts'
 import type { AdyenTransport } from './adyen.transport.ts'
 import { toAdyenAmount } from './amount.ts'
 
 /** Adyen as the calls see it. */
 export type Adyen = {
-  client: ConstructorParameters<typeof PaymentsApi>[0]
-  transport: AdyenTransport
+  ask: AdyenTransport['ask']
   merchantAccount: string
   /** The address as a customer may be sent there; undefined where they may not. */
   readAddress: (url: string) => string | undefined
@@ -17,11 +15,6 @@ export type Adyen = {
 /** The library's enums are values of its own; over the wire they are these texts. */
 export function as<Enum>(text: string): Enum {
   return text as Enum
-}
-
-/** Fresh for every call: the library writes into what it is given. */
-export function callOptions(key: string, trace?: Trace) {
-  return { idempotencyKey: key, headers: { ...trace } }
 }
 
 /** Adyen keeps registered cards under it: at least 3 characters and no personal data. */

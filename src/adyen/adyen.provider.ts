@@ -1,9 +1,6 @@
-import client from '@adyen/api-library/lib/src/client.js'
-import type { EnvironmentEnum } from '@adyen/api-library/lib/src/config.js'
 import type { AnswerNote, CallKind, OperationRequest, Provider } from '../provider.ts'
 import { createTransport, type TransportOptions } from './adyen.transport.ts'
-import { readAdyenAddress } from './adyen-address.ts'
-import { type Adyen, as } from './adyen-request.ts'
+import { readAdyenAddress, type Site, toBaseUrl } from './adyen-address.ts'
 import { toAdyenAmount } from './amount.ts'
 import { createCardPayments } from './card-payments.provider.ts'
 import { createCards } from './cards.provider.ts'
@@ -12,18 +9,14 @@ import { createOperations } from './operations.provider.ts'
 import { createPages } from './pages.provider.ts'
 
 export type AdyenOptions = {
-  environment: 'TEST' | 'LIVE'
   apiKey: string
   merchantAccount: string
-  /** Required with LIVE. */
-  liveUrlPrefix?: string | undefined
-  /** An origin in place of Adyen's, such as `http://127.0.0.1:9999`. */
-  checkoutUrl?: string | undefined
   /** The deadline of one call, ms. */
   timeoutMs: number
   /** Called after every call. */
   onCall?: (call: ProviderCall) => void
-} & Pick<TransportOptions, 'onChange' | 'onRecovered'>
+} & Site &
+  Pick<TransportOptions, 'onChange' | 'onRecovered'>
 
 /** How a call went: `outcome` is for metrics, what else there is for the log. */
 export type ProviderCall = { operation: string; outcome: string; ms: number } & AnswerNote
@@ -33,8 +26,19 @@ export type AdyenProvider = Provider & { close(): void }
 /** The provider over Adyen's Checkout API v72: what each call says stands in its own file. */
 export function createAdyenProvider(options: AdyenOptions): AdyenProvider {
   const recovered = new Set<CallKind>()
-  const adyen = connect(options, recovered)
-  const { gateOf } = adyen.transport
+  const { ask, gateOf, close } = createTransport({
+    apiKey: options.apiKey,
+    deadlineMs: options.timeoutMs,
+    baseUrl: toBaseUrl(options),
+    onChange: options.onChange,
+    onRecovered(kind) {
+      recovered.add(kind)
+      options.onRecovered?.(kind)
+    }
+  })
+  const { merchantAccount } = options
+  const readAddress = (url: string) => readAdyenAddress(url, options)
+  const adyen = { ask, merchantAccount, readAddress }
   const calls = {
     ...createPages(adyen),
     ...createLinks(adyen),
@@ -53,7 +57,7 @@ export function createAdyenProvider(options: AdyenOptions): AdyenProvider {
       return taken
     },
     ...observe(calls, options.onCall),
-    close: adyen.transport.close
+    close
   }
 }
 
@@ -94,29 +98,4 @@ function observe(calls: Calls, onCall: AdyenOptions['onCall']): Calls {
     }
   ])
   return Object.fromEntries(observed) as Calls
-}
-
-function connect(options: AdyenOptions, recovered: Set<CallKind>): Adyen {
-  const { apiKey, merchantAccount, liveUrlPrefix, checkoutUrl, environment } = options
-  const transport = createTransport({
-    apiKey,
-    deadlineMs: options.timeoutMs,
-    origin: checkoutUrl,
-    onChange: options.onChange,
-    onRecovered(kind) {
-      recovered.add(kind)
-      options.onRecovered?.(kind)
-    }
-  })
-  const settings = {
-    apiKey,
-    environment: as<EnvironmentEnum>(environment),
-    ...(liveUrlPrefix && { liveEndpointUrlPrefix: liveUrlPrefix })
-  }
-  return {
-    client: new client.default(settings, transport),
-    transport,
-    merchantAccount,
-    readAddress: (url) => readAdyenAddress(url, { environment, checkoutUrl })
-  }
 }

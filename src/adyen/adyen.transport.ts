@@ -1,10 +1,5 @@
 import httpClientException from '@adyen/api-library/lib/src/httpClient/httpClientException.js'
-import {
-  createHttpClient,
-  type HttpAnswer,
-  type HttpCall,
-  OutOfBounds
-} from '../http/http-client.transport.ts'
+import { createHttpClient, type HttpAnswer, OutOfBounds } from '../http/http-client.transport.ts'
 import { type CallKind, callKinds, type Trace } from '../provider.ts'
 import {
   AdyenNotAsked,
@@ -21,21 +16,19 @@ const HttpClientException = httpClientException.default
 const responseSizeMaxBytes = 1024 * 1024
 const idleMs = 30_000
 
-/**
- * Which calls are of a kind, by method and path: the first that fits, and a look-up where none
- * does. And how many of it go out at once.
- */
-const callsOf: Readonly<Record<CallKind, { call: RegExp; atOnce: number }>> = {
-  pages: { call: /^POST \/\S*sessions$/, atOnce: 128 },
-  links: { call: /^POST \/\S*paymentLinks$/, atOnce: 64 },
-  cardPayments: { call: /^POST \/\S*payments$/, atOnce: 128 },
-  cardReturns: { call: /^POST \/\S*payments\/details$/, atOnce: 64 },
-  captures: { call: /^POST \/\S*\/captures$/, atOnce: 100 },
-  refunds: { call: /^POST \/\S*\/refunds$/, atOnce: 100 },
-  cancellations: { call: /^(POST \/\S*\/(cancels|reversals)$|PATCH )/, atOnce: 100 },
-  cards: { call: /^(GET|DELETE) \/\S*storedPaymentMethods/, atOnce: 40 },
-  lookups: { call: /^GET /, atOnce: 100 }
+/** How many calls of a kind go out at once, each over a connection of its own. */
+const atOnce: Readonly<Record<CallKind, number>> = {
+  pages: 128,
+  links: 64,
+  cardPayments: 128,
+  cardReturns: 64,
+  captures: 100,
+  refunds: 100,
+  cancellations: 100,
+  cards: 40,
+  lookups: 100
 }
+
 /** A deadline that comes so much too late says more of this process than of Adyen. */
 const lateMs = 250
 
@@ -48,70 +41,61 @@ export type TransportOptions = {
   onChange?: ((kind: CallKind, isAnswering: boolean) => void) | undefined
   /** Called with the first answer of use after others that were not. */
   onRecovered?: ((kind: CallKind) => void) | undefined
-  /** From the start of a call to the last byte received, waiting for a connection included. */
+  /** From the start of a call to the last byte received, waiting for its turn included. */
   deadlineMs: number
-  /** Another origin that speaks Adyen's Checkout API, in place of Adyen's. */
-  origin?: string | undefined
+  /** Where the Checkout API is, with its version. */
+  baseUrl: string
 }
 
-/** What Adyen's library hands to its HTTP client. */
-type LibraryRequest = {
-  method?: string
-  headers?: Record<string, string>
-  params?: Record<string, string>
-  idempotencyKey?: string
+export type AdyenCall = {
+  kind: CallKind
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Path and query after the base URL, sent as they are. */
+  path: string
+  /** Sent as JSON. */
+  body?: object
+  /** The idempotency key: without one a call may be repeated as it is. */
+  key?: string
+  trace?: Trace | undefined
   /** A deadline of this call alone, ms; never later than the one of all calls. */
-  timeout?: number
+  withinMs?: number
 }
-
-type CallDetails = Pick<HttpCall, 'method' | 'headers' | 'body'>
 
 export type AdyenTransport = ReturnType<typeof createTransport>
 
 /**
- * The HTTP client under Adyen's library: whatever is not an answer that can be read is
- * `AdyenOutcomeUnknown`. The library's own client opens a connection for each call, has an idle
- * timeout only, and lets an empty or truncated 2xx pass as an empty object.
+ * Calls Adyen, in place of the library's HTTP client and serializer: that client opens a connection
+ * for each call, has an idle timeout only, and lets an empty or truncated 2xx pass as an empty
+ * object. The library's types say what is asked and answered.
  */
 export function createTransport(options: TransportOptions) {
-  const { apiKey, deadlineMs, origin: ours } = options
+  const { apiKey, deadlineMs, baseUrl } = options
+  const { origin, pathname } = new URL(baseUrl)
   const client = createHttpClient({ idleMs })
   const gateEntries = callKinds.map((kind) => [kind, openGate(kind, options)])
   const gates = Object.fromEntries(gateEntries) as Record<CallKind, Gate>
 
-  /** As Adyen's `ClientInterface` has it; the library's URL gets our origin where one is set. */
-  async function request(
-    endpoint: string,
-    body: string | Buffer,
-    _config: unknown,
-    _isApiKeyRequired: boolean,
-    options: LibraryRequest = {}
-  ): Promise<string> {
-    const { method = 'POST', params = {}, idempotencyKey, timeout = deadlineMs } = options
-    const url = new URL(endpoint)
-    for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value)
-    const headers = {
-      ...options.headers,
-      ...(idempotencyKey && { 'idempotency-key': idempotencyKey }),
-      ...(body.length > 0 && { 'content-type': 'application/json' })
-    }
-    return await send(url.href, { method, headers, ...(body.length > 0 && { body }) }, timeout)
-  }
-
-  /** A GET whose path and query go out exactly as given. */
-  async function getRaw(url: string, trace: Trace | undefined, withinMs: number): Promise<string> {
-    return await send(url, { method: 'GET', headers: { ...trace } }, withinMs)
-  }
-
-  async function send(url: string, call: CallDetails, withinMs: number): Promise<string> {
-    const target = ours === undefined ? url : url.replace(/^https:\/\/[^/]+(\/checkout)?/, ours)
-    const [, origin = '', path = ''] = /^(https?:\/\/[^/]+)(\/.*)$/s.exec(target) ?? []
+  /**
+   * The JSON object of a 2xx as it came: of `Answer`, any member may be missing or another, and
+   * dates are texts. Empty where there was no content. Throws what `readError` reads.
+   */
+  function ask<Answer extends object>(call: AdyenCall): Promise<Partial<Answer>> {
+    const { kind, method, path, body, key, trace, withinMs = deadlineMs } = call
     const ms = Math.min(withinMs, deadlineMs)
-    const headers = { ...call.headers, 'x-api-key': apiKey }
-    return await gates[kindOf(call.method, path)].run(ms, async (leftMs) => {
+    const sent = {
+      ...{ origin, method, path: pathname + path },
+      headers: {
+        ...trace,
+        'idempotency-key': key,
+        'content-type': body && 'application/json',
+        'x-api-key': apiKey
+      },
+      body: body === undefined ? null : JSON.stringify(body)
+    }
+    return gates[kind].run(ms, async (leftMs) => {
       try {
         const bounds = { withinMs: leftMs, bytesMax: responseSizeMaxBytes }
-        return readAnswer(await client.send({ ...call, origin, path, headers }, bounds))
+        return readAnswer(await client.send(sent, bounds)) as Partial<Answer>
       } catch (cause) {
         throw isKnown(cause) ? cause : toUnknown(cause, ms)
       }
@@ -119,8 +103,7 @@ export function createTransport(options: TransportOptions) {
   }
 
   return {
-    request,
-    getRaw,
+    ask,
     gateOf: (kind: CallKind): Pick<Gate, 'pauseMs' | 'isTrialDue'> => gates[kind],
     close: () => void client.close()
   }
@@ -128,18 +111,12 @@ export function createTransport(options: TransportOptions) {
 
 function openGate(kind: CallKind, { onChange, onRecovered }: TransportOptions): Gate {
   return createGate({
-    atOnce: callsOf[kind].atOnce,
+    atOnce: atOnce[kind],
     readHealth,
     notSent: (why) => new AdyenNotAsked(why),
     onChange: (isAnswering) => onChange?.(kind, isAnswering),
     onRecovered: () => onRecovered?.(kind)
   })
-}
-
-function kindOf(method: string, path: string): CallKind {
-  const call = `${method} ${path.split('?', 1)[0]}`
-  const kinds = Object.keys(callsOf) as CallKind[]
-  return kinds.find((kind) => callsOf[kind].call.test(call)) ?? 'lookups'
 }
 
 const isKnown = (error: unknown) =>
@@ -166,14 +143,14 @@ function readHealth(error: unknown): Health {
   return isDefinite(error) ? 'well' : 'troubled'
 }
 
-/** The text of a 2xx that holds a JSON object; anything else is thrown. */
-function readAnswer({ status: statusCode, headers, body, fault }: HttpAnswer): string {
+/** The object of a 2xx that holds one; anything else is thrown. */
+function readAnswer({ status: statusCode, headers, body, fault }: HttpAnswer): object {
   if (fault !== undefined) throw fault
-  if (statusCode === 204) return ''
+  if (statusCode === 204) return {}
   const responseBody = body.toString()
   const json = parseObject(responseBody)
   if (statusCode >= 200 && statusCode < 300) {
-    if (json !== undefined) return responseBody
+    if (json !== undefined) return json
     throw new AdyenOutcomeUnknown(`HTTP ${statusCode} without JSON`, { isAnswered: true })
   }
   throw new HttpClientException({
@@ -188,9 +165,8 @@ function readAnswer({ status: statusCode, headers, body, fault }: HttpAnswer): s
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const json: unknown = JSON.parse(text)
-    const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
-    return isObject ? (json as Record<string, unknown>) : undefined
+    const json = JSON.parse(text)
+    return typeof json === 'object' && json !== null && !Array.isArray(json) ? json : undefined
   } catch {
     return undefined
   }

@@ -3,13 +3,11 @@
  * back from 3-D Secure
  * (docs.adyen.com/online-payments/build-your-integration/payment-result-codes).
  */
-import { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
 import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
 import type { Answer, CardPaymentResult, Provider } from '../provider.ts'
 import {
   type Adyen,
   as,
-  callOptions,
   toCapture,
   toOrder,
   toShopper,
@@ -21,8 +19,7 @@ import { toFailure } from './refusal.ts'
 
 type CardPayments = Pick<Provider, 'createCardPayment' | 'finishCardPayment'>
 
-export function createCardPayments({ client, merchantAccount, readAddress }: Adyen): CardPayments {
-  const api = new PaymentsApi(client)
+export function createCardPayments({ ask, merchantAccount, readAddress }: Adyen): CardPayments {
   return {
     createCardPayment(request, trace) {
       const body: checkout.PaymentRequest = {
@@ -35,38 +32,45 @@ export function createCardPayments({ client, merchantAccount, readAddress }: Ady
         ...toCapture(request.capture),
         ...toShopper(request.customer)
       }
-      const call = () => api.payments(body, callOptions(request.key, trace))
-      return ask('payment', request.paymentId, readAddress, call)
+      const call = () =>
+        ask<checkout.PaymentResponse>({
+          ...{ kind: 'cardPayments', method: 'POST', path: '/payments' },
+          ...{ body, key: request.key, trace }
+        })
+      return read({ what: 'payment', paymentId: request.paymentId, readAddress }, call)
     },
 
     /** `result` is the redirectResult as the URL had it, decoded. */
     finishCardPayment({ key, paymentId, result }, deadlineMs) {
-      const body = { details: { redirectResult: result } }
-      const options = { ...callOptions(key), timeout: deadlineMs }
-      const call = () => api.paymentsDetails(body, options)
-      return ask('details', paymentId, readAddress, call)
+      const body: checkout.PaymentDetailsRequest = { details: { redirectResult: result } }
+      const call = () =>
+        ask<checkout.PaymentDetailsResponse>({
+          ...{ kind: 'cardReturns', method: 'POST', path: '/payments/details' },
+          ...{ body, key, withinMs: deadlineMs }
+        })
+      return read({ what: 'details', paymentId, readAddress }, call)
     }
   }
 }
 
-type PaymentAnswer = checkout.PaymentResponse | checkout.PaymentDetailsResponse
+type Asked = { what: 'payment' | 'details'; paymentId: string } & Pick<Adyen, 'readAddress'>
+type PaymentAnswer = Partial<checkout.PaymentResponse | checkout.PaymentDetailsResponse>
 
 /**
  * The answer, if it is about this payment. Of a new one our own body says so, whose reference Adyen
  * may omit. Of details Adyen must say it: they come from a URL, which may have been another
  * payment's, and then nothing became of this one.
  */
-async function ask(
-  what: 'payment' | 'details',
-  paymentId: string,
-  readAddress: Adyen['readAddress'],
+async function read(
+  asked: Asked,
   call: () => Promise<PaymentAnswer>
 ): Promise<Answer<CardPaymentResult>> {
+  const { what, paymentId } = asked
   try {
     const answer = await call()
     const { merchantReference: about } = answer
     const isOurs = about === paymentId || (about === undefined && what === 'payment')
-    if (isOurs) return readResult(paymentId, readAddress, answer)
+    if (isOurs) return readResult(asked, answer)
     const { said = '', reason } = unknown(`an answer about ${about}`)
     return what === 'details' && about ? { outcome: 'rejected', reason, said } : unknown(said)
   } catch (error) {
@@ -80,15 +84,15 @@ const stillOpen = ['Pending', 'Received']
 
 /** What is not understood is not guessed at. */
 function readResult(
-  paymentId: string,
-  readAddress: Adyen['readAddress'],
+  { what, paymentId, readAddress }: Asked,
   answer: PaymentAnswer
 ): Answer<CardPaymentResult> {
   const { pspReference: authorisation, refusalReason, refusalReasonCode } = answer
   const resultCode = String(answer.resultCode)
   if (stillOpen.includes(resultCode)) return done({ result: 'open' })
   if (resultCode === 'RedirectShopper') {
-    const url = readRedirect(answer.action)
+    // Whoever comes back from a page is not sent to another one.
+    const url = what === 'payment' ? readRedirect(answer.action) : undefined
     const session = authorisation ?? paymentId
     if (url === undefined) return unknown('no redirect')
     const address = readAddress(url)

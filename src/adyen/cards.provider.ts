@@ -2,7 +2,6 @@
  * The cards that Adyen keeps for an account: GET and DELETE /storedPaymentMethods
  * (docs.adyen.com/online-payments/tokenization).
  */
-import { RecurringApi } from '@adyen/api-library/lib/src/services/checkout/recurringApi.js'
 import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
 import { hideCardNumbers } from '../card-number.ts'
 import type { Provider, StoredCard } from '../provider.ts'
@@ -10,17 +9,22 @@ import { type Adyen, toShopperReference } from './adyen-request.ts'
 import { done, readError, unknown } from './answer.ts'
 
 export function createCards({
-  client,
+  ask,
   merchantAccount
 }: Adyen): Pick<Provider, 'listStoredCards' | 'forgetCard'> {
-  const api = new RecurringApi(client)
+  const queryOf = (shopperReference: string) =>
+    new URLSearchParams({ shopperReference, merchantAccount })
   return {
     /** Adyen's list has no pages. */
     async listStoredCards(accountId) {
       const shopper = toShopperReference(accountId)
       try {
         const { shopperReference, storedPaymentMethods = [] } =
-          await api.getTokensForStoredPaymentDetails(shopper, merchantAccount, { headers: {} })
+          await ask<checkout.ListStoredPaymentMethodsResponse>({
+            ...{ kind: 'cards', method: 'GET' },
+            path: `/storedPaymentMethods?${queryOf(shopper)}`
+          })
+        if (!Array.isArray(storedPaymentMethods)) return unknown('cards that are no list')
         // With its query lost it would be others' list, or nobody's: it must say whose it is.
         const owners = [
           shopperReference,
@@ -40,9 +44,8 @@ export function createCards({
     async forgetCard(accountId, token) {
       const shopper = toShopperReference(accountId)
       try {
-        await api.deleteTokenForStoredPaymentDetails(token, shopper, merchantAccount, {
-          headers: {}
-        })
+        const path = `/storedPaymentMethods/${encodeURIComponent(token)}?${queryOf(shopper)}`
+        await ask({ kind: 'cards', method: 'DELETE', path })
         return done(null)
       } catch (error) {
         return isUnknownCard(error) ? done(null) : readError(error, 'harmless')

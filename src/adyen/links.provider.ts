@@ -1,10 +1,9 @@
 /** Adyen's payment links (docs.adyen.com/api-explorer/Checkout/72/post/paymentLinks). */
-import { PaymentLinksApi } from '@adyen/api-library/lib/src/services/checkout/paymentLinksApi.js'
+import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
 import type { LinkStatus, Provider } from '../provider.ts'
 import {
   type Adyen,
   as,
-  callOptions,
   toOrder,
   toShopper,
   toShopperReference,
@@ -22,13 +21,15 @@ const statuses: ReadonlyMap<string, LinkStatus> = new Map([
   ['expired', 'expired']
 ])
 
-export function createLinks({ client, merchantAccount, readAddress }: Adyen): Links {
-  const api = new PaymentLinksApi(client)
+export function createLinks({ ask, merchantAccount, readAddress }: Adyen): Links {
+  const pathOf = (link: string) => `/paymentLinks/${encodeURIComponent(link)}`
 
   /** Unlike a page's, the status may be asked for again and again. Any error says nothing of it. */
   async function findLinkStatus(link: string): Promise<LinkStatus> {
     try {
-      const { id, status } = await api.getPaymentLink(link)
+      const { id, status } = await ask<checkout.PaymentLinkResponse>({
+        ...{ kind: 'lookups', method: 'GET', path: pathOf(link) }
+      })
       return (id === link && statuses.get(String(status))) || 'unknown'
     } catch {
       return 'unknown'
@@ -41,7 +42,7 @@ export function createLinks({ client, merchantAccount, readAddress }: Adyen): Li
     createPaymentLink: (request, trace) =>
       openPage(request.paymentId, readAddress, () => {
         const { saveCard, returnUrl, description } = request
-        const body = {
+        const body: checkout.PaymentLinkRequest = {
           ...toOrder(merchantAccount, request),
           expiresAt: request.expiresAt,
           reusable: false,
@@ -55,12 +56,18 @@ export function createLinks({ client, merchantAccount, readAddress }: Adyen): Li
           ...(description && { description }),
           ...toShopper(request.customer)
         }
-        return api.paymentLinks(body, callOptions(request.key, trace))
+        return ask<checkout.PaymentLinkResponse>({
+          ...{ kind: 'links', method: 'POST', path: '/paymentLinks' },
+          ...{ body, key: request.key, trace }
+        })
       }),
 
     async expireLink(link) {
       try {
-        const { id, status } = await api.updatePaymentLink(link, { status: as('expired') })
+        const body: checkout.UpdatePaymentLinkRequest = { status: as('expired') }
+        const { id, status } = await ask<checkout.PaymentLinkResponse>({
+          ...{ kind: 'cancellations', method: 'PATCH', path: pathOf(link), body }
+        })
         const isExpired = id === link && String(status) === 'expired'
         return isExpired ? done(null) : unknown(`a link that is ${status}`)
       } catch (error) {

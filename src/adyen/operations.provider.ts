@@ -1,6 +1,6 @@
-import { ModificationsApi } from '@adyen/api-library/lib/src/services/checkout/modificationsApi.js'
-import type { OperationRequest, Provider } from '../provider.ts'
-import { type Adyen, callOptions, toSentAmount } from './adyen-request.ts'
+import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
+import type { CallKind, OperationRequest, Provider } from '../provider.ts'
+import { type Adyen, toSentAmount } from './adyen-request.ts'
 import { done, readError, unknown } from './answer.ts'
 
 /**
@@ -8,11 +8,13 @@ import { done, readError, unknown } from './answer.ts'
  * reported by a notification (docs.adyen.com/online-payments/classic-integrations/modify-payments).
  */
 export function createOperations(adyen: Adyen): Pick<Provider, 'requestOperation'> {
-  const api = new ModificationsApi(adyen.client)
   return {
     async requestOperation(request) {
       try {
-        const { pspReference } = await send(api, adyen.merchantAccount, request)
+        const { pspReference } = await adyen.ask<{ pspReference: string }>({
+          ...{ kind: places[request.kind].kind, method: 'POST', path: toPath(request) },
+          ...{ body: toBody(adyen.merchantAccount, request), key: request.key }
+        })
         return typeof pspReference === 'string'
           ? done({ reference: pspReference })
           : unknown('no pspReference in the answer')
@@ -23,31 +25,29 @@ export function createOperations(adyen: Adyen): Pick<Provider, 'requestOperation
   }
 }
 
-async function send(
-  api: ModificationsApi,
-  merchantAccount: string,
-  request: OperationRequest
-): Promise<{ pspReference?: string }> {
-  const { kind, authorisationReference: authorisation, reference } = request
-  const shared = { merchantAccount, reference }
-  const options = callOptions(request.key)
-  switch (kind) {
-    case 'capture': {
-      const amount = toSentAmount(request.amount)
-      return await api.captureAuthorisedPayment(authorisation, { ...shared, amount }, options)
-    }
-    case 'refund': {
-      const amount = toSentAmount(request.amount)
-      return await api.refundCapturedPayment(authorisation, { ...shared, amount }, options)
-    }
-    case 'reversal':
-      return await api.refundOrCancelPayment(authorisation, shared, options)
-    case 'cancellation': {
-      if (authorisation === null) {
-        const { paymentId: paymentReference } = request
-        return await api.cancelAuthorisedPayment({ ...shared, paymentReference }, options)
-      }
-      return await api.cancelAuthorisedPaymentByPspReference(authorisation, shared, options)
-    }
-  }
+/** With whose calls one goes out, and where to. */
+const places: Readonly<Record<OperationRequest['kind'], { kind: CallKind; path: string }>> = {
+  capture: { kind: 'captures', path: '/captures' },
+  refund: { kind: 'refunds', path: '/refunds' },
+  reversal: { kind: 'cancellations', path: '/reversals' },
+  cancellation: { kind: 'cancellations', path: '/cancels' }
 }
+
+/** Where no authorisation is known, our own reference of the payment is in the body. */
+function toPath({ kind, authorisationReference }: OperationRequest): string {
+  const { path } = places[kind]
+  if (authorisationReference === null) return path
+  return `/payments/${encodeURIComponent(authorisationReference)}${path}`
+}
+
+function toBody(merchantAccount: string, request: OperationRequest): Body {
+  const shared = { merchantAccount, reference: request.reference }
+  if ('amount' in request) return { ...shared, amount: toSentAmount(request.amount) }
+  return 'paymentId' in request ? { ...shared, paymentReference: request.paymentId } : shared
+}
+type Body =
+  | checkout.PaymentCaptureRequest
+  | checkout.PaymentRefundRequest
+  | checkout.PaymentReversalRequest
+  | checkout.PaymentCancelRequest
+  | checkout.StandalonePaymentCancelRequest

@@ -2,13 +2,17 @@
  * Adyen's hosted page: POST /sessions to pay, or with the amount 0 to register a card alone, and
  * GET /sessions/{id} when the customer comes back.
  */
-import { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
 import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
-import type { HostedPageRequest, PageResult, Provider, RegistrationRequest } from '../provider.ts'
+import type {
+  HostedPageRequest,
+  PageResult,
+  Provider,
+  RegistrationRequest,
+  Trace
+} from '../provider.ts'
 import {
   type Adyen,
   as,
-  callOptions,
   toCapture,
   toOrder,
   toShopper,
@@ -20,9 +24,12 @@ import { openPage, readError } from './answer.ts'
 
 type Pages = Pick<Provider, 'createHostedPage' | 'createRegistrationPage' | 'findPageResult'>
 
-export function createPages({ client, transport, merchantAccount, readAddress }: Adyen): Pages {
-  const api = new PaymentsApi(client)
-  const { baseUrl } = api as unknown as { baseUrl: string }
+export function createPages({ ask, merchantAccount, readAddress }: Adyen): Pages {
+  const open = (key: string, trace: Trace | undefined, body: PageBody) =>
+    ask<checkout.CreateCheckoutSessionResponse>({
+      ...{ kind: 'pages', method: 'POST', path: '/sessions' },
+      ...{ body, key, trace }
+    })
   return {
     createHostedPage: (request, trace) =>
       openPage(request.paymentId, readAddress, () => {
@@ -33,7 +40,7 @@ export function createPages({ client, transport, merchantAccount, readAddress }:
           ...toStoreMode(request.saveCard),
           ...toCapture(request.capture)
         }
-        return api.sessions(body, callOptions(request.key, trace))
+        return open(request.key, trace, body)
       }),
 
     // Nothing is taken: a zero-value authorisation, for which the customer opened the page.
@@ -47,7 +54,7 @@ export function createPages({ client, transport, merchantAccount, readAddress }:
           shopperInteraction: as<Interaction>('Ecommerce'),
           ...toStoreMode('always')
         }
-        return api.sessions(body, callOptions(request.key, trace))
+        return open(request.key, trace, body)
       }),
 
     /**
@@ -58,8 +65,10 @@ export function createPages({ client, transport, merchantAccount, readAddress }:
     async findPageResult(session, result, paymentId, deadlineMs) {
       if (!isSessionResult(result)) return { outcome: 'open' }
       try {
-        const url = `${baseUrl}/sessions/${encodeURIComponent(session)}?sessionResult=${result}`
-        const answer = JSON.parse(await transport.getRaw(url, undefined, deadlineMs))
+        const path = `/sessions/${encodeURIComponent(session)}?sessionResult=${result}`
+        const answer = await ask<checkout.SessionResultResponse>({
+          ...{ kind: 'lookups', method: 'GET', path, withinMs: deadlineMs }
+        })
         return answer.id === session && answer.reference === paymentId
           ? toPageResult(answer)
           : { outcome: 'open' }
@@ -71,6 +80,7 @@ export function createPages({ client, transport, merchantAccount, readAddress }:
   }
 }
 
+type PageBody = checkout.CreateCheckoutSessionRequest
 type Interaction = checkout.CreateCheckoutSessionRequest.ShopperInteractionEnum
 
 function toPage({

@@ -1,5 +1,8 @@
+import client from '@adyen/api-library/lib/src/client.js'
+import type { EnvironmentEnum } from '@adyen/api-library/lib/src/config.js'
+import { PaymentsApi } from '@adyen/api-library/lib/src/services/checkout/paymentsApi.js'
 import t from 'tap'
-import { readAdyenAddress } from '../../src/adyen/adyen-address.ts'
+import { readAdyenAddress, toBaseUrl } from '../../src/adyen/adyen-address.ts'
 
 const addresses = {
   TEST: [
@@ -68,4 +71,26 @@ t.test('B3: the origin that stands in for Adyen is one of its own', async (t) =>
   t.notOk(readAdyenAddress('http://127.0.0.1:3002/pay/CS1', site))
   t.notOk(readAdyenAddress('http://user@127.0.0.1:3001/pay/CS1', site))
   t.notOk(readAdyenAddress('https://127.0.0.1:3001/pay/CS1', site))
+})
+
+t.test('the base URLs are those of the library, and with them the version', async (t) => {
+  const ofLibrary = (environment: string, liveEndpointUrlPrefix?: string) => {
+    const settings = {
+      environment: environment as EnvironmentEnum,
+      ...(liveEndpointUrlPrefix && { liveEndpointUrlPrefix })
+    }
+    return (new PaymentsApi(new client.default(settings)) as unknown as { baseUrl: string }).baseUrl
+  }
+  const liveUrlPrefix = '0123456789abcdef-Shop'
+  t.equal(toBaseUrl({ environment: 'TEST' }), ofLibrary('TEST'))
+  t.equal(toBaseUrl({ environment: 'TEST', liveUrlPrefix }), ofLibrary('TEST', liveUrlPrefix))
+  t.equal(toBaseUrl({ environment: 'LIVE', liveUrlPrefix }), ofLibrary('LIVE', liveUrlPrefix))
+  t.throws(() => toBaseUrl({ environment: 'LIVE' }), /prefix/)
+  t.throws(() => ofLibrary('LIVE'), /prefix/)
+  const checkoutUrl = 'http://127.0.0.1:3001'
+  t.equal(toBaseUrl({ environment: 'TEST', checkoutUrl }), 'http://127.0.0.1:3001/v72')
+  t.equal(
+    toBaseUrl({ environment: 'LIVE', liveUrlPrefix, checkoutUrl }),
+    'http://127.0.0.1:3001/v72'
+  )
 })

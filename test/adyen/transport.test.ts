@@ -2,10 +2,13 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { type AdyenTransport, createTransport } from '../../src/adyen/adyen.transport.ts'
+import {
+  type AdyenCall,
+  type AdyenTransport,
+  createTransport
+} from '../../src/adyen/adyen.transport.ts'
 import { AdyenOutcomeUnknown } from '../../src/adyen/answer.ts'
 
-const endpoint = 'https://checkout-test.adyen.com/v72/sessions'
 const apiKey = 'test-adyen-api-key'
 /** Long enough for whatever answers on loopback. */
 const deadlineMs = 5_000
@@ -35,7 +38,7 @@ async function startPair(t: Test, answer: Answer, options: { deadlineMs?: number
   const transport = createTransport({
     apiKey,
     deadlineMs: options.deadlineMs ?? deadlineMs,
-    origin
+    baseUrl: `${origin}/v72`
   })
   t.teardown(() => {
     transport.close()
@@ -45,9 +48,9 @@ async function startPair(t: Test, answer: Answer, options: { deadlineMs?: number
   return { transport, origin, requests, sockets }
 }
 
-const config = {}
-const post = (transport: AdyenTransport, options: object = {}, url = endpoint, body = '{"a":1}') =>
-  transport.request(url, body, config, true, options)
+const asked = { kind: 'pages', method: 'POST', path: '/sessions', body: { a: 1 } } as const
+const post = (transport: AdyenTransport, changes: Partial<AdyenCall> = {}) =>
+  transport.ask({ ...asked, ...changes })
 
 const json = (status: number, body: unknown, headers: Record<string, string> = {}): Answer => {
   return (response) => {
@@ -75,10 +78,7 @@ t.test(
   'a call goes out with our key, our JSON and its length, and its answer comes back',
   async (t) => {
     const { transport, requests } = await startPair(t, json(201, { id: 'CS1' }))
-    t.equal(
-      await post(transport, { idempotencyKey: 'key' }, endpoint, '{"name":"Å"}'),
-      '{"id":"CS1"}'
-    )
+    t.same(await post(transport, { key: 'key', body: { name: 'Å' } }), { id: 'CS1' })
     t.match(requests, [
       {
         method: 'POST',
@@ -95,15 +95,6 @@ t.test(
     t.equal(requests[0]?.headers['transfer-encoding'], undefined)
   }
 )
-
-t.test('method and query are those of the library', async (t) => {
-  const { transport, requests } = await startPair(t, json(200, {}))
-  const params = { merchantAccount: 'A&B', shopperReference: 'c d' }
-  await post(transport, { method: 'GET', params }, endpoint, '')
-  t.match(requests, [
-    { method: 'GET', url: '/v72/sessions?merchantAccount=A%26B&shopperReference=c+d', body: '' }
-  ])
-})
 
 t.test('a server that never answers is cut off at the deadline', async (t) => {
   const { transport } = await startPair(t, () => {}, { deadlineMs: shortMs })
@@ -165,10 +156,10 @@ t.test('an error whose answer is cut off leaves the outcome unknown', async (t) 
 
 t.test('nobody listening leaves the outcome unknown', async (t) => {
   const { transport } = await startPair(t, json(200, {}))
-  const dead = createTransport({ apiKey, deadlineMs, origin: 'http://127.0.0.1:1' })
+  const dead = createTransport({ apiKey, deadlineMs, baseUrl: 'http://127.0.0.1:1/v72' })
   t.teardown(() => dead.close())
   await isUnknown(t, post(dead), /ECONNREFUSED/)
-  t.equal(await post(transport), '{}', 'another transport is not concerned')
+  t.same(await post(transport), {}, 'another transport is not concerned')
 })
 
 t.test('what does not speak HTTP leaves the outcome unknown', async (t) => {
@@ -194,9 +185,9 @@ t.test('a success without a JSON object leaves the outcome unknown', async (t) =
   }
 })
 
-t.test('a success without content, as a deletion has it, is an empty text', async (t) => {
+t.test('a success without content, as a deletion has it, is an empty object', async (t) => {
   const { transport } = await startPair(t, (response) => response.writeHead(204).end())
-  t.equal(await post(transport, { method: 'DELETE' }, endpoint, ''), '')
+  t.same(await transport.ask({ kind: 'cards', method: 'DELETE', path: '/x' }), {})
 })
 
 t.test('an error keeps its status, whatever its body', async (t) => {
@@ -271,7 +262,7 @@ t.test('a connection that was cut off is not used again', async (t) => {
     { deadlineMs: 500 }
   )
   await isUnknown(t, post(transport), /no answer/)
-  t.equal(await post(transport), '{"id":"CS1"}')
+  t.same(await post(transport), { id: 'CS1' })
   t.equal(sockets.size, 2)
 })
 
@@ -285,9 +276,9 @@ for (const how of ['destroy', 'resetAndDestroy', 'end'] as const) {
       if (requests.length === 2) response.socket?.[how]()
       else response.end('{"id":"CS1"}')
     })
-    await post(transport, { idempotencyKey: 'first' }, endpoint, call.body)
-    const options = { idempotencyKey: 'second', headers: { traceparent: '00-2' } }
-    t.equal(await post(transport, options, endpoint, next.body), '{"id":"CS1"}')
+    await post(transport, { key: 'first' })
+    const second = { key: 'second', trace: { traceparent: '00-2' }, body: { b: 2 } }
+    t.same(await post(transport, second), { id: 'CS1' })
     const again = { ...next, headers: { 'idempotency-key': 'second', traceparent: '00-2' } }
     t.match(requests, [{ ...call, headers: { 'idempotency-key': 'first' } }, again, again])
     t.equal(requests.length, 3)
@@ -305,7 +296,7 @@ t.test('a call that is reset on two kept connections is not sent a third time', 
   })
   await Promise.all([post(transport), post(transport)])
   t.equal(sockets.size, 2, 'two connections are kept')
-  await isUnknown(t, post(transport, { idempotencyKey: 'key' }), /reset/i)
+  await isUnknown(t, post(transport, { key: 'key' }), /reset/i)
   t.match(requests.slice(2), [
     { headers: { 'idempotency-key': 'key' } },
     { headers: { 'idempotency-key': 'key' } }
@@ -357,36 +348,28 @@ t.test('a kept connection that is cut within the answer', async (t) => {
 
 t.test('calls at the same time each get their own answer', async (t) => {
   const { transport } = await startPair(t, (response, { body }) => response.end(body))
-  const bodies = Array.from({ length: 50 }, (_, place) => `{"place":${place}}`)
-  t.same(await Promise.all(bodies.map((body) => post(transport, {}, endpoint, body))), bodies)
+  const bodies = Array.from({ length: 50 }, (_, place) => ({ place }))
+  t.same(await Promise.all(bodies.map((body) => post(transport, { body }))), bodies)
 })
 
-t.test(
-  'nothing of one call is in the next, even where the options are the same object',
-  async (t) => {
-    const { transport, requests } = await startPair(t, json(201, {}))
-    const options: Record<string, unknown> = {
-      idempotencyKey: 'first',
-      params: { page: '1' },
-      headers: { traceparent: '00-1' }
-    }
-    const before = structuredClone(options)
-    await post(transport, options)
-    t.same(options, before, 'the options are not written to')
-    delete options.idempotencyKey
-    delete options.params
-    options.headers = {}
-    await post(transport, options)
-    await post(transport)
-    t.match(requests[0], { url: '/v72/sessions?page=1', headers: { 'idempotency-key': 'first' } })
-    for (const request of requests.slice(1)) {
-      t.equal(request.url, '/v72/sessions')
-      t.equal(request.headers['idempotency-key'], undefined)
-      t.equal(request.headers.traceparent, undefined)
-      t.equal(request.headers['x-api-key'], apiKey)
-    }
+t.test('nothing of one call is in the next', async (t) => {
+  const { transport, requests } = await startPair(t, json(201, {}))
+  const call: Partial<AdyenCall> = { key: 'first', trace: { traceparent: '00-1' } }
+  const before = structuredClone(call)
+  await post(transport, { ...call, path: '/sessions?page=1' })
+  t.same(call, before, 'what was given is not written to')
+  delete call.key
+  call.trace = {}
+  await post(transport, call)
+  await post(transport)
+  t.match(requests[0], { url: '/v72/sessions?page=1', headers: { 'idempotency-key': 'first' } })
+  for (const request of requests.slice(1)) {
+    t.equal(request.url, '/v72/sessions')
+    t.equal(request.headers['idempotency-key'], undefined)
+    t.equal(request.headers.traceparent, undefined)
+    t.equal(request.headers['x-api-key'], apiKey)
   }
-)
+})
 
 t.test(
   'the trace of a request is passed on, and no header can take the place of our key',
@@ -396,8 +379,9 @@ t.test(
       'x-request-id': 'req-1',
       traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
     }
-    await post(transport, { headers: { ...trace, 'x-api-key': 'other' } })
-    await transport.getRaw(`${endpoint}/CS1`, trace, deadlineMs)
+    const more = { ...trace, 'x-api-key': 'other' }
+    await post(transport, { trace: more })
+    await transport.ask({ kind: 'lookups', method: 'GET', path: '/sessions/CS1', trace: more })
     t.match(requests, [
       { headers: { ...trace, 'x-api-key': apiKey } },
       { headers: { ...trace, 'x-api-key': apiKey } }
@@ -405,49 +389,27 @@ t.test(
   }
 )
 
-t.test('a raw GET sends path and query as they are, without body or type', async (t) => {
+t.test('path and query go out as they are, and a GET without body or type', async (t) => {
   const { transport, requests } = await startPair(t, json(200, { id: 'CS1' }))
-  const result = 'X3XtfGC9!H4sI/AA+a==.~-_'
-  await transport.getRaw(`${endpoint}/CS1?sessionResult=${result}`, undefined, deadlineMs)
-  t.match(requests, [{ method: 'GET', url: `/v72/sessions/CS1?sessionResult=${result}`, body: '' }])
+  const path = '/sessions/CS1?sessionResult=X3XtfGC9!H4sI/AA+a==.~-_'
+  await transport.ask({ kind: 'lookups', method: 'GET', path })
+  t.match(requests, [{ method: 'GET', url: `/v72${path}`, body: '' }])
   t.equal(requests[0]?.headers['content-type'], undefined)
   t.equal(requests[0]?.headers['content-length'], undefined)
 })
 
-t.test('a raw GET has the shorter of two deadlines', async (t) => {
+t.test('a call has the shorter of two deadlines', async (t) => {
   const { transport } = await startPair(t, () => {})
-  await isUnknown(t, transport.getRaw(endpoint, undefined, 50), /within 50 ms/)
+  await isUnknown(t, post(transport, { withinMs: 50 }), /within 50 ms/)
   const { transport: hasty } = await startPair(t, () => {}, { deadlineMs: shortMs })
-  await isUnknown(t, hasty.getRaw(endpoint, undefined, 60_000), /within 150 ms/)
+  await isUnknown(t, post(hasty, { withinMs: 60_000 }), /within 150 ms/)
 })
 
-t.test(
-  'our origin takes the place of Adyen’s, of the test platform and of the live one',
-  async (t) => {
-    const { transport, requests } = await startPair(t, json(200, {}))
-    for (const url of [
-      'https://checkout-test.adyen.com/v72/sessions',
-      'https://prefix-checkout-live.adyenpayments.com/checkout/v72/sessions'
-    ]) {
-      await post(transport, {}, url)
-      await transport.getRaw(`${url}/CS1?sessionResult=a/checkout`, undefined, deadlineMs)
-    }
-    t.same(
-      requests.map(({ url }) => url),
-      [
-        '/v72/sessions',
-        '/v72/sessions/CS1?sessionResult=a/checkout',
-        '/v72/sessions',
-        '/v72/sessions/CS1?sessionResult=a/checkout'
-      ]
-    )
-  }
-)
-
-t.test('without an origin of ours a call goes to the host of the URL', async (t) => {
+t.test('what the base URL has before the version stays', async (t) => {
   const { origin, requests } = await startPair(t, json(200, { id: 'CS1' }))
-  const transport = createTransport({ apiKey, deadlineMs })
+  const baseUrl = `${origin}/checkout/v72`
+  const transport = createTransport({ apiKey, deadlineMs, baseUrl })
   t.teardown(() => transport.close())
-  await post(transport, {}, `${origin}/checkout/v72/sessions`)
+  await post(transport)
   t.match(requests, [{ url: '/checkout/v72/sessions' }])
 })

@@ -184,6 +184,8 @@ const unlisted: ReadonlyArray<[name: string, reply: Reply, outcome: string]> = [
   ],
   ['of nobody', [200, { storedPaymentMethods: [] }], 'unknown'],
   ['that is empty text', [200], 'unknown'],
+  ['that is none', [200, { ...listOf(), storedPaymentMethods: 'none' }], 'unknown'],
+  ['that is null', [200, { ...listOf(), storedPaymentMethods: null }], 'unknown'],
   ['refused', [403, { status: 403, errorCode: '901' }], 'unknown'],
   ['that failed', [500, { status: 500 }], 'unknown'],
   ['too many', [429, {}], 'unknown'],
