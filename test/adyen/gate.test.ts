@@ -89,9 +89,12 @@ t.test('B6: for its turn a call waits half of its time, and is then unsent', asy
   const end = Promise.withResolvers<string>()
   const first = gate.run(1_000, () => end.promise)
   t.type(await gate.run(40, async () => 'answer').catch((error) => error), NotSent)
-  const second = gate.run(1_000, async () => 'second')
+  const second = gate.run(1_000, async (leftMs) => leftMs)
   end.resolve('first')
-  t.same(await Promise.all([first, second]), ['first', 'second'])
+  const [answer, leftMs] = await Promise.all([first, second])
+  t.equal(answer, 'first')
+  t.ok(leftMs > 0 && leftMs < 1_000, 'what it has waited is gone')
+  t.equal(await gate.run(1_000, async (left) => left), 1_000)
 })
 
 t.test('B6: with every turn taken and no answer for 2 s, nobody is asked any more', async (t) => {

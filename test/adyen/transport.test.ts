@@ -220,6 +220,19 @@ t.test('an error tells its code, its headers and what was said', async (t) => {
   })
 })
 
+t.test('what is said before an answer (1xx) is none', async (t) => {
+  const { transport } = await startPair(t, (response) => {
+    response.writeProcessing()
+    response.end('{"id":"CS1"}')
+  })
+  t.same(await post(transport), { id: 'CS1' })
+  const { transport: other } = await startPair(t, (response) => {
+    response.writeProcessing()
+    response.socket?.end()
+  })
+  await isUnknown(t, post(other), /closed/)
+})
+
 t.test('a redirect is not followed, wherever it leads', async (t) => {
   const { transport, requests, origin } = await startPair(t, (response, { url }) => {
     if (url === '/v72/sessions') response.writeHead(308, { location: `${origin}/other` }).end()

@@ -186,6 +186,23 @@ t.test('there is one deadline, whatever it is that takes so long', async (t) => 
   })
 })
 
+t.test('what is late before there is a connection is never sent', async (t) => {
+  const got: string[] = []
+  const { port, connections } = await serve(t, (request, response) => {
+    request.on('data', (part) => got.push(String(part))).on('end', () => response.end())
+  })
+  const found = Promise.withResolvers<string[]>()
+  const send = sender(t, { deadlineMs: 200, resolve: () => found.promise })
+  const url = `http://localhost:${port}/`
+  t.match(await send(url, 'late'), { error: 'No answer within 200 ms.' })
+  found.resolve(['127.0.0.1'])
+  t.match(await send(url, 'next'), { httpStatus: 200 })
+  while (connections() < 2) await new Promise((resolve) => setImmediate(resolve))
+  t.match(await send(url, 'last'), { httpStatus: 200 }, 'by what was opened for the late one')
+  t.same(got, ['next', 'last'])
+  t.equal(connections(), 2)
+})
+
 t.test('of an answer little is read and less is kept', async (t) => {
   const answering = async (text: string | Buffer) => {
     const { port } = await serve(t, (_, response) => response.writeHead(500).end(text))
@@ -226,6 +243,10 @@ t.test('what is no answer is told by a code', async (t) => {
   t.match(await sender(t)('http://127.0.0.1:1/'), { error: 'ECONNREFUSED' })
   const { port } = await serve(t, (request) => request.socket.end('what?\r\n\r\n'))
   t.match(await sender(t)(`http://127.0.0.1:${port}/`), { error: /^HPE_/ })
+  const promising = await serve(t, (request) =>
+    request.socket.end('HTTP/1.1 102 Processing\r\n\r\n')
+  )
+  t.match(await sender(t)(`http://127.0.0.1:${promising.port}/`), { error: 'ECONNRESET' })
   const switching = await serve(t, (request) =>
     request.socket.write('HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n')
   )
