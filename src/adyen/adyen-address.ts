@@ -40,8 +40,9 @@ export function readAdyenAddress(
   { environment, checkoutUrl }: Site
 ): string | undefined {
   // What `URL` would pass over may be read otherwise by a browser.
-  if (!URL.canParse(url) || /[\s\\]/.test(url)) return undefined
-  const { origin, protocol, hostname, port, username, password, href } = new URL(url)
+  const parsed = URL.parse(url)
+  if (parsed === null || /[\s\\]/.test(url)) return undefined
+  const { origin, protocol, hostname, port, username, password, href } = parsed
   if (username || password || href.length > longest) return undefined
   const isAdyen =
     protocol === 'https:' &&

@@ -28,7 +28,9 @@ export function createLinks({ ask, merchantAccount, readAddress }: Adyen): Links
   async function findLinkStatus(link: string): Promise<LinkStatus> {
     try {
       const { id, status } = await ask<checkout.PaymentLinkResponse>({
-        ...{ kind: 'lookups', method: 'GET', path: pathOf(link) }
+        kind: 'lookups',
+        method: 'GET',
+        path: pathOf(link)
       })
       return (id === link && statuses.get(String(status))) || 'unknown'
     } catch {

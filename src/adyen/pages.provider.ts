@@ -67,7 +67,10 @@ export function createPages({ ask, merchantAccount, readAddress }: Adyen): Pages
       try {
         const path = `/sessions/${encodeURIComponent(session)}?sessionResult=${result}`
         const answer = await ask<checkout.SessionResultResponse>({
-          ...{ kind: 'lookups', method: 'GET', path, withinMs: deadlineMs }
+          kind: 'lookups',
+          method: 'GET',
+          path,
+          withinMs: deadlineMs
         })
         return answer.id === session && answer.reference === paymentId
           ? toPageResult(answer)

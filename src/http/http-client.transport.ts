@@ -88,17 +88,13 @@ export function createHttpClient({ idleMs, lookup }: HttpClientOptions) {
    */
   function send(call: HttpCall, bounds: Bounds): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
+      bounds.signal?.throwIfAborted()
       const isKept = (error: Error) => ofKept.has(error)
-      // Its own deadline is shorter than these.
+      // It has a deadline as a whole.
       const options = { ...call, headersTimeout: 0, bodyTimeout: 0 }
-      const handler = receive(
-        bounds,
-        isKept,
-        () => agent.dispatch(options, handler),
-        resolve,
-        reject
-      )
-      agent.dispatch(options, handler)
+      const begin = () => agent.dispatch(options, handler)
+      const handler = receive(bounds, isKept, begin, resolve, reject)
+      begin()
     })
   }
 
@@ -111,11 +107,11 @@ export function createHttpClient({ idleMs, lookup }: HttpClientOptions) {
   return { send, open, close: () => agent.destroy() }
 }
 
-/** Gathers what undici tells of a call; `again` makes the same call once more. */
+/** Gathers what undici tells of a call; `begin` makes the same call once more. */
 function receive(
   { withinMs, bytesMax, signal }: Bounds,
   isKept: (error: Error) => boolean,
-  again: () => void,
+  begin: () => void,
   resolve: (answer: HttpAnswer) => void,
   reject: (error: unknown) => void
 ): Dispatcher.DispatchHandler {
@@ -176,7 +172,7 @@ function receive(
       if (isUpgrade(error)) head = { status: 101, headers: {} }
       const mayRepeat = head === undefined && !isSecond && isClosed(error) && isKept(error)
       isSecond = true
-      if (mayRepeat) queueMicrotask(again)
+      if (mayRepeat) queueMicrotask(begin)
       else end(error)
     }
   }

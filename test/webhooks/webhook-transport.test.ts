@@ -184,6 +184,10 @@ t.test('there is one deadline, whatever it is that takes so long', async (t) => 
     httpStatus: null,
     error: 'ABORT_ERR'
   })
+  t.match(await send(`http://127.0.0.1:${silent.port}/`, '{}', AbortSignal.abort()), {
+    httpStatus: null,
+    error: 'ABORT_ERR'
+  })
 })
 
 t.test('what is late before there is a connection is never sent', async (t) => {
