@@ -11,15 +11,16 @@ const codesByDecimals: Readonly<Record<number, string>> = {
   3: 'BHD IQD JOD KWD LYD OMR TND'
 }
 
-function decimalsAtAdyen(currency: string): number {
-  const found = Object.entries(codesByDecimals).find(([, codes]) => codes.includes(currency))
-  return found === undefined ? 2 : Number(found[0])
-}
+const decimalsByCode: ReadonlyMap<string, number> = new Map(
+  Object.entries(codesByDecimals).flatMap(([decimals, codes]) =>
+    codes.split(' ').map((code): [string, number] => [code, Number(decimals)])
+  )
+)
 
 /** How many digits Adyen's minor units have more than ours; none where ours are not known. */
 function extraDigits(currency: string): number {
   const ours = decimalsOf(currency)
-  return ours === undefined ? 0 : decimalsAtAdyen(currency) - ours
+  return ours === undefined ? 0 : (decimalsByCode.get(currency) ?? 2) - ours
 }
 
 /** The amount in Adyen's minor units; undefined where they can't express it. */
