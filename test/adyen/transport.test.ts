@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import {
   type AdyenCall,
@@ -363,6 +364,20 @@ t.test('calls at the same time each get their own answer', async (t) => {
   const { transport } = await startPair(t, (response, { body }) => response.end(body))
   const bodies = Array.from({ length: 50 }, (_, place) => ({ place }))
   t.same(await Promise.all(bodies.map((body) => post(transport, { body }))), bodies)
+})
+
+t.test('calls of a kind that hang have their bound, and take nothing from others', async (t) => {
+  const { transport, requests, sockets } = await startPair(t, (response, { url }) => {
+    if (url !== '/v72/sessions') response.end('{}')
+  })
+  const hanging = Array.from({ length: 200 }, () => post(transport).catch(() => {}))
+  while (requests.length < 128) await setImmediate()
+  const capture = { kind: 'captures', method: 'POST', path: '/payments/PSP1/captures' } as const
+  for (let call = 0; call < 3; call++) t.same(await transport.ask({ ...capture, body: {} }), {})
+  t.equal(requests.length, 128 + 3)
+  t.equal(sockets.size, 128 + 1)
+  transport.close()
+  await Promise.all(hanging)
 })
 
 t.test('nothing of one call is in the next', async (t) => {
