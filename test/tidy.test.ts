@@ -52,7 +52,7 @@ const order = [
     'card-number',
     'html'
   ],
-  ...['provider', 'command-line', 'database', 'due'],
+  ...['provider', 'command-line', 'outbound', 'database', 'due'],
   ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
   ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
   ...[

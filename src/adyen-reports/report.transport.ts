@@ -1,4 +1,4 @@
-import { createHttpClient } from '../http/http-client.transport.ts'
+import { createHttpClient } from '../outbound/http-client.transport.ts'
 
 /** What came of asking for a report. `refused`: we may not have it. `failed`: ask again later. */
 export type ReportAnswer =

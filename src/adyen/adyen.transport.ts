@@ -1,5 +1,9 @@
 import httpClientException from '@adyen/api-library/lib/src/httpClient/httpClientException.js'
-import { createHttpClient, type HttpAnswer, OutOfBounds } from '../http/http-client.transport.ts'
+import {
+  createHttpClient,
+  type HttpAnswer,
+  OutOfBounds
+} from '../outbound/http-client.transport.ts'
 import { type CallKind, callKinds, type Trace } from '../provider.ts'
 import {
   AdyenNotAsked,

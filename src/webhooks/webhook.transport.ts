@@ -1,5 +1,9 @@
 import { hideCardNumbers } from '../card-number.ts'
-import { createHttpClient, type HttpAnswer, OutOfBounds } from '../http/http-client.transport.ts'
+import {
+  createHttpClient,
+  type HttpAnswer,
+  OutOfBounds
+} from '../outbound/http-client.transport.ts'
 import type { Send, Sent } from './webhook.ts'
 import { type AddressPolicy, createLookup, findUrlFault } from './webhook-address.transport.ts'
 
