@@ -18,8 +18,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
   reader: /^(csv-parse|node:stream)$/,
-  transport:
-    /^(@adyen\/api-library\b.*|undici|node:(dns|timers)\/promises|node:stream|ipaddr\.js)$/,
+  transport: /^(@adyen\/api-library\b.*|undici|node:(dns|timers)\/promises|ipaddr\.js)$/,
   wiring: /./,
   sandbox: /^(node:.+|kysely|pino)$/,
   simulator: /^(node:.+|fastify)$/
