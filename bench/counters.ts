@@ -1,0 +1,44 @@
+/** What PostgreSQL counts of a target's work, without cost to it while it works. */
+import type pg from 'pg'
+import type { Site } from './site.ts'
+import type { Target } from './targets.ts'
+
+export type Counted = {
+  /** Sent by the target; of those inside of a function only the call. */
+  statements: number
+  /** What the log of writes grew by, without images of pages, bytes. */
+  walBytes: number
+  /** Images of pages that were changed for the first time after the checkpoint, bytes. */
+  imageBytes: number
+}
+
+type Reading = { statements: number; lsn: string }
+
+/** Begins to count; what it answers tells what has been counted since. */
+export async function startCounting({ server }: Site, target: Target) {
+  const before = await read(server, target)
+  return async (): Promise<Counted> => {
+    const after = await read(server, target)
+    const { rows } = await server.query<Record<'wal' | 'images', string>>(
+      `select coalesce(sum(record_size), 0) as wal, coalesce(sum(fpi_size), 0) as images
+       from pg_get_wal_stats($1, $2)`,
+      [before.lsn, after.lsn]
+    )
+    return {
+      statements: after.statements - before.statements,
+      walBytes: Number(rows[0]?.wal),
+      imageBytes: Number(rows[0]?.images)
+    }
+  }
+}
+
+async function read(server: pg.Client, { name }: Target): Promise<Reading> {
+  const { rows } = await server.query<{ statements: string; lsn: string }>(
+    `select pg_current_wal_flush_lsn() as lsn, (
+       select coalesce(sum(calls), 0) from pg_stat_statements s join pg_database d on d.oid = s.dbid
+       where d.datname = $1) as statements`,
+    [name]
+  )
+  const { statements, lsn } = rows[0] as { statements: string; lsn: string }
+  return { statements: Number(statements), lsn }
+}
