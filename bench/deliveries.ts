@@ -56,7 +56,7 @@ async function deliver(
 
   const base = `http://127.0.0.1:${port}/v1/webhook-endpoints`
   const url = `http://127.0.0.1:${receiver.said.port}/${first}`
-  const endpoint = await send('POST', base, apiKey, { url, events: ['*'] }, String(first))
+  const endpoint = await send('POST', base, apiKey, { url, events: ['*'] }, `endpoint-${first}`)
   const { id } = endpoint as { id: string }
   const begunAt = Date.now()
   const { count } = (await send('POST', `${base}/${id}/replay`, apiKey, { from, to })) as {

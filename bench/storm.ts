@@ -11,13 +11,14 @@ type Storms = {
   /** From the sending of a storm until its first, and its last caller has the payment, ms. */
   firstMs: number[]
   lastMs: number[]
-  /** Answers that said that the first is still under way: they are asked for again. */
-  inFlight: number
+  /** Answers that told a caller to come again. */
+  deferred: number
   faults: string[]
 }
 
 const callers = 100
-const inFlightStatus = 409
+/** The first is still under way; more are in hand than an instance takes. */
+const comeAgain = [409, 503]
 /** A caller who is told to come again gives up after so many times. */
 const triesMax = 20
 
@@ -32,7 +33,7 @@ export async function measureStorm(stage: Stage): Promise<Outcome> {
         of(({ firstMs }) => quantile(firstMs, share)).toFixed(0),
         of(({ lastMs }) => quantile(lastMs, share)).toFixed(0)
       ]),
-      (of(({ inFlight }) => inFlight) / count).toFixed(1)
+      (of(({ deferred }) => deferred) / count).toFixed(1)
     ]
     return `| ${cells.join(' | ')} |`
   })
@@ -54,7 +55,7 @@ async function runStorms(target: Target, hmacKey: string, count: number): Promis
   const first = takeNumbers(count)
   const whole = { server: name, port, apiKey, hmacKey, connections: callers, seconds: 0 }
   const plan: Plan = { ...whole, operation: 'create', first, most: count }
-  const storms: Storms = { firstMs: [], lastMs: [], inFlight: 0, faults: [] }
+  const storms: Storms = { firstMs: [], lastMs: [], deferred: 0, faults: [] }
   const sockets = Array.from({ length: callers }, () =>
     net.connect({ port, host: '127.0.0.1', noDelay: true })
   )
@@ -64,7 +65,7 @@ async function runStorms(target: Target, hmacKey: string, count: number): Promis
     const got = await Promise.all(sockets.map((socket) => insist(socket, toRequest(plan, n))))
     storms.firstMs.push(Math.min(...got.map(({ at }) => at)) - startedAt)
     storms.lastMs.push(Math.max(...got.map(({ at }) => at)) - startedAt)
-    storms.inFlight += got.reduce((sum, { tries }) => sum + tries - 1, 0)
+    storms.deferred += got.reduce((sum, { tries }) => sum + tries - 1, 0)
     const payments = new Set(got.map(({ payment }) => payment))
     if (payments.size > 1) storms.faults.push(`one key got ${[...payments].join(' and ')}`)
     const { rows } = await db.query('select from payment where idempotency_key = $1', [
@@ -82,7 +83,7 @@ async function insist(socket: net.Socket, request: string) {
     const answer = await ask(socket, request)
     const at = performance.now()
     const status = Number(answer.slice(9, 12))
-    if (status !== inFlightStatus || tries === triesMax) {
+    if (!comeAgain.includes(status) || tries === triesMax) {
       const [, payment = `${status}`] = /"id":"(\w+)"/.exec(answer) ?? []
       return { at, tries, payment: status === 201 ? payment : `the status ${status}` }
     }
