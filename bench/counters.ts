@@ -19,17 +19,25 @@ export async function startCounting({ server }: Site, target: Target) {
   const before = await read(server, target)
   return async (): Promise<Counted> => {
     const after = await read(server, target)
-    const { rows } = await server.query<Record<'wal' | 'images', string>>(
+    const statements = after.statements - before.statements
+    return { statements, ...(await readLog(server, before.lsn, after.lsn)) }
+  }
+}
+
+/** What was written between two places of the log. */
+async function readLog(server: pg.Client, from: string, to: string) {
+  const { rows } = await server
+    .query<Record<'wal' | 'images', string>>(
       `select coalesce(sum(record_size), 0) as wal, coalesce(sum(fpi_size), 0) as images
        from pg_get_wal_stats($1, $2)`,
-      [before.lsn, after.lsn]
+      [from, to]
     )
-    return {
-      statements: after.statements - before.statements,
-      walBytes: Number(rows[0]?.wal),
-      imageBytes: Number(rows[0]?.images)
-    }
-  }
+    .catch((error: Error) => {
+      if (error.message.startsWith('could not find a valid record')) return { rows: [] }
+      throw error
+    })
+  const { wal = 0, images = 0 } = rows[0] ?? {}
+  return { walBytes: Number(wal), imageBytes: Number(images) }
 }
 
 async function read(server: pg.Client, { name }: Target): Promise<Reading> {
