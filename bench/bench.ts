@@ -44,7 +44,10 @@ const longParts: Readonly<Record<string, Part>> = {
 }
 
 type Tell = (line: string) => void
-/** Measured alone, on a site of its own; prints its tables. False: a goal was missed. */
+/**
+ * Measured alone, on a site of its own; reads options after its name by itself and prints its
+ * tables. False: a goal was missed.
+ */
 type Scenario = {
   about: string
   takes: string
@@ -120,7 +123,7 @@ async function main(): Promise<void> {
   }
   let passed = false
   try {
-    const options = readOptions({ rows, parts, longParts, scenarios })
+    const options = readOptions({ rows, parts, longParts, scenarios }, process.argv.slice(2))
     const scenario = scenarios[options.scenario ?? '']
     if (options.help !== undefined) print(options.help)
     passed =

@@ -26,19 +26,22 @@ type Named = Readonly<Record<string, { about: string; takes: string }>>
 type Choice = { rows: readonly Row[]; parts: Named; longParts: Named; scenarios: Named }
 
 const head = `
-npm run bench                         all rows and parts, some 20 min
-npm run bench -- --quick              the same with short rounds, some 5 min
+npm run bench                         all rows and parts, 10 to 20 min
+npm run bench -- --quick              the same with short rounds, about 5 min
 npm run bench -- --only NAME          a row, all rows that begin so, or a part; may be repeated
-npm run bench -- NAME                 one that is measured alone
+npm run bench -- NAME                 one that is measured alone; may have options of its own
   --against REV                       another commit too, in turns with this tree
   --json FILE                         all laps and all that the parts measured
   --minutes N                         of a soak
 `.trim()
 
-/** Reads the arguments of the process; throws a `UsageFault` for words that mean nothing. */
-export function readOptions(choice: Choice): Options {
-  const { values, positionals } = parse(choice)
+/** Reads the arguments of the command; throws a `UsageFault` for words that mean nothing. */
+export function readOptions(choice: Choice, args: string[]): Options {
   const { rows, parts, longParts, scenarios } = choice
+  const [first = '', ...rest] = args
+  // A scenario reads what follows its name by itself.
+  const scenario = first in scenarios && !rest.includes('--help') ? first : undefined
+  const { values, positionals } = parse(choice, scenario === undefined ? args : [])
   const [alone, ...others] = positionals
   if (others.length > 0) throw fault(`one of ${positionals.join(', ')} at a time`, choice)
   if (alone !== undefined && !(alone in longParts || alone in scenarios)) {
@@ -57,7 +60,7 @@ export function readOptions(choice: Choice): Options {
     quick: values.quick === true,
     rows: rows.map(({ id }) => id).filter(isWanted),
     parts: [...Object.keys(parts).filter(isWanted), ...(alone === undefined ? [] : [alone])],
-    scenario: alone,
+    scenario,
     against: values.against,
     json: values.json,
     minutes,
@@ -65,9 +68,10 @@ export function readOptions(choice: Choice): Options {
   }
 }
 
-function parse(choice: Choice) {
+function parse(choice: Choice, args: string[]) {
   try {
     return parseArgs({
+      args,
       options: {
         quick: { type: 'boolean' },
         only: { type: 'string', multiple: true },

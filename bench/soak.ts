@@ -10,11 +10,14 @@ import { tellLoad } from './site.ts'
 import { faultLines, type Outcome, type Stage } from './stage.ts'
 import type { Target } from './targets.ts'
 
-const mix: readonly Operation[] = ['create', 'read', 'webhook', 'list']
-/** Of each operation. Each rests after an answer, so that at most 100 a second come over it. */
-const connections = 4
+/** With how many connections; each rests after an answer, so that at most 100 a second come. */
+const mix: ReadonlyArray<{ operation: Operation; connections: number }> = [
+  { operation: 'create', connections: 4 },
+  { operation: 'read', connections: 4 },
+  { operation: 'webhook', connections: 4 },
+  { operation: 'list', connections: 1 }
+]
 const restMs = 10
-const mostPerSecond = (connections * 1_000) / restMs
 const sampleMs = 500
 const goals = { idleMb: 120, peakMb: 200 }
 
@@ -35,8 +38,10 @@ export async function measureSoak(stage: Stage): Promise<Outcome> {
   const idleMb = readMemory(pid) ?? Number.NaN
   const lived: Minute[] = []
   for (let n = 1; n <= minutes; n++) {
-    const plans = mix.map((operation) => toPlan(service, site.hmacKey, operation))
-    await service.seed(plans[mix.indexOf('webhook')]?.first ?? 0, 60 * mostPerSecond)
+    const plans = mix.map((one) => toPlan(service, site.hmacKey, one))
+    for (const { operation, first, most } of plans) {
+      if (operation === 'webhook') await service.seed(first, most)
+    }
     await Promise.all(loads.map((load, at) => tellLoad(load, { prepare: plans[at] as Plan })))
     const samples: number[] = []
     const sampler = setInterval(() => samples.push(readMemory(pid) ?? Number.NaN), sampleMs)
@@ -57,8 +62,12 @@ export async function measureSoak(stage: Stage): Promise<Outcome> {
   return { text: toTable(raw, faults), passed: faults.length === 0, raw }
 }
 
-function toPlan({ name, port, apiKey }: Target, hmacKey: string, operation: Operation): Plan {
-  const most = 60 * mostPerSecond
+function toPlan(
+  { name, port, apiKey }: Target,
+  hmacKey: string,
+  { operation, connections }: (typeof mix)[number]
+): Plan {
+  const most = (60 * connections * 1_000) / restMs
   return {
     ...{ operation, server: name, port, connections, seconds: 60, first: takeNumbers(most), most },
     ...{ restMs, apiKey, hmacKey, path: '/v1/payments?limit=20' }
@@ -72,7 +81,7 @@ function toMinute(samples: number[], results: LoadResult[]): Minute {
     highMb: Math.max(...samples),
     requests: results.reduce((sum, { count }) => sum + count, 0),
     faults: results.flatMap(({ failures }, at) =>
-      Object.entries(failures).map(([what, times]) => `${mix[at]}: ${times} × ${what}`)
+      Object.entries(failures).map(([what, times]) => `${mix[at]?.operation}: ${times} × ${what}`)
     )
   }
 }
