@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { UsageFault } from './options.ts'
 import type { Site } from './site.ts'
 
 export type Build = {
@@ -20,7 +21,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export async function findCommit(rev: string): Promise<string> {
   const args = ['-C', root, 'rev-parse', '--verify', '--quiet', `${rev}^{commit}`]
   const found = await run('git', args).catch(() => undefined)
-  if (found === undefined) throw new Error(`git has no commit ${rev} here`)
+  if (found === undefined) throw new UsageFault(`git has no commit ${rev} here`)
   return found.stdout.trim()
 }
 
