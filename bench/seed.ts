@@ -1,6 +1,9 @@
 /** How the tables are filled. */
+import { setTimeout } from 'node:timers/promises'
 import type pg from 'pg'
 import { accountCount, firstAccount, returnOrigin } from './operations.ts'
+
+const triesMax = 5
 
 export async function pushAccounts(port: number, apiKey: string): Promise<void> {
   const numbers = Array.from({ length: accountCount }, (_, n) => firstAccount + n)
@@ -25,6 +28,7 @@ export async function createTemplate(port: number, apiKey: string): Promise<stri
   return (payment as { id: string }).id
 }
 
+/** Asks the service for what a measurement needs; who is told to come again does so. */
 export async function send(
   method: string,
   url: string,
@@ -32,17 +36,19 @@ export async function send(
   body?: unknown,
   key = url
 ): Promise<unknown> {
-  const response = await fetch(url, {
-    method,
-    headers: {
-      authorization: `Bearer ${apiKey}`,
-      'content-type': 'application/json',
-      'idempotency-key': `bench-${key}`
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) })
-  })
-  if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${await response.text()}`)
-  return await response.json()
+  const headers = {
+    authorization: `Bearer ${apiKey}`,
+    'content-type': 'application/json',
+    'idempotency-key': `bench-${key}`
+  }
+  const text = body === undefined ? {} : { body: JSON.stringify(body) }
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(url, { method, headers, ...text })
+    if (response.ok) return await response.json()
+    const why = `${method} ${url}: ${response.status} ${await response.text()}`
+    if (response.status !== 503 || tries === triesMax) throw new Error(why)
+    await setTimeout(1_000 * Number(response.headers.get('retry-after') ?? 1))
+  }
 }
 
 export async function seedFloor(db: pg.Client, first: number, count: number): Promise<void> {
