@@ -1,13 +1,15 @@
 /**
  * Stands in for Adyen, a process of its own: answers every `POST /v72/sessions` at once with a valid
- * session, unless it is told to hang there, and takes every capture and says so. It keeps nothing,
- * so that its cost is the same for both servers.
+ * session, or after `delayMs`, unless it is told to hang there, and takes every capture and says so.
+ * It keeps nothing, so that its cost is the same for all servers.
  */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+export type Told = { hangs?: boolean; delayMs?: number }
+
 let sessions = 0
-let hangs = false
+let told: Told = {}
 
 const server = http.createServer((request, response) => {
   const [, kind] = /\/(sessions|captures)$/.exec(request.url ?? '') ?? []
@@ -21,14 +23,19 @@ const server = http.createServer((request, response) => {
     text += part
   })
   request.on('end', () => {
-    if (hangs && kind === 'sessions') return
+    const { hangs = false, delayMs = 0 } = kind === 'sessions' ? told : {}
+    if (hangs) return
     const asked = JSON.parse(text)
     const answer = kind === 'sessions' ? toSession(asked) : toCapture(asked)
-    response.writeHead(201, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(answer)
-    })
-    response.end(answer)
+    const send = () => {
+      response.writeHead(201, {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(answer)
+      })
+      response.end(answer)
+    }
+    if (delayMs > 0) setTimeout(send, delayMs)
+    else send()
   })
 })
 
@@ -52,8 +59,8 @@ function toCapture({ reference }: Record<string, unknown>): string {
   return JSON.stringify({ pspReference: `MOD-${reference}`, reference, status: 'received' })
 }
 
-process.on('message', (told: { hangs: boolean }) => {
-  hangs = told.hangs
+process.on('message', (message: Told) => {
+  told = message
 })
 
 server.keepAliveTimeout = 600_000

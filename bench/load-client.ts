@@ -87,7 +87,7 @@ async function run(plan: Plan): Promise<LoadResult> {
  * nothing more. False where the connection broke while an answer was due.
  */
 function keepBusy(
-  { port, refusedRestMs = 0 }: Plan,
+  { port, restMs = 0, refusedRestMs = 0 }: Plan,
   next: () => string | undefined,
   onAnswer: (status: number, ms: number) => void
 ): Promise<boolean> {
@@ -113,7 +113,8 @@ function keepBusy(
       const status = Number(received.slice(9, 12))
       onAnswer(status, performance.now() - sentAt)
       received = ''
-      if (status === 503 && refusedRestMs > 0) setTimeout(send, refusedRestMs)
+      const rest = status === 503 ? Math.max(restMs, refusedRestMs) : restMs
+      if (rest > 0) setTimeout(send, rest)
       else send()
     })
     socket.on('error', () => {})

@@ -15,19 +15,27 @@ export type CpuReading = {
   bench: number
   /** Of all processors, whoever used them. */
   machine: number
+  /** What the host gave to others while somebody here wanted it. */
+  stolen: number
 }
 
-export type WatchedProcesses = { server: number; postgres: number; bench: readonly number[] }
+export type WatchedProcesses = {
+  server: readonly number[]
+  /** The first process: all others are its children. */
+  postgres: number
+  bench: readonly number[]
+}
 
 /** Undefined where the system has no /proc. */
 export function readCpu(pids: WatchedProcesses): CpuReading | undefined {
   if (!existsSync('/proc/stat')) return undefined
-  const bench = [process.pid, ...pids.bench]
+  const ownOf = (all: readonly number[]) =>
+    all.reduce((sum, pid) => sum + (readProcess(pid)?.own ?? 0), 0)
   return {
-    server: readProcess(pids.server)?.own ?? 0,
+    server: ownOf(pids.server),
     postgres: readTree(pids.postgres),
-    bench: bench.reduce((sum, pid) => sum + (readProcess(pid)?.own ?? 0), 0),
-    machine: readMachine()
+    bench: ownOf([process.pid, ...pids.bench]),
+    ...readMachine()
   }
 }
 
@@ -54,15 +62,12 @@ function readTree(root: number): number {
     .reduce((sum, one) => (one?.parent === root ? sum + one.own : sum), own + reaped)
 }
 
-/** User, nice, system, irq, softirq and steal; not idle and not waiting for a disk. */
-function readMachine(): number {
+/** User, nice, system, irq and softirq; not idle and not waiting for a disk. Steal apart. */
+function readMachine(): { machine: number; stolen: number } {
   const [, ...fields] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/ +/)
-  const [user, nice, system, , , irq, softirq, steal] = fields.map(Number)
-  const ticks = [user, nice, system, irq, softirq, steal].reduce<number>(
-    (sum, value) => sum + (value ?? 0),
-    0
-  )
-  return ticks / ticksPerSecond
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields.map(Number)
+  const machine = (user + nice + system + irq + softirq) / ticksPerSecond
+  return { machine, stolen: steal / ticksPerSecond }
 }
 
 /** Processor time of one process so far, ms; undefined where the system has no /proc. */
@@ -80,17 +85,18 @@ let patienceMs = 45_000
 export async function untilCalm(): Promise<void> {
   const giveUpAt = Math.max(0, patienceMs - 6_000)
   while (existsSync('/proc/stat') && patienceMs > giveUpAt) {
-    const before = readMachine()
+    const before = readMachine().machine
     await new Promise((resolve) => setTimeout(resolve, calmSampleMs))
-    if ((readMachine() - before) / (calmSampleMs / 1_000) < calmBelow) return
+    if ((readMachine().machine - before) / (calmSampleMs / 1_000) < calmBelow) return
     patienceMs -= calmSampleMs
   }
 }
 
-/** Resident memory of a process, MB; undefined where the system has no /proc. */
-export function readMemory(pid: number): number | undefined {
+/** Resident memory of a process, now or at its most, MB; undefined where there is no /proc. */
+export function readMemory(pid: number, when: 'now' | 'most' = 'now'): number | undefined {
   if (!existsSync('/proc/stat')) return undefined
-  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const [, kilobytes] = (when === 'now' ? /VmRSS:\s+(\d+)/ : /VmHWM:\s+(\d+)/).exec(status) ?? []
   return kilobytes === undefined ? undefined : Number(kilobytes) / 1024
 }
 

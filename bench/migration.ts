@@ -13,8 +13,9 @@ import { migrate } from '../src/database/migrate.ts'
 import { unpackRelease } from '../test/release.ts'
 import { firstAccount, returnOrigin } from './operations.ts'
 import type { Cleaner } from './processes.ts'
+import { createTemplate, pushAccounts, seedOurs } from './seed.ts'
 import { openClient, openSite, type Site } from './site.ts'
-import { createTemplate, pushAccounts, seedOurs, startInstance } from './targets.ts'
+import { startInstance } from './targets.ts'
 
 type Upgrade = {
   name: string

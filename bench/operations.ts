@@ -1,12 +1,13 @@
 /** What is measured, and the requests of it: the same bytes for both servers, but for the ids. */
 import { createHmac } from 'node:crypto'
 
-export const operations = ['create', 'read', 'webhook'] as const
-export type Operation = (typeof operations)[number]
+/** `replay` sends creates again under their keys; `list` asks for one page. */
+export type Operation = 'create' | 'read' | 'webhook' | 'replay' | 'list'
 
-/** `floor` is bare Fastify and node-postgres; `service` is this project. */
-export const servers = ['floor', 'service'] as const
-export type ServerName = (typeof servers)[number]
+/**
+ * `floor` is bare Fastify and node-postgres, `service` this project, `against` another commit of it.
+ */
+export type ServerName = 'floor' | 'service' | 'against'
 
 export const merchantAccount = 'BenchMerchant'
 export const returnOrigin = 'https://selfcare.example'
@@ -15,7 +16,7 @@ export const returnOrigin = 'https://selfcare.example'
 export const accountCount = 1_000
 export const firstAccount = 10_000_000
 
-/** Seeded payments that are read, and the number of the first. */
+/** Seeded payments that are read and listed, and the number of the first. */
 export const readableCount = 20_000
 export const firstReadable = 1
 
@@ -30,8 +31,12 @@ export type Plan = {
   first: number
   /** Requests at most: as many as there are payments to be paid. */
   most: number
-  /** How long a connection that was refused with 503 rests, ms; by default it does not. */
+  /** How long a connection rests after each answer, ms; by default it does not. */
+  restMs?: number
+  /** And after it was refused with 503. */
   refusedRestMs?: number
+  /** Of a list: the page. */
+  path?: string
   /** The API key of the service; the floor has none and does not look at it. */
   apiKey: string
   /** 64 hex digits. */
@@ -60,12 +65,19 @@ export function toRequest(plan: Plan, n: number): string {
   switch (plan.operation) {
     case 'create':
       return toCreate(plan, n)
+    case 'replay':
+      return toCreate(plan, plan.first + ((n - plan.first) % replayed))
     case 'read':
       return toRead(plan, n)
+    case 'list':
+      return get(plan, plan.path ?? '/v1/payments')
     case 'webhook':
       return toWebhook(plan, n)
   }
 }
+
+/** So many payments are made before a replay. */
+export const replayed = 500
 
 function toCreate({ port, apiKey }: Plan, n: number): string {
   const body = JSON.stringify({
@@ -82,10 +94,19 @@ function toCreate({ port, apiKey }: Plan, n: number): string {
 /** A prime step, so that neighbours in time are no neighbours on disk. */
 const readStep = 7_919
 
-function toRead({ server, port, apiKey }: Plan, n: number): string {
-  const id = seededId(server, firstReadable + ((n * readStep) % readableCount))
+function toRead(plan: Plan, n: number): string {
+  const id = seededId(plan.server, firstReadable + ((n * readStep) % readableCount))
+  return get(plan, `/v1/payments/${id}`)
+}
+
+/** A GET, as HTTP/1.1 has it; `headers` end with line breaks. */
+export function get(
+  { port, apiKey }: Pick<Plan, 'port' | 'apiKey'>,
+  path: string,
+  headers = ''
+): string {
   return (
-    `GET /v1/payments/${id} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n` +
+    `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${headers}` +
     `authorization: Bearer ${apiKey}\r\n\r\n`
   )
 }

@@ -1,20 +1,21 @@
 /** Many more creates than can be made: how soon each is answered, and what goes on meanwhile. */
 import http from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import type { LoadMessage, LoadResult } from './load-client.ts'
+import type { LoadResult } from './load-client.ts'
 import { untilCalm } from './machine.ts'
 import { type Plan, toRequest } from './operations.ts'
-import { hear } from './processes.ts'
-import type { Site } from './site.ts'
+import { thousands } from './report.ts'
+import { type Site, tellLoad } from './site.ts'
+import { faultLines, type Outcome, quantile, type Stage } from './stage.ts'
 import type { Target } from './targets.ts'
 
-export type Overload = {
+type Overload = {
   /** Creates a second, with as many connections as give the most. */
   best: { connections: number; rate: number }
-  rounds: OverloadRound[]
+  rounds: Round[]
 }
 
-export type OverloadRound = {
+type Round = {
   callers: string
   /** Answers 201 a second. */
   rate: number
@@ -38,7 +39,7 @@ const notifyEveryMs = 50
 const numbers = { create: 300_000_000, webhook: 700_000_000 }
 
 /** 1,000 connections against the most that 16 or 64 give, by callers who wait and who do not. */
-export async function measureOverload(site: Site, target: Target): Promise<Overload> {
+export async function measureOverload({ site, service: target }: Stage): Promise<Outcome> {
   let first = numbers.create
   const create = async (count: number, refusedRestMs: number): Promise<LoadResult> => {
     const { apiKey, port } = target
@@ -47,9 +48,9 @@ export async function measureOverload(site: Site, target: Target): Promise<Overl
       ...{ operation: 'create', server: 'service', port, connections: count, seconds, first },
       ...{ most: 1_000_000, apiKey, hmacKey: site.hmacKey, refusedRestMs }
     }
-    await tellLoad(site, { prepare: plan })
+    await tellLoad(site.load, { prepare: plan })
     await untilCalm()
-    return (await tellLoad<{ result: LoadResult }>(site, { go: true })).result
+    return (await tellLoad<{ result: LoadResult }>(site.load, { go: true })).result
   }
   await create(16, 0)
   let best = { connections: 0, rate: 0 }
@@ -58,7 +59,7 @@ export async function measureOverload(site: Site, target: Target): Promise<Overl
     if (rate > best.rate) best = { connections: count, rate }
   }
   await target.seed(numbers.webhook, 10_000)
-  const rounds: OverloadRound[] = []
+  const rounds: Round[] = []
   for (const [callers, restMs] of [
     ['who wait as Retry-After says', 1_000],
     ['who ask again at once', 0]
@@ -71,17 +72,13 @@ export async function measureOverload(site: Site, target: Target): Promise<Overl
     const watched = await watch.end()
     rounds.push({ callers, rate: toRate(result), refused, p99Ms, mostMs, ...watched, faults })
   }
-  return { best, rounds }
+  const passed = rounds.every(({ faults }) => faults.length === 0)
+  return { text: toTable({ best, rounds }), passed, raw: { best, rounds } }
 }
 
 function toRate({ count, seconds: took, failures }: LoadResult): number {
   const failed = Object.values(failures).reduce((sum, times) => sum + times, 0)
   return (count - failed) / took
-}
-
-async function tellLoad<T>({ load }: Site, message: LoadMessage): Promise<T> {
-  load.process.send(message)
-  return await hear<T>(load.process)
 }
 
 /** Asks whether it lives and is ready, and sends notifications, each over a new connection. */
@@ -137,7 +134,31 @@ function ask(port: number, path: string, body?: string): Promise<{ status: numbe
 }
 
 function toQuantiles(values: number[]): Quantiles {
-  const sorted = values.toSorted((one, other) => one - other)
-  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN
+  const at = (share: number) => quantile(values, share)
   return { p50: at(0.5), p99: at(0.99), most: at(1) }
+}
+
+function toTable({ best, rounds }: Overload): string {
+  const row = (round: Round) => {
+    const { liveMs, readyMs, notifications } = round
+    const cells = [
+      round.callers,
+      `${thousands(round.rate)}, **${(round.rate / best.rate).toFixed(2)}**`,
+      thousands(round.refused),
+      `${thousands(round.p99Ms)}, ${thousands(round.mostMs)}`,
+      ...[liveMs, readyMs].map(({ p99, most }) => `${thousands(p99)}, ${thousands(most)}`),
+      `${notifications.taken} of ${notifications.sent}, ${thousands(notifications.mostMs)}`
+    ]
+    return `| ${cells.join(' | ')} |`
+  }
+  return [
+    `The most is ${thousands(best.rate)} creates a second, with ${best.connections} connections.`,
+    '',
+    '| 1,000 callers | created/s, of the most (goal 0.8) | refused | p99, longest ms (goal 1,000) | ' +
+      'live p99, longest ms (goal 100) | ready p99, longest ms (goal 100) | ' +
+      'notifications taken, longest ms |',
+    '|---|---|---|---|---|---|---|',
+    ...rounds.map(row),
+    ...faultLines(rounds.flatMap(({ faults }) => faults))
+  ].join('\n')
 }

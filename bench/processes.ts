@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import { createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 export type Cleaner = {
   add(undo: () => unknown): void
@@ -61,6 +61,12 @@ export async function startHelper<T>(
   return { ...owned, said: await hear<T>(child) }
 }
 
+/** Sends requests in turn to those of them that are ready. */
+export function startBalancer(instances: ReadonlyArray<{ port: number }>, cleaner: Cleaner) {
+  const env = { BALANCER_PORTS: instances.map(({ port }) => port).join() }
+  return startHelper<{ port: number }>('balancer.ts', env, cleaner)
+}
+
 /** The next message of a child; throws when it ends instead. */
 export async function hear<T>(child: ChildProcess): Promise<T> {
   const controller = new AbortController()
@@ -76,15 +82,16 @@ export async function hear<T>(child: ChildProcess): Promise<T> {
   }
 }
 
-const { scripts } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-) as { scripts: { start: string } }
-/** What Node is told by `npm start`. */
-const nodeFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'))
-
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
-/** Runs `src/main.ts`, or that of a release, as `npm start` does; what it writes: in `logFile`. */
+/** What Node is told by `npm start` of the tree that the program is of. */
+function nodeFlagsOf(program: string): string[] {
+  const file = new URL('../package.json', pathToFileURL(program))
+  const { scripts } = JSON.parse(readFileSync(file, 'utf8')) as { scripts: { start: string } }
+  return scripts.start.split(' ').filter((word) => word.startsWith('--'))
+}
+
+/** Runs `src/main.ts`, or that of another tree, as `npm start` does; what it writes: in `logFile`. */
 export function startMain(
   args: readonly string[],
   env: Record<string, string>,
@@ -93,7 +100,7 @@ export function startMain(
   program = main
 ): Child {
   const log = openSync(logFile, 'a')
-  const child = spawn(process.execPath, [...nodeFlags, program, ...args], {
+  const child = spawn(process.execPath, [...nodeFlagsOf(program), program, ...args], {
     env: { ...baseEnv(), ...env },
     stdio: ['ignore', log, log]
   })

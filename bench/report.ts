@@ -1,167 +1,121 @@
-/** The results as Markdown, for the terminal and for a README. */
-import type { Operation, ServerName } from './operations.ts'
-import type { Overload, OverloadRound } from './overload.ts'
-import type { Restart } from './restart.ts'
-import { isNoisy, type Pair, type Round } from './rounds.ts'
-import { median, type StartUp } from './start-up.ts'
-import type { Waiting } from './waiting.ts'
+/** The rows as Markdown, for the terminal and for a README. */
+import type { ServerName } from './operations.ts'
+import { type Lap, median, noiseOf, quietest, type Round } from './rounds.ts'
+import type { Row } from './rows.ts'
 
-/** The share of the floor's rate that the service is to reach. */
-const goals: Record<Operation, number> = { create: 0.6, read: 0.5, webhook: 0.65 }
-const names: Record<Operation, string> = {
-  create: 'create',
-  read: 'read by id',
-  webhook: 'webhook in'
-}
+/** What a row took: all laps, in their order. */
+export type Measured = { row: Row; laps: Lap[] }
 
-export function toTable(results: ReadonlyMap<Operation, Pair[]>): string {
-  const head = [
-    '| operation | | requests/s | p50 ms | p99 ms | CPU µs a request, server + PostgreSQL | ' +
-      'ratio to the floor (goal) | by CPU alone |',
-    '|---|---|---|---|---|---|---|---|'
+const servers: readonly ServerName[] = ['floor', 'against', 'service']
+type Compared = 'floor' | 'against'
+
+/** `against`: the other commit, as it is called here. */
+export function toTable(results: readonly Measured[], against: string | undefined): string {
+  const heads = [
+    ...['row', 'connections', '', 'a second', 'p50, p99 ms', 'CPU µs, server + PostgreSQL'],
+    ...['statements', 'WAL bytes', 'of the floor: rate (goal)', 'CPU (goal)'],
+    ...(against === undefined ? [] : [`of ${against}: rate`, 'CPU'])
   ]
-  const rows = [...results].flatMap(([operation, pairs]) => [
-    toRow(names[operation], 'floor', pairs, ' | '),
-    toRow('', 'service', pairs, toRatio(operation, pairs))
-  ])
-  return [...head, ...rows].join('\n')
+  const lines = results.flatMap((result) =>
+    servers.flatMap((server) => {
+      const rounds = quietest(result.laps).flatMap((lap) => lap[server] ?? [])
+      if (rounds.length === 0) return []
+      const name = server === 'against' ? (against ?? server) : server
+      const cells = [...toCells(result.row, name, rounds), ...toRatios(result, server, against)]
+      return [`| ${cells.join(' | ')} |`]
+    })
+  )
+  return [`| ${heads.join(' | ')} |`, `|${'---|'.repeat(heads.length)}`, ...lines].join('\n')
 }
 
-function toRow(operation: string, server: ServerName, pairs: Pair[], ratio: string): string {
-  const rounds = pairs.map((pair) => pair[server])
+function toCells({ name, connections, goals = {} }: Row, server: string, rounds: Round[]) {
   const of = (read: (round: Round) => number) => median(rounds.map(read))
-  const cpu = rounds.some((round) => round.cpu === undefined)
-    ? '–'
-    : `${of((round) => round.cpu?.serverUs ?? 0).toFixed(0)} + ` +
-      `${of((round) => round.cpu?.postgresUs ?? 0).toFixed(0)}`
-  const cells = [
-    operation,
+  const goal = (value: number | undefined) =>
+    value === undefined || server !== 'service' ? '' : ` (${thousands(value, 1)})`
+  const ms = (read: (round: Round) => number) => of(read).toFixed(1)
+  return [
+    name,
+    connections,
     rounds.some(({ faults }) => faults.length > 0) ? `${server} (FAULTS: see below)` : server,
-    thousands(of((round) => round.rate)),
-    of((round) => round.p50Ms).toFixed(1),
-    of((round) => round.p99Ms).toFixed(1),
-    cpu,
-    ratio
+    thousands(of(({ rate }) => rate)),
+    `${ms(({ p50Ms }) => p50Ms)}, ${ms(({ p99Ms }) => p99Ms)}`,
+    rounds.some(({ cpu }) => cpu === undefined)
+      ? '–'
+      : `${of(({ cpu }) => cpu?.serverUs ?? 0).toFixed(0)} + ` +
+        `${of(({ cpu }) => cpu?.postgresUs ?? 0).toFixed(0)}`,
+    of(({ counted }) => counted.statements).toFixed(2) + goal(goals.statements),
+    thousands(of(({ counted }) => counted.walBytes)) + goal(goals.walBytes)
   ]
-  return `| ${cells.join(' | ')} |`
 }
 
-function toRatio(operation: Operation, pairs: Pair[]): string {
-  const ratio = median(pairs.map(({ floor, service }) => service.rate / floor.rate))
-  // What the ratio would be if nothing but the two servers and PostgreSQL used the processors.
-  const byCpu = median(pairs.map(({ floor, service }) => cpuOf(floor) / cpuOf(service)))
-  const shown = Number.isNaN(byCpu) ? '–' : byCpu.toFixed(2)
-  return `**${ratio.toFixed(2)}** (${goals[operation].toFixed(2)}) | ${shown}`
+/** Of the same lap, so that what the machine did to both cancels out. */
+function toRatios({ row, laps }: Measured, server: ServerName, against: string | undefined) {
+  const { rate, cpu } = row.goals ?? {}
+  const ratio = (other: Compared, read: (round: Round) => number, goal?: number) => {
+    const ratios = quietest(laps).flatMap((lap) => {
+      const [one, two] = [lap[server], lap[other]]
+      return one === undefined || two === undefined || other === server ? [] : read(one) / read(two)
+    })
+    if (ratios.length === 0 || Number.isNaN(median(ratios))) return ''
+    const isGoal = goal !== undefined && server === 'service'
+    return `**${median(ratios).toFixed(2)}**${isGoal ? ` (${goal.toFixed(2)})` : ''}`
+  }
+  const rateOf = (round: Round) => round.rate
+  const toOld =
+    server === 'service' ? [ratio('against', rateOf), ratio('against', cpuOf)] : ['', '']
+  return [
+    ratio('floor', rateOf, rate),
+    ratio('floor', cpuOf, cpu),
+    ...(against === undefined ? [] : toOld)
+  ]
 }
 
 function cpuOf({ cpu }: Round): number {
   return cpu === undefined ? Number.NaN : cpu.serverUs + cpu.postgresUs
 }
 
-/** What a reader of the table must know: faults, noise, and what was still to be applied. */
-export function toNotes(results: ReadonlyMap<Operation, Pair[]>): string {
-  const notes = [...results].flatMap(([operation, pairs]) => {
-    const noisy = pairs.filter(isNoisy).length
-    const faults = pairs.flatMap((pair) => [...pair.floor.faults, ...pair.service.faults])
-    return [
-      ...(operation === 'webhook' ? [toBacklogNote(pairs)] : []),
-      ...(noisy > 0
-        ? [`${names[operation]}: the machine was busy elsewhere in ${noisy} rounds`]
-        : []),
-      ...faults.map((fault) => `${names[operation]}: FAULT: ${fault}`)
+/** What a reader of the table must know: faults, noise, what was added and what was left. */
+export function toNotes(results: readonly Measured[]): string {
+  const notes = results.flatMap(({ row, laps }) => {
+    const shown = quietest(laps)
+    const noisy = shown.filter((lap) => noiseOf(lap, laps) > 1).length
+    const faults = shown.flatMap((lap) =>
+      Object.entries(lap).flatMap(([name, round]) =>
+        round.faults.map((fault) => `FAULT of ${name}: ${fault}`)
+      )
+    )
+    const all = [
+      ...(row.goals?.addedMs === undefined ? [] : [toAdded(shown, row.goals.addedMs)]),
+      ...(row.operation === 'webhook' ? [toBacklog(shown)] : []),
+      ...(noisy > 0 ? [`NOISE: ${noisy} of ${shown.length} laps, and no quieter ones came`] : []),
+      ...faults
     ]
+    return all.map((note) => `- ${row.id}: ${note}.`)
   })
-  return notes.map((note) => `- ${note}.`).join('\n')
+  return notes.join('\n')
 }
 
-function toBacklogNote(pairs: Pair[]): string {
-  const backlog = median(pairs.map(({ service }) => service.backlogSeconds))
-  const applied = median(pairs.map(({ service }) => service.appliedRate))
-  const ratio = median(pairs.map(({ floor, service }) => service.appliedRate / floor.appliedRate))
+function toAdded(laps: readonly Lap[], goal: number): string {
+  const added = laps.flatMap(({ floor, service }) => (service?.p50Ms ?? 0) - (floor?.p50Ms ?? 0))
+  return `the service's p50 is ${median(added).toFixed(1)} ms more than the floor's (goal ${goal})`
+}
+
+function toBacklog(laps: readonly Lap[]): string {
+  const of = (read: (round: Round) => number) =>
+    median(laps.flatMap(({ service }) => (service === undefined ? [] : read(service))))
   return (
-    `webhook in: all that was accepted was applied ${backlog.toFixed(2)} s after the last answer, ` +
-    `so ${thousands(applied)} a second were accepted and applied, ${ratio.toFixed(2)} of the floor`
+    `the service accepted ${thousands(of(({ answeredRate }) => answeredRate))} a second, ` +
+    `and had applied all ${of(({ backlogSeconds }) => backlogSeconds).toFixed(2)} s after the last`
   )
 }
 
-export function hasFaults(results: ReadonlyMap<Operation, Pair[]>): boolean {
-  return [...results.values()].flat().some((pair) => {
-    return pair.floor.faults.length > 0 || pair.service.faults.length > 0
-  })
+export function hasFaults(results: readonly Measured[]): boolean {
+  return results.some(({ laps }) =>
+    quietest(laps).some((lap) => Object.values(lap).some(({ faults }) => faults.length > 0))
+  )
 }
 
-export function toStartUpTable(cold: StartUp, warm: StartUp): string {
-  const show = (value: number | undefined) => (value === undefined ? '–' : thousands(value))
-  const row = (name: string, { readyMs, cpuMs, idleMb }: StartUp) =>
-    `| ${name} | ${show(readyMs)} | ${show(cpuMs)} | ${show(idleMb)} |`
-  return [
-    '| start of the service, median of 3 | from spawn to ready, ms (goal 1,000) | CPU until then, ' +
-      'ms | idle, MB (goal 150) |',
-    '|---|---|---|---|',
-    row('without a compile cache', cold),
-    row('with a warm compile cache', warm)
-  ].join('\n')
-}
-
-export function toWaitingTable(waiting: Waiting): string {
-  const { callers, changes, memoryMb, connections, connectionsBefore, faults } = waiting
-  const ms = (value: number) => value.toFixed(1)
-  const memory = memoryMb === undefined ? '–' : memoryMb.toFixed(0)
-  return [
-    `| ${thousands(callers)} callers wait on a second instance | memory, MB (goal 100) | ` +
-      'connections to the database, before and with them |',
-    '|---|---|---|',
-    `| | ${memory} | ${connectionsBefore}, ${connections} |`,
-    '',
-    `| ${thousands(changes)} changes told to the first | p50 ms | p99 ms (goal 100) | longest ms |`,
-    '|---|---|---|---|',
-    '| from sending the notification until the caller has its answer | ' +
-      `${ms(waiting.p50Ms)} | ${ms(waiting.p99Ms)} | ${ms(waiting.mostMs)} |`,
-    ...faults.slice(0, 10).map((fault) => `\n- FAULT: ${fault}.`)
-  ].join('\n')
-}
-
-export function toRestartTable(restart: Restart): string {
-  const { seconds, stops, faults } = restart
-  const rows = (['create', 'read', 'webhook', 'wait'] as const).map((kind) => {
-    const { sent, failed, mostMs } = restart[kind]
-    return `| ${kind} | ${thousands(sent)} | ${failed} | ${thousands(mostMs)} |`
-  })
-  const stopped = stops.map((one) => one.toFixed(1)).join(' and ')
-  return [
-    '| rolling restart of two instances | sent | failed (goal 0) | longest ms |',
-    '|---|---|---|---|',
-    ...rows,
-    `\n- ${seconds.toFixed(0)} s in all; the instances had stopped after ${stopped} s.`,
-    ...faults.slice(0, 10).map((fault) => `- FAULT: ${fault}.`)
-  ].join('\n')
-}
-
-export function toOverloadTable({ best, rounds }: Overload): string {
-  const row = (round: OverloadRound) => {
-    const { liveMs, readyMs, notifications } = round
-    const cells = [
-      round.callers,
-      `${thousands(round.rate)}, **${(round.rate / best.rate).toFixed(2)}**`,
-      thousands(round.refused),
-      `${thousands(round.p99Ms)}, ${thousands(round.mostMs)}`,
-      ...[liveMs, readyMs].map(({ p99, most }) => `${thousands(p99)}, ${thousands(most)}`),
-      `${notifications.taken} of ${notifications.sent}, ${thousands(notifications.mostMs)}`
-    ]
-    return `| ${cells.join(' | ')} |`
-  }
-  return [
-    `The most is ${thousands(best.rate)} creates a second, with ${best.connections} connections.`,
-    '',
-    '| 1,000 callers | created/s, of the most (goal 0.8) | refused | p99, longest ms (goal 1,000) | ' +
-      'live p99, longest ms (goal 100) | ready p99, longest ms (goal 100) | ' +
-      'notifications taken, longest ms |',
-    '|---|---|---|---|---|---|---|',
-    ...rounds.map(row),
-    ...rounds.flatMap(({ faults }) => faults.map((fault) => `- FAULT: ${fault}.`))
-  ].join('\n')
-}
-
-function thousands(value: number): string {
-  return Math.round(value).toLocaleString('en-GB')
+/** With so many places after the point at most. */
+export function thousands(value: number, places = 0): string {
+  return value.toLocaleString('en-GB', { maximumFractionDigits: places })
 }

@@ -2,22 +2,17 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import {
-  isWhole,
-  type Operation,
-  operations,
-  type Plan,
-  seededId,
-  toRequest
-} from './operations.ts'
-import { startHelper } from './processes.ts'
-import type { Site } from './site.ts'
-import { type Instance, startInstance, type Target } from './targets.ts'
+import { get, isWhole, type Plan, seededId, toRequest } from './operations.ts'
+import { startBalancer } from './processes.ts'
+import { thousands } from './report.ts'
+import { faultLines, type Outcome, type Stage } from './stage.ts'
+import { type Instance, startInstance } from './targets.ts'
 
+const operations = ['create', 'read', 'webhook'] as const
 const kinds = [...operations, 'wait'] as const
-type Kind = Operation | 'wait'
+type Kind = (typeof kinds)[number]
 
-export type Restart = Record<Kind, { sent: number; failed: number; mostMs: number }> & {
+type Restart = Record<Kind, { sent: number; failed: number; mostMs: number }> & {
   /** From the first request to the last answer, s. */
   seconds: number
   /** From each SIGTERM to the end of its process, s. */
@@ -40,19 +35,14 @@ const settleMs = 4_500
 const first = 800_000_000
 const payments = 20_000
 
-export async function measureRestart(site: Site, target: Target): Promise<Restart> {
+export async function measureRestart({ site, service: target }: Stage): Promise<Outcome> {
   await target.seed(first, payments)
   const env = { DRAIN_S: drainS }
   const instances = [
     await startInstance(site, 'first.log', { env }),
     await startInstance(site, 'second.log', { env })
   ]
-  const ports = instances.map(({ port }) => port)
-  const { said } = await startHelper<{ port: number }>(
-    'balancer.ts',
-    { BALANCER_PORTS: ports.join() },
-    site.cleaner
-  )
+  const { said } = await startBalancer(instances, site.cleaner)
   await setTimeout(settleMs)
   const load = startLoad(said.port, target.apiKey, site.hmacKey)
   const stops: number[] = []
@@ -64,7 +54,8 @@ export async function measureRestart(site: Site, target: Target): Promise<Restar
   await setTimeout(settleMs)
   const result = await load.end()
   for (const instance of instances) await stop(instance)
-  return { ...result, stops }
+  const restart = { ...result, stops }
+  return { text: toTable(restart), passed: result.faults.length === 0, raw: restart }
 }
 
 async function stop({ process }: Instance): Promise<number> {
@@ -101,7 +92,7 @@ function startLoad(port: number, apiKey: string, hmacKey: string) {
   const plan = { server: 'service', port, connections: 1, seconds: 0, apiKey, hmacKey } as const
   async function keepSending(): Promise<void> {
     for (let n = 0; !isOver || n < requestsAtLeast; n++) {
-      const operation = operations[n % operations.length] as Operation
+      const operation = operations[n % operations.length] as (typeof operations)[number]
       const whole: Plan = { ...plan, operation, first, most: payments }
       const sending = send(operation, toRequest(whole, first + n))
       underWay.add(sending)
@@ -112,9 +103,8 @@ function startLoad(port: number, apiKey: string, hmacKey: string) {
     await Promise.all(underWay)
   }
   async function keepWaiting(n: number): Promise<void> {
-    const request =
-      `GET /v1/payments/${seededId('service', first + payments - 1 - n)} HTTP/1.1\r\n` +
-      `host: 127.0.0.1:${port}\r\nprefer: wait=${waitS}\r\nauthorization: Bearer ${apiKey}\r\n\r\n`
+    const path = `/v1/payments/${seededId('service', first + payments - 1 - n)}`
+    const request = get({ port, apiKey }, path, `prefer: wait=${waitS}\r\n`)
     while (!isOver) await send('wait', request)
   }
 
@@ -144,4 +134,20 @@ async function ask(port: number, request: string): Promise<{ status: number; tex
     socket.on('error', () => {})
     socket.on('close', () => resolve({ status: 0, text: '' }))
   })
+}
+
+function toTable(restart: Restart): string {
+  const { seconds, stops, faults } = restart
+  const rows = (['create', 'read', 'webhook', 'wait'] as const).map((kind) => {
+    const { sent, failed, mostMs } = restart[kind]
+    return `| ${kind} | ${thousands(sent)} | ${failed} | ${thousands(mostMs)} |`
+  })
+  const stopped = stops.map((one) => one.toFixed(1)).join(' and ')
+  return [
+    '| rolling restart of two instances | sent | failed (goal 0) | longest ms |',
+    '|---|---|---|---|',
+    ...rows,
+    `\n- ${seconds.toFixed(0)} s in all; the instances had stopped after ${stopped} s.`,
+    ...faultLines(faults)
+  ].join('\n')
 }

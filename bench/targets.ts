@@ -1,34 +1,46 @@
-/** The two servers that are compared, each with its own database, and how their tables are filled. */
+/** The servers that are compared, each with its own database. */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
+import type { Build } from './build.ts'
+import { merchantAccount, returnOrigin, type ServerName } from './operations.ts'
 import {
-  accountCount,
-  firstAccount,
-  merchantAccount,
-  type Operation,
-  returnOrigin,
-  type ServerName
-} from './operations.ts'
-import { type Child, findFreePort, startHelper, startMain, untilReady } from './processes.ts'
+  type Child,
+  findFreePort,
+  startBalancer,
+  startHelper,
+  startMain,
+  untilReady
+} from './processes.ts'
+import { createTemplate, pushAccounts, seedFloor, seedOurs } from './seed.ts'
 import { openClient, type Site } from './site.ts'
 
 export type Target = {
   name: ServerName
-  pid: number
+  /** Of its instances. */
+  pids: readonly number[]
   port: number
+  /** What stands before its instances, and is none of the server. */
+  balancer?: number
   apiKey: string
   db: pg.Client
+  build?: Build
   /** Makes `count` payments that wait for their outcome, the first with that number. */
   seed(first: number, count: number): Promise<void>
-  /** A statement that counts what the operation has written so far, as `written`. */
-  tallies: Record<Operation, string>
+  /** Statements that count what creates, and notifications, have written so far, as `written`. */
+  tallies: { create: string; webhook: string }
   /** A statement that counts what was accepted and is not applied yet, as `due`. */
   backlog: string | undefined
+  /** When events were committed, by their ids: `id`, and `at`, ms of the clock. */
+  commits: string
+  /** Starts another instance on the same database. */
+  startAnother(): Promise<Instance>
 }
 
-const nothing = 'select 0 as written'
+export type Instance = Child & { port: number }
+
+const pages = 'select count(*) as written from payment where checkout_url is not null'
 
 export async function startFloor(site: Site): Promise<Target> {
   const db = await openClient(site.url('floor'), site.cleaner)
@@ -38,41 +50,27 @@ export async function startFloor(site: Site): Promise<Target> {
     FLOOR_PROVIDER_URL: `http://127.0.0.1:${site.stub.said.port}`,
     FLOOR_HMAC_KEY: site.hmacKey
   }
-  const { pid, said } = await startHelper<{ port: number }>('floor.ts', env, site.cleaner)
+  const startAnother = async () => {
+    const { said, ...child } = await startHelper<{ port: number }>('floor.ts', env, site.cleaner)
+    return { ...child, port: said.port }
+  }
+  const { pid, port } = await startAnother()
   return {
     name: 'floor',
-    pid,
-    port: said.port,
+    pids: [pid],
+    port,
     apiKey: 'none',
     db,
     seed: (first, count) => seedFloor(db, first, count),
     tallies: {
-      create: 'select count(*) as written from payment where checkout_url is not null',
-      read: nothing,
+      create: pages,
       webhook: `select least((select count(*) from inbox),
         (select count(*) from payment where status = 'captured')) as written`
     },
-    backlog: undefined
+    backlog: undefined,
+    commits: '',
+    startAnother
   }
-}
-
-async function seedFloor(db: pg.Client, first: number, count: number): Promise<void> {
-  const range = [first, first + count - 1, firstAccount, accountCount]
-  await db.query(
-    `insert into payment (id, client_id, idempotency_key, account_id, currency, amount, channel,
-       return_url, reference, status, provider_session, checkout_url)
-     select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'bench', 'seed-' || n,
-       $3 + n % $4, 'GBP', 100 + n, 'selfcare', 'https://selfcare.example/paid', 'basket-' || n,
-       'pending', 'CS' || n, 'https://test.adyen.link/CS' || n
-     from generate_series($1::integer, $2::integer) n`,
-    range
-  )
-  await db.query(
-    `insert into payment_event (payment_id, type, data)
-     select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'payment.created', '{}'
-     from generate_series($1::integer, $2::integer) n`,
-    range.slice(0, 2)
-  )
 }
 
 /** The configuration of a production, with the stub in Adyen's place. */
@@ -92,22 +90,24 @@ export function productionEnv(
     ADYEN_API_KEY: 'bench',
     ADYEN_MERCHANT_ACCOUNT: merchantAccount,
     ADYEN_HMAC_KEYS: site.hmacKey,
-    ADYEN_CHECKOUT_URL: `http://127.0.0.1:${site.stub.said.port}`
+    ADYEN_CHECKOUT_URL: `http://127.0.0.1:${site.stub.said.port}`,
+    // The receiver of the bench is here.
+    WEBHOOKS_ALLOW_LOOPBACK: 'true'
   }
 }
 
-export type Instance = Child & { port: number }
+type InstanceOptions = {
+  database?: string | undefined
+  program?: string | undefined
+  env?: Record<string, string>
+  port?: number
+}
 
 /** Starts an instance of the service on its database, and waits until it is ready. */
 export async function startInstance(
   site: Site,
   logName: string,
-  {
-    database,
-    program,
-    env = {},
-    port: wanted
-  }: { database?: string; program?: string; env?: Record<string, string>; port?: number } = {}
+  { database, program, env = {}, port: wanted }: InstanceOptions = {}
 ): Promise<Instance> {
   const port = wanted ?? (await findFreePort())
   const log = join(site.folder, logName)
@@ -117,110 +117,83 @@ export async function startInstance(
   return { ...child, port }
 }
 
-/** Runs a command of the service to its end, and answers what it wrote. */
-async function runMain(site: Site, ...args: string[]): Promise<string> {
-  const log = join(site.folder, `${args[0]}.log`)
-  const env = { DATABASE_URL: site.url('service') }
-  const { process } = startMain(args, env, log, site.cleaner)
+/** Runs a command of a build to its end; its code, and what it wrote. */
+async function runMain(site: Site, { name, program }: Build, ...args: string[]) {
+  const log = join(site.folder, `${name}-${args.join('-').slice(0, 40)}.log`)
+  const env = { DATABASE_URL: site.url(name) }
+  const { process } = startMain(args, env, log, site.cleaner, program)
   const [code] = await once(process, 'exit')
-  const text = await readFile(log, 'utf8')
-  if (code !== 0) throw new Error(`${args[0]} has failed: ${text}`)
-  return text
+  return { code: code as number | null, text: await readFile(log, 'utf8') }
 }
 
-export async function startOurs(site: Site): Promise<Target> {
-  await runMain(site, 'migrate')
-  const scopes = ['payments:read', 'payments:write', 'accounts:write']
-  const client = await runMain(
-    site,
+/** What the bench asks of a client, as far as the build knows it. */
+const wantedScopes = ['payments:read', 'payments:write', 'accounts:write', 'webhooks:write']
+
+/** The database of a build is migrated, and its client made, by its own commands. */
+async function prepare(site: Site, build: Build): Promise<string> {
+  const run = async (...args: string[]) => {
+    const { code, text } = await runMain(site, build, ...args)
+    if (code !== 0) throw new Error(`${build.name}: ${args[0]} has failed: ${text}`)
+    return text
+  }
+  await run('migrate')
+  // It lists its scopes, whether it takes the word for help or for a fault.
+  const { text: usage } = await runMain(site, build, 'client', '--help')
+  const client = await run(
     ...['client', 'create', '--name', 'bench', '--return-origin', returnOrigin, '--json'],
-    ...scopes.flatMap((scope) => ['--scope', scope])
+    ...wantedScopes.filter((one) => usage.includes(one)).flatMap((one) => ['--scope', one])
   )
-  const { key: apiKey } = JSON.parse(client) as { key: string }
-  const { port, pid } = await startInstance(site, 'service.log')
+  return (JSON.parse(client) as { key: string }).key
+}
+
+export async function startOurs(site: Site, build: Build = { name: 'service' }): Promise<Target> {
+  const { name, program } = build
+  const apiKey = await prepare(site, build)
+  const startAnother = () => startInstance(site, `${name}.log`, { database: name, program })
+  const { port, pid } = await startAnother()
   await pushAccounts(port, apiKey)
   const template = await createTemplate(port, apiKey)
-  const db = await openClient(site.url('service'), site.cleaner)
+  const db = await openClient(site.url(name), site.cleaner)
   return {
-    name: 'service',
-    pid,
+    name,
+    pids: [pid],
     port,
     apiKey,
     db,
+    build,
     seed: (first, count) => seedOurs(db, template, first, count),
     tallies: {
-      create: 'select count(*) as written from payment where checkout_url is not null',
-      read: nothing,
+      create: pages,
       webhook: `select least((select count(*) from notification where status = 'applied'),
         (select count(*) from payment where status = 'captured'),
         (select count(*) from ledger_transfer where posting = 'payment')) as written`
     },
-    backlog: 'select count(*) as due from notification where next_attempt_at is not null'
+    backlog: 'select count(*) as due from notification where next_attempt_at is not null',
+    commits: `select payment_id || '.' || sequence as id,
+        extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000 as at
+      from payment_event where payment_id = any(
+        select split_part(id, '.', 1) from unnest($1::text[]) id)`,
+    startAnother
   }
 }
 
-export async function pushAccounts(port: number, apiKey: string): Promise<void> {
-  const numbers = Array.from({ length: accountCount }, (_, n) => firstAccount + n)
-  while (numbers.length > 0) {
-    const batch = numbers.splice(0, 16).map((id) => {
-      const body = { currency: 'GBP' }
-      return send('PUT', `http://127.0.0.1:${port}/v1/accounts/${id}`, apiKey, body)
-    })
-    await Promise.all(batch)
+/** The balancer has seen that its instances are ready, ms. */
+const seenMs = 500
+
+/** The target as two instances behind the balancer, until `stop`. */
+export async function startTwo(site: Site, target: Target) {
+  const other = await target.startAnother()
+  const balancer = await startBalancer([target, other], site.cleaner)
+  await new Promise((resolve) => setTimeout(resolve, seenMs))
+  const both: Target = {
+    ...target,
+    pids: [...target.pids, other.pid],
+    port: balancer.said.port,
+    balancer: balancer.pid
   }
-}
-
-/** A payment made by the service itself, that those to be paid are copies of. */
-export async function createTemplate(port: number, apiKey: string): Promise<string> {
-  const payment = await send('POST', `http://127.0.0.1:${port}/v1/payments`, apiKey, {
-    accountId: String(firstAccount),
-    amount: { currency: 'GBP', value: 1 },
-    channel: 'selfcare',
-    returnUrl: `${returnOrigin}/paid`,
-    reference: 'basket-0'
-  })
-  return (payment as { id: string }).id
-}
-
-async function send(method: string, url: string, apiKey: string, body: unknown): Promise<unknown> {
-  const response = await fetch(url, {
-    method,
-    headers: {
-      authorization: `Bearer ${apiKey}`,
-      'content-type': 'application/json',
-      'idempotency-key': `bench ${url}`.replaceAll(' ', '-')
-    },
-    body: JSON.stringify(body)
-  })
-  if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${await response.text()}`)
-  return response.json()
-}
-
-/** Copies of the template in all but what tells payments apart, whatever columns there are. */
-export async function seedOurs(
-  db: pg.Client,
-  template: string,
-  first: number,
-  count: number
-): Promise<void> {
-  const range = [template, first, first + count - 1]
-  await db.query(
-    `insert into payment
-     select copy.* from payment p cross join generate_series($2::integer, $3::integer) n
-     cross join lateral jsonb_populate_record(p, jsonb_build_object(
-       'id', 'pay_' || lpad(to_hex(n), 16, '0'), 'idempotency_key', 'seed-' || n,
-       'account_id', $4 + n % $5, 'amount', 100 + n, 'reference', 'basket-' || n,
-       'provider_key', 'pay_' || lpad(to_hex(n), 16, '0') || '.session.1',
-       'provider_session', 'CS' || n, 'checkout_url', 'https://test.adyen.link/CS' || n)) copy
-     where p.id = $1`,
-    [...range, firstAccount, accountCount]
-  )
-  await db.query(
-    `insert into payment_event
-     select copy.* from payment_event e cross join generate_series($2::integer, $3::integer) n
-     cross join lateral jsonb_populate_record(e,
-       jsonb_build_object('payment_id', 'pay_' || lpad(to_hex(n), 16, '0'))) copy
-     where e.payment_id = $1`,
-    range
-  )
+  const stop = async () => {
+    await balancer.stop()
+    await other.stop()
+  }
+  return { target: both, stop }
 }

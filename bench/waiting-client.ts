@@ -4,7 +4,7 @@
  */
 import net from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { type Plan, seededId, toRequest } from './operations.ts'
+import { get, type Plan, seededId, toRequest } from './operations.ts'
 
 export type WaitingPlan = {
   /** Where callers wait, one for each payment from this number on. */
@@ -51,10 +51,8 @@ async function openSome({ port, first, changes }: WaitingPlan): Promise<void> {
     const id = seededId('service', first + callers.length + place)
     const socket = await connect(port)
     const answer = receive(socket)
-    socket.write(
-      `GET /v1/payments/${id} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nprefer: wait=${waitS}\r\n` +
-        `authorization: Bearer ${changes.apiKey}\r\n\r\n`
-    )
+    const { apiKey } = changes
+    socket.write(get({ port, apiKey }, `/v1/payments/${id}`, `prefer: wait=${waitS}\r\n`))
     const caller = { socket, answer }
     answer.then(() => over.add(caller))
     return caller

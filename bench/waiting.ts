@@ -2,11 +2,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { readMemory, untilCalm } from './machine.ts'
 import { hear, startHelper } from './processes.ts'
-import type { Site } from './site.ts'
+import { thousands } from './report.ts'
+import { faultLines, type Outcome, type Stage } from './stage.ts'
 import { startInstance, type Target } from './targets.ts'
 import type { WaitingMessage, WaitingPlan, WaitingResult } from './waiting-client.ts'
 
-export type Waiting = WaitingResult & {
+type Waiting = WaitingResult & {
   callers: number
   changes: number
   /** By how much they raise the resident memory of their instance, MB; undefined: not readable. */
@@ -25,7 +26,7 @@ const first = 900_000_000
 const restMs = 3_000
 
 /** 5,000 callers wait on a second instance; the first is told of 1,000 changes. */
-export async function measureWaiting(site: Site, target: Target): Promise<Waiting> {
+export async function measureWaiting({ site, service: target }: Stage): Promise<Outcome> {
   await target.seed(first, callers)
   const other = await startInstance(site, 'other.log')
   const { process } = await startHelper('waiting-client.ts', {}, site.cleaner)
@@ -54,7 +55,8 @@ export async function measureWaiting(site: Site, target: Target): Promise<Waitin
   const { result } = await tell<{ result: WaitingResult }>({ change: true })
   await other.stop()
   const memoryMb = memory && memoryBefore && memory - memoryBefore
-  return { ...result, callers, changes, memoryMb, connectionsBefore, connections }
+  const waiting = { ...result, callers, changes, memoryMb, connectionsBefore, connections }
+  return { text: toTable(waiting), passed: result.faults.length === 0, raw: waiting }
 }
 
 async function countConnections({ db }: Target): Promise<number> {
@@ -63,4 +65,22 @@ async function countConnections({ db }: Target): Promise<number> {
      where datname = current_database() and pid <> pg_backend_pid()`
   )
   return Number(rows[0]?.count)
+}
+
+function toTable(waiting: Waiting): string {
+  const { callers, changes, memoryMb, connections, connectionsBefore, faults } = waiting
+  const ms = (value: number) => value.toFixed(1)
+  const memory = memoryMb === undefined ? '–' : memoryMb.toFixed(0)
+  return [
+    `| ${thousands(callers)} callers wait on a second instance | memory, MB (goal 100) | ` +
+      'connections to the database, before and with them |',
+    '|---|---|---|',
+    `| | ${memory} | ${connectionsBefore}, ${connections} |`,
+    '',
+    `| ${thousands(changes)} changes told to the first | p50 ms | p99 ms (goal 100) | longest ms |`,
+    '|---|---|---|---|',
+    '| from sending the notification until the caller has its answer | ' +
+      `${ms(waiting.p50Ms)} | ${ms(waiting.p99Ms)} | ${ms(waiting.mostMs)} |`,
+    ...faultLines(faults)
+  ].join('\n')
 }
