@@ -25,6 +25,7 @@ import {
 } from './report.ts'
 import { measureRestart } from './restart.ts'
 import { type Bench, measure, type Pair } from './rounds.ts'
+import { measureSettlement } from './settlement.ts'
 import { openSite, type Site } from './site.ts'
 import { measureStartUp } from './start-up.ts'
 import { startFloor, startOurs } from './targets.ts'
@@ -122,7 +123,11 @@ async function main(): Promise<void> {
   }
   let passed = false
   try {
-    const other = { migration: measureMigration, hanging: measureHanging }[process.argv[2] ?? '']
+    const other = {
+      migration: measureMigration,
+      hanging: measureHanging,
+      settlement: measureSettlement
+    }[process.argv[2] ?? '']
     if (other !== undefined) passed = await other(cleaner, tell, print)
     else {
       readOptions()
