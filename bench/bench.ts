@@ -19,6 +19,7 @@ import { hasFaults, type Measured, toNotes, toTable } from './report.ts'
 import { measureRestart } from './restart.ts'
 import { type Bench, measure } from './rounds.ts'
 import { rows } from './rows.ts'
+import { measureSettlement } from './settlement.ts'
 import { openSite } from './site.ts'
 import { measureSoak } from './soak.ts'
 import type { Part, Stage } from './stage.ts'
@@ -55,7 +56,12 @@ type Scenario = {
 }
 const scenarios: Readonly<Record<string, Scenario>> = {
   hanging: { about: 'an endpoint of Adyen that hangs', takes: '1 min', run: measureHanging },
-  migration: { about: 'an upgrade under load', takes: '1 min', run: measureMigration }
+  migration: { about: 'an upgrade under load', takes: '1 min', run: measureMigration },
+  settlement: {
+    about: 'a settlement report read and applied; see settlement.ts',
+    takes: '5 min',
+    run: measureSettlement
+  }
 }
 
 const tell: Tell = (line) => void process.stderr.write(`${line}\n`)

@@ -61,9 +61,12 @@ export function hasCardNumber(text: string): boolean {
   return decoded !== text && findSpans(decoded, 1).length > 0
 }
 
+/** Too few digits, and nothing that could stand for one: most texts have no need to be read. */
+const mayHide = new RegExp(`[%&]|[^\\0-\\x7f]|(?:\\d\\D*){${shortest}}`)
+
 /** The text with every card number replaced; decoded where an encoding hides one. */
 export function hideCardNumbers(text: string): string {
-  if (text.length < shortest) return text
+  if (text.length < shortest || !mayHide.test(text)) return text
   const shown = hideSpans(text, findSpans(text))
   const decoded = decode(shown)
   const spans = decoded === shown ? [] : findSpans(decoded)

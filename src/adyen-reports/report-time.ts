@@ -105,8 +105,21 @@ type ReportTime = {
 
 const form = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?)?\s*(Z|[+-]\d\d:?\d\d)?$/
 
+/** Most lines have the time of another: what was read last. */
+const read = new Map<string, ReportTime>()
+
 /** Date and zone as they stand there, and when that was; a `ReportFault` where it is no date. */
 export function readTime(date: string, zone: string): ReportTime {
+  const key = `${date} ${zone}`
+  const known = read.get(key)
+  if (known?.bookedAs === date) return known
+  if (read.size >= answersMax) read.clear()
+  const time = readAnew(date, zone)
+  read.set(key, time)
+  return time
+}
+
+function readAnew(date: string, zone: string): ReportTime {
   const none = { bookedAs: date, zone, bookedAt: null, bookedFrom: null, unknownZone: null }
   if (date.trim() === '') return none
   const [, day, minutes, seconds = ':00', ownZone] = form.exec(date.trim()) ?? []

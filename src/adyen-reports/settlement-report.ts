@@ -84,8 +84,8 @@ export type Layout = {
   kind: ReportKind
   /** How many columns each line has. */
   width: number
-  /** The place of each column that is read. */
-  places: ReadonlyMap<string, number>
+  /** Where each column that is read stands, and what of a cell may be shown. */
+  columns: ReadonlyMap<string, { place: number; show: (cell: string) => string }>
 }
 
 /** What the header says; a `ReportFault` names every column that is missing. */
@@ -105,7 +105,10 @@ export function readLayout(names: readonly string[]): Layout {
   if (missing.length > 0) {
     throw new ReportFault(`The header lacks ${missing.map((name) => `"${name}"`).join(', ')}.`)
   }
-  return { kind, width: names.length, places }
+  const columns = new Map(
+    [...places].map(([name, place]) => [name, { place, show: showing(name) }])
+  )
+  return { kind, width: names.length, columns }
 }
 
 /** One line; a `ReportFault` says what is wrong with it. */
@@ -113,7 +116,10 @@ export function readLine(layout: Layout, cells: readonly string[], line: number)
   if (cells.length !== layout.width) {
     throw new ReportFault(`Line ${line} has ${cells.length} columns and not ${layout.width}.`)
   }
-  const text = (name: string) => toShown(name, cells[layout.places.get(name) ?? -1] ?? '')
+  const text = (name: string) => {
+    const column = layout.columns.get(name)
+    return column?.show(cells[column.place] ?? '') ?? ''
+  }
   try {
     return layout.kind === 'settlementDetails'
       ? readSettlement(text, line)
@@ -124,12 +130,22 @@ export function readLine(layout: Layout, cells: readonly string[], line: number)
   }
 }
 
-/** Adyen's own references, which were digits alone once, and sums may look like card numbers. */
-function toShown(name: string, cell: string): string {
+/**
+ * What may be shown of a column's cells. Adyen's own references, which were digits alone once, and
+ * sums may look like card numbers. Most cells are what the line before had.
+ */
+function showing(name: string): (cell: string) => string {
   const isReference = /Psp Reference$|^Modification Reference$/.test(name)
   const isAmount = /Amount$|\([GN]C\)$/.test(name)
-  if (isReference && /^[7-9]\d{15}$/.test(cell)) return cell
-  return isAmount && /^-?\d{1,13}(?:\.\d{1,3})?$/.test(cell) ? cell : hideCardNumbers(cell)
+  const own = isReference ? /^[7-9]\d{15}$/ : isAmount ? /^-?\d{1,13}(?:\.\d{1,3})?$/ : undefined
+  let last = ''
+  let shown = ''
+  return (cell) => {
+    if (cell === last) return shown
+    last = cell
+    shown = own?.test(cell) ? cell : hideCardNumbers(cell)
+    return shown
+  }
 }
 
 type Text = (name: string) => string

@@ -1,3 +1,4 @@
+import { finished } from 'node:stream/promises'
 import {
   CompiledQuery as Compiled,
   type CompiledQuery,
@@ -7,6 +8,7 @@ import {
   type Transaction
 } from 'kysely'
 import pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
 import { driverUrl } from './connection-url.ts'
 import type { Outage } from './outage.ts'
 import { bounds, nameOf, patience, setUpSession } from './session.ts'
@@ -53,15 +55,27 @@ class PreparingClient extends pg.Client {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
       return this.#watch(super.query(first, values, callback))
     }
+    if (first.startsWith('copy ')) return this.#watch(this.#copy(first, values[0]))
     const isPlannedAnew = first.lastIndexOf(planned, 'select '.length) >= 0
     const name = isPlannedAnew ? undefined : nameOf(first)
     return this.#watch(super.query({ name, text: first, values }, callback))
   }
 
+  /** COPY from what is handed over as its only value, in the text format. */
+  async #copy(
+    text: string,
+    rows: string
+  ): Promise<{ command: string; rows: []; rowCount: number }> {
+    const copying = super.query(copyFrom(text))
+    copying.end(rows)
+    await finished(copying)
+    return { command: 'COPY', rows: [], rowCount: copying.rowCount }
+  }
+
   #watch(result: unknown): unknown {
     if (result instanceof Promise) {
       result.then(
-        ({ command }: pg.QueryResult) => this.#outage?.worked(writes.has(command)),
+        ({ command }: Pick<pg.QueryResult, 'command'>) => this.#outage?.worked(writes.has(command)),
         (error: Error) => this.#failed(error)
       )
     }

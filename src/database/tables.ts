@@ -406,8 +406,36 @@ export type Database = {
     finished_at: Date | null
     unknown_zones: Generated<string[]>
     payouts: Generated<Record<string, string>>
+    read_at: Date | null
   }
-  settlement_staged: { report_id: string; line: number; fact: Buffer; content: SettlementLine }
+  settlement_staged: {
+    report_id: string
+    line: number
+    fact: Buffer
+    content: SettlementLine | null
+    is_ours: boolean | null
+    is_repeated: boolean | null
+    merchant_account: string | null
+    batch: string | null
+    type: string | null
+    meaning: string | null
+    psp_reference: string | null
+    merchant_reference: string | null
+    modification_reference: string | null
+    modification_merchant_reference: string | null
+    booked_as: string | null
+    zone: string | null
+    booked_at: Date | null
+    booked_from: Date | null
+    settled_at: Date | null
+    gross_currency: string | null
+    gross: number | null
+    net_currency: string | null
+    net: number | null
+    fees: number | null
+    other_fees: number | null
+    fees_named: boolean | null
+  }
   webhook_attempt: {
     delivery_id: string
     number: number

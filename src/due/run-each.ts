@@ -86,6 +86,16 @@ export async function runBatch<Row>(db: Db, batch: Batch<Row>): Promise<number> 
   return count
 }
 
+/** One transaction of it all, without a fallback: undefined where it fails by a row of it. */
+export async function runWhole<Row>(db: Db, batch: Batch<Row>): Promise<number | undefined> {
+  try {
+    return await runOnce(db, batch, batch.size)
+  } catch (error) {
+    if ((batch.isOver ?? isLost)(error)) throw error
+    return undefined
+  }
+}
+
 /** A statement that waited too long for one row may do better for the others. */
 const isLost = (error: unknown) => isUnavailable(error) && !isContended(error)
 

@@ -8,10 +8,8 @@ import type { LifecycleContext, PaymentAggregate } from '../lifecycle/model.ts'
 import {
   countSeen,
   findBooked,
-  findNewLines,
   findPaymentIds,
   findRegistrations,
-  insertLines,
   type MatchedLine,
   type NewLine,
   saveMatches,
@@ -24,17 +22,31 @@ import {
   matchRegistration,
   unmatched
 } from './line-matching.ts'
-import { batchOf, meanings, type ReportKind, type SettlementLine } from './settlement.ts'
+import {
+  batchOf,
+  isMoney,
+  meanings,
+  type ReportKind,
+  readBatch,
+  type SettlementLine
+} from './settlement.ts'
+import {
+  findNewOurs,
+  insertOthers,
+  insertOurs,
+  type Part,
+  type Payouts
+} from './staged-line.store.ts'
 
 type Applying = {
-  reportId: string
   kind: ReportKind
   /** When batches of the report were paid out, by `batchOf`. */
   payouts: Readonly<Record<string, string>>
   providerName: string
-  /** Lines of other merchant accounts are kept, and concern nobody here. */
-  merchantAccount: string
 }
+
+/** `all`: of the part; `ours`: the others are kept already; `shown`: all, and ours only shown. */
+export type Extent = 'all' | 'ours' | 'shown'
 
 type Applied = {
   matched: number
@@ -56,32 +68,29 @@ type Payments = {
 type Found<Line extends NewLine> = MatchedLine<Line> & Pick<Matched, 'discrepancy'>
 
 /**
- * Applies the staged lines after the `after`-th and up to the `upTo`-th: each is matched to a
- * record of ours, or shown to a person; one that an earlier report had changes nothing. With
- * `isShownOnly` they are only shown: they could not be applied to their payment.
+ * Applies the staged lines of a part: those of ours are each matched to a record of ours, or shown
+ * to a person; the others are kept as they are; one that an earlier report had changes nothing.
+ * They are only shown where they could not be applied to their payment.
  */
 export async function applyLines(
   tx: Tx,
-  applying: Applying,
-  [after, upTo]: readonly [after: number, upTo: number],
-  isShownOnly = false
+  { kind, payouts, providerName }: Applying,
+  part: Part,
+  extent: Extent
 ): Promise<Applied> {
-  const { reportId, kind, providerName } = applying
-  const lines = (await findNewLines(tx, reportId, after, upTo)).map((one) => {
-    const settledAt = one.line.settledAt ?? applying.payouts[batchOf(one.line)] ?? null
+  const ours = (await findNewOurs(tx, part)).map((one) => {
+    const settledAt = one.line.settledAt ?? payouts[batchOf(one.line)] ?? null
     return { ...one, line: { ...one.line, settledAt } }
   })
-  const ours = lines.filter(({ line }) => isOurs(line, applying))
-  const others = lines.filter((one) => !ours.includes(one))
-  const payments = await lockPayments(tx, isShownOnly ? [] : ours)
+  const payments = await lockPayments(tx, extent === 'shown' ? [] : ours)
   const found = inCourse(ours).map((one) => matchOne(payments, one))
   await openFound(tx, payments, found)
   await closeMissing(tx, payments, found)
   await saveAggregates(tx, [...payments.aggregates.values()], providerName)
   if (kind === 'settlementDetails') {
-    const none = { paymentId: null, record: null, ours: null }
-    const all = [...found, ...others.map((one) => ({ ...one, ...none }))]
-    await insertLines(tx, reportId, all, payments.context.now)
+    const paid = toPayouts(payouts)
+    if (extent !== 'ours') await insertOthers(tx, part, paid)
+    await insertOurs(tx, part.reportId, found, paid, payments.context.now)
   }
   const times = ours.map(({ line }) => line.bookedFrom ?? line.bookedAt ?? '')
   return {
@@ -89,6 +98,11 @@ export async function applyLines(
     discrepancies: found.filter(({ discrepancy }) => discrepancy !== null).length,
     bookedUntil: times.sort().at(-1) || null
   }
+}
+
+/** When batches were paid out, for statements. */
+export function toPayouts(payouts: Applying['payouts']): Payouts {
+  return Object.entries(payouts).map(([key, settledAt]) => ({ ...readBatch(key), settledAt }))
 }
 
 /**
@@ -160,19 +174,6 @@ function inCourse<Line extends NewLine>(lines: readonly Line[]): Line[] {
 /** What a discrepancy about a line goes by: the same line in another file has the same. */
 function subjectOf({ fact, occurrence }: NewLine): string {
   return `${fact}.${occurrence}`
-}
-
-/** Whether the line may be about a payment of this merchant account. */
-function isOurs(line: SettlementLine, { merchantAccount }: Applying): boolean {
-  return (
-    line.merchantAccount === merchantAccount && (isMoney(line) || line.meaning === 'authorised')
-  )
-}
-
-/** What somebody must explain: money of a payment, or of a type that nobody here knows. */
-function isMoney({ meaning, gross, net }: SettlementLine): boolean {
-  if (meaning === 'unknown') return gross.value !== 0 || net.value !== 0
-  return meanings[meaning].sign !== 0
 }
 
 async function openFound(

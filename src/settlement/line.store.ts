@@ -12,28 +12,19 @@ export type NewLine = {
   line: SettlementLine
 }
 
-const newLinesStatement = statement<NewLine>(`
-  with part as (
-    select line, fact, content, 1 + (
-      select count(*)::integer from settlement_staged e
-      where e.report_id = s.report_id and e.fact = s.fact and e.line < s.line) as occurrence
-    from settlement_staged s
-    where s.report_id = $1 and s.line > $2 and s.line <= $3
-  )
-  select encode(fact, 'hex') as fact, occurrence, content as line from part
-  where not exists (
-    select from settlement_line l where l.fact = part.fact and l.occurrence = part.occurrence)
-  order by line`)
-
-/** The staged lines after the `after`-th and up to the `upTo`-th that are new. */
-export async function findNewLines(
-  tx: Tx,
-  reportId: string,
-  after: number,
-  upTo: number
-): Promise<NewLine[]> {
-  return (await tx.executeQuery(newLinesStatement(reportId, after, upTo))).rows
-}
+/** A line as `SettlementLine` has it, from the columns that say the same wherever it stands. */
+export const lineOf = (bookedFrom: string) => `json_build_object('line', line,
+      'merchantAccount', merchant_account, 'batch', batch, 'type', type, 'meaning', meaning,
+      'pspReference', psp_reference, 'merchantReference', merchant_reference,
+      'modificationReference', modification_reference,
+      'modificationMerchantReference', modification_merchant_reference, 'bookedAs', booked_as,
+      'zone', zone, 'unknownZone', null,
+      'bookedFrom', to_char(${bookedFrom} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'bookedAt', to_char(booked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'settledAt', to_char(settled_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'gross', json_build_object('currency', gross_currency, 'value', gross),
+      'net', json_build_object('currency', net_currency, 'value', net), 'fees', fees,
+      'otherFees', other_fees, 'areFeesNamed', fees_named)`
 
 const authorisationsStatement = statement<{ reference: string; payment_id: string }>(`
   select reference, payment_id
@@ -119,52 +110,12 @@ export type MatchedLine<Line extends NewLine = NewLine> = Line & {
   ours: number | null
 }
 
-const insertStatement = statement(`
-  insert into settlement_line (report_id, line, fact, occurrence, merchant_account, batch, type,
-    meaning, psp_reference, merchant_reference, modification_reference,
-    modification_merchant_reference, booked_as, zone, booked_at, settled_at, gross_currency, gross,
-    net_currency, net, fees, other_fees, fees_named, payment_id, record_type, record_id,
-    our_currency, ours, matched_at)
-  select $1, l.line, decode(fact, 'hex'), occurrence, "merchantAccount", batch, l.type, meaning,
-    "pspReference", "merchantReference", "modificationReference", "modificationMerchantReference",
-    "bookedAs", zone, "bookedAt", "settledAt", gross->>'currency', (gross->>'value')::bigint,
-    net->>'currency', (net->>'value')::bigint, fees, coalesce("otherFees", 0),
-    coalesce("areFeesNamed", true),
-    "paymentId", record->>'type', record->>'id', record->'amount'->>'currency', ours,
-    case when record is not null then $3::timestamptz end
-  from jsonb_to_recordset($2::jsonb) as x(fact text, occurrence integer, line jsonb,
-    "paymentId" text, record jsonb, ours bigint)
-  cross join jsonb_to_record(x.line) as l(line integer, "merchantAccount" text, batch text,
-    type text, meaning text, "pspReference" text, "merchantReference" text,
-    "modificationReference" text, "modificationMerchantReference" text, "bookedAs" text, zone text,
-    "bookedAt" timestamptz, "settledAt" timestamptz, gross jsonb, net jsonb, fees bigint,
-    "otherFees" bigint, "areFeesNamed" boolean)`)
-
-export async function insertLines(
-  tx: Tx,
-  reportId: string,
-  lines: readonly MatchedLine[],
-  now: Date
-): Promise<void> {
-  if (lines.length === 0) return
-  await tx.executeQuery(insertStatement(reportId, JSON.stringify(lines), now))
-}
-
 /** A line of an earlier report, or of an earlier part, that no record explained. */
 export type UnmatchedLine = NewLine & { id: number; reportId: string }
 
 const unmatchedStatement = statement<UnmatchedLine>(`
   select l.id, report_id as "reportId", encode(l.fact, 'hex') as fact, occurrence,
-    jsonb_build_object('line', line, 'merchantAccount', merchant_account, 'batch', batch,
-      'type', type, 'meaning', meaning, 'pspReference', psp_reference,
-      'merchantReference', merchant_reference, 'modificationReference', modification_reference,
-      'modificationMerchantReference', modification_merchant_reference, 'bookedAs', booked_as,
-      'zone', zone, 'bookedFrom', null, 'unknownZone', null,
-      'bookedAt', to_char(booked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-      'settledAt', to_char(settled_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-      'gross', jsonb_build_object('currency', gross_currency, 'value', gross),
-      'net', jsonb_build_object('currency', net_currency, 'value', net), 'fees', fees,
-      'otherFees', other_fees, 'areFeesNamed', fees_named) as line
+    ${lineOf('null::timestamptz')} as line
   from discrepancy d
   join settlement_line l on l.fact = decode(split_part(d.fact, '.', 1), 'hex')
     and l.occurrence = split_part(d.fact, '.', 2)::integer

@@ -1,34 +1,46 @@
 import { hash } from 'node:crypto'
 import type { Tx } from '../database/database.ts'
-import { isUnavailable } from '../database/unavailable.ts'
+import { isContended, isUnavailable } from '../database/unavailable.ts'
 import { release } from '../due/due.store.ts'
-import { type Batch, type OnFault, runBatch } from '../due/run-each.ts'
-import { applyLines } from './line.commands.ts'
+import { type Batch, type OnFault, runBatch, runWhole } from '../due/run-each.ts'
+import { applyLines, type Extent, toPayouts } from './line.commands.ts'
 import { type MissingDeps, openMissing } from './missing.commands.ts'
 import { rematchLines } from './rematch.commands.ts'
+import { createRepeated } from './repeated.ts'
 import {
   beginReading,
   claimReport,
   type DueReport,
   endReport,
-  markStaged,
+  markApplied,
+  markRead,
   postponeReport,
   readApplied,
   readContent,
   reportAttemptsMax,
   reportsToRead,
-  saveProgress,
-  stageLines
+  saveProgress
 } from './report.store.ts'
 import {
   batchOf,
   checkLine,
   createBatchCheck,
   factOf,
+  isAbout,
   type ReadReport,
   ReportFault,
-  type ReportKind
+  type ReportKind,
+  type SettlementLine
 } from './settlement.ts'
+import {
+  countStaged,
+  insertNewOthers,
+  insertOthers,
+  isKnownLine,
+  measurePart,
+  stageLines,
+  toCopied
+} from './staged-line.store.ts'
 
 export type ReportJobDeps = MissingDeps & {
   merchantAccount: string
@@ -39,8 +51,12 @@ export type ReportJobDeps = MissingDeps & {
   onProgress: (reportId: string, progress: { lines: number; applied: number }) => void
 }
 
-/** Lines that are applied in one transaction: each payment is locked once for all. */
-const linesAtOnce = 200
+/** Lines that are kept in one transaction; so many more are in memory. */
+const linesAtOnce = 10_000
+/** Those that are applied in one, and those of ours among them, whose payments are locked. */
+const partMost = { lines: 10_000, ours: 1_000 }
+/** The first ones, and those after a fault: they end soon, and the next are twice as long. */
+const partLeast = 200
 const progressEvery = 50_000
 
 /** The round ends early, for another to go on: the report is not ours any more, or we stop. */
@@ -53,9 +69,10 @@ export async function readReports(deps: ReportJobDeps): Promise<number> {
   if (due === undefined) return 0
   try {
     if (due.attempts > reportAttemptsMax) throw new Error('The process ended in the middle of it.')
-    const staged = due.isStaged ? due : await stage(deps, due)
-    await apply(deps, staged)
-    if (staged.kind === 'settlementDetails') await compareAll(deps, due)
+    const read = await readOn(deps, due)
+    await apply(deps, read)
+    await markApplied(deps.db, due)
+    if (read.kind === 'settlementDetails') await compareAll(deps, due)
     await endReport(deps.db, due, null)
   } catch (error) {
     await giveBack(deps, due, error)
@@ -89,92 +106,225 @@ async function giveBack(deps: ReportJobDeps, due: DueReport, error: unknown): Pr
   await postponeReport(db, due, triedAgain)
 }
 
-type Staged = DueReport & { kind: ReportKind }
+type Read = DueReport & { kind: ReportKind }
 
-/** Reads the whole report and keeps its lines aside: a `ReportFault` where it is not whole. */
-async function stage(deps: ReportJobDeps, due: DueReport): Promise<Staged> {
+/** Goes on with what was read of it, where all of that is kept; else from its beginning. */
+async function readOn(deps: ReportJobDeps, due: DueReport): Promise<Read> {
   const { db } = deps
+  const isApplied = due.isRead && due.applied === due.lines
+  if (isApplied) return due as Read
+  const kept = await countStaged(db, due.id)
+  if (kept > 0 && kept === due.lines) return due.isRead ? (due as Read) : await stage(deps, due)
   await beginReading(db, due)
+  return await stage(deps, { ...due, lines: 0, applied: 0 })
+}
+
+/**
+ * Reads the whole report and keeps its lines aside: a `ReportFault` where it is not whole. Those
+ * that were kept before are read again, for what the report adds up to. While some are kept, the
+ * next ones are read.
+ */
+async function stage(deps: ReportJobDeps, due: DueReport): Promise<Read> {
+  const { db, isStopping, merchantAccount } = deps
   const check = createBatchCheck()
   const payouts: DueReport['payouts'] = {}
   let kind: ReportKind | undefined
   let lines = 0
-  for await (const piece of deps.readReport(readContent(db, due.id))) {
-    kind = piece.kind
-    for (const line of piece.lines) {
-      checkLine(line)
-      check.add(line)
-      const { meaning, settledAt } = line
-      const batch = batchOf(line)
-      const isLater = settledAt !== null && settledAt > (payouts[batch] ?? '')
-      if (meaning === 'payout' && isLater) payouts[batch] = settledAt
+  let block = emptyBlock()
+  const isRepeated = createRepeated()
+  let keeping = Promise.resolve()
+  try {
+    for await (const piece of deps.readReport(readContent(db, due.id))) {
+      if (isStopping()) throw new Interrupted()
+      kind = piece.kind
+      let copied = ''
+      for (const line of piece.lines) {
+        checkLine(line)
+        check.add(line)
+        notePayout(payouts, line)
+        lines += 1
+        const fact = hash('sha256', factOf(line))
+        const staged = {
+          fact,
+          isOurs: isAbout(merchantAccount, line),
+          isRepeated: isRepeated(fact)
+        }
+        if (lines <= due.lines) continue
+        copied += toCopied(due.id, { ...staged, line })
+        block.lines += 1
+        if (line.meaning === 'unknown') block.unknownTypes.add(line.type.slice(0, 80))
+        if (line.unknownZone !== null) block.unknownZones.add(line.unknownZone)
+      }
+      block.copied.push(Buffer.from(copied))
+      if (block.lines < linesAtOnce) continue
+      await keeping
+      keeping = keep(deps, due, piece.kind, block, lines)
+      // It is awaited below, perhaps later than it fails.
+      keeping.catch(() => {})
+      block = emptyBlock()
     }
-    const staged = piece.lines.map((line) => ({ fact: hash('sha256', factOf(line)), line }))
-    const unknown = piece.lines.filter(({ meaning }) => meaning === 'unknown')
-    const unknownTypes = [...new Set(unknown.map(({ type }) => type.slice(0, 80)))]
-    const unknownZones = [...new Set(piece.lines.flatMap(({ unknownZone }) => unknownZone ?? []))]
-    const progress = { lines: staged.length, kind, unknownTypes, unknownZones }
-    await db.transaction().execute(async (tx) => {
-      await hold(deps, await saveProgress(tx, due, progress))
-      await stageLines(tx, due.id, staged)
-    })
-    lines += staged.length
-    if (lines % progressEvery === 0) deps.onProgress(due.id, { lines, applied: 0 })
+    await keeping
+  } finally {
+    // Nobody may end the report while lines are still on their way.
+    await keeping.catch(() => {})
   }
+  await keep(deps, due, kind as ReportKind, block, lines)
   const isSettlement = kind === 'settlementDetails'
   const fault = isSettlement ? check.findFault() : undefined
   if (fault !== undefined) throw new ReportFault(fault)
-  await markStaged(db, due, isSettlement ? check.findUnchecked() : [], payouts)
+  await markRead(db, due, isSettlement ? check.findUnchecked() : [], payouts)
   return { ...due, kind: kind as ReportKind, lines, applied: 0, payouts }
 }
 
-/** A part at a time; one that fails is applied line by line, so that a bad line stands alone. */
-async function apply(deps: ReportJobDeps, staged: DueReport): Promise<void> {
-  const { id, lines } = staged
-  const part: Batch<number> = {
-    size: linesAtOnce,
-    take: (tx, limit, only) => findUnapplied(tx, staged, limit, only),
-    work: (tx, rows) => applyPart(tx, deps, staged, rows, false),
-    setAside: (tx, row) => applyPart(tx, deps, staged, [row], true),
+/** Lines that are read and not kept yet. As bytes they are no work for the garbage collector. */
+type Block = {
+  lines: number
+  copied: Buffer[]
+  unknownTypes: Set<string>
+  unknownZones: Set<string>
+}
+const emptyBlock = (): Block => {
+  return { lines: 0, copied: [], unknownTypes: new Set(), unknownZones: new Set() }
+}
+
+function notePayout(payouts: DueReport['payouts'], line: SettlementLine): void {
+  if (line.meaning !== 'payout' || line.settledAt === null) return
+  const batch = batchOf(line)
+  if (line.settledAt > (payouts[batch] ?? '')) payouts[batch] = line.settledAt
+}
+
+/** Keeps a block of lines, the last of which is the `lines`-th, with the progress that it is. */
+async function keep(
+  deps: ReportJobDeps,
+  due: DueReport,
+  kind: ReportKind,
+  block: Block,
+  lines: number
+): Promise<void> {
+  const [unknownTypes, unknownZones] = [[...block.unknownTypes], [...block.unknownZones]]
+  await deps.db.transaction().execute(async (tx) => {
+    const progress = { lines: block.lines, kind, unknownTypes, unknownZones }
+    await hold(deps, await saveProgress(tx, due, progress))
+    if (block.lines > 0) await stageLines(tx, Buffer.concat(block.copied))
+  })
+  tell(deps, due.id, { lines, applied: 0 }, block.lines)
+}
+
+/** A part at a time; where one fails, a small one, then line by line: a bad line stands alone. */
+async function apply(deps: ReportJobDeps, read: Read): Promise<void> {
+  const { id, lines } = read
+  const others = keepOthers(deps, read)
+  const small: Batch<number> = {
+    size: partLeast,
+    take: (tx, limit, only) => findUnapplied(tx, read, { ...partMost, lines: limit }, only),
+    work: (tx, rows) => applyPart(tx, deps, read, rows, others.isKept(rows) ? 'ours' : 'all'),
+    setAside: (tx, row) => applyPart(tx, deps, read, [row], 'shown'),
     onFault: (line, error) => deps.onFault({ reportId: id, line }, error),
     isOver: (error) => error instanceof Interrupted || isUnavailable(error)
   }
-  for (let { applied } = staged; applied < lines; ) {
-    const count = await runBatch(deps.db, part)
-    if (count === 0) throw new Error(`line ${applied} could not be applied`)
-    applied += count
-    if (applied % progressEvery === 0) deps.onProgress(id, { lines, applied })
+  // What is too much for one statement may be done in small parts.
+  const isOver = (error: unknown) => small.isOver?.(error) === true && !isContended(error)
+  let size = partLeast
+  try {
+    for (let { applied } = read; applied < lines; ) {
+      await others.keepUntil(applied + size)
+      const whole =
+        size > partLeast ? await runWhole(deps.db, { ...small, size, isOver }) : undefined
+      const count = whole ?? (await runBatch(deps.db, small))
+      if (count === 0) throw new Error(`line ${applied} could not be applied`)
+      applied += count
+      const hasFailed = size > partLeast && whole === undefined
+      size = hasFailed ? partLeast : Math.min(2 * size, partMost.lines)
+      tell(deps, id, { lines, applied }, count)
+    }
+  } finally {
+    await others.rest()
+  }
+}
+
+/**
+ * Keeps the lines that concern nobody here, a block ahead of those that rules decide on, on a
+ * connection of its own. What is kept twice changes nothing, so its progress is not saved. Where it
+ * fails, they are kept with the others of their part.
+ */
+function keepOthers({ db, isStopping }: ReportJobDeps, read: Read) {
+  const payouts = toPayouts(read.payouts)
+  const end = read.kind === 'settlementDetails' ? read.lines : 0
+  let kept = read.applied
+  let isOver = false
+  let insert = insertNewOthers
+  let running: Promise<void> | undefined
+
+  async function keepBlock(): Promise<void> {
+    const part = { reportId: read.id, after: kept, upTo: Math.min(kept + partMost.lines, end) }
+    try {
+      await db.transaction().execute(async (tx) => {
+        if (isStopping() || (await readApplied(tx, read)) === undefined) throw new Interrupted()
+        await insert(tx, part, payouts)
+      })
+      kept = part.upTo
+    } catch (error) {
+      // An earlier report had one of them, or this one did before it was interrupted.
+      if (isKnownLine(error) && insert === insertNewOthers) insert = insertOthers
+      else isOver = true
+    }
+  }
+  const start = () => {
+    if (kept < end && !isOver) running ??= keepBlock().finally(() => (running = undefined))
+  }
+  return {
+    /** Returns once all up to the `line`-th are kept, or can't be; the next ones are under way. */
+    async keepUntil(line: number): Promise<void> {
+      while (kept < Math.min(line, end) && !isOver) {
+        start()
+        await running
+      }
+      start()
+    },
+    isKept: (rows: readonly number[]) => (rows.at(-1) as number) < kept,
+    rest: async () => void (await running)
+  }
+}
+
+/** Says at times how far it is, which is `more` than before. */
+function tell(
+  { onProgress }: ReportJobDeps,
+  id: string,
+  progress: { lines: number; applied: number },
+  more: number
+): void {
+  const done = progress.applied || progress.lines
+  if (Math.floor(done / progressEvery) > Math.floor((done - more) / progressEvery)) {
+    onProgress(id, progress)
   }
 }
 
 /** The next lines, from 0, all before them being applied; or `only` this one, if it is next. */
 async function findUnapplied(
   tx: Tx,
-  staged: DueReport,
-  limit: number,
+  read: Read,
+  most: typeof partMost,
   only?: number
 ): Promise<number[]> {
-  const applied = await readApplied(tx, staged)
+  const applied = await readApplied(tx, read)
   if (applied === undefined) throw new Interrupted()
-  if (only !== undefined && only !== applied) return []
-  const length = Math.min(limit, staged.lines - applied)
+  if (applied === read.lines || (only !== undefined && only !== applied)) return []
+  const length = await measurePart(tx, read.id, applied, most)
   return Array.from({ length }, (_, place) => applied + place)
 }
 
 async function applyPart(
   tx: Tx,
   deps: ReportJobDeps,
-  staged: DueReport,
+  read: Read,
   rows: readonly number[],
-  isShownOnly: boolean
+  extent: Extent
 ): Promise<void> {
-  const { providerName, merchantAccount } = deps
-  const kind = staged.kind ?? 'settlementDetails'
-  const { id: reportId, payouts } = staged
-  const applying = { reportId, kind, payouts, providerName, merchantAccount }
-  const range = [rows[0] as number, (rows.at(-1) as number) + 1] as const
-  const result = await applyLines(tx, applying, range, isShownOnly)
-  await hold(deps, await saveProgress(tx, staged, { ...result, applied: rows.length }))
+  const { id: reportId, kind, payouts } = read
+  const part = { reportId, after: rows[0] as number, upTo: (rows.at(-1) as number) + 1 }
+  const applying = { kind, payouts, providerName: deps.providerName }
+  const result = await applyLines(tx, applying, part, extent)
+  await hold(deps, await saveProgress(tx, read, { ...result, applied: rows.length }))
 }
 
 async function hold({ isStopping }: ReportJobDeps, isHeld: boolean): Promise<void> {

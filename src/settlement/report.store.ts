@@ -13,7 +13,7 @@ import {
   renew
 } from '../due/due.store.ts'
 import { newId } from '../id.ts'
-import type { ReportKind, ReportStatus, SettlementLine } from './settlement.ts'
+import type { ReportKind, ReportStatus } from './settlement.ts'
 
 const shown = [
   'id',
@@ -167,7 +167,8 @@ type Report = {
   id: string
   fileName: string | null
   url: string | null
-  isStaged: boolean
+  /** Every line was read, and the whole adds up. */
+  isRead: boolean
   kind: ReportKind | null
   lines: number
   applied: number
@@ -184,7 +185,7 @@ const reportQueue = (where: RawBuilder<unknown>): Queue<Report> => ({
   where,
   set: sql`status = 'processing'`,
   read: sql<Report>`id, file_name as "fileName", url, kind, lines, applied,
-    payouts, created_at as "createdAt", staged_at is not null as "isStaged" from claimed`
+    payouts, created_at as "createdAt", read_at is not null as "isRead" from claimed`
 })
 export const reportsToFetch = reportQueue(sql`content_hash is null`)
 export const reportsToRead = reportQueue(sql`content_hash is not null`)
@@ -246,15 +247,20 @@ export async function awaitUpload(db: Db, due: DueReport, fault: string): Promis
  * Every line was read and the whole adds up, but for batches that can't be checked: from here on
  * they are applied.
  */
-export async function markStaged(
+export async function markRead(
   db: Db,
   due: DueReport,
   uncheckedBatches: readonly string[],
   payouts: DueReport['payouts']
 ): Promise<void> {
-  const set = sql`staged_at = now(), attempts = 0, unchecked_batches = ${uncheckedBatches},
+  const set = sql`read_at = now(), attempts = 0, unchecked_batches = ${uncheckedBatches},
     payouts = ${JSON.stringify(payouts)}::jsonb`
   await renew(db, reportsToRead, due, reportLeaseS, set)
+}
+
+/** All lines are applied: from here on it is one of those that show what is missing. */
+export async function markApplied(db: Db, due: DueReport): Promise<void> {
+  await renew(db, reportsToRead, due, reportLeaseS, sql`staged_at = read_at`)
 }
 
 /**
@@ -268,7 +274,8 @@ export async function endReport(db: Db, due: DueReport, fault: string | null): P
   }
   const status = fault === null ? 'done' : 'refused'
   // Nothing is staged of it any more: where it is fetched anew, it is read from its beginning.
-  const anew = sql`, staged_at = null, lines = case when applied > 0 then lines else 0 end`
+  const anew = sql`, read_at = null, staged_at = null,
+    lines = case when applied > 0 then lines else 0 end`
   const set = sql`status = ${status}, fault = ${fault}, finished_at = now()
     ${fault === null ? sql`` : anew}`
   await done(db, reportsToRead, due, set)
@@ -288,10 +295,11 @@ async function forgetStaged(db: Db, id: string, andContent = false): Promise<voi
   if (andContent) await sql`delete from settlement_content where report_id = ${id}`.execute(db)
 }
 
-/** Begins to read a report, perhaps for the second time. */
+/** Begins to read a report anew: what was kept of its lines goes. */
 export async function beginReading(db: Db, due: DueReport): Promise<void> {
   await forgetStaged(db, due.id)
-  const set = sql`lines = 0, applied = 0, unknown_types = '{}', unknown_zones = '{}', fault = null`
+  const set = sql`lines = 0, applied = 0, unknown_types = '{}', unknown_zones = '{}', fault = null,
+    read_at = null, staged_at = null`
   await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 
@@ -306,15 +314,4 @@ export async function* readContent(db: Db, id: string): AsyncGenerator<Buffer> {
     if (rows[0] === undefined) return
     yield rows[0].piece
   }
-}
-
-type StagedLine = { fact: string; line: SettlementLine }
-
-const stageStatement = statement(`
-  insert into settlement_staged (report_id, line, fact, content)
-  select $1, (x->'line'->>'line')::integer, decode(x->>'fact', 'hex'), x->'line'
-  from jsonb_array_elements($2::jsonb) as x`)
-
-export async function stageLines(tx: Tx, id: string, lines: readonly StagedLine[]): Promise<void> {
-  if (lines.length > 0) await tx.executeQuery(stageStatement(id, JSON.stringify(lines)))
 }

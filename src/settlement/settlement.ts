@@ -102,6 +102,25 @@ export function batchOf({ merchantAccount, batch }: SettlementLine): string {
   return JSON.stringify([merchantAccount, batch])
 }
 
+/** What `batchOf` was made of. */
+export function readBatch(text: string): Pick<SettlementLine, 'merchantAccount' | 'batch'> {
+  const [merchantAccount, batch] = JSON.parse(text) as [string, string]
+  return { merchantAccount, batch }
+}
+
+/** Whether the line may be about a payment of this merchant account; the others concern nobody. */
+export function isAbout(merchantAccount: string, line: SettlementLine): boolean {
+  return (
+    line.merchantAccount === merchantAccount && (isMoney(line) || line.meaning === 'authorised')
+  )
+}
+
+/** What somebody must explain: money of a payment, or of a type that nobody here knows. */
+export function isMoney({ meaning, gross, net }: SettlementLine): boolean {
+  if (meaning === 'unknown') return gross.value !== 0 || net.value !== 0
+  return meanings[meaning].sign !== 0
+}
+
 /** References, types and the like have some tens of characters; an index takes no long ones. */
 const textLengthMax = 255
 

@@ -59,6 +59,7 @@ t.test('the list gives what the statements of the service need, and no more', as
     const written = /\b(insert|update|delete)(?: into| from)?\s+([a-z_]+)/g
     const named = /'([a-z_]+) \([a-z_, ]+\)'/g
     for (const [, table = ''] of text.matchAll(named)) need(table, 'insert')
+    for (const [, table = ''] of text.matchAll(/\bcopy ([a-z_]+) \(/g)) need(table, 'insert')
     for (const [, what = '', table = ''] of text.matchAll(written)) need(table, what)
     const built = /\b(insert|update|delete)(?:Into|Table|From)\('([a-z_]+)'/g
     for (const [, what = '', table = ''] of text.matchAll(built)) need(table, what)

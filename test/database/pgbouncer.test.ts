@@ -2,9 +2,13 @@
 import { execFileSync } from 'node:child_process'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
+import { readReportFile } from '../../src/adyen-reports/report-file.reader.ts'
 import { checkConnections, checkDirect } from '../../src/database/connection-check.ts'
 import { connect, type Db } from '../../src/database/database.ts'
+import { beginUpload } from '../../src/settlement/report.store.ts'
+import { stageLines, toCopied } from '../../src/settlement/staged-line.store.ts'
 import { noPgbouncer, pgbouncer, startPgbouncer } from '../pgbouncer.ts'
+import { csvOf, payoutOf } from '../settlement/generated.ts'
 import { testDatabase } from '../test-database.ts'
 import { addClient, testService, toolsOf } from '../test-service.ts'
 
@@ -71,6 +75,33 @@ t.test('transaction mode: what is missing is said, once for each', { skip }, asy
   t.notMatch(message, /client_encoding/)
   t.equal(/max_prepared_statements/.test(message), Boolean(skipPrepared))
   await t.rejects(checkDirect(pooled), /lends a connection for a transaction only/)
+})
+
+t.test('transaction mode: the lines of a report come by COPY', { skip }, async (t) => {
+  const { db, serviceUrl } = await testDatabase(t)
+  const pooled = await startPgbouncer(t, serviceUrl, { pool_mode: 'transaction' })
+  const reportId = await beginUpload(db, null)
+  const own = connect(pooled)
+  t.teardown(() => own.destroy())
+  const odd = 'a\tb\\N\nc\rd\\'
+  const content = async function* () {
+    yield Buffer.from(
+      csvOf([{ 'Merchant Reference': odd, 'Psp Reference': '' }, payoutOf('24.78')])
+    )
+  }
+  const copied: string[] = []
+  for await (const { lines } of readReportFile(content())) {
+    const staged = { fact: '00'.repeat(32), isOurs: false, isRepeated: false }
+    copied.push(...lines.map((line) => toCopied(reportId, { ...staged, line })))
+  }
+  const copy = () => own.transaction().execute((tx) => stageLines(tx, Buffer.from(copied.join(''))))
+  await copy()
+  await t.rejects(copy(), { message: /settlement_staged_pkey/ })
+  await own.connection().execute((one) => sql`select 1`.execute(one))
+  const { rows } = await sql`
+    select merchant_reference, psp_reference from settlement_staged order by line`.execute(db)
+  t.same(rows[0], { merchant_reference: odd, psp_reference: null })
+  t.equal(rows.length, 2)
 })
 
 t.test('statement mode is refused in a sentence', { skip }, async (t) => {

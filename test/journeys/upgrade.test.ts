@@ -35,7 +35,8 @@ type Tools = ReturnType<typeof toolsOf>
  * the last release has written. All others are filled by a trigger, a default, or what sweeps up.
  */
 const filledByThisVersionAlone: Readonly<Record<string, string>> = {
-  api_key_use: 'only people read it, who learn of no use by the last release'
+  api_key_use: 'only people read it, who learn of no use by the last release',
+  'settlement_report.read_at': 'without it a report is read anew, and its lines are known by then'
 }
 
 const returnUrl = 'https://selfcare.example/paid'

@@ -1,7 +1,7 @@
-import { sql } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import t from 'tap'
 import { readReportFile } from '../../src/adyen-reports/report-file.reader.ts'
-import type { Db } from '../../src/database/database.ts'
+import { createPool, type Db } from '../../src/database/database.ts'
 import { receiveReport } from '../../src/settlement/report.commands.ts'
 import { type ReportJobDeps, readReports } from '../../src/settlement/report.jobs.ts'
 import { findReport } from '../../src/settlement/report.store.ts'
@@ -62,6 +62,72 @@ t.test(
     t.equal(await countOf(db, 'settlement_content'), 0)
   }
 )
+
+/** Reads a report that nobody here is concerned by; answers how many statements that took. */
+async function countStatements(url: string, lines: number): Promise<number> {
+  const pool = createPool(url)
+  let statements = 0
+  const db: Db = new Kysely({
+    dialect: new PostgresDialect({ pool }),
+    log: () => {
+      statements += 1
+    }
+  })
+  const { report } = await receiveReport({ db, wake: () => {} }, generate(lines, 'Other'), null)
+  const before = statements
+  await readReports(jobsOf(db))
+  const read = statements - before
+  t.match(await findReport(db, report.id), { status: 'done', applied: lines + 1 })
+  await db.destroy()
+  return read
+}
+
+t.test('the statements of a report grow with its blocks, not with its lines', async (t) => {
+  const { url, db } = await testDatabase(t)
+  const [few, many] = [await countStatements(url, 1_000), await countStatements(url, 12_000)]
+  t.ok(many < 2 * few, `${few} for 1,000 lines, and ${many} for 12,000`)
+  t.equal(await countOf(db, 'settlement_line'), 12_002, 'the first ones stand in both')
+})
+
+t.test('what is kept of a report is not kept again when it goes on', async (t) => {
+  const { db } = await testDatabase(t)
+  await sql`create sequence kept`.execute(db)
+  await sql`create function count_kept() returns trigger language plpgsql as
+    $$ begin perform nextval('kept'); return new; end $$`.execute(db)
+  await sql`create trigger count_kept before insert on settlement_staged for each row
+    execute function count_kept()`.execute(db)
+  const deps = { db, wake: () => {} }
+  const { report } = await receiveReport(deps, generate(10_500, 'Other'), null)
+  const readReport: ReportJobDeps['readReport'] = async function* (content) {
+    for await (const piece of readReportFile(content)) {
+      if ((piece.lines.at(-1)?.line ?? 0) > 10_400) throw new Error('the process has ended')
+      yield piece
+    }
+  }
+  await readReports(jobsOf(db, { readReport }))
+  const kept = await countOf(db, 'settlement_staged')
+  t.ok(kept !== undefined && kept >= 10_000 && kept < 10_500, `${kept} are kept`)
+  t.match(await findReport(db, report.id), { status: 'processing', lines: kept })
+  await sql`update settlement_report set next_attempt_at = now()`.execute(db)
+  await readReports(jobsOf(db))
+  t.match(await findReport(db, report.id), { status: 'done', lines: 10_501, applied: 10_501 })
+  const { rows } = await sql<{ last: number }>`select last_value as last from kept`.execute(db)
+  t.equal(rows[0]?.last, 10_501)
+  t.equal(await countOf(db, 'settlement_line'), 10_501)
+})
+
+t.test('what the last release has kept of a report is read anew', async (t) => {
+  const { db } = await testDatabase(t)
+  const deps = { db, wake: () => {} }
+  const { report } = await receiveReport(deps, generate(3, 'Other'), null)
+  await sql`
+    insert into settlement_staged (report_id, line, fact, content)
+    select ${report.id}, line, sha256('x'), '{}' from generate_series(1, 4) line`.execute(db)
+  await sql`update settlement_report set lines = 4, staged_at = now()`.execute(db)
+  await readReports(jobsOf(db))
+  t.match(await findReport(db, report.id), { status: 'done', lines: 4, applied: 4 })
+  t.equal(await countOf(db, 'settlement_line'), 4)
+})
 
 /** Rounds of reading until the report is refused, each as soon as it may be. */
 async function readUntilRefused(db: Db, id: string, changes: Partial<ReportJobDeps>) {
