@@ -62,6 +62,9 @@ const possible = new RegExp(
     `(?:[0-9]{11,18}|[0-9]{3}${gap}[0-9]{4}(?:[0-9]{2})?|[0-9]{5}${gap}[0-9]{13})(?![0-9A-Za-z])`
 )
 
+/** Whether a text has to be looked at: where JSON without escapes need not, no text in it need. */
+export const mayHaveCardNumber = (text: string): boolean => possible.test(text)
+
 /** Also where percent-encoding or HTML hides it, however often it was applied. */
 export function hasCardNumber(text: string): boolean {
   if (!possible.test(text)) return false
