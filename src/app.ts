@@ -129,8 +129,9 @@ export async function buildApp(context: Context): Promise<FastifyInstance> {
   addValidation(app)
   addProblems(app, publicUrl)
   // From the first moment, so that no connection is left to be closed under a request.
-  app.addHook('onRequest', async (_, reply) => {
+  app.addHook('onRequest', (_, reply, done) => {
     if (isStopping()) reply.header('connection', 'close')
+    done()
   })
   addRequestLog(app, publicUrl, onAnswer)
   addConnections(app, connections)

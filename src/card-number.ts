@@ -46,27 +46,36 @@ const groupings = new Set(
 )
 const groupsMax = 5
 const longest = 19
-const shortest = 12
 /** Spaces, punctuation and symbols between two groups. */
 const gapMax = 16
 
 type Span = { start: number; end: number }
 type Group = Span & { digits: string }
 
+/**
+ * A first look, since nearly no text has one: without an encoding or characters beyond ASCII a
+ * number is a word of digits, but for the letter that begins a track, or begins with two such.
+ */
+const gap = `[^0-9A-Za-z]{1,${gapMax}}`
+const possible = new RegExp(
+  '[%&\\u0080-\\uffff]|(?<![0-9A-Za-z])[Bb]?[2-9]' +
+    `(?:[0-9]{11,18}|[0-9]{3}${gap}[0-9]{4}(?:[0-9]{2})?|[0-9]{5}${gap}[0-9]{13})(?![0-9A-Za-z])`
+)
+
+/** Whether a text has to be looked at: where JSON without escapes need not, no text in it need. */
+export const mayHaveCardNumber = (text: string): boolean => possible.test(text)
+
 /** Also where percent-encoding or HTML hides it, however often it was applied. */
 export function hasCardNumber(text: string): boolean {
-  if (text.length < shortest) return false
+  if (!possible.test(text)) return false
   if (findSpans(text, 1).length > 0) return true
   const decoded = decode(text)
   return decoded !== text && findSpans(decoded, 1).length > 0
 }
 
-/** Too few digits, and nothing that could stand for one: most texts have no need to be read. */
-const mayHide = new RegExp(`[%&]|[^\\0-\\x7f]|(?:\\d\\D*){${shortest}}`)
-
 /** The text with every card number replaced; decoded where an encoding hides one. */
 export function hideCardNumbers(text: string): string {
-  if (text.length < shortest || !mayHide.test(text)) return text
+  if (!possible.test(text)) return text
   const shown = hideSpans(text, findSpans(text))
   const decoded = decode(shown)
   const spans = decoded === shown ? [] : findSpans(decoded)

@@ -179,14 +179,27 @@ export function toIntent(
   now: Date
 ): PaymentIntent {
   const id = newId('pay')
-  const { client, claim, place: _, trace: _trace, allowDuplicate: _again, ...terms } = request
-  const { method, registeredCardId, expiresAt } = terms
+  const { client, claim, method, registeredCardId, expiresAt } = request
   const lifeMsOf = expiresAt === null ? lifeMs[method].default : expiresAt.getTime() - now.getTime()
   return {
     id,
     clientId: client.id,
     idempotencyKey: claim.key,
-    ...terms,
+    accountId: request.accountId,
+    amount: request.amount,
+    channel: request.channel,
+    method,
+    capture: request.capture,
+    saveCard: request.saveCard,
+    returnUrl: request.returnUrl,
+    reference: request.reference,
+    description: request.description,
+    metadata: request.metadata,
+    customer: request.customer,
+    operator: request.operator,
+    allocations: request.allocations,
+    registeredCardId,
+    expiresAt,
     processor: null,
     authorisationCode: null,
     takenAt: null,

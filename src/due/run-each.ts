@@ -6,7 +6,9 @@ import { delayAfter, providerRetryS } from './delays.ts'
 import { type Claimed, postpone, type Queue } from './due.store.ts'
 
 /** Called with a fault, and what it is about: ids for the log. A person is to look at it. */
-export type OnFault = (about: Readonly<Record<string, unknown>>, error: unknown) => void
+export type OnFault = (about: About, error: unknown) => void
+
+type About = Readonly<Record<string, string | number | null | undefined>>
 
 /**
  * Runs `work` for every claimed row at once; answers how many. A fault of one goes to `onFault`,

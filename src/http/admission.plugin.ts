@@ -3,6 +3,7 @@
  * turn and is then refused, so that what was begun ends soon: whoever got 503 after a second would
  * else have got nothing after ten.
  */
+import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problem.ts'
 import { readWait } from './prefer.ts'
@@ -44,15 +45,15 @@ export function addAdmission(
     reads: createQueue(most.reads),
     outcomes: createQueue(most.outcomes)
   }
-  app.addHook('preValidation', async (request, reply) => {
+  app.addHook('preValidation', (request, reply, done) => {
     const lane = laneOf(request)
     // Who has gone already would never give its turn back.
-    if (lane === undefined || reply.raw.destroyed) return
-    const gone = new Promise<void>((resolve) => reply.raw.once('close', () => resolve()))
-    if (!(await queues[lane].takeTurn(gone))) {
+    if (lane === undefined || reply.raw.destroyed) return done()
+    queues[lane].takeTurn(reply.raw, (hasTurn) => {
       const detail = 'More requests have come than can be answered soon.'
-      throw new Problem('overloaded', detail, { retryAfterS: 1 })
-    }
+      if (hasTurn) done()
+      else done(new Problem('overloaded', detail, { retryAfterS: 1 }))
+    })
   })
   return { whileAway: (calls) => wrap(calls, queues.writes) }
 }
@@ -82,30 +83,31 @@ function createQueue(most: number) {
     if (inHand < most) next?.()
   }
 
-  /** Whether it got its turn, which ends with `gone`. */
-  async function takeTurn(gone: Promise<void>): Promise<boolean> {
-    if (inHand < most) enter()
-    else if (waiting.size >= mostWaiting || !(await waitForTurn(gone))) return false
-    void gone.then(leave)
-    return true
+  /** Tells whether it got its turn, which ends with the answer. */
+  function takeTurn(answer: ServerResponse, tell: (hasTurn: boolean) => void): void {
+    const begin = () => {
+      enter()
+      answer.once('close', leave)
+      tell(true)
+    }
+    if (inHand < most) begin()
+    else if (waiting.size >= mostWaiting) tell(false)
+    else waitForTurn(answer, begin, () => tell(false))
   }
 
-  function waitForTurn(gone: Promise<void>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const end = (hasTurn: boolean) => {
-        waiting.delete(begin)
-        clearTimeout(timer)
-        resolve(hasTurn)
-      }
-      const begin = () => {
-        enter()
-        end(true)
-      }
-      const { least, most: longest } = turnWithinMs
-      const timer = setTimeout(end, least + Math.random() * (longest - least), false)
-      void gone.then(() => end(false))
-      waiting.add(begin)
-    })
+  function waitForTurn(answer: ServerResponse, begin: () => void, giveUp: () => void): void {
+    const end = (next: () => void) => {
+      waiting.delete(take)
+      clearTimeout(timer)
+      answer.off('close', goAway)
+      next()
+    }
+    const take = () => end(begin)
+    const goAway = () => end(giveUp)
+    const { least, most: longest } = turnWithinMs
+    const timer = setTimeout(goAway, least + Math.random() * (longest - least))
+    answer.once('close', goAway)
+    waiting.add(take)
   }
 
   return { takeTurn, enter, leave }
@@ -113,16 +115,15 @@ function createQueue(most: number) {
 
 /** The calls of an object: while one waits for its answer it is not in hand. */
 function wrap<Calls extends object>(calls: Calls, { leave, enter }: Queue): Calls {
-  return new Proxy(calls, {
-    get(target, name, receiver) {
-      const call = Reflect.get(target, name, receiver)
-      if (typeof call !== 'function') return call
-      return (...args: unknown[]) => {
-        const answer = call.apply(target, args)
-        if (!(answer instanceof Promise)) return answer
-        leave()
-        return answer.finally(enter)
-      }
+  const wrapped = Object.entries(calls).map(([name, call]) => {
+    if (typeof call !== 'function') return [name, call]
+    const counted = (...args: unknown[]) => {
+      const answer = call.apply(calls, args)
+      if (!(answer instanceof Promise)) return answer
+      leave()
+      return answer.finally(enter)
     }
+    return [name, counted]
   })
+  return Object.fromEntries(wrapped) as Calls
 }

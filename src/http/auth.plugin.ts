@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { findClient, hashKey, recordKeyUse } from '../clients/client.store.ts'
 import type { Client, Scope } from '../clients/client.ts'
 import type { Db } from '../database/database.ts'
@@ -100,29 +100,34 @@ export function addAuthentication(
   limits: RateLimits
 ): void {
   app.decorateRequest('client', null)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { scope, unlimited } = request.routeOptions.config
-    if (unlimited) return
+    if (unlimited) return done()
+    const hash = scope === undefined ? undefined : hashOf(request)
+    const known = hash && clients.recall(hash)
+    // Most are: nobody is asked, and nothing counted.
+    if (known && !limits.areCounted) {
+      admit(request, known, scope as Scope)
+      return done()
+    }
+    authenticate(request, reply, scope).then(() => done(), done)
+  })
+
+  async function authenticate(request: FastifyRequest, reply: FastifyReply, scope?: Scope) {
     if (scope === undefined) return await limits.ofAddress(request, reply)
-    const { authorization = '' } = request.headers
-    const [, key] = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(authorization) ?? []
-    const client = key === undefined ? null : await identify(request, hashKey(key))
+    const hash = hashOf(request)
+    const client = hash === undefined ? null : await identify(request, hash)
     if (client === null) {
       await limits.ofAddress(request, reply)
-      const isWrong = /^Bearer +\S/i.test(authorization)
+      const isWrong = /^Bearer +\S/i.test(request.headers.authorization ?? '')
       const detail = 'Send `Authorization: Bearer <key>` with a valid key.'
       throw new Problem('unauthenticated', detail, {
         challenge: challenge(isWrong ? ', error="invalid_token"' : '')
       })
     }
     await limits.ofClient(request, reply, client.id)
-    if (!client.scopes.includes(scope)) {
-      throw new Problem('scope_missing', `This request needs the scope ${scope}.`, {
-        challenge: challenge(`, error="insufficient_scope", scope="${scope}"`)
-      })
-    }
-    request.client = client
-  })
+    admit(request, client, scope)
+  }
 
   /** Keys can't be guessed; but each that is tried would be a query. */
   async function identify(request: FastifyRequest, hash: Buffer): Promise<Client | null> {
@@ -133,6 +138,21 @@ export function addAuthentication(
     if (client === null) await limits.countGuess(request)
     return client
   }
+}
+
+/** Of the key that it comes with, where that can be one. */
+function hashOf({ headers: { authorization = '' } }: FastifyRequest): Buffer | undefined {
+  const [, key] = /^Bearer +([\x21-\x7e]{1,200})$/i.exec(authorization) ?? []
+  return key === undefined ? undefined : hashKey(key)
+}
+
+function admit(request: FastifyRequest, client: Client, scope: Scope): void {
+  if (!client.scopes.includes(scope)) {
+    throw new Problem('scope_missing', `This request needs the scope ${scope}.`, {
+      challenge: challenge(`, error="insufficient_scope", scope="${scope}"`)
+    })
+  }
+  request.client = client
 }
 
 /** The client of a request whose route names a scope. */

@@ -22,10 +22,9 @@ export function addBodies(app: FastifyInstance): void {
   const parseSigned = app.getDefaultJsonParser('remove', 'remove')
   app.removeAllContentTypeParsers()
   app.decorateRequest('signedBytes', null)
-  app.addHook('preParsing', async (request, reply) => {
+  app.addHook('preParsing', (request, reply, _, done) => {
     const { is404, headers, routeOptions } = request
-    const isEmpty = (headers['content-length'] ?? '0') === '0' && !headers['transfer-encoding']
-    if (is404 || isEmpty || routeOptions.config.signedBody) return
+    if (is404 || !hasBody(request) || routeOptions.config.signedBody) return done()
     if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
       reply.header('accept-encoding', 'identity')
       throw new Problem('content_type_unsupported', 'Send the body without Content-Encoding.')
@@ -33,6 +32,7 @@ export function addBodies(app: FastifyInstance): void {
     if (!charsetsOf(request).every(isUtf8)) {
       throw new Problem('content_type_unsupported', 'Send the body in UTF-8.')
     }
+    done()
   })
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = body as Buffer
@@ -48,14 +48,19 @@ export function addBodies(app: FastifyInstance): void {
   })
 }
 
+export function hasBody({ headers }: FastifyRequest): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || Boolean(headers['transfer-encoding'])
+}
+
 export function notUtf8(): Problem {
   const errors = [{ pointer: '', detail: 'is not UTF-8' }]
   return new Problem('request_invalid', 'The body can’t be read.', { errors })
 }
 
 /** Each that is named: whoever stands before us might take another of them. */
-function charsetsOf({ headers }: FastifyRequest): string[] {
-  return [...(headers['content-type'] ?? '').matchAll(parameter)]
+function charsetsOf({ headers: { 'content-type': type = '' } }: FastifyRequest): string[] {
+  if (!type.includes(';')) return []
+  return [...type.matchAll(parameter)]
     .filter(([, name]) => name?.toLowerCase() === 'charset')
     .map(([, , quoted, plain = '']) => quoted ?? plain.trim())
 }
@@ -72,10 +77,13 @@ function decodeSigned(bytes: Buffer, charset = 'utf-8'): string {
   return decode(bytes, 'utf-8') ?? decode(bytes, charset) ?? bytes.toString('latin1')
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 /** The text without its byte order mark; undefined where the bytes, or the charset, are none. */
 function decode(bytes: Buffer, charset: string): string | undefined {
   try {
-    return new TextDecoder(charset, { fatal: true }).decode(bytes)
+    const decoder = charset === 'utf-8' ? utf8 : new TextDecoder(charset, { fatal: true })
+    return decoder.decode(bytes)
   } catch {
     return undefined
   }

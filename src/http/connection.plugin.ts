@@ -61,18 +61,12 @@ export function addConnections(app: FastifyInstance, deps: Deps): void {
     const problem = new Problem('method_not_allowed', 'This server is no proxy.')
     answer(socket as Socket, problem, deps, { allow: '' })
   })
-  app.addHook('onRequest', async (request, reply) => {
-    const isUnmet = unmetExpectations.has(request.raw)
-    if (isUnmet) reply.header('connection', 'close')
-    try {
-      if (isUnmet) {
-        throw new Problem('expectation_failed', 'Nothing but 100-continue can be expected.')
-      }
-      checkHeaders(request.raw)
-    } catch (problem) {
-      if (!request.routeOptions.config.unlimited) await deps.countRefusal(request, reply)
-      throw problem
-    }
+  app.addHook('onRequest', (request, reply, done) => {
+    const problem = findFault(request.raw)
+    if (problem === undefined) return done()
+    if (problem.code === 'expectation_failed') reply.header('connection', 'close')
+    if (request.routeOptions.config.unlimited) throw problem
+    deps.countRefusal(request, reply).then(() => done(problem), done)
   })
 }
 
@@ -82,17 +76,19 @@ const host = /^(\[[0-9a-f:.]+\]|[\w.~%!$&'()*+,;=-]+)(:\d{1,5})?$/i
 
 /**
  * RFC 9112: a request of HTTP/1.1 names one host (3.2); a body that is coded in any other way than
- * `chunked` would be taken as it is (6.1). Throws `request_invalid`.
+ * `chunked` would be taken as it is (6.1).
  */
-function checkHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
-  const met = new Set<string>()
-  const twice = new Set<string>()
+function findFault(raw: IncomingMessage): Problem | undefined {
+  if (unmetExpectations.has(raw)) {
+    return new Problem('expectation_failed', 'Nothing but 100-continue can be expected.')
+  }
+  const { rawHeaders, headers, httpVersion } = raw
+  const met: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] as string).toLowerCase()
-    if (!sentOnce.has(name)) continue
-    if (met.has(name)) twice.add(name)
-    met.add(name)
+    if (sentOnce.has(name)) met.push(name)
   }
+  const twice = new Set(met.filter((name, place) => met.indexOf(name) < place))
   const errors = [...twice].map((name) => ({ pointer: `/${name}`, detail: 'is sent twice' }))
   if (headers.host === undefined && httpVersion === '1.1') {
     errors.push({ pointer: '/host', detail: 'is required' })
@@ -102,7 +98,8 @@ function checkHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): vo
   if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked') {
     errors.push({ pointer: '/transfer-encoding', detail: 'can be chunked alone' })
   }
-  if (errors.length > 0) throw new Problem('request_invalid', 'A fault in the headers.', { errors })
+  if (errors.length === 0) return undefined
+  return new Problem('request_invalid', 'A fault in the headers.', { errors })
 }
 
 /** What Node's parser and its deadlines refuse. */

@@ -28,9 +28,9 @@ const csv = 'text/csv'
 
 /** 406 where a caller takes nothing that the route offers (RFC 9110, 12.5.1). */
 export function addNegotiation(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _, done) => {
     const { config } = request.routeOptions
-    if (config.scope === undefined || chosenOf(request) !== undefined) return
+    if (config.scope === undefined || chosenOf(request) !== undefined) return done()
     const offered = config.csv === undefined ? json : `${json} and ${csv}`
     throw new Problem('not_acceptable', `This request can be answered with ${offered}.`)
   })
@@ -38,7 +38,8 @@ export function addNegotiation(app: FastifyInstance): void {
 
 /** Of a GET; a HEAD would be sent none of it. */
 function chosenOf(request: FastifyRequest): string | undefined {
-  if (request.method !== 'GET') return json
+  const { accept = json } = request.headers
+  if (request.method !== 'GET' || accept === json || accept === '*/*') return json
   const offered = request.routeOptions.config.csv === undefined ? [json] : [json, csv]
   return new Negotiator(request.raw).mediaType(offered)
 }

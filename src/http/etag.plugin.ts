@@ -15,11 +15,12 @@ declare module 'fastify' {
  * of what has no ETag can't be made conditional on one: then nothing that If-Match names is there.
  */
 export function addETags(app: FastifyInstance): void {
-  app.addHook('preHandler', async (request) => {
+  app.addHook('preHandler', (request, _, done) => {
     const { scope, precondition } = request.routeOptions.config
-    if (scope === undefined || precondition || /^(GET|HEAD)$/.test(request.method)) return
+    if (scope === undefined || precondition || /^(GET|HEAD)$/.test(request.method)) return done()
     const { ifMatch } = preconditionOf(request)
     if (ifMatch !== undefined && ifMatch.trim() !== '*') checkPrecondition({ ifMatch }, undefined)
+    done()
   })
   app.addHook('onSend', (request, reply, payload, done) => {
     if (!request.routeOptions.config.etag || reply.statusCode !== 200) return done(null, payload)

@@ -20,8 +20,8 @@ declare module 'fastify' {
 export function addIdempotency(app: FastifyInstance): void {
   app.decorateRequest('claim', null)
   // Once the body is read and valid, since the key stands for what it says.
-  app.addHook('preHandler', async (request) => {
-    if (!request.routeOptions.config.idempotent) return
+  app.addHook('preHandler', (request, _, done) => {
+    if (!request.routeOptions.config.idempotent) return done()
     const key = request.headers['idempotency-key']
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
       throw new Problem('idempotency_key_missing', 'Send 1 to 255 visible ASCII characters.')
@@ -29,6 +29,7 @@ export function addIdempotency(app: FastifyInstance): void {
     const fingerprint = fingerprintOf(request.method, pathOf(request), request.body)
     const precondition = preconditionOf(request)
     request.claim = { clientId: clientOf(request).id, key, fingerprint, precondition }
+    done()
   })
 }
 

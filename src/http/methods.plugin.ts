@@ -17,12 +17,15 @@ export function addMethods(app: FastifyInstance): void {
     return [...new Set(met.flatMap(({ methods }) => methods))].sort()
   }
 
-  app.addHook('onRequest', async (request, reply) => {
-    if (!request.is404) return
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done()
     const methods = allowedAt(decode(pathOf(request)))
     if (methods.length === 0) throw notFound()
     reply.header('allow', [...methods, 'OPTIONS'].join(', '))
-    if (request.method === 'OPTIONS') return reply.code(204).send()
+    if (request.method === 'OPTIONS') {
+      reply.code(204).send()
+      return
+    }
     const detail = `This path takes ${methods.join(', ')}, not ${request.method}.`
     throw new Problem('method_not_allowed', detail)
   })

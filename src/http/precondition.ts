@@ -36,7 +36,8 @@ export function checkPrecondition(
 }
 
 /** Each as it stands, quotes included: an ETag may hold a comma. What is no ETag is left out. */
-function tagsOf(header = ''): string[] {
+function tagsOf(header: string | undefined): string[] {
+  if (header === undefined) return []
   return [...header.matchAll(listed)].map(([, tag = '']) => tag)
 }
 const listed = /(?<=^|,) {0,9}((?:W\/)?"[^"]*"|\*) {0,9}(?=,|$)/g

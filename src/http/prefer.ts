@@ -7,7 +7,8 @@ const waitMaxS = 30
  * preference that is there more than once the first counts, also where it can't be read.
  */
 export function readWait(prefer: string | string[] | undefined): number | undefined {
-  const text = Array.isArray(prefer) ? prefer.join(',') : (prefer ?? '')
+  if (prefer === undefined) return undefined
+  const text = Array.isArray(prefer) ? prefer.join(',') : prefer
   for (const preference of split(text, ',')) {
     const [pair = ''] = split(preference, ';')
     const [name = '', ...value] = split(pair, '=')

@@ -36,8 +36,9 @@ function sendProblem(
 }
 
 /** The path without the query, which may hold what a caller would not want repeated. */
-export function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] as string
+export function pathOf({ url }: FastifyRequest): string {
+  const end = url.indexOf('?')
+  return end < 0 ? url : url.slice(0, end)
 }
 
 /** Longer than any path of this API with the longest ids. */

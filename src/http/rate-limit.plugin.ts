@@ -16,6 +16,8 @@ const guessesMax = 100
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
 
 export type RateLimits = {
+  /** Whether requests of clients that are known are counted. */
+  areCounted: boolean
   /** Counts a request of a client that is known. Throws `rate_limited`. */
   ofClient(request: FastifyRequest, reply: FastifyReply, clientId: string): Promise<void>
   /** Counts a request without a valid key, by its address. Throws `rate_limited`. */
@@ -60,6 +62,7 @@ export async function createRateLimits(
   }
 
   return {
+    areCounted: perMinute !== null,
     async ofClient(request, reply, clientId) {
       if (perMinute === null) return
       clients.set(request, clientId)

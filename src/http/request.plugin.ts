@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
 import { Problem } from '../problem.ts'
 import type { Trace } from '../provider.ts'
+import { hasBody } from './body.plugin.ts'
 import { headersOf, shownPathOf } from './problems.plugin.ts'
 
 declare module 'fastify' {
@@ -11,6 +12,10 @@ declare module 'fastify' {
     quiet?: boolean
     /** Its body may take as long as the server allows any request, once the caller is known. */
     longBody?: boolean
+  }
+  interface FastifyRequest {
+    /** Ends the reading of its body. */
+    bodyTimer: NodeJS.Timeout | null
   }
 }
 
@@ -27,9 +32,14 @@ const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
 
 /** The request's id, and the caller's trace (W3C Trace Context) with a span of ours, to pass on. */
 export function traceOf(request: FastifyRequest): Trace {
-  const [, traceId, flags] = traceparent.exec(String(request.headers.traceparent)) ?? []
+  const [, traceId, flags] = readTrace(request)
+  if (traceId === undefined) return { 'x-request-id': request.id }
   const span = `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}`
-  return { 'x-request-id': request.id, ...(traceId !== undefined && { traceparent: span }) }
+  return { 'x-request-id': request.id, traceparent: span }
+}
+
+function readTrace({ headers: { traceparent: given } }: FastifyRequest): readonly string[] {
+  return (given !== undefined && traceparent.exec(String(given))) || []
 }
 
 /** Called for each answer, for metrics; `none` stands for a route or method that is not known. */
@@ -41,13 +51,15 @@ export function addRequestLog(app: FastifyInstance, publicUrl: string, onAnswer:
   app.addHook('preClose', async () => {
     closing = true
   })
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headersOf(request.id, publicUrl))
+    done()
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     // A connection that was busy when the closing began would be waited for until it times out.
     if (closing) setImmediate(() => app.server.closeIdleConnections())
     recordAnswer(request, reply, onAnswer)
+    done()
   })
 }
 
@@ -62,22 +74,9 @@ export function recordAnswer(
   const { statusCode: status, elapsedTime: ms } = reply
   onAnswer(route, method, status, ms)
   if (config?.quiet) return
-  request.log.info(
-    {
-      method,
-      path: shownPathOf(request),
-      status,
-      ms: Math.round(ms * 10) / 10,
-      ...(request.client && { clientId: request.client.id }),
-      ...traceIdOf(request)
-    },
-    'request'
-  )
-}
-
-function traceIdOf(request: FastifyRequest): { traceId: string } | undefined {
-  const [, traceId] = traceparent.exec(String(request.headers.traceparent)) ?? []
-  return traceId === undefined ? undefined : { traceId }
+  const [, traceId] = readTrace(request)
+  const answered = { method, path: shownPathOf(request), status, ms: Math.round(ms * 10) / 10 }
+  request.log.info({ ...answered, clientId: request.client?.id, traceId }, 'request')
 }
 
 /** What is wrong with bodies of which nothing more will be read. */
@@ -90,16 +89,16 @@ export function endBody(raw: FastifyRequest['raw'], problem: Problem): void {
 }
 
 /**
-/**
  * Ends requests whose body is not there in `ms`, whoever sends them. Routes that take long bodies
  * have as long as the server allows any request, once they know their caller.
  */
 export function addBodyDeadline(app: FastifyInstance, ms: number): void {
-  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
-  app.addHook('onRequest', async (request, reply) => {
+  app.decorateRequest('bodyTimer', null)
+  app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
-    if (raw.complete) return
+    if (raw.complete || !hasBody(request)) return done()
     const timer = setTimeout(() => {
+      if (raw.complete) return
       // It may have its answer, that its key is none, and go on sending.
       if (reply.sent) {
         raw.socket.destroy()
@@ -108,14 +107,17 @@ export function addBodyDeadline(app: FastifyInstance, ms: number): void {
       reply.header('connection', 'close')
       endBody(raw, new Problem('request_timeout', `The body took more than ${ms} ms.`))
     }, ms)
-    timers.set(request, timer)
-    const stop = () => clearTimeout(timer)
-    raw.once('end', stop).once('close', stop)
+    request.bodyTimer = timer
+    raw.once('close', () => clearTimeout(timer))
+    done()
   })
   // Authentication is over.
-  app.addHook('preParsing', async (request) => {
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
     const broken = brokenBodies.get(request.raw)
     if (broken !== undefined) throw broken
-    if (request.routeOptions.config.longBody) clearTimeout(timers.get(request))
+    if (request.bodyTimer !== null && request.routeOptions.config.longBody) {
+      clearTimeout(request.bodyTimer)
+    }
+    done()
   })
 }

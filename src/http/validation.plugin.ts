@@ -115,8 +115,8 @@ const deepest = 16
  * routes alone: nobody else has their text read.
  */
 export function addTextGuard(app: FastifyInstance): void {
-  app.addHook('preValidation', async (request) => {
-    if (request.is404 || request.routeOptions.config.signedBody) return
+  app.addHook('preValidation', (request, _, done) => {
+    if (request.is404 || request.routeOptions.config.signedBody) return done()
     checkQuery(request)
     const faults: FieldFault[] = []
     request.body = readText(request.body, '', faults)
@@ -127,7 +127,7 @@ export function addTextGuard(app: FastifyInstance): void {
     if (typeof key === 'string' && hasCardNumber(key)) {
       faults.push({ pointer: '/idempotency-key', detail: 'holds a card number' })
     }
-    if (faults.length === 0) return
+    if (faults.length === 0) return done()
     const detail = 'A card number was sent; it was neither stored nor logged.'
     throw new Problem('card_number_refused', detail, { errors: faults })
   })

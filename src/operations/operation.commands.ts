@@ -41,7 +41,7 @@ async function change(
   status: 200 | 202,
   rule: (aggregate: PaymentAggregate, context: LifecycleContext) => Operation,
   etag: (aggregate: PaymentAggregate) => string = ({ payment }) =>
-    toETag(payment, toPaymentView(payment, deps.providerName))
+    toETag(payment, JSON.stringify(toPaymentView(payment, deps.providerName)))
 ): Promise<OnceAnswer> {
   let kind: OperationKind | undefined
   try {

@@ -92,9 +92,9 @@ function asCreated(payment: Payment): Payment {
   return { ...payment, ...beginning, updatedAt: payment.createdAt }
 }
 
-/** Changes with every event of the payment, and with all that is shown of it. */
-export function toETag({ eventCount }: Payment, view: PaymentView): string {
-  return `"${eventCount}-${hash('sha256', JSON.stringify(view), 'base64url')}"`
+/** Changes with every event of the payment, and with all that is shown of it: `json`, its view. */
+export function toETag({ eventCount }: Payment, json: string): string {
+  return `"${eventCount}-${hash('sha256', json, 'base64url')}"`
 }
 
 /** Shows events of the payment, each with the payment as it was then. */

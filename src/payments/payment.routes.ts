@@ -5,6 +5,7 @@ import { clientOf } from '../http/auth.plugin.ts'
 import { IdParams, ref, WaitHeaders } from '../http/common.schema.ts'
 import { sendList } from '../http/csv.plugin.ts'
 import { byId, readCreatedRange, splitLists } from '../http/cursor.ts'
+import { sendSaved } from '../http/idempotency.plugin.ts'
 import { matchesETag } from '../http/precondition.ts'
 import { readWait } from '../http/prefer.ts'
 import { found, Problem } from '../problem.ts'
@@ -44,9 +45,9 @@ export const paymentRoutes: Routes<'reads' | 'providerName' | 'waiters'> = async
       const waitS = readWait(request.headers.prefer)
       if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
       const payment = await waitForPayment(request, request.params.id, known, waitS ?? 0)
-      const view = viewFor(request)(payment)
-      reply.header('etag', toETag(payment, view))
-      return view
+      const body = JSON.stringify(viewFor(request)(payment))
+      reply.header('etag', toETag(payment, body))
+      return sendSaved(reply, { status: 200, body, replayed: false })
     }
   )
 
@@ -86,7 +87,7 @@ export const paymentRoutes: Routes<'reads' | 'providerName' | 'waiters'> = async
     const isEnough = (payment: Payment) =>
       known === undefined
         ? isFinished(payment.status)
-        : !matchesETag(known, toETag(payment, viewFor(request)(payment)))
+        : !matchesETag(known, toETag(payment, JSON.stringify(viewFor(request)(payment))))
     return await deps.waiters.wait(id, read, isEnough, waitS * 1000, request.signal)
   }
 
