@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureGrowth } from './growth.ts'
 import { measureHanging } from './hanging.ts'
 import { describeMachine, isInMemory } from './machine.ts'
 import { measureMigration } from './migration.ts'
@@ -122,7 +123,8 @@ async function main(): Promise<void> {
   }
   let passed = false
   try {
-    const other = { migration: measureMigration, hanging: measureHanging }[process.argv[2] ?? '']
+    const own = { migration: measureMigration, hanging: measureHanging, growth: measureGrowth }
+    const other = own[process.argv[2] as keyof typeof own]
     if (other !== undefined) passed = await other(cleaner, tell, print)
     else {
       readOptions()

@@ -1,0 +1,236 @@
+/**
+ * `npm run bench -- growth [--sizes 10000,1000000] [--folder DIR]`: whether the service stays as quick as its
+ * history grows. Makes a year of so many payments, runs every GET route of the OpenAPI document and
+ * every task of the worker, and prints time, pages and rows of each, as a table and as JSON. Ends
+ * with 1 where a table that grows with payments is read from end to end, or an answer is not 2xx.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type pg from 'pg'
+import { pino } from 'pino'
+import { startPostgres } from '../sandbox/postgres.ts'
+import { buildApp } from '../src/app.ts'
+import { createContext } from '../src/service.ts'
+import { tasksOf } from '../src/tasks.ts'
+import { fewRows, type Plan, watchPlans } from './growth-plans.ts'
+import { type Request, readNames, requestsOf } from './growth-requests.ts'
+import { createDeliveries, makeDue, toOptions } from './growth-service.ts'
+import { keys, makeYear } from './growth-year.ts'
+import type { Cleaner } from './processes.ts'
+import { openClient } from './site.ts'
+
+/** What one route or task needed at one size. */
+type Measured = {
+  /** `list`, `read` and `task` are to stay; a `report` goes by what it is about. */
+  kind: Request['kind'] | 'task'
+  name: string
+  size: number
+  /** Median, ms; of a task where nothing is due. */
+  ms: number
+  /** Of all its statements; of a task where some is due. */
+  statements: number
+  buffers: number
+  rows: number
+  scanned: string[]
+  /** Of a request, where it is not 2xx; of a task, what failed. */
+  fault?: string
+  slowest?: string
+}
+
+const timesEach = 7
+/** What takes longer is measured less often, ms. */
+const patienceMs = 3_000
+
+/**
+ * What does not grow with payments: settings, one row a day, and queues that are empty when nothing
+ * is due.
+ */
+const isSmall =
+  /^(client|api_key.*|webhook_endpoint|settlement_report|billing_file|daily_closing|event_outbox|posting_outbox|latest_payment|page_return|card_sync|card_registration|settlement_staged|settlement_content|kysely_migration)$/
+
+export async function measureGrowth(
+  cleaner: Cleaner,
+  tell: (line: string) => void,
+  print: (text: string) => void
+): Promise<boolean> {
+  const { values } = parseArgs({
+    args: process.argv.slice(3),
+    options: {
+      sizes: { type: 'string', default: '10000,1000000,10000000' },
+      /** The years are kept here, and measured again where they are there. */
+      folder: { type: 'string' }
+    }
+  })
+  const sizes = values.sizes.split(',').map(Number)
+  if (!sizes.every((size) => Number.isInteger(size) && size >= 1_000)) {
+    throw new Error('--sizes takes numbers of at least 1000, with commas')
+  }
+  const folder = values.folder ?? (await mkdtemp(join(tmpdir(), 'payments-growth-')))
+  if (values.folder === undefined) {
+    cleaner.add(() => rm(folder, { recursive: true, force: true }))
+  }
+  const postgres = await startPostgres({ dir: folder, durable: false })
+  cleaner.add(() => postgres.stop())
+  const server = await openClient(postgres.url('postgres'), cleaner)
+  await server.query('alter system set autovacuum = off')
+  await server.query('select pg_reload_conf()')
+  const measured: Measured[] = []
+  for (const size of sizes) {
+    const name = `growth_${size}`
+    const url = postgres.url(name)
+    const known = await server.query('select from pg_database where datname = $1', [name])
+    if (known.rowCount === 0) {
+      await server.query(`create database ${name}`)
+      const made = await makeYear(url, (to) => openClient(to, cleaner), size, tell)
+      const each = Math.round(made.bytes / size)
+      print(`${size} payments: made in ${Math.round(made.seconds)} s, ${each} bytes each`)
+    }
+    measured.push(...(await measure(url, size, cleaner, tell)))
+    if (values.folder === undefined) await server.query(`drop database ${name} with (force)`)
+  }
+  print(toTable(measured, sizes))
+  print(JSON.stringify(measured))
+  return measured.every(({ scanned, fault }) => scanned.length === 0 && fault === undefined)
+}
+
+async function measure(
+  url: string,
+  size: number,
+  cleaner: Cleaner,
+  tell: (line: string) => void
+): Promise<Measured[]> {
+  const faults: string[] = []
+  const log = pino({ level: 'error' }, { write: (line: string) => void faults.push(line) })
+  const context = createContext(toOptions(url, log))
+  const app = await buildApp(context)
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  const db = await openClient(url, cleaner)
+  try {
+    const names = await readNames(db)
+    await makeDue(db)
+    const scansBefore = await readScans(db)
+    const measured: Measured[] = []
+    for (const request of await requestsOf(names)) {
+      measured.push(await measureRequest(origin, request, size))
+    }
+    tell(`${size} payments: ${measured.length} requests measured`)
+    const { shares } = context
+    const background = { ...context, db: shares.background, reads: shares.background }
+    for (const task of tasksOf(background, createDeliveries(background))) {
+      const begun = faults.length
+      measured.push({
+        ...(await measureTask(task, size)),
+        ...(faults.length > begun && { fault: faults[begun] as string })
+      })
+    }
+    await app.close()
+    await shares.destroy()
+    // What the server itself has counted, whoever asked for it.
+    const scanned = scannedBetween(scansBefore, await readScans(db))
+    const none = { ms: 0, statements: 0, buffers: 0, rows: 0 }
+    return [...measured, { kind: 'task', name: 'counted by the server', size, ...none, scanned }]
+  } finally {
+    await db.end()
+  }
+}
+
+async function measureRequest(origin: string, request: Request, size: number): Promise<Measured> {
+  const { kind, name, path, client = 'own', accept = 'application/json' } = request
+  const ask = async () => {
+    const headers = { authorization: `Bearer ${keys[client]}`, accept }
+    const answer = await fetch(`${origin}${path}`, { headers, redirect: 'manual' })
+    const text = await answer.text()
+    return answer.status < 400 ? undefined : `${answer.status} ${text}`
+  }
+  const plans = await watchPlans(ask)
+  let fault: string | undefined
+  const ms = await timeOf(async () => {
+    fault = await ask()
+  })
+  return { kind, name, size, ms, ...sumOf(plans), ...(fault && { fault }) }
+}
+
+async function measureTask(
+  { name, run }: { name: string; run: () => Promise<number> },
+  size: number
+): Promise<Measured> {
+  const plans = await watchPlans(run)
+  // Until nothing is due.
+  for (let round = 0; round < 20 && (await run()) > 0; round += 1);
+  return { kind: 'task', name, size, ms: await timeOf(run), ...sumOf(plans) }
+}
+
+function sumOf(plans: readonly Plan[]) {
+  const sum = (of: 'buffers' | 'rows') => plans.reduce((total, plan) => total + plan[of], 0)
+  const scanned = plans.flatMap(({ scanned }) => scanned).filter((table) => !isSmall.test(table))
+  const [slowest] = plans.toSorted((one, other) => other.buffers - one.buffers)
+  return {
+    statements: plans.length,
+    buffers: sum('buffers'),
+    rows: sum('rows'),
+    scanned: [...new Set(scanned)],
+    ...(slowest && { slowest: slowest.text.replaceAll(/\s+/g, ' ').slice(0, 300) })
+  }
+}
+
+/** Median, ms. */
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const times: number[] = []
+  const giveUpAt = performance.now() + patienceMs
+  while (times.length < timesEach && (times.length === 0 || performance.now() < giveUpAt)) {
+    const begun = performance.now()
+    await work()
+    times.push(performance.now() - begun)
+  }
+  return times.toSorted((one, other) => one - other)[Math.floor(times.length / 2)] as number
+}
+
+/** Of each table that grows, by the server's own count: scans, and rows that they read. */
+async function readScans(db: pg.Client): Promise<Map<string, Scans>> {
+  await db.query('select pg_stat_force_next_flush()')
+  const { rows } = await db.query<{ table: string } & Scans>(
+    'select relname as table, seq_scan as count, seq_tup_read as rows from pg_stat_user_tables'
+  )
+  return new Map(rows.map(({ table, count, rows }) => [table, { count, rows }]))
+}
+type Scans = { count: number; rows: number }
+
+/** Tables that grow and were read from end to end meanwhile. */
+function scannedBetween(before: Map<string, Scans>, after: Map<string, Scans>): string[] {
+  return [...after]
+    .flatMap(([table, { count, rows }]) => {
+      const { count: counted = 0, rows: read = 0 } = before.get(table) ?? {}
+      return count > counted && (rows - read) / (count - counted) > fewRows ? [table] : []
+    })
+    .filter((table) => !isSmall.test(table))
+}
+
+/** Beside the smallest size, where both are worth a look. */
+const goal = 1.3
+
+function toTable(measured: readonly Measured[], sizes: readonly number[]): string {
+  const names = [...new Set(measured.map(({ name }) => name))]
+  const head = sizes.map((size) => `${size}: ms | pages | rows`).join(' | ')
+  const rows = names.map((name) => {
+    const all = measured.filter((one) => one.name === name)
+    const cells = sizes.map((size) => {
+      const one = all.find((other) => other.size === size)
+      if (one === undefined) return '– | – | –'
+      return `${one.ms.toFixed(1)} | ${one.buffers} | ${one.rows}`
+    })
+    const [first, last] = [all[0] as Measured, all.at(-1) as Measured]
+    const grows =
+      first.kind !== 'report' && last.ms > goal * first.ms && last.buffers > goal * first.buffers
+    const scanned = [...new Set(all.flatMap((one) => one.scanned))]
+    const marks = [
+      ...(scanned.length > 0 ? [`reads all of ${scanned.join(', ')}`] : []),
+      ...(grows ? [`${(last.ms / first.ms).toFixed(1)} ×`] : []),
+      ...all.flatMap(({ fault }) => fault?.slice(0, 200) ?? [])
+    ]
+    return `| ${first.kind} | ${name} | ${cells.join(' | ')} | ${marks.join('; ')} |`
+  })
+  const columns = 3 + 3 * sizes.length
+  return [`| | | ${head} | |`, `|${'---|'.repeat(columns)}`, ...rows].join('\n')
+}
