@@ -1,4 +1,4 @@
-/** The requests of the growth bench: every GET of the OpenAPI document, with what it may be asked. */
+/** The requests of the growth bench: every GET of the OpenAPI document, with parameters. */
 import { readFile } from 'node:fs/promises'
 import type pg from 'pg'
 import { parse } from 'yaml'
@@ -169,7 +169,7 @@ const asked: Readonly<Record<string, (names: Names) => Asked[]>> = {
   '/v1/billing-files/{id}/content': ({ file }) => [{ kind: 'read', id: file, accept: '*/*' }]
 }
 
-/** Filters that many payments pass, that few do, that none does; and several that nearly none do. */
+/** Filters that many payments pass, that few do, that none does; and several at once. */
 function paymentSearches({ latePayment, account, authorisation, dayAgo }: Names): Asked[] {
   const month = `createdFrom=${dayAgo(230)}T00:00:00Z&createdTo=${dayAgo(200)}T00:00:00Z`
   const queries = [

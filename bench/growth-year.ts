@@ -1,7 +1,9 @@
 /** A year of payments in a database of its own, generated in SQL: see `growth-year.sql`. */
 import { readFile } from 'node:fs/promises'
+import { sql } from 'kysely'
 import type pg from 'pg'
 import { closeDays } from '../src/books/closing.jobs.ts'
+import { compareDays } from '../src/books/comparison.jobs.ts'
 import { hashKey } from '../src/clients/client.store.ts'
 import { scopes } from '../src/clients/client.ts'
 import { connect } from '../src/database/database.ts'
@@ -43,17 +45,24 @@ export async function makeYear(
   await db.query('drop table growth_year')
   await db.query('vacuum (analyze)')
   tell(`${size} payments: indexed and analyzed after ${since()}`)
-  const closing = { db: owner, merchantAccount, isStopping: () => false }
-  while ((await closeDays(closing)) > 0);
-  await db.query('vacuum (analyze) daily_closing')
   await db.query('checkpoint')
-  tell(`${size} payments: days closed after ${since()}`)
   const { rows } = await db.query<{ bytes: number }>(
     'select pg_database_size(current_database())::bigint as bytes'
   )
   await owner.destroy()
   for (const client of clients) await client.end()
   return { seconds: (performance.now() - begun) / 1_000, bytes: rows[0]?.bytes ?? 0 }
+}
+
+/** What the service does in the background as the year goes by; of a kept one, what is new. */
+export async function closeYear(url: string): Promise<void> {
+  const db = connect(url, { max: 1, patient: true })
+  await migrate(db)
+  const deps = { db, merchantAccount, isStopping: () => false }
+  while ((await closeDays(deps)) > 0);
+  while ((await compareDays(deps)) > 0);
+  await sql`analyze`.execute(db)
+  await db.destroy()
 }
 
 /** Clients, accounts, reports: what there is before any payment. */
@@ -83,8 +92,8 @@ async function begin(db: pg.Client, size: number): Promise<void> {
     "insert into api_key (hash, client_id) values ($1, 'cli_own'), ($2, 'cli_third')",
     [hashKey(keys.own), hashKey(keys.third)]
   )
-  await db.query(`insert into webhook_endpoint (id, client_id, url, events, secret)
-    values ('whe_1', 'cli_own', 'https://127.0.0.1:1/', '{*}', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La')`)
+  await db.query(`insert into webhook_endpoint (id, client_id, url, events, secret) values
+    ('whe_1', 'cli_own', 'https://127.0.0.1:1/', '{*}', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La')`)
   await db.query(`insert into account (id, currency, status)
     select 1 + n, case when n % 100 = 99 then 'EUR' else 'GBP' end, 'open'
     from growth_size cross join generate_series(0, accounts - 1) n`)
