@@ -93,7 +93,7 @@ export async function measureGrowth(
       print(`${size} payments: made in ${Math.round(made.seconds)} s, ${each} bytes each`)
     }
     await closeYear(url)
-    measured.push(...(await measure(url, size, cleaner, tell)))
+    measured.push(...(await measure(url, size, cleaner, { tell })))
     if (values.folder === undefined) await server.query(`drop database ${name} with (force)`)
   }
   print(toTable(measured, sizes))
@@ -101,11 +101,19 @@ export async function measureGrowth(
   return measured.every(({ scanned, fault }) => scanned.length === 0 && fault === undefined)
 }
 
-async function measure(
+type Options = {
+  tell?: (line: string) => void
+  times?: number
+  /** By the kind of a request, or the name of a task. */
+  isAsked?: (what: string) => boolean
+}
+
+/** Asks for everything once with its plan, and then as often as `times` says. */
+export async function measure(
   url: string,
   size: number,
   cleaner: Cleaner,
-  tell: (line: string) => void
+  { tell = () => {}, times = timesEach, isAsked = () => true }: Options = {}
 ): Promise<Measured[]> {
   const faults: string[] = []
   const log = pino({ level: 'error' }, { write: (line: string) => void faults.push(line) })
@@ -118,16 +126,18 @@ async function measure(
     await makeDue(db)
     const scansBefore = await readScans(db)
     const measured: Measured[] = []
-    for (const request of await requestsOf(names)) {
-      measured.push(await measureRequest(origin, request, size))
+    const requests = (await requestsOf(names)).filter(({ kind }) => isAsked(kind))
+    for (const request of requests) {
+      measured.push(await measureRequest(origin, request, size, times))
     }
     tell(`${size} payments: ${measured.length} requests measured`)
     const { shares } = context
     const background = { ...context, db: shares.background, reads: shares.background }
-    for (const task of tasksOf(background, createDeliveries(background))) {
+    const tasks = tasksOf(background, createDeliveries(background))
+    for (const task of tasks.filter(({ name }) => isAsked(name))) {
       const begun = faults.length
       measured.push({
-        ...(await measureTask(task, size)),
+        ...(await measureTask(task, size, times)),
         ...(faults.length > begun && { fault: faults[begun] as string })
       })
     }
@@ -142,7 +152,12 @@ async function measure(
   }
 }
 
-async function measureRequest(origin: string, request: Request, size: number): Promise<Measured> {
+async function measureRequest(
+  origin: string,
+  request: Request,
+  size: number,
+  count: number
+): Promise<Measured> {
   const { kind, name, path, client = 'own', accept = 'application/json' } = request
   const ask = async () => {
     const headers = { authorization: `Bearer ${keys[client]}`, accept }
@@ -154,18 +169,19 @@ async function measureRequest(origin: string, request: Request, size: number): P
   let fault: string | undefined
   const ms = await timeOf(async () => {
     fault = await ask()
-  })
+  }, count)
   return { kind, name, size, ms, ...sumOf(plans), ...(fault && { fault }) }
 }
 
 async function measureTask(
   { name, run }: { name: string; run: () => Promise<number> },
-  size: number
+  size: number,
+  count: number
 ): Promise<Measured> {
   const plans = await watchPlans(run)
   // Until nothing is due.
   for (let round = 0; round < 20 && (await run()) > 0; round += 1);
-  return { kind: 'task', name, size, ms: await timeOf(run), ...sumOf(plans) }
+  return { kind: 'task', name, size, ms: await timeOf(run, count), ...sumOf(plans) }
 }
 
 function sumOf(plans: readonly Plan[]) {
@@ -182,15 +198,15 @@ function sumOf(plans: readonly Plan[]) {
 }
 
 /** Median, ms. */
-async function timeOf(work: () => Promise<unknown>): Promise<number> {
+async function timeOf(work: () => Promise<unknown>, count: number): Promise<number> {
   const times: number[] = []
   const giveUpAt = performance.now() + patienceMs
-  while (times.length < timesEach && (times.length === 0 || performance.now() < giveUpAt)) {
+  while (times.length < count && (times.length === 0 || performance.now() < giveUpAt)) {
     const begun = performance.now()
     await work()
     times.push(performance.now() - begun)
   }
-  return times.toSorted((one, other) => one - other)[Math.floor(times.length / 2)] as number
+  return times.toSorted((one, other) => one - other)[Math.floor(times.length / 2)] ?? 0
 }
 
 /** Of each table that grows, by the server's own count: scans, and rows that they read. */
