@@ -4,7 +4,8 @@
  * service against the floor of the same run (see `floor.ts`), one at a time and in turns, on an
  * embedded PostgreSQL of its own. Progress goes to stderr, the results to stdout. Ends with 1 where
  * an answer was not 2xx or a write was lost. `npm run bench -- migration` is an upgrade under load,
- * `npm run bench -- hanging` one endpoint of Adyen's that hangs.
+ * `npm run bench -- hanging` one endpoint of Adyen's that hangs, `npm run bench -- growth` years of
+ * payments.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
