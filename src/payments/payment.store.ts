@@ -196,7 +196,7 @@ export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payme
   return rows.map(toPayment)
 }
 
-/** So many accounts or payments are few beside all that are passed by on the way to a page. */
+/** Up to so many accounts or payments are few beside all that a search by id may pass by. */
 const few = { accounts: 100, payments: 10_000 } as const
 
 /**
@@ -204,7 +204,7 @@ const few = { accounts: 100, payments: 10_000 } as const
  * currency, which is that of an account. Then it is read by those, and else by id.
  */
 async function rareConditions(db: Db, filter: PaymentFilter): Promise<RawBuilder<SqlBool>[]> {
-  const { currency, accountId, amountFrom, amountTo } = filter
+  const { currency, accountId } = filter
   const conditions: RawBuilder<SqlBool>[] = []
   if (currency !== undefined && accountId === undefined) {
     const { rows } = await sql<{ id: number }>`
@@ -213,15 +213,30 @@ async function rareConditions(db: Db, filter: PaymentFilter): Promise<RawBuilder
     const ids = rows.map(({ id }) => id)
     if (ids.length <= few.accounts) conditions.push(sql<SqlBool>`account_id = any(${ids})`)
   }
-  if (amountFrom === amountTo) return conditions
-  // In the order of its index, so that no more is read.
-  const inRange = sql`
-    select id from payment where ${sql.join(amountConditions({ amountFrom, amountTo }), sql` and `)}
-    order by amount, payment.id limit`
-  const { rows } = await sql<{ count: number }>`${plannedEachTime}
-    select count(*) from (${inRange} ${few.payments + 1}) as first`.execute(db)
-  if ((rows[0]?.count ?? 0) > few.payments) return conditions
-  return [...conditions, sql<SqlBool>`id = any(array(${inRange} ${few.payments}))`]
+  const amounts = amountConditions(filter)
+  if (amounts.length === 0 || filter.amountFrom === filter.amountTo) return conditions
+  const inRange = sql.join(amounts, sql` and `)
+  if (!(await isRare(db, inRange))) return conditions
+  const ids = sql`select id from payment where ${inRange} order by amount, payment.id`
+  return [...conditions, sql<SqlBool>`id = any(array(${ids} limit ${few.payments}))`]
+}
+
+/**
+ * Whether few payments are in a range of amounts, read in the order of its index: no more than a
+ * page where it has only some, or many of the newest ones.
+ */
+async function isRare(db: Db, inRange: RawBuilder<unknown>): Promise<boolean> {
+  const first = (limit: number) => sql`(select count(*) from (
+    select from payment where ${inRange} order by amount, id limit ${limit}) as first)`
+  const { rows } = await sql<{ some: number; newest: number }>`${plannedEachTime}
+    select ${first(31)} as some, (
+      select count(*) from (select amount from payment order by id desc limit 20) as newest
+      where ${inRange}) as newest`.execute(db)
+  const { some = 0, newest = 0 } = rows[0] ?? {}
+  if (some <= 30 || newest >= 5) return some <= 30
+  const all = await sql<{ count: number }>`${plannedEachTime}
+    select ${first(few.payments + 1)} as count`.execute(db)
+  return (all.rows[0]?.count ?? 0) <= few.payments
 }
 
 /**
