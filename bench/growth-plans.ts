@@ -8,8 +8,8 @@ export type Plan = {
   /** Rows that were read, also where a filter left them out. */
   rows: number
   ms: number
-  /** Tables that were read from end to end, and had some rows. */
-  scanned: string[]
+  /** Tables that were read from end to end, with as many rows as were read of each. */
+  scanned: Array<{ table: string; rows: number }>
 }
 
 type Node = {
@@ -25,9 +25,6 @@ type Node = {
 }
 
 type Query = (this: pg.Client, first: unknown, ...rest: unknown[]) => unknown
-
-/** Of a table that has no more, reading all is the quickest. */
-export const fewRows = 1_000
 
 /** A plan that is kept is chosen at the sixth time. */
 const tries = 5
@@ -111,8 +108,8 @@ function toPlan(text: string, { rows: [row] }: pg.QueryResult): Plan {
     rows: Math.round(scans.reduce((sum, node) => sum + rowsOf(node), 0)),
     ms,
     scanned: scans
-      .filter((node) => node['Node Type'] === 'Seq Scan' && rowsOf(node) > fewRows)
-      .map((node) => node['Relation Name'] as string)
+      .filter((node) => node['Node Type'] === 'Seq Scan')
+      .map((node) => ({ table: node['Relation Name'] as string, rows: rowsOf(node) }))
   }
 }
 

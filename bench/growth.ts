@@ -15,7 +15,7 @@ import { startPostgres } from '../sandbox/postgres.ts'
 import { buildApp } from '../src/app.ts'
 import { createContext } from '../src/service.ts'
 import { tasksOf } from '../src/tasks.ts'
-import { fewRows, type Plan, watchPlans } from './growth-plans.ts'
+import { type Plan, watchPlans } from './growth-plans.ts'
 import { type Request, readNames, requestsOf } from './growth-requests.ts'
 import { createDeliveries, makeDue, toOptions } from './growth-service.ts'
 import { closeYear, keys, makeYear } from './growth-year.ts'
@@ -40,6 +40,8 @@ type Measured = {
   slowest?: string
 }
 
+/** Of a table that has no more rows, reading all of its hundred pages or so is the quickest. */
+const enoughRows = 5_000
 const timesEach = 7
 /** What takes longer is measured less often, ms. */
 const patienceMs = 3_000
@@ -104,17 +106,23 @@ export async function measureGrowth(
 type Options = {
   tell?: (line: string) => void
   times?: number
+  /** Of a table that has no more rows, all may be read. */
+  fewRows?: number
   /** By the kind of a request, or the name of a task. */
   isAsked?: (what: string) => boolean
 }
+
+type How = Required<Pick<Options, 'times' | 'fewRows'>> & { size: number }
 
 /** Asks for everything once with its plan, and then as often as `times` says. */
 export async function measure(
   url: string,
   size: number,
   cleaner: Cleaner,
-  { tell = () => {}, times = timesEach, isAsked = () => true }: Options = {}
+  options: Options = {}
 ): Promise<Measured[]> {
+  const { tell = () => {}, isAsked = () => true } = options
+  const how = { size, times: options.times ?? timesEach, fewRows: options.fewRows ?? enoughRows }
   const faults: string[] = []
   const log = pino({ level: 'error' }, { write: (line: string) => void faults.push(line) })
   const context = createContext(toOptions(url, log))
@@ -128,7 +136,7 @@ export async function measure(
     const measured: Measured[] = []
     const requests = (await requestsOf(names)).filter(({ kind }) => isAsked(kind))
     for (const request of requests) {
-      measured.push(await measureRequest(origin, request, size, times))
+      measured.push(await measureRequest(origin, request, how))
     }
     tell(`${size} payments: ${measured.length} requests measured`)
     const { shares } = context
@@ -137,14 +145,14 @@ export async function measure(
     for (const task of tasks.filter(({ name }) => isAsked(name))) {
       const begun = faults.length
       measured.push({
-        ...(await measureTask(task, size, times)),
+        ...(await measureTask(task, how)),
         ...(faults.length > begun && { fault: faults[begun] as string })
       })
     }
     await app.close()
     await shares.destroy()
     // What the server itself has counted, whoever asked for it.
-    const scanned = scannedBetween(scansBefore, await readScans(db))
+    const scanned = scannedBetween(scansBefore, await readScans(db), how.fewRows)
     const none = { ms: 0, statements: 0, buffers: 0, rows: 0 }
     return [...measured, { kind: 'task', name: 'counted by the server', size, ...none, scanned }]
   } finally {
@@ -155,8 +163,7 @@ export async function measure(
 async function measureRequest(
   origin: string,
   request: Request,
-  size: number,
-  count: number
+  { size, times, fewRows }: How
 ): Promise<Measured> {
   const { kind, name, path, client = 'own', accept = 'application/json' } = request
   const ask = async () => {
@@ -165,28 +172,31 @@ async function measureRequest(
     const text = await answer.text()
     return answer.status < 400 ? undefined : `${answer.status} ${text}`
   }
-  const plans = await watchPlans(ask)
   let fault: string | undefined
-  const ms = await timeOf(async () => {
+  const askAgain = async () => {
     fault = await ask()
-  }, count)
-  return { kind, name, size, ms, ...sumOf(plans), ...(fault && { fault }) }
+  }
+  const plans = await watchPlans(askAgain)
+  const ms = await timeOf(askAgain, times)
+  return { kind, name, size, ms, ...sumOf(plans, fewRows), ...(fault && { fault }) }
 }
 
 async function measureTask(
   { name, run }: { name: string; run: () => Promise<number> },
-  size: number,
-  count: number
+  { size, times, fewRows }: How
 ): Promise<Measured> {
   const plans = await watchPlans(run)
   // Until nothing is due.
   for (let round = 0; round < 20 && (await run()) > 0; round += 1);
-  return { kind: 'task', name, size, ms: await timeOf(run, count), ...sumOf(plans) }
+  return { kind: 'task', name, size, ms: await timeOf(run, times), ...sumOf(plans, fewRows) }
 }
 
-function sumOf(plans: readonly Plan[]) {
+function sumOf(plans: readonly Plan[], fewRows: number) {
   const sum = (of: 'buffers' | 'rows') => plans.reduce((total, plan) => total + plan[of], 0)
-  const scanned = plans.flatMap(({ scanned }) => scanned).filter((table) => !small.has(table))
+  const scanned = plans
+    .flatMap(({ scanned }) => scanned)
+    .filter(({ table, rows }) => rows > fewRows && !small.has(table))
+    .map(({ table }) => table)
   const [slowest] = plans.toSorted((one, other) => other.buffers - one.buffers)
   return {
     statements: plans.length,
@@ -220,7 +230,11 @@ async function readScans(db: pg.Client): Promise<Map<string, Scans>> {
 type Scans = { count: number; rows: number }
 
 /** Tables that grow and were read from end to end meanwhile. */
-function scannedBetween(before: Map<string, Scans>, after: Map<string, Scans>): string[] {
+function scannedBetween(
+  before: Map<string, Scans>,
+  after: Map<string, Scans>,
+  fewRows: number
+): string[] {
   return [...after]
     .flatMap(([table, { count, rows }]) => {
       const { count: counted = 0, rows: read = 0 } = before.get(table) ?? {}

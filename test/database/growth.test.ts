@@ -35,7 +35,7 @@ t.test('no table that grows is read from end to end', async (t) => {
   await sql`
     update pg_class set reltuples = reltuples * ${times}
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'i')`.execute(db)
-  const measured = await measure(url, size, cleaner, { times: 0, isAsked })
+  const measured = await measure(url, size, cleaner, { times: 0, fewRows: 1_000, isAsked })
   t.ok(measured.length > 130)
   for (const { name, scanned, rows, fault, slowest } of measured) {
     t.same([...scanned, fault ?? []].flat(), [], `${name}: ${slowest}`)
