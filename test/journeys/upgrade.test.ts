@@ -35,7 +35,9 @@ type Tools = ReturnType<typeof toolsOf>
  * the last release has written. All others are filled by a trigger, a default, or what sweeps up.
  */
 const filledByThisVersionAlone: Readonly<Record<string, string>> = {
-  api_key_use: 'only people read it, who learn of no use by the last release'
+  api_key_use: 'only people read it, who learn of no use by the last release',
+  comparison_mark: 'what any release writes is found by its own time; see findChangedDays',
+  daily_comparison: 'days that nobody compared before are compared when they are asked for'
 }
 
 const returnUrl = 'https://selfcare.example/paid'
