@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { checkOut, findCommit } from './build.ts'
 import { measureDeliveries } from './deliveries.ts'
 import { measureFeed } from './feed.ts'
+import { measureGrowth } from './growth.ts'
 import { measureHanging } from './hanging.ts'
 import { describeMachine, isInMemory } from './machine.ts'
 import { measureMigration } from './migration.ts'
@@ -55,6 +56,11 @@ type Scenario = {
   run(cleaner: Cleaner, tell: Tell, print: Tell): Promise<boolean>
 }
 const scenarios: Readonly<Record<string, Scenario>> = {
+  growth: {
+    about: 'years of payments: every GET route and task; --sizes, --folder',
+    takes: '5 min a million',
+    run: measureGrowth
+  },
   hanging: { about: 'an endpoint of Adyen that hangs', takes: '1 min', run: measureHanging },
   migration: { about: 'an upgrade under load', takes: '1 min', run: measureMigration },
   settlement: {

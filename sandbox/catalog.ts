@@ -56,10 +56,15 @@ export async function readCatalog(db: Db): Promise<Catalog> {
     from pg_constraint where connamespace = ${here} and contype in ('p', 'u', 'c', 'f')
     order by position(contype::text in 'pucf'), conname collate "C"`)
   const indexes = await read(sql<{ of: number; definition: string }>`
-    select i.indrelid::integer as of, pg_get_indexdef(i.indexrelid, 0, true) as definition
-    from pg_index i join pg_class c on c.oid = i.indexrelid and c.relnamespace = ${here}
-    where not exists (select from pg_constraint k where k.conindid = i.indexrelid)
-    order by c.relname collate "C"`)
+    select of::integer, definition from (
+      select i.indrelid as of, pg_get_indexdef(i.indexrelid, 0, true) as definition,
+        c.relname as name
+      from pg_index i join pg_class c on c.oid = i.indexrelid and c.relnamespace = ${here}
+      where not exists (select from pg_constraint k where k.conindid = i.indexrelid)
+      union all
+      select stxrelid, pg_get_statisticsobjdef(oid), stxname from pg_statistic_ext
+      where stxnamespace = ${here}
+    ) as one order by name collate "C"`)
   const triggers = await read(sql<{ of: number; definition: string }>`
     select t.tgrelid::integer as of, pg_get_triggerdef(t.oid, true) as definition
     from pg_trigger t join pg_class c on c.oid = t.tgrelid and c.relnamespace = ${here}

@@ -24,6 +24,7 @@ const known: Readonly<Record<string, readonly [type: string, file?: string]>> = 
   'client.scopes': ['Scope[]', 'clients/client'],
   'daily_closing.postings': ['unknown'],
   'daily_closing.settled': ['unknown'],
+  'daily_comparison.sums': ['unknown'],
   'discrepancy.details': [json],
   'discrepancy.operator': ['Operator', 'payments/payment'],
   'discrepancy.resolution': ['Resolution', 'discrepancies/discrepancy'],

@@ -6,6 +6,7 @@ import { fetchEveryMs, fetchReports } from './adyen-reports/report-download.jobs
 import { readReportFile } from './adyen-reports/report-file.reader.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import { closeDays } from './books/closing.jobs.ts'
+import { compareDays } from './books/comparison.jobs.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import { removals } from './cards/card.store.ts'
 import { syncs } from './cards/card-sync.store.ts'
@@ -112,6 +113,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       eachMinute
     ),
     task('close_days', () => closeDays(context), hourly),
+    task('compare_days', () => compareDays(context), hourly),
     task('purge_uploads', () => purgeUploads(db), hourly),
     task('purge_keys', () => purgeKeys(db), hourly),
     task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),

@@ -13,6 +13,11 @@ export async function findClosing(db: Db, date: string): Promise<Closing | undef
 /** Any number: who closes days, and who books on a day that was closed, wait for each other. */
 const closingLock = 7_240_016
 
+/** Until the end of `tx` nobody books on a day that is long over. */
+export async function lockDays(tx: Tx): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${closingLock})`.execute(tx)
+}
+
 /**
  * Where the next closing goes on, locked until the end of `tx`: the last one, else the day of the
  * first fact; undefined where there is no fact yet.
@@ -20,7 +25,7 @@ const closingLock = 7_240_016
 export async function lockClosings(
   tx: Tx
 ): Promise<{ last?: Closing; first?: string } | undefined> {
-  await sql`select pg_advisory_xact_lock(${closingLock})`.execute(tx)
+  await lockDays(tx)
   const last = await findClosing(tx, 'infinity')
   if (last !== undefined) return { last }
   const { rows } = await sql<{ day: string | null }>`

@@ -99,8 +99,10 @@ export async function countDiscrepancies(db: Db, { from, to }: Span): Promise<Di
       select kind, count(*) as open from discrepancy
       where resolved_at >= ${to} and created_at < ${to} group by 1
     ) later using (kind)
-    where exists (
-      select from discrepancy d where d.kind = kind.kind and created_at < ${to})
+    cross join lateral (
+      select d.kind as known from discrepancy d where d.kind = kind.kind and created_at < ${to}
+      order by created_at limit 1
+    ) first
     order by kind`.execute(db)
   return rows
 }

@@ -4,9 +4,8 @@ import { sendTable } from '../http/csv.plugin.ts'
 import { Problem } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
 import { dayMs } from './closing.ts'
-import { planForValues } from './summary.store.ts'
+import { compareThreeWays } from './three-way.commands.ts'
 import { ThreeWayQuery, ThreeWaySchema } from './three-way.schema.ts'
-import { sumUp } from './three-way.store.ts'
 import { balance } from './three-way.ts'
 import { threeWayColumns, toThreeWayRows } from './three-way-columns.ts'
 
@@ -35,11 +34,7 @@ export const threeWayRoutes: Routes<'reads' | 'merchantAccount'> = async (
     async (request, reply) => {
       const period = readPeriod(request.query)
       const { from, to } = period
-      const sums = await reads.transaction().execute(async (tx) => {
-        await planForValues(tx)
-        return await sumUp(tx, period, merchantAccount)
-      })
-      const currencies = balance(sums)
+      const currencies = balance(await compareThreeWays(reads, period, merchantAccount))
       const view = { from: from.toISOString(), to: to.toISOString(), currencies }
       return await sendTable(request, reply, view, threeWayColumns, toThreeWayRows)
     }

@@ -1,5 +1,20 @@
 import { type Db, statement } from '../database/database.ts'
+import type { Span } from './closing.ts'
 import type { SummedUp } from './three-way.ts'
+
+/**
+ * Of a transfer `t`, its payment `p` and operation `m`. `record`: what a report calls it; with
+ * automatic capture it settles the authorisation. `undone`: what it undoes; of two that come before
+ * any report, no report ever has either.
+ */
+const recordAndUndone = `
+      case when t.cause_type = 'capture' and p.capture = 'automatic' then m.authorisation_reference
+        when t.posting in ('payment', 'held') and t.cause_type <> 'capture' then t.fact
+        else t.cause_id end as record,
+      case when t.posting = 'captureFailed' and p.capture = 'manual' then t.cause_id
+        when t.posting in ('captureFailed', 'reversal')
+          then coalesce(m.authorisation_reference, t.fact)
+        end as undone`
 
 /**
  * $1, $2: the period of the ledger. Its movements are followed to their lines in settlement reports
@@ -23,15 +38,7 @@ const threeWayStatement = statement<SummedUp>(`
       t.amount * (case 'provider' when debit_account then 1 when credit_account then -1 else 0 end)
         as provider,
       'processors' in (debit_account, credit_account) as elsewhere,
-      -- What a report calls it: with automatic capture it settles the authorisation.
-      case when t.cause_type = 'capture' and p.capture = 'automatic' then m.authorisation_reference
-        when t.posting in ('payment', 'held') and t.cause_type <> 'capture' then t.fact
-        else t.cause_id end as record,
-      -- What it undoes: of two that come before any report, no report ever has either.
-      case when t.posting = 'captureFailed' and p.capture = 'manual' then t.cause_id
-        when t.posting in ('captureFailed', 'reversal')
-          then coalesce(m.authorisation_reference, t.fact)
-        end as undone
+      ${recordAndUndone}
     from paid
     join ledger_transfer t on t.payment_id = paid.payment_id
     join payment p on p.id = t.payment_id
@@ -103,11 +110,56 @@ const threeWayStatement = statement<SummedUp>(`
   select currency, what, count(*), sum(amount)::bigint as amount
   from summed group by currency, what`)
 
-/** All sides and reasons that there are anything of, by currency. */
+/**
+ * All sides and reasons that there are anything of, by currency. Each movement and line counts for
+ * its own time alone: what periods come to is what their parts come to.
+ */
 export async function sumUp(
   db: Db,
-  { from, to }: { from: Date; to: Date },
+  { from, to }: Span,
   merchantAccount: string
 ): Promise<SummedUp[]> {
   return (await db.executeQuery(threeWayStatement(from, to, merchantAccount))).rows
+}
+
+/**
+ * $1: since when. A movement or line has a part in what is said of others by its record; where one
+ * undoes another, by the payment.
+ */
+const changedDaysStatement = statement<{ day: string }>(`
+  with line as (
+    select payment_id, record_id, created_at from settlement_line where created_at >= $1
+    union all
+    select payment_id, record_id, created_at from settlement_line where matched_at >= $1
+  ), paid as materialized (
+    select payment_id from line where payment_id is not null
+    union
+    select payment_id from ledger_transfer where created_at >= $1 and payment_id is not null
+  ), transfer as materialized (
+    select t.payment_id, t.created_at, ${recordAndUndone}
+    from paid
+    join ledger_transfer t on t.payment_id = paid.payment_id
+    join payment p on p.id = t.payment_id
+    left join operation m on m.id = t.cause_id
+  ), changed as materialized (
+    select payment_id, record_id as record from line where record_id is not null
+    union
+    select payment_id, record from transfer where created_at >= $1
+  )
+  select distinct (at at time zone 'UTC')::date::text as day from (
+    select created_at as at from line
+    union all
+    select created_at from transfer where (payment_id, record) in (select * from changed)
+      or payment_id in (select payment_id from transfer where undone is not null)
+    union all
+    select l.created_at from changed join settlement_line l on l.record_id = changed.record
+    union all
+    select t.created_at from billing_posting b join ledger_transfer t on t.id = b.id
+    where b.acknowledged_at >= $1
+  ) as said`)
+
+/** The days (UTC) of which anything else is to be said than before what was written since. */
+export async function findChangedDays(db: Db, since: Date): Promise<string[]> {
+  const { rows } = await db.executeQuery(changedDaysStatement(since))
+  return rows.map(({ day }) => day)
 }

@@ -38,6 +38,7 @@ begin
   -- Whoever closes days has it too, until its end.
   perform pg_advisory_xact_lock(7240016);
   delete from daily_closing where day >= (at at time zone 'UTC')::date;
+  delete from daily_comparison where day >= (at at time zone 'UTC')::date;
   return null;
 end $function$;
 
@@ -54,6 +55,7 @@ create table account (
   constraint account_id_check check (id >= 1 and id <= 99999999),
   constraint account_status_check check (status in ('open', 'closed'))
 );
+create index account_currency on account (currency, id);
 
 create table adjustment (
   id text not null,
@@ -181,6 +183,8 @@ create table billing_posting (
   constraint billing_posting_file_id_fkey foreign key (file_id) references billing_file(id),
   constraint billing_posting_id_fkey foreign key (id) references ledger_transfer(id)
 ) with (fillfactor=80);
+create index billing_posting_acknowledged on billing_posting (acknowledged_at)
+  where acknowledged_at is not null;
 create unique index billing_posting_place_once on billing_posting (file_id, file_sequence)
   where file_id is not null;
 create index billing_posting_status on billing_posting (status, "position")
@@ -292,6 +296,13 @@ create table client (
 );
 create unique index client_name_in_use_once on client (name) where revoked_at is null;
 
+create table comparison_mark (
+  id boolean not null default true,
+  until timestamptz not null,
+  constraint comparison_mark_pkey primary key (id),
+  constraint one_mark check (id)
+);
+
 create table credit (
   transfer_id text not null,
   account_id integer not null,
@@ -311,6 +322,12 @@ create table daily_closing (
   settled jsonb not null,
   closed_at timestamptz not null default now(),
   constraint daily_closing_pkey primary key (day)
+);
+
+create table daily_comparison (
+  day date not null,
+  sums jsonb not null,
+  constraint daily_comparison_pkey primary key (day)
 );
 
 create table debit (
@@ -357,7 +374,8 @@ create index discrepancy_open on discrepancy (id) where status = 'open';
 create index discrepancy_payment on discrepancy (payment_id);
 create index discrepancy_refunded on discrepancy (id) where status = 'resolved'
   and resolution = 'refund';
-create index discrepancy_resolved on discrepancy (resolved_at) where resolved_at is not null;
+create index discrepancy_resolved_kind on discrepancy (resolved_at, kind, created_at)
+  where resolved_at is not null;
 
 create table dispute (
   id text not null,
@@ -695,10 +713,12 @@ create table payment (
 create index payment_account on payment (account_id, id);
 create index payment_amount on payment (amount, id);
 create index payment_brand on payment (lower(card ->> 'brand'), id) where card is not null;
+create statistics payment_brand_values on lower(card ->> 'brand') from payment;
 create index payment_channel on payment (channel, method, id);
 create index payment_client on payment (client_id, id);
 create index payment_due on payment (next_attempt_at) where next_attempt_at is not null;
 create index payment_last_four on payment ((card ->> 'lastFour'), id) where card is not null;
+create statistics payment_last_four_values on (card ->> 'lastFour') from payment;
 create index payment_metadata on payment using gin (metadata jsonb_path_ops)
   where metadata is not null;
 create index payment_operator
@@ -931,7 +951,6 @@ create table webhook_delivery (
   constraint webhook_delivery_position_fkey foreign key ("position")
     references event_feed("position")
 ) with (fillfactor=80);
-create index webhook_delivery_created on webhook_delivery using brin (created_at);
 create index webhook_delivery_due on webhook_delivery (endpoint_id, term, next_attempt_at,
   "position") where next_attempt_at is not null;
 create index webhook_delivery_endpoint on webhook_delivery (endpoint_id, id);

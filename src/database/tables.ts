@@ -133,8 +133,10 @@ export type Database = {
     created_at: Generated<Date>
     revoked_at: Date | null
   }
+  comparison_mark: { id: Generated<boolean>; until: Date }
   credit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
   daily_closing: { day: Date; postings: unknown; settled: unknown; closed_at: Generated<Date> }
+  daily_comparison: { day: Date; sums: unknown }
   debit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
   discrepancy: {
     id: string

@@ -174,7 +174,8 @@ export const idClockSkewMs = 2 * 60 * 60_000
 /** Newest first; by key, so that page 1,000 costs what page 1 does. */
 export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payment[]> {
   const { limit } = filter
-  const all = sql.join(conditionsOf(filter), sql` and `)
+  const conditions = [...conditionsOf(filter), ...(await rareConditions(db, filter))]
+  const all = sql.join(conditions, sql` and `)
   const ways = waysOf(filter)
   // One index has each combination in its order: several are read side by side and merged.
   const several = sql.join(
@@ -193,6 +194,49 @@ export async function listPayments(db: Db, filter: PaymentFilter): Promise<Payme
     select ${paymentColumnList} from payment where ${found}
     order by id desc limit ${limit}`.execute(db)
   return rows.map(toPayment)
+}
+
+/** Up to so many accounts or payments are few beside all that a search by id may pass by. */
+const few = { accounts: 100, payments: 10_000 } as const
+
+/**
+ * What few payments have and the planner can't know: in the end of a range of amounts, and in a
+ * currency, which is that of an account. Then it is read by those, and else by id.
+ */
+async function rareConditions(db: Db, filter: PaymentFilter): Promise<RawBuilder<SqlBool>[]> {
+  const { currency, accountId } = filter
+  const conditions: RawBuilder<SqlBool>[] = []
+  if (currency !== undefined && accountId === undefined) {
+    const { rows } = await sql<{ id: number }>`
+      select id from account where currency = ${currency} order by id
+      limit ${few.accounts + 1}`.execute(db)
+    const ids = rows.map(({ id }) => id)
+    if (ids.length <= few.accounts) conditions.push(sql<SqlBool>`account_id = any(${ids})`)
+  }
+  const amounts = amountConditions(filter)
+  if (amounts.length === 0 || filter.amountFrom === filter.amountTo) return conditions
+  const inRange = sql.join(amounts, sql` and `)
+  if (!(await isRare(db, inRange))) return conditions
+  const ids = sql`select id from payment where ${inRange} order by amount, payment.id`
+  return [...conditions, sql<SqlBool>`id = any(array(${ids} limit ${few.payments}))`]
+}
+
+/**
+ * Whether few payments are in a range of amounts, read in the order of its index: no more than a
+ * page where it has only some, or many of the newest ones.
+ */
+async function isRare(db: Db, inRange: RawBuilder<unknown>): Promise<boolean> {
+  const first = (limit: number) => sql`(select count(*) from (
+    select from payment where ${inRange} order by amount, id limit ${limit}) as first)`
+  const { rows } = await sql<{ some: number; newest: number }>`${plannedEachTime}
+    select ${first(31)} as some, (
+      select count(*) from (select amount from payment order by id desc limit 20) as newest
+      where ${inRange}) as newest`.execute(db)
+  const { some = 0, newest = 0 } = rows[0] ?? {}
+  if (some <= 30 || newest >= 5) return some <= 30
+  const all = await sql<{ count: number }>`${plannedEachTime}
+    select ${first(few.payments + 1)} as count`.execute(db)
+  return (all.rows[0]?.count ?? 0) <= few.payments
 }
 
 /**
@@ -222,13 +266,15 @@ function conditionsFor(column: string, values: readonly string[] | undefined) {
 
 /** What else is asked for. */
 function conditionsOf(filter: PaymentFilter): RawBuilder<SqlBool>[] {
-  const { clientId, accountId, reference, providerReference, metadata, before } = filter
+  const { clientId, accountId, reference, providerReference, currency } = filter
+  const { metadata, before } = filter
   const conditions = [
     before !== null && sql`id < ${before}`,
     clientId !== null && sql`client_id = ${clientId}`,
     accountId !== undefined && sql`account_id = ${accountId}`,
     reference !== undefined && sql`reference = ${reference}`,
     providerReference !== undefined && isOfReference(providerReference),
+    currency !== undefined && sql`currency = ${currency}`,
     ...amountConditions(filter),
     ...cardConditions(filter),
     ...timeConditions(filter),
@@ -244,15 +290,16 @@ const isOfReference = (reference: string) => sql`id = any(array(
   union all select payment_id from operation where provider_reference = ${reference}
   union all select payment_id from dispute where reference = ${reference}))`
 
-function amountConditions({ currency, amountFrom, amountTo }: PaymentFilter) {
+function amountConditions(filter: Pick<PaymentFilter, 'amountFrom' | 'amountTo'>) {
+  const { amountFrom, amountTo } = filter
   // Of one amount the index has the payments in their order.
   const isOne = amountFrom !== undefined && amountFrom === amountTo
-  return [
-    currency !== undefined && sql`currency = ${currency}`,
-    isOne && sql`amount = ${amountFrom}`,
-    !isOne && amountFrom !== undefined && sql`amount >= ${amountFrom}`,
-    !isOne && amountTo !== undefined && sql`amount <= ${amountTo}`
+  const conditions = [
+    isOne && sql<SqlBool>`amount = ${amountFrom}`,
+    !isOne && amountFrom !== undefined && sql<SqlBool>`amount >= ${amountFrom}`,
+    !isOne && amountTo !== undefined && sql<SqlBool>`amount <= ${amountTo}`
   ]
+  return conditions.filter((one) => one !== false)
 }
 
 function cardConditions({ lastFour, cardBrand, operatorId }: PaymentFilter) {

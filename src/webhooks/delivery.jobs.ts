@@ -218,5 +218,11 @@ export async function settleWebhooks(db: Db): Promise<number> {
 
 /** Forgets what was settled long ago; answers how many. */
 export async function purgeWebhooks(db: Db): Promise<number> {
-  return await purgeDeliveries(db, keptForDays)
+  let purged = 0
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const { count, next } = await purgeDeliveries(db, keptForDays, after)
+    purged += count
+    after = next
+  }
+  return purged
 }

@@ -217,14 +217,31 @@ export async function forgetStopped(db: Db): Promise<void> {
     ) is null`.execute(db)
 }
 
-/** Forgets what ended long ago, a thousand at a time; answers how many. */
-export async function purgeDeliveries(db: Db, keptForDays: number): Promise<number> {
-  const { numAffectedRows } = await sql`
-    delete from webhook_delivery where id in (
-      select id from webhook_delivery
-      where created_at < now() - make_interval(days => ${keptForDays})
-        and started_at < now() - make_interval(days => ${keptForDays}) and status <> 'pending'
-      limit 1000
-    )`.execute(db)
-  return Number(numAffectedRows ?? 0n)
+const purgedAtOnce = 1_000
+
+/**
+ * Forgets what ended long ago, of the oldest thousand deliveries after the id `after`. Answers how
+ * many; and from where to go on, where what follows may be as old. Ids are given in the order in
+ * which deliveries are made: whatever has been removed before, nothing else is read.
+ */
+export async function purgeDeliveries(
+  db: Db,
+  keptForDays: number,
+  after: string
+): Promise<{ count: number; next: string | undefined }> {
+  const { rows } = await sql<{ count: number; last: string | null; isOld: boolean }>`
+    with oldest as materialized (
+      select id, created_at < now() - make_interval(days => ${keptForDays}) as is_old
+      from webhook_delivery where id > ${after} order by id limit ${purgedAtOnce}
+    ), gone as (
+      delete from webhook_delivery d using oldest
+      where d.id = oldest.id and is_old and status <> 'pending'
+        and started_at < now() - make_interval(days => ${keptForDays})
+      returning d.id
+    )
+    select (select count(*) from gone) as count, max(id) as last,
+      count(*) filter (where is_old) = ${purgedAtOnce} as "isOld"
+    from oldest`.execute(db)
+  const { count = 0, last = null, isOld = false } = rows[0] ?? {}
+  return { count, next: isOld && last !== null ? last : undefined }
 }

@@ -3,7 +3,11 @@ import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import type { Db } from '../../src/database/database.ts'
 import { announce } from '../../src/webhooks/announce.jobs.ts'
-import { createDispatcher, settleWebhooks } from '../../src/webhooks/delivery.jobs.ts'
+import {
+  createDispatcher,
+  purgeWebhooks,
+  settleWebhooks
+} from '../../src/webhooks/delivery.jobs.ts'
 import { claimDeliveries } from '../../src/webhooks/delivery.store.ts'
 import { findDelivery, listDeliveries } from '../../src/webhooks/delivery-list.store.ts'
 import { restartDelivery } from '../../src/webhooks/replay.store.ts'
@@ -217,6 +221,28 @@ t.test('a backlog is not read as a whole to claim some of it', async (t) => {
     t.equal(rows[0]?.whole, 0)
     t.ok((rows[0]?.fetched ?? 0) < 1_000, `${rows[0]?.fetched} rows`)
   })
+})
+
+t.test('what ended 30 days ago is removed, past what is kept', async (t) => {
+  const db = await withClient(t)
+  await addEndpoints(db, ['whe_1'])
+  // Some of the oldest 1,500 are pending, or were sent again lately.
+  await sql`
+    insert into webhook_delivery (endpoint_id, event_id, type, status, next_attempt_at,
+      delivered_at, created_at, started_at)
+    select 'whe_1', n, 'x', case when n % 100 = 1 then 'pending' else 'delivered' end,
+      case when n % 100 = 1 then now() end, case when n % 100 <> 1 then now() end, at,
+      case when n % 100 = 2 then now() else at end
+    from generate_series(1, 6000) as n cross join lateral (
+      select now() - case when n <= 1500 then interval '31 days' else interval '29 days' end as at
+    ) made order by n`.execute(db)
+  t.equal(await purgeWebhooks(db), 1_470)
+  t.equal(await purgeWebhooks(db), 0)
+  const { rows } = await sql`select count(*) from webhook_delivery`.execute(db)
+  t.same(rows, [{ count: 4_530 }])
+  const { rows: left } = await sql`
+    select count(*) from webhook_delivery where created_at < now() - interval '30 days'`.execute(db)
+  t.same(left, [{ count: 30 }])
 })
 
 t.test('an event that cannot be shown fails alone', async (t) => {
