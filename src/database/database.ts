@@ -11,7 +11,7 @@ import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { driverUrl } from './connection-url.ts'
 import type { Outage } from './outage.ts'
-import { bounds, nameOf, patience, setUpSession } from './session.ts'
+import { bounds, nameOf, patience, planning, setUpSession } from './session.ts'
 import type { Database } from './tables.ts'
 import { unavailabilityOf } from './unavailable.ts'
 
@@ -136,7 +136,7 @@ export function createPool(url: string, options: ConnectOptions = {}): pg.Pool {
     ...(patient ? {} : { query_timeout: answerWithinMs }),
     ...(outage && { outage }),
     application_name: 'one-off-payments',
-    onConnect: (client) => setUpSession(client, patient ? patience : bounds)
+    onConnect: (client) => setUpSession(client, patient ? patience : { ...bounds, ...planning })
   }
   const pool = new pg.Pool(config)
   // Without a listener a broken idle connection would end the process; the pool replaces it.
