@@ -1,16 +1,34 @@
 import { sql } from 'kysely'
-import type { Tx } from '../database/database.ts'
+import { statement, type Tx } from '../database/database.ts'
 import { type PaymentEvent, recordPaymentEvents } from '../events/event.store.ts'
 import { post } from '../ledger/ledger.store.ts'
 import { notifyChanged } from '../payments/changed.store.ts'
-import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
+import {
+  paymentColumnText,
+  type StoredPayment,
+  toPayment,
+  updatePayments
+} from '../payments/payment.store.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
-import { findDisputes, saveDisputes } from './dispute.store.ts'
+import { type DisputeRow, disputeColumnText, saveDisputes, toDispute } from './dispute.store.ts'
 import type { Authorisation, Discrepancy, PaymentAggregate } from './model.ts'
-import { findOperations, saveOperations } from './operation.store.ts'
+import {
+  type OperationRow,
+  operationColumnText,
+  saveOperations,
+  toOperation
+} from './operation.store.ts'
 
-type OfPayment = { payment_id: string }
-type AuthorisationRow = Omit<Authorisation, 'amount'> & { currency: string; amount: number }
+type OfPayment = { paymentId: string }
+
+/** What belongs to payments, in the order in which it is kept; as JSON, without those of no row. */
+type Belonging = {
+  now: Date
+  authorisations: Array<Authorisation & OfPayment> | null
+  operations: OperationRow[] | null
+  disputes: DisputeRow[] | null
+  discrepancies: Array<Discrepancy & OfPayment> | null
+}
 
 /**
  * The aggregates of these payments, locked; always in the same order, so that none wait in a ring.
@@ -20,48 +38,62 @@ export async function lockAggregates(
   tx: Tx,
   paymentIds: readonly string[]
 ): Promise<Map<string, PaymentAggregate>> {
-  const payments = await sql<StoredPayment>`
-    select ${paymentColumnList} from payment where id = any(${paymentIds})
-    order by id for no key update`.execute(tx)
-  const authorisations = await sql<AuthorisationRow & OfPayment>`
-    select reference, payment_id, outcome, disposition, currency, amount, reported
-    from authorisation where payment_id = any(${paymentIds}) order by created_at, reference
-    `.execute(tx)
-  const operations = await findOperations(tx, paymentIds)
-  const disputes = await findDisputes(tx, paymentIds)
-  const discrepancies = await sql<Discrepancy & OfPayment>`
-    select id, payment_id, kind, fact, details, status, resolution from discrepancy
-    where payment_id = any(${paymentIds}) and kind in
-      ('refund_and_chargeback', 'refunded_beyond_captured', 'reversal_amount_unknown',
-       'recapture_unconfirmed')`.execute(tx)
-  return new Map(
-    payments.rows.map((row) => [
-      row.id,
-      {
-        payment: toPayment(row),
-        authorisations: authorisations.rows.filter(isOf(row.id)).map(toAuthorisation),
-        operations: operations.get(row.id) ?? [],
-        disputes: disputes.get(row.id) ?? [],
-        discrepancies: discrepancies.rows.filter(isOf(row.id)).map(toDiscrepancy),
-        events: [],
-        postings: [],
-        touched: new Set()
-      }
-    ])
-  )
+  return (await openAggregates(tx, paymentIds)).aggregates
 }
 
-const isOf = (id: string) => (row: OfPayment) => row.payment_id === id
-
-function toAuthorisation(row: AuthorisationRow): Authorisation {
-  const { reference, outcome, disposition, currency, amount: value, reported } = row
-  return { reference, outcome, disposition, amount: { currency, value }, reported }
+/** The same, with the database's clock as it was once all were locked: see `readClock`. */
+export async function openAggregates(
+  tx: Tx,
+  paymentIds: readonly string[]
+): Promise<{ aggregates: Map<string, PaymentAggregate>; now: Date }> {
+  const { rows: payments } = await tx.executeQuery(lockStatement(paymentIds))
+  // A statement of its own, which sees what those wrote who had the locks before.
+  const { rows } = await tx.executeQuery(belongingStatement(paymentIds))
+  const { now, ...belonging } = rows[0] as Belonging
+  const byPayment = <One extends OfPayment>(all: One[] | null) =>
+    Map.groupBy(all ?? [], ({ paymentId }) => paymentId)
+  const authorisations = byPayment(belonging.authorisations)
+  const operations = byPayment(belonging.operations)
+  const disputes = byPayment(belonging.disputes)
+  const discrepancies = byPayment(belonging.discrepancies)
+  const aggregates = payments.map((row): [string, PaymentAggregate] => [
+    row.id,
+    {
+      payment: toPayment(row),
+      authorisations: authorisations.get(row.id) ?? [],
+      operations: (operations.get(row.id) ?? []).map(toOperation),
+      disputes: (disputes.get(row.id) ?? []).map(toDispute),
+      discrepancies: discrepancies.get(row.id) ?? [],
+      events: [],
+      postings: [],
+      touched: new Set()
+    }
+  ])
+  return { aggregates: new Map(aggregates), now }
 }
 
-function toDiscrepancy(row: Discrepancy): Discrepancy {
-  const { id, kind, fact, details, status, resolution } = row
-  return { id, kind, fact, details, status, resolution }
-}
+const lockStatement = statement<StoredPayment>(`
+  select ${paymentColumnText} from payment where id = any($1::text[])
+  order by id for no key update`)
+
+const belongingStatement = statement<Belonging>(`
+  select clock_timestamp() as now,
+    (select json_agg(one) from (
+      select reference, payment_id as "paymentId", outcome, disposition,
+        json_build_object('currency', currency, 'value', amount) as amount, reported
+      from authorisation where payment_id = any($1::text[])
+      order by created_at, reference) one) as authorisations,
+    (select json_agg(one) from (
+      select ${operationColumnText} from operation where payment_id = any($1::text[])
+      order by created_at, id) one) as operations,
+    (select json_agg(one) from (
+      select ${disputeColumnText} from dispute where payment_id = any($1::text[])
+      order by created_at, id) one) as disputes,
+    (select json_agg(one) from (
+      select id, payment_id as "paymentId", kind, fact, details, status, resolution
+      from discrepancy where payment_id = any($1::text[]) and kind in
+        ('refund_and_chargeback', 'refunded_beyond_captured', 'reversal_amount_unknown',
+         'recapture_unconfirmed')) one) as discrepancies`)
 
 /** What changed of some aggregates, with the payment that each belongs to. */
 function changedOf<One extends object>(
@@ -87,7 +119,10 @@ export async function saveAggregates(
   const changed = aggregates.filter(({ events, touched }) => events.length > 0 || touched.size > 0)
   if (changed.length === 0) return
   await saveAuthorisations(tx, changed)
-  await updatePayments(tx, changed)
+  await updatePayments(
+    tx,
+    changed.map(({ payment, events }) => ({ payment, version: payment.eventCount - events.length }))
+  )
   await saveOperations(
     tx,
     changedOf(changed, ({ operations }) => operations)
@@ -109,33 +144,6 @@ export async function saveAggregates(
       tx,
       silent.map(({ payment }) => payment.id)
     )
-  }
-}
-
-/** The event count is the version: it must still be what it was when the aggregate was read. */
-async function updatePayments(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
-  const rows = aggregates.map(({ payment, events }) => ({
-    ...payment,
-    version: payment.eventCount - events.length
-  }))
-  const result = await sql`
-    update payment set status = x.status, cancelled_by = x."cancelledBy", failure = x.failure,
-      card = x.card, authorisation_reference = x."authorisationReference",
-      amount_authorised = x."amountAuthorised", amount_captured = x."amountCaptured",
-      amount_refunded = x."amountRefunded", amount_refunding = x."amountRefunding",
-      amount_charged_back = x."amountChargedBack", settlement = x.settlement,
-      event_count = x."eventCount", updated_at = x."updatedAt", finished_at = x."finishedAt",
-      next_attempt_at = case when x.status = 'pending' then next_attempt_at end,
-      lease = case when x.status = 'pending' then lease end,
-      leased_until = case when x.status = 'pending' then leased_until end
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(
-      id text, version integer, status text, "cancelledBy" text, failure jsonb, card jsonb,
-      "authorisationReference" text, "amountAuthorised" bigint, "amountCaptured" bigint,
-      "amountRefunded" bigint, "amountRefunding" bigint, "amountChargedBack" bigint,
-      settlement jsonb, "eventCount" integer, "updatedAt" timestamptz, "finishedAt" timestamptz)
-    where payment.id = x.id and payment.event_count = x.version`.execute(tx)
-  if (result.numAffectedRows !== BigInt(aggregates.length)) {
-    throw new Error('a payment changed while its aggregate was open')
   }
 }
 

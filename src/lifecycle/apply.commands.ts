@@ -1,7 +1,7 @@
-import { readClock, type Tx } from '../database/database.ts'
+import type { Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { ProviderEvent } from '../provider.ts'
-import { lockAggregates, saveAggregates } from './aggregate.store.ts'
+import { openAggregates, saveAggregates } from './aggregate.store.ts'
 import { applyEvent } from './apply.ts'
 import type { Effect, PaymentAggregate } from './model.ts'
 
@@ -17,10 +17,10 @@ export async function applyEvents(
   providerName: string,
   events: readonly EventOfPayment[]
 ): Promise<{ effects: Array<Effect | 'unknown'>; aggregates: Map<string, PaymentAggregate> }> {
-  const aggregates = await lockAggregates(tx, [
+  const { aggregates, now } = await openAggregates(tx, [
     ...new Set(events.map(({ paymentId }) => paymentId))
   ])
-  const context = { now: await readClock(tx), newId }
+  const context = { now, newId }
   const effects = events.map(({ paymentId, event }) => {
     const aggregate = aggregates.get(paymentId)
     return aggregate === undefined ? 'unknown' : applyEvent(aggregate, event, context)

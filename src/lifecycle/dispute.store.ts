@@ -9,27 +9,23 @@ export type DisputeRow = Omit<Dispute, 'amount'> & {
 }
 
 /** The columns of a `DisputeRow`, for a statement. */
-export const disputeColumns = sql.raw(
+export const disputeColumnText =
   'id, payment_id as "paymentId", reference, also_reported_as as "alsoReportedAs", status, ' +
-    'stage, currency, amount as value, amount_charged_back as "amountChargedBack", reason, ' +
-    'reason_code as "reasonCode", defend_by as "defendBy", reported, created_at as "createdAt", ' +
-    'updated_at as "updatedAt", closed_at as "closedAt"'
-)
+  'stage, currency, amount as value, amount_charged_back as "amountChargedBack", reason, ' +
+  'reason_code as "reasonCode", defend_by as "defendBy", reported, created_at as "createdAt", ' +
+  'updated_at as "updatedAt", closed_at as "closedAt"'
+export const disputeColumns = sql.raw(disputeColumnText)
 
+/** Of JSON too, in which times are texts. */
 export function toDispute({ currency, value, paymentId: _, ...row }: DisputeRow): Dispute {
-  return { ...row, amount: { currency, value } }
-}
-
-/** The disputes of payments whose aggregates are locked, oldest first, by payment. */
-export async function findDisputes(
-  tx: Tx,
-  paymentIds: readonly string[]
-): Promise<Map<string, Dispute[]>> {
-  const { rows } = await sql<DisputeRow>`
-    select ${disputeColumns} from dispute where payment_id = any(${paymentIds})
-    order by created_at, id`.execute(tx)
-  const all = Map.groupBy(rows, (row) => row.paymentId)
-  return new Map([...all].map(([id, own]) => [id, own.map(toDispute)]))
+  return {
+    ...row,
+    amount: { currency, value },
+    createdAt: new Date(row.createdAt),
+    updatedAt: new Date(row.updatedAt),
+    defendBy: row.defendBy && new Date(row.defendBy),
+    closedAt: row.closedAt && new Date(row.closedAt)
+  }
 }
 
 export async function saveDisputes(

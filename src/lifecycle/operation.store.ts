@@ -9,27 +9,16 @@ export type OperationRow = Omit<Operation, 'amount'> & {
 }
 
 /** The columns of an `OperationRow`, for a statement. */
-export const operationColumns = sql.raw(
+export const operationColumnText =
   'id, kind, payment_id as "paymentId", authorisation_reference as "authorisationReference", ' +
-    'currency, amount as value, status, failure, origin, reason, operator, decision, processor, ' +
-    'provider_key as "providerKey", provider_reference as "providerReference", ' +
-    'also_reported_as as "alsoReportedAs", reported, created_at as "createdAt"'
-)
+  'currency, amount as value, status, failure, origin, reason, operator, decision, processor, ' +
+  'provider_key as "providerKey", provider_reference as "providerReference", ' +
+  'also_reported_as as "alsoReportedAs", reported, created_at as "createdAt"'
+export const operationColumns = sql.raw(operationColumnText)
 
+/** Of JSON too, in which times are texts. */
 export function toOperation({ currency, value, paymentId: _, ...row }: OperationRow): Operation {
-  return { ...row, amount: { currency, value } }
-}
-
-/** The operations of payments whose aggregates are locked, oldest first, by payment. */
-export async function findOperations(
-  tx: Tx,
-  paymentIds: readonly string[]
-): Promise<Map<string, Operation[]>> {
-  const { rows } = await sql<OperationRow>`
-    select ${operationColumns} from operation where payment_id = any(${paymentIds})
-    order by created_at, id`.execute(tx)
-  const all = Map.groupBy(rows, (row) => row.paymentId)
-  return new Map([...all].map(([id, own]) => [id, own.map(toOperation)]))
+  return { ...row, amount: { currency, value }, createdAt: new Date(row.createdAt) }
 }
 
 /** What is asked of the provider is due from the moment that it is written down. */

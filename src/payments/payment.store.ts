@@ -1,6 +1,12 @@
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
 import { batched } from '../database/batch.ts'
-import { type Database, type Db, plannedEachTime, statement } from '../database/database.ts'
+import {
+  type Database,
+  type Db,
+  plannedEachTime,
+  statement,
+  type Tx
+} from '../database/database.ts'
 import { smallestIdAt } from '../id.ts'
 import {
   channels as allChannels,
@@ -62,9 +68,9 @@ const paymentColumns = [
 ] as const satisfies ReadonlyArray<keyof Database['payment']>
 export type StoredPayment = Pick<Selectable<Database['payment']>, (typeof paymentColumns)[number]>
 
-const columnList = paymentColumns.join(', ')
 /** The columns of a `StoredPayment`, for a statement. */
-export const paymentColumnList = sql.raw(columnList)
+export const paymentColumnText = paymentColumns.join(', ')
+export const paymentColumnList = sql.raw(paymentColumnText)
 
 export function toPayment(row: StoredPayment): Payment {
   return {
@@ -115,7 +121,7 @@ function toProcessor({ processor_name: name, processor_reference: reference }: S
 }
 
 const findPaymentsStatement = statement<StoredPayment>(
-  `select ${columnList} from payment where id = any($1::text[])`
+  `select ${paymentColumnText} from payment where id = any($1::text[])`
 )
 
 const readPayment = batched<string, Payment | undefined>({
@@ -346,4 +352,52 @@ export async function listEvents(
     .orderBy('sequence')
     .limit(limit)
     .execute()
+}
+
+/**
+ * Writes what a fact may change of payments. The event count is the version: it must still be what
+ * it was when the payment was read.
+ */
+export async function updatePayments(
+  tx: Tx,
+  changed: ReadonlyArray<{ payment: Payment; version: number }>
+): Promise<void> {
+  // Named one by one: what stays as it is would be half of what is sent, and read again there.
+  const rows = changed.map(({ payment, version }) => ({
+    id: payment.id,
+    version,
+    status: payment.status,
+    cancelledBy: payment.cancelledBy,
+    failure: payment.failure,
+    card: payment.card,
+    authorisationReference: payment.authorisationReference,
+    amountAuthorised: payment.amountAuthorised,
+    amountCaptured: payment.amountCaptured,
+    amountRefunded: payment.amountRefunded,
+    amountRefunding: payment.amountRefunding,
+    amountChargedBack: payment.amountChargedBack,
+    settlement: payment.settlement,
+    eventCount: payment.eventCount,
+    updatedAt: payment.updatedAt,
+    finishedAt: payment.finishedAt
+  }))
+  const result = await sql`
+    update payment set status = x.status, cancelled_by = x."cancelledBy", failure = x.failure,
+      card = x.card, authorisation_reference = x."authorisationReference",
+      amount_authorised = x."amountAuthorised", amount_captured = x."amountCaptured",
+      amount_refunded = x."amountRefunded", amount_refunding = x."amountRefunding",
+      amount_charged_back = x."amountChargedBack", settlement = x.settlement,
+      event_count = x."eventCount", updated_at = x."updatedAt", finished_at = x."finishedAt",
+      next_attempt_at = case when x.status = 'pending' then next_attempt_at end,
+      lease = case when x.status = 'pending' then lease end,
+      leased_until = case when x.status = 'pending' then leased_until end
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(
+      id text, version integer, status text, "cancelledBy" text, failure jsonb, card jsonb,
+      "authorisationReference" text, "amountAuthorised" bigint, "amountCaptured" bigint,
+      "amountRefunded" bigint, "amountRefunding" bigint, "amountChargedBack" bigint,
+      settlement jsonb, "eventCount" integer, "updatedAt" timestamptz, "finishedAt" timestamptz)
+    where payment.id = x.id and payment.event_count = x.version`.execute(tx)
+  if (result.numAffectedRows !== BigInt(changed.length)) {
+    throw new Error('a payment changed while its aggregate was open')
+  }
 }
