@@ -4,12 +4,21 @@ import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t from 'tap'
+import { applyNotifications } from '../../src/adyen/notification.jobs.ts'
+import { insertItems } from '../../src/adyen/notification.store.ts'
+import { placeNewPostings } from '../../src/billing/posting.jobs.ts'
 import { checkConnections } from '../../src/database/connection-check.ts'
-import { connect } from '../../src/database/database.ts'
+import { connect, type Db } from '../../src/database/database.ts'
 import { listen } from '../../src/database/listener.ts'
 import { migrate } from '../../src/database/migrate.ts'
 import { nameOf } from '../../src/database/session.ts'
-import { testDatabase } from '../test-database.ts'
+import { newId } from '../../src/id.ts'
+import { announce } from '../../src/webhooks/announce.jobs.ts'
+import { item } from '../adyen/signed-notifications.ts'
+import { addPayment } from '../checkout/intents.ts'
+import { newPayment } from '../lifecycle/aggregates.ts'
+import { testContext } from '../test-context.ts'
+import { insertClients, testDatabase } from '../test-database.ts'
 import { addClient, testService, toolsOf } from '../test-service.ts'
 
 const odd: Readonly<Record<string, string>> = {
@@ -134,4 +143,55 @@ t.test('D5: every wait is bounded, and statements are prepared', async (t) => {
   t.same(rows, [{ statement: '5s', lock: '2s', idle: '10s' }])
   const prepared = sql`select from pg_prepared_statements where not from_sql`
   t.ok((await prepared.execute(db)).rows.length > 0)
+})
+
+/** How often each table was read from end to end; the connection of `db` is its only one. */
+async function scansOf(db: Db): Promise<Map<string, number>> {
+  await sql`select pg_stat_force_next_flush()`.execute(db)
+  const { rows } = await sql<{ name: string; scans: number }>`
+    select relname as name, seq_scan as scans from pg_stat_user_tables`.execute(db)
+  return new Map(rows.map(({ name, scans }) => [name, scans]))
+}
+
+t.test('a table that was empty when statements were planned is read by its indexes', async (t) => {
+  const { url } = await testDatabase(t)
+  const db = connect(url, { max: 1 })
+  t.teardown(() => db.destroy())
+  // What a database says after it was restored empty, or looked at before its first day.
+  await sql`vacuum (analyze)`.execute(db)
+  const faults: unknown[] = []
+  const deps = { ...testContext(db), onFault: (_: unknown, error: unknown) => faults.push(error) }
+  const { clientId } = newPayment()
+  await insertClients(db, clientId)
+  const accounts = Array.from({ length: 40 }, (_, place) => 10_000_000 + place)
+  const values = accounts.map((id) => ({
+    id,
+    currency: 'GBP',
+    name: null,
+    status: 'open' as const
+  }))
+  await db.insertInto('account').values(values).execute()
+  const before = await scansOf(db)
+  for (let batch = 0; batch < 10; batch++) {
+    const payments = accounts.map((accountId) => newPayment({ id: newId('pay'), accountId }))
+    await Promise.all(payments.map((payment) => addPayment(db, payment)))
+    const items = payments.map(({ id }) => item({ merchantReference: id }))
+    await insertItems(db, items, false, () => false)
+    t.equal(await applyNotifications(deps), items.length)
+    await placeNewPostings(deps)
+    await announce(deps)
+  }
+  t.same(faults, [])
+  const scans = [...(await scansOf(db))].map(([name, count]) => [
+    name,
+    count - (before.get(name) ?? 0)
+  ])
+  const { rows } = await sql<{ count: number }>`select count(*) from ledger_transfer`.execute(db)
+  t.equal(rows[0]?.count, 400, 'each has moved the ledger')
+  // Outboxes are emptied each time; endpoints are few.
+  const small = ['event_outbox', 'posting_outbox', 'webhook_endpoint']
+  t.same(
+    scans.filter(([name, count]) => !small.includes(String(name)) && Number(count) > 2),
+    []
+  )
 })
