@@ -2,7 +2,13 @@ import { hash } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { hasCardNumber, hideCardNumbers, mayHaveCardNumber } from '../card-number.ts'
 import { batched } from '../database/batch.ts'
-import { type Database, type Db, statement, type Tx } from '../database/database.ts'
+import {
+  type Database,
+  type Db,
+  plannedEachTime,
+  statement,
+  type Tx
+} from '../database/database.ts'
 import { attemptsMax, type Locked, type Queue } from '../due/due.store.ts'
 import { newId } from '../id.ts'
 import {
@@ -307,10 +313,17 @@ export async function listNotifications(
   db: Db,
   filter: NotificationFilter
 ): Promise<ListedNotification[]> {
-  let query = db.selectFrom('notification').select(listed).orderBy('id', 'desc').limit(filter.limit)
-  const { status, eventCode, reference } = filter
+  const { status, eventCode, reference, limit } = filter
+  let query = db
+    .selectFrom('notification')
+    .modifyFront(plannedEachTime)
+    .select(listed)
+    .orderBy('id', 'desc')
+    .limit(limit)
   if (filter.before !== null) query = query.where('id', '<', filter.before)
   if (status !== undefined) query = query.where('status', '=', status)
+  // Those are in the index of what is due, and in none of their status.
+  if (status === 'received') query = query.where('next_attempt_at', 'is not', null)
   if (eventCode !== undefined) query = query.where('event_code', '=', eventCode)
   if (reference !== undefined) query = query.where('merchant_reference', '=', reference)
   return await query.execute()

@@ -528,9 +528,11 @@ create table notification (
   constraint parked_says_why check (status <> 'parked' or fault is not null)
 ) with (fillfactor=70);
 create index notification_due on notification (next_attempt_at) where next_attempt_at is not null;
-create index notification_event_code on notification (event_code, id);
 create index notification_merchant_reference on notification (merchant_reference);
-create index notification_status on notification (status, id);
+create index notification_not_applied on notification (status, id)
+  where status not in ('received', 'applied');
+create index notification_other_code on notification (event_code, id)
+  where event_code <> 'AUTHORISATION';
 
 create table operation (
   id text not null,
