@@ -1,6 +1,6 @@
 /** All background work of an instance: what runs, and how often. */
 import type { RawBuilder } from 'kysely'
-import { applyNotifications, notificationBatchSize } from './adyen/notification.jobs.ts'
+import { applyNotifications, notificationRounds } from './adyen/notification.jobs.ts'
 import { fetchReport } from './adyen-reports/report.transport.ts'
 import { fetchEveryMs, fetchReports } from './adyen-reports/report-download.jobs.ts'
 import { readReportFile } from './adyen-reports/report-file.reader.ts'
@@ -64,7 +64,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
   const task = <const Name extends string>(
     name: Name,
     run: (onFault: OnFault) => Promise<number>,
-    options: { everyMs?: number; batchSize?: number } = {}
+    options: { everyMs?: number; batchSize?: number; gatherMs?: number } = {}
   ) => {
     const onFault: OnFault = (about, error) => {
       metrics.itemFaults.inc({ task: name })
@@ -75,9 +75,11 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
   }
 
   return [
-    task('apply_notifications', (onFault) => applyNotifications({ ...context, onFault }), {
-      batchSize: notificationBatchSize
-    }),
+    task(
+      'apply_notifications',
+      (onFault) => applyNotifications({ ...context, onFault }),
+      notificationRounds
+    ),
     task('announce', (onFault) => announce({ ...context, onFault }), {
       batchSize: announceBatchSize
     }),

@@ -22,10 +22,10 @@ import { toCardNews } from './token-notification.ts'
 type NotificationDeps = Pick<Context, 'db' | 'providerName' | 'wake'> & { onFault: OnFault }
 
 /**
- * As many as are applied in one transaction: each payment and account is locked once for all, and
- * what a transaction costs beside its items is 3 ms of PostgreSQL, and as much of ours.
+ * As many are applied in one transaction: each payment and account is locked once for all, and what
+ * a transaction costs beside its items is 3 ms of PostgreSQL, and as much of ours.
  */
-export const notificationBatchSize = 400
+export const notificationRounds = { batchSize: 400, gatherMs: 20 } as const
 
 /** Trying a notification again whose payment is unknown, or which could not be applied; seconds. */
 const notificationRetryS = [1, 5, 15, 60, 300, 1_800, 7_200, 21_600] as const
@@ -38,7 +38,7 @@ const waitingTriesMax = 36
 export async function applyNotifications(deps: NotificationDeps): Promise<number> {
   let isCardHinted = false
   const count = await runBatch<DueNotification>(deps.db, {
-    size: notificationBatchSize,
+    size: notificationRounds.batchSize,
     take: (tx, limit, only) => lockDue(tx, dueNotifications, limit, only),
     work: async (tx, due) => {
       if (await applyAll(tx, deps, due)) isCardHinted = true

@@ -34,8 +34,8 @@ export const bounds: Readonly<Record<string, string>> = {
 /**
  * A plan is kept for as long as its connection, and so are those of foreign keys: one that was made
  * while its tables were empty or small would read them from end to end however large they grow. So
- * an index is used wherever there is one. Where there is none a scan counts as dearer than it is, in
- * PostgreSQL before 18, and would be compiled each time.
+ * an index is used wherever there is one. Where there is none, a scan counts as dearer than it is
+ * in PostgreSQL before 18, and would be compiled each time.
  */
 export const planning: Readonly<Record<string, string>> = { enable_seqscan: 'off', jit: 'off' }
 

@@ -1,5 +1,4 @@
 /** The background work: each task is a loop of rounds, safe on any number of instances. */
-import { setTimeout } from 'node:timers/promises'
 import { delayAfter, pollEveryMs } from './delays.ts'
 
 export type Task<Name extends string = string> = {
@@ -13,6 +12,8 @@ export type Task<Name extends string = string> = {
    * gathers into rounds that are worth their statements.
    */
   batchSize?: number
+  /** How long that pause is, ms. */
+  gatherMs?: number
 }
 
 /** Keeps the name's own type, so that a list of tasks knows all of its names. */
@@ -35,7 +36,7 @@ export type Worker<Name extends string> = {
 }
 
 /** Between rounds that are not full: little beside what a person or a client notices. */
-const gatherMs = 10
+const usualGatherMs = 10
 
 /** After faults in a row, so that a broken database is not asked without end. */
 const restsAfterFaultsS = [1, 2, 4, 8] as const
@@ -59,21 +60,30 @@ export function startWorker<Name extends string>(
 }
 
 function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<Name>) {
-  const { name, run, everyMs = pollEveryMs, batchSize = 0 } = task
+  const { name, run, everyMs = pollEveryMs, batchSize = 0, gatherMs = usualGatherMs } = task
   let stopping = false
   let woken = false
+  let gathering = false
   let faults = 0
   let rouse: () => void = () => {}
 
   async function rest(ms: number): Promise<void> {
     if (stopping || woken) return
     await new Promise<void>((resolve) => {
-      const timer = globalThis.setTimeout(resolve, ms)
+      const timer = setTimeout(resolve, ms)
       rouse = () => {
         clearTimeout(timer)
         resolve()
       }
     })
+  }
+
+  /** No wake-up call cuts it short, but the end does. */
+  async function gather(): Promise<void> {
+    woken = false
+    gathering = true
+    await rest(gatherMs)
+    gathering = false
   }
 
   async function loop(): Promise<void> {
@@ -83,7 +93,7 @@ function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<N
         const count = await run()
         faults = 0
         if (count > 0) events.onDone(name, count)
-        if (count > 0 && count < batchSize) await setTimeout(gatherMs)
+        if (count > 0 && count < batchSize) await gather()
         if (count === 0) await rest(everyMs)
       } catch (error) {
         faults += 1
@@ -100,7 +110,7 @@ function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<N
     wake(isOver = false) {
       if (faults > 0 && !isOver) return
       woken = true
-      rouse()
+      if (!gathering) rouse()
     },
     async stop() {
       stopping = true

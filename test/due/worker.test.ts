@@ -3,13 +3,14 @@ import t, { type Test } from 'tap'
 import { defineTask, startWorker, type Task } from '../../src/due/worker.ts'
 
 /** A task whose rounds end when the test says so; timers stand still until they are moved. */
-function puppet(t: Test, everyMs = 1_000) {
+function puppet(t: Test, everyMs = 1_000, gathering: Partial<Task> = {}) {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const rounds: Array<{ resolve: (count: number) => void; reject: (error: Error) => void }> = []
   const task: Task = {
     name: 'task',
     everyMs,
+    ...gathering,
     run: () => new Promise((resolve, reject) => rounds.push({ resolve, reject }))
   }
   const done: number[] = []
@@ -216,4 +217,24 @@ t.test('one task does not hold up another', async (t) => {
   const stopped = worker.stop()
   release(0)
   await stopped
+})
+
+t.test('after a round that was not full work gathers for a moment, or until the end', async (t) => {
+  const { worker, rounds, end } = puppet(t, 1_000, { batchSize: 4, gatherMs: 200 })
+  end().resolve(4)
+  await settle()
+  t.equal(rounds.length, 2, 'a full one is followed at once')
+  end().resolve(3)
+  await settle()
+  worker.wake('task')
+  mock.timers.tick(199)
+  await settle()
+  t.equal(rounds.length, 2)
+  mock.timers.tick(1)
+  await settle()
+  t.equal(rounds.length, 3)
+  end().resolve(3)
+  await settle()
+  await worker.stop()
+  t.equal(rounds.length, 3)
 })
