@@ -174,7 +174,11 @@ async function write(
   const added = transfers.map((transfer) => {
     const openAmount = transfer.amount.value - (moved.get(transfer.id) ?? 0)
     moved.delete(transfer.id)
-    return { ...transfer, openAmount }
+    const { id, accountId, debit, credit, amount, kind, fact, cause, paymentId, opens } = transfer
+    return {
+      ...{ id, accountId, debit, credit, ...amount, kind, fact, paymentId, opens, openAmount },
+      ...{ causeType: cause.type, causeId: cause.id }
+    }
   })
   const known = [...moved].flatMap(([id, amount]) => (amount === 0 ? [] : { id, amount }))
   await tx.executeQuery(
@@ -192,15 +196,15 @@ async function write(
  */
 const writeStatement = statement(`
   with transfer as (
-    select *, (amount->>'value')::bigint as value
-    from jsonb_to_recordset($1::jsonb) as x(
-      id text, "accountId" integer, debit text, credit text, amount jsonb, kind text, fact text,
-      cause jsonb, "paymentId" text, opens text, "openAmount" bigint)
+    select * from jsonb_to_recordset($1::jsonb) as x(
+      id text, "accountId" integer, debit text, credit text, currency text, value bigint, kind text,
+      fact text, "causeType" text, "causeId" text, "paymentId" text, opens text,
+      "openAmount" bigint)
   ), transfers as (
     insert into ledger_transfer (id, account_id, debit_account, credit_account, currency, amount,
       posting, fact, cause_type, cause_id, payment_id)
-    select id, "accountId", debit, credit, amount->>'currency', value, kind, fact, cause->>'type',
-      cause->>'id', "paymentId"
+    select id, "accountId", debit, credit, currency, value, kind, fact, "causeType", "causeId",
+      "paymentId"
     from transfer
   ), credits as (
     insert into credit (transfer_id, account_id, amount, open_amount)
