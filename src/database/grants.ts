@@ -25,6 +25,7 @@ export const privileges = {
   card_sync: everything,
   charge: changes,
   client: reads,
+  create_batch: queues,
   credit: changes,
   daily_closing: appends,
   debit: changes,

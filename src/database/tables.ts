@@ -133,6 +133,7 @@ export type Database = {
     created_at: Generated<Date>
     revoked_at: Date | null
   }
+  create_batch: { payment_ids: string[]; due_at: Date }
   credit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
   daily_closing: { day: Date; postings: unknown; settled: unknown; closed_at: Generated<Date> }
   debit: { transfer_id: string; account_id: number; amount: number; open_amount: number }

@@ -36,7 +36,8 @@ type Tools = ReturnType<typeof toolsOf>
  */
 const filledByThisVersionAlone: Readonly<Record<string, string>> = {
   api_key_use: 'only people read it, who learn of no use by the last release',
-  'settlement_report.read_at': 'without it a report is read anew, and its lines are known by then'
+  'settlement_report.read_at': 'without it a report is read anew, and its lines are known by then',
+  create_batch: 'the last release has the due time of a create in its key, which is looked at too'
 }
 
 const returnUrl = 'https://selfcare.example/paid'
