@@ -21,6 +21,7 @@ import type { Money } from '../money.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
 import type { HostedPage } from '../provider.ts'
+import { takeLeft } from './intent.store.ts'
 import { pageGraceS, reportedPaidWaitS } from './schedule.ts'
 
 /** A payment about which the provider is asked, or was. */
@@ -46,12 +47,13 @@ const secondsUntil = (time: RawBuilder<unknown>) =>
   sql`extract(epoch from ${time} - now())::double precision`
 
 /**
- * Creates that are not answered yet, by their keys; but for those whose page is not worth asking
- * for any more.
+ * Creates without an answer, by their keys, but for those whose page is not worth asking for any
+ * more. While its caller is at it one has no due time: see `takeLeft`.
  */
 export const creates: Queue<AskedRow> = {
   table: 'idempotency_key',
   key: ['client_id', 'key'],
+  open: sql`reply_status is null`,
   where: sql`exists (select from payment where id = resource_id and (status <> 'pending'
     or provider_session is not null or method = 'registeredCard' or expires_at > now()))`,
   read: sql`p.* from claimed join (
@@ -61,7 +63,6 @@ export const creates: Queue<AskedRow> = {
     ) p on p.id = resource_id`
 }
 
-/** Those of payments that are made like this. */
 export const createsBy = (method: string) =>
   sql`exists (select from payment where id = resource_id and method = ${method})`
 
@@ -82,6 +83,7 @@ export async function claimCreates(
   options: ClaimOptions,
   claim: typeof claimDue = claimDue
 ): Promise<DueCreate[]> {
+  if (claim === claimDue) await takeLeft(db)
   return (await claim(db, creates, options)).map(toDueCreate)
 }
 
@@ -110,7 +112,8 @@ const recordPagesStatement = statement<{ id: string }>(`
     update payment p set provider_session = session, checkout_url = url,
       next_attempt_at = greatest(next_attempt_at,
         expires_at + make_interval(secs => ends_after_s))
-    from page where p.id = page.id and status = 'pending' and provider_session is null
+    from page where p.id = page.id and p.id = any(array(select id from page))
+      and status = 'pending' and provider_session is null
     returning p.id, client_id, idempotency_key
   ), replied as (
     update idempotency_key k set reply_status = page.reply_status, reply_body = page.reply_body,
@@ -148,9 +151,8 @@ export async function recordPage(
   endsAfterS: number | null,
   reply: Reply
 ): Promise<boolean> {
-  const { status: reply_status, body: reply_body } = reply
-  const ends_after_s = endsAfterS
-  return await recordPageRow(db, { id, session, url, ends_after_s, reply_status, reply_body })
+  const answer = { reply_status: reply.status, reply_body: reply.body }
+  return await recordPageRow(db, { id, session, url, ends_after_s: endsAfterS, ...answer })
 }
 
 /** Leaves the page due in `delayS`, under `key`: whether it was opened is not known. */

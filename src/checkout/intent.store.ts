@@ -68,9 +68,17 @@ const insertIntentsStatement = statement<IntentRow>(`
       provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
       ends_after_s float8, lease uuid, lease_s float8, window_s float8, allow_duplicate boolean,
       oldest_id text)
-    left join account on account.id = x.account_id
-    left join idempotency_key k on k.client_id = x.client_id and k.key = x.idempotency_key
-    left join latest_payment last on last.account_id = x.account_id and last.amount = x.amount
+    left join lateral (
+      select currency, status from account where id = x.account_id limit 1
+    ) account on true
+    left join lateral (
+      select key from idempotency_key
+      where client_id = x.client_id and key = x.idempotency_key limit 1
+    ) k on true
+    left join lateral (
+      select payment_id from latest_payment
+      where account_id = x.account_id and amount = x.amount limit 1
+    ) last on true
     left join lateral (
       select p.id, p.client_id from payment p
       where window_s > 0 and not allow_duplicate and p.account_id = x.account_id
@@ -94,9 +102,9 @@ const insertIntentsStatement = statement<IntentRow>(`
     returning payment_id
   ), claimed as (
     insert into idempotency_key (client_id, key, fingerprint, resource_id, attempts, lease,
-      leased_until, next_attempt_at)
+      leased_until)
     select client_id, idempotency_key, fingerprint, id, 1, lease,
-      now() + make_interval(secs => lease_s), now() + make_interval(secs => lease_s)
+      now() + make_interval(secs => lease_s)
     from accepted where window_s = 0 or id in (select payment_id from latest)
     order by client_id, idempotency_key
     on conflict (client_id, key) do nothing
@@ -108,6 +116,10 @@ const insertIntentsStatement = statement<IntentRow>(`
         ends_at + make_interval(secs => ends_after_s))
     from accepted join claimed on resource_id = id
     returning id, created_at, expires_at
+  ), batch as (
+    insert into create_batch (payment_ids, due_at)
+    select array_agg(id), now() + make_interval(secs => max(lease_s))
+    from created join intent using (id) having count(*) > 0
   ), ${firstEvent}
   select n, account_currency, account_status, is_known, earlier_id, earlier_client,
     created_at, created.expires_at
@@ -180,8 +192,32 @@ async function writeIntent(
   return isKnown ? { outcome: 'exists' } : undefined
 }
 
+/** Statements whose creates are looked through at once: of each, those that are left. */
+const batchesAtOnce = 100
+
+/**
+ * Makes creates due that were not answered while their callers had them. Nothing of an answer is
+ * written into an index that way, as it would be if each had a due time from its beginning.
+ */
+export async function takeLeft(db: Db): Promise<void> {
+  await sql`
+    with batch as (
+      delete from create_batch where ctid = any(array(
+        select ctid from create_batch where due_at <= now() order by due_at limit ${batchesAtOnce}))
+      returning payment_ids
+    ), made as (
+      select p.* from batch cross join unnest(payment_ids) as one(id) cross join lateral (
+        select client_id, idempotency_key from payment where id = one.id limit 1
+      ) p
+    )
+    update idempotency_key k set next_attempt_at = now() from made
+    where k.client_id = made.client_id and k.key = made.idempotency_key
+      and k.reply_status is null and k.next_attempt_at is null`.execute(db)
+}
+
 type IntentValues = ReturnType<typeof toValues>
 
+/** What is not there is left out: a name without a value takes as long to read as one with it. */
 function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions) {
   return {
     id: intent.id,
@@ -195,21 +231,21 @@ function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions) {
     method: intent.method,
     capture: intent.capture,
     save_card: intent.saveCard,
-    return_url: intent.returnUrl,
-    reference: intent.reference,
-    description: intent.description,
-    metadata: intent.metadata,
-    customer: intent.customer,
-    operator: intent.operator,
-    allocations: intent.allocations,
-    registered_card_id: intent.registeredCardId,
-    card: intent.card,
-    card_token: intent.cardToken,
+    return_url: intent.returnUrl ?? undefined,
+    reference: intent.reference ?? undefined,
+    description: intent.description ?? undefined,
+    metadata: intent.metadata ?? undefined,
+    customer: intent.customer ?? undefined,
+    operator: intent.operator ?? undefined,
+    allocations: intent.allocations ?? undefined,
+    registered_card_id: intent.registeredCardId ?? undefined,
+    card: intent.card ?? undefined,
+    card_token: intent.cardToken ?? undefined,
     provider_key: intent.providerKey,
-    expires_at: intent.expiresAt,
-    life_s: intent.lifeS,
-    first_look_s: intent.firstLookS,
-    ends_after_s: intent.endsAfterS,
+    expires_at: intent.expiresAt ?? undefined,
+    life_s: intent.lifeS ?? undefined,
+    first_look_s: intent.firstLookS ?? undefined,
+    ends_after_s: intent.endsAfterS ?? undefined,
     lease: options.lease.id,
     lease_s: options.leaseS,
     window_s: options.duplicateWindowS,

@@ -303,6 +303,12 @@ create table comparison_mark (
   constraint one_mark check (id)
 );
 
+create table create_batch (
+  payment_ids text[] not null,
+  due_at timestamptz not null
+) with (autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0);
+create index create_batch_due on create_batch (due_at);
+
 create table credit (
   transfer_id text not null,
   account_id integer not null,
@@ -416,14 +422,12 @@ create table event_feed (
   account_id integer,
   client_id text,
   constraint event_feed_pkey primary key ("position"),
-  constraint event_feed_event_once unique (event_id),
   constraint event_feed_payment_once unique (payment_id, sequence),
   constraint event_of_one check (num_nonnulls(payment_id, event_id) = 1),
-  constraint event_feed_client_id_fkey foreign key (client_id) references client(id),
-  constraint event_feed_event_id_fkey foreign key (event_id) references other_event(id),
-  constraint event_feed_payment_id_fkey foreign key (payment_id) references payment(id)
+  constraint event_feed_event_id_fkey foreign key (event_id) references other_event(id)
 );
 create index event_feed_client on event_feed (client_id, "position");
+create unique index event_feed_other_once on event_feed (event_id) where event_id is not null;
 
 create table event_outbox (
   payment_id text,
@@ -450,9 +454,8 @@ create table idempotency_key (
   constraint idempotency_key_pkey primary key (client_id, key),
   constraint due_until_answered check (next_attempt_at is null or reply_status is null),
   constraint lease_is_whole check ((lease is null) = (leased_until is null)),
-  constraint reply_is_whole check ((reply_status is null) = (reply_body is null)),
-  constraint idempotency_key_client_id_fkey foreign key (client_id) references client(id)
-) with (fillfactor=60);
+  constraint reply_is_whole check ((reply_status is null) = (reply_body is null))
+) with (fillfactor=12);
 create index idempotency_key_created on idempotency_key (created_at);
 create index idempotency_key_due on idempotency_key (next_attempt_at)
   where next_attempt_at is not null;
@@ -711,7 +714,7 @@ create table payment (
     references authorisation(reference),
   constraint payment_client_id_fkey foreign key (client_id) references client(id),
   constraint payment_registered_card_id_fkey foreign key (registered_card_id) references card(id)
-) with (fillfactor=70);
+) with (fillfactor=45);
 create index payment_account on payment (account_id, id);
 create index payment_amount on payment (amount, id);
 create index payment_brand on payment (lower(card ->> 'brand'), id) where card is not null;
@@ -744,8 +747,7 @@ create table payment_event (
   created_at timestamptz not null default now(),
   constraint payment_event_pkey primary key (payment_id, sequence),
   constraint first_event_needs_no_payment check ((sequence = 1) = (payment is null)),
-  constraint payment_event_sequence_check check (sequence > 0),
-  constraint payment_event_payment_id_fkey foreign key (payment_id) references payment(id)
+  constraint payment_event_sequence_check check (sequence > 0)
 );
 create index payment_event_created on payment_event using brin (created_at)
   with (autosummarize='on', pages_per_range='32');

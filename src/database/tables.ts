@@ -134,6 +134,7 @@ export type Database = {
     revoked_at: Date | null
   }
   comparison_mark: { id: Generated<boolean>; until: Date }
+  create_batch: { payment_ids: string[]; due_at: Date }
   credit: { transfer_id: string; account_id: number; amount: number; open_amount: number }
   daily_closing: { day: Date; postings: unknown; settled: unknown; closed_at: Generated<Date> }
   daily_comparison: { day: Date; sums: unknown }

@@ -15,6 +15,8 @@ export type Queue<Row> = {
   key: readonly string[]
   /** What else is true of a row of this queue. */
   where?: RawBuilder<unknown>
+  /** When there is something to do in a row, due or not; by default where it has a due time. */
+  open?: RawBuilder<unknown>
   /** What a claim sets beside the lease. */
   set?: RawBuilder<unknown>
   /** What is read: columns, `from claimed`, which has all columns of the table, and joins. */
@@ -70,8 +72,8 @@ export async function claimIdle<Row>(
   key: Key,
   leaseS: number
 ): Promise<Claimed<Row> | undefined> {
-  const isIdle = sql`next_attempt_at is not null and ${isNobodys} and ${isRow(queue, key)}
-    ${and(queue.where)}`
+  const { where, open = sql`next_attempt_at is not null` } = queue
+  const isIdle = sql`${open} and ${isNobodys} and ${isRow(queue, key)} ${and(where)}`
   const [row] = await claim(db, queue, isIdle, 1, leaseTo(randomUUID(), leaseS))
   return row
 }

@@ -50,6 +50,8 @@ export type Batch<Row> = {
   /** Takes rows, in order, for the length of `tx`; or `only` this one, if it is still to be had. */
   take: (tx: Tx, limit: number, only?: Row) => Promise<Row[]>
   work: (tx: Tx, rows: Row[]) => Promise<unknown>
+  /** Where taking them is a part of the work: those that are tried one by one when that fails. */
+  find?: (db: Db, limit: number) => Promise<Row[]>
   /** Puts off a row that failed alone, so that it does not come first again, where it can be. */
   setAside?: (tx: Tx, row: Row, error: unknown) => Promise<unknown>
   /** Then shows it to a person, where its log is not enough. */
@@ -72,7 +74,9 @@ export async function runBatch<Row>(db: Db, batch: Batch<Row>): Promise<number> 
       taken = rows
     })
   } catch (error) {
-    if (isOver(error) || taken.length === 0) throw error
+    if (isOver(error)) throw error
+    if (taken.length === 0) taken = (await batch.find?.(db, size)) ?? []
+    if (taken.length === 0) throw error
     if (taken.length > 1) onFault(undefined, error)
   }
   let count = 0

@@ -1,9 +1,16 @@
+import type { Tx } from '../database/database.ts'
 import { delayAfter, providerRetryS } from '../due/delays.ts'
 import { type OnFault, runBatch } from '../due/run-each.ts'
-import { placeEvents, setEventAside, takeUnplaced, type UnplacedEvent } from '../feed/feed.store.ts'
 import { notifyChanged } from '../payments/changed.store.ts'
 import type { Context } from '../service-context.ts'
-import { countEnabled, fanOut } from './delivery.store.ts'
+import {
+  type Announced,
+  findUnplaced,
+  lockAnnouncer,
+  placeEvents,
+  setEventAside,
+  type UnplacedEvent
+} from './announce.store.ts'
 
 /** As many events as get their place in one transaction. */
 export const announceBatchSize = 1_000
@@ -18,26 +25,33 @@ type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
  */
 export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<number> {
   let due = 0
-  let endpoints = 1
-  const atOnce = (deliveries: number) => Math.max(Math.floor(deliveries / endpoints), 1)
   const count = await runBatch<UnplacedEvent>(db, {
     size: announceBatchSize,
     take: async (tx, limit, only) => {
-      endpoints = Math.max(await countEnabled(tx), 1)
-      return await takeUnplaced(tx, Math.min(atOnce(fanOutMax.transaction), limit), only)
+      await lockAnnouncer(tx)
+      const statements = await placeAll(tx, limit, only)
+      for (const [first] of statements) due += first?.due ?? 0
+      return statements.flat()
     },
-    work: async (tx, unplaced) => {
-      const events = await placeEvents(tx, unplaced)
-      const positions = events.map(({ position }) => position)
-      const step = atOnce(fanOutMax.statement)
-      for (let start = 0; start < positions.length; start += step) {
-        due += await fanOut(tx, positions.slice(start, start + step))
-      }
-      await notifyChanged(tx, [...new Set(events.flatMap(({ paymentId }) => paymentId ?? []))])
-    },
+    work: (tx, events) =>
+      notifyChanged(tx, [...new Set(events.flatMap(({ paymentId }) => paymentId ?? []))]),
+    find: findUnplaced,
     setAside: (tx, event) => setEventAside(tx, event, delayAfter(providerRetryS, event.attempts)),
     onFault: (event, error) => onFault({ ...event }, error)
   })
   if (due > 0) wake('deliver_webhooks')
   return count
+}
+
+/** Mostly in one statement; answers what each has placed. */
+async function placeAll(tx: Tx, limit: number, only?: UnplacedEvent): Promise<Announced[][]> {
+  const statements: Announced[][] = []
+  for (let left = limit; ; ) {
+    const some = await placeEvents(tx, left, fanOutMax.statement, only)
+    statements.push(some)
+    const endpoints = Math.max(some[0]?.endpoints ?? 0, 1)
+    const atOnce = (deliveries: number) => Math.max(Math.floor(deliveries / endpoints), 1)
+    left = Math.min(limit, atOnce(fanOutMax.transaction)) - statements.flat().length
+    if (some.length < atOnce(fanOutMax.statement) || left <= 0) return statements
+  }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Db, Tx } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import { type Held, isHeld, leaseTo, noLease, type Queue } from '../due/due.store.ts'
 import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from './delivery-schedule.ts'
 import type { Attempt } from './webhook.ts'
@@ -16,30 +16,6 @@ export const wants = sql.raw(
   "'payments:read' = any(c.scopes) and ('*' = any(e.events) or f.type = any(e.events)) " +
     'and (not c.third_party or f.client_id = c.id)'
 )
-
-/** Those that events are made due at. */
-export async function countEnabled(tx: Tx): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*) from webhook_endpoint where status = 'enabled'`.execute(tx)
-  return rows[0]?.count ?? 0
-}
-
-/**
- * Makes a delivery for each of these events of the feed and every endpoint that wants it; answers
- * how many. It waits for no endpoint: what it makes for one that is being disabled has its old
- * term, and so is never sent.
- */
-export async function fanOut(tx: Tx, positions: readonly number[]): Promise<number> {
-  const { numAffectedRows = 0n } = await sql`
-    insert into webhook_delivery
-      (endpoint_id, term, position, event_id, type, payment_id, sequence)
-    select e.id, e.term, f.position, ${eventId}, f.type, f.payment_id, f.sequence
-    from event_feed f cross join webhook_endpoint e
-    join client c on c.id = e.client_id and c.revoked_at is null
-    where f.position = any(${positions}) and e.status = 'enabled' and ${wants}
-    order by f.position`.execute(tx)
-  return Number(numAffectedRows)
-}
 
 export type DueDelivery = Held & {
   id: string

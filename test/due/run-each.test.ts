@@ -260,6 +260,22 @@ t.test(
   }
 )
 
+t.test('where taking is the work, what is found is tried one by one', async (t) => {
+  await addDue(1, 2, 3)
+  const { batch, faults } = batchOf([], {
+    take: async (tx, limit, only) => {
+      const rows = await lockDue(tx, queue, limit, only)
+      await raise(tx, rows, [2])
+      return rows
+    },
+    work: async () => {},
+    find: (db, limit) => db.transaction().execute((tx) => lockDue(tx, queue, limit))
+  })
+  t.equal(await runBatch(db, batch), 3)
+  t.same(faults, [undefined, 2])
+  t.match(await rowsNow(), [{ looks: 1 }, { looks: 0, attempts: 1, inS: 30 }, { looks: 1 }])
+})
+
 t.test('where nothing can be taken the round fails as a whole', async (t) => {
   const fault = new Error('no lock')
   const { batch, faults } = batchOf([], { take: () => Promise.reject(fault) })

@@ -37,6 +37,7 @@ type Tools = ReturnType<typeof toolsOf>
 const filledByThisVersionAlone: Readonly<Record<string, string>> = {
   api_key_use: 'only people read it, who learn of no use by the last release',
   comparison_mark: 'what any release writes is found by its own time; see findChangedDays',
+  create_batch: 'the last release has the due time of a create in its key, which is looked at too',
   daily_comparison: 'days that nobody compared before are compared when they are asked for',
   'settlement_report.read_at': 'without it a report is read anew, and its lines are known by then'
 }
