@@ -44,6 +44,10 @@ export async function cuttable(t: Test, url: string) {
     mend() {
       cut = false
     },
+    /** What is asked arrives, and is done; no answer comes back. */
+    deafen() {
+      for (const [client, target] of pairs) target.unpipe(client).resume()
+    },
     silence() {
       for (const [client, target] of pairs) {
         client.unpipe(target).resume()

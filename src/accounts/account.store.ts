@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { batched } from '../database/batch.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { Account, Balance } from './account.ts'
@@ -94,18 +95,24 @@ export async function findChargeByReference(
     .executeTakeFirst()
 }
 
+const readCharges = batched<readonly string[], Charge[]>({
+  run: async (db, lists) => {
+    const charges = await db
+      .selectFrom('charge')
+      .select(chargeColumns)
+      .where('id', '=', sql<string>`any(${[...new Set(lists.flat())]})`)
+      .execute()
+    return lists.map((ids) => charges.filter(({ id }) => ids.includes(id)))
+  }
+})
+
 /** Those of these charges that are the account's, in any order. */
 export async function findCharges(
   db: Db,
   accountId: number,
   ids: readonly string[]
 ): Promise<Charge[]> {
-  return await db
-    .selectFrom('charge')
-    .select(chargeColumns)
-    .where('account_id', '=', accountId)
-    .where('id', '=', sql<string>`any(${ids})`)
-    .execute()
+  return (await readCharges(db, ids)).filter((charge) => charge.accountId === accountId)
 }
 
 export async function updateInQuery(tx: Tx, chargeId: string, inQuery: boolean): Promise<void> {

@@ -45,7 +45,7 @@ type Row = ReturnType<typeof toRow>
 const storeRows = batched<readonly Row[], void>({
   max: 200,
   // The connections of its share are as few, and for others too.
-  slowAtOnce: 0,
+  slowAtOnce: 1,
   run: async (db, requests) => {
     const rows = requests.flat()
     rows.sort((one, other) => (one.fingerprint < other.fingerprint ? -1 : 1))

@@ -1,6 +1,7 @@
 /** The registered cards of the accounts, as Adyen listed them last. */
 import { type Selectable, sql } from 'kysely'
-import type { Database, Db, Tx } from '../database/database.ts'
+import { readById } from '../database/batch.ts'
+import { type Database, type Db, statement, type Tx } from '../database/database.ts'
 import { type Claimed, done, leaseTo, newLease, type Queue } from '../due/due.store.ts'
 import { recordOtherEvents } from '../events/event.store.ts'
 import { type Card, toCardEvent } from './card.ts'
@@ -35,20 +36,23 @@ export function toCard(row: CardRow): Card {
   }
 }
 
+const findCardsStatement = statement<CardRow>(
+  `select ${cardColumns.join(', ')} from card where id = any($1::text[]) and removed_at is null`
+)
+
+const readCard = readById(async (db, ids) => {
+  const { rows } = await db.executeQuery(findCardsStatement(ids))
+  return rows.map(toCard)
+})
+
 /** The card, if it is this account's and was not removed. */
 export async function findCard(
   db: Db,
   accountId: number,
   cardId: string
 ): Promise<Card | undefined> {
-  const row = await db
-    .selectFrom('card')
-    .select(cardColumns)
-    .where('id', '=', cardId)
-    .where('account_id', '=', accountId)
-    .where('removed_at', 'is', null)
-    .executeTakeFirst()
-  return row && toCard(row)
+  const card = await readCard(db, cardId)
+  return card?.accountId === accountId ? card : undefined
 }
 
 /** The cards of an account, newest first. Adyen's own list has no pages either. */

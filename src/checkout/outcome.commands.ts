@@ -1,5 +1,5 @@
 /** The answer to a create: it is saved together with what it reports. */
-import type { Tx } from '../database/database.ts'
+import type { Db, Tx } from '../database/database.ts'
 import type { OnceAnswer } from '../http/idempotency.commands.ts'
 import { findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
@@ -75,14 +75,14 @@ export async function findAnswer(
   deps: Context,
   paymentId: string
 ): Promise<OnceAnswer | undefined> {
-  return await deps.db.transaction().execute(async (tx) => {
-    const payment = await findPayment(tx, paymentId)
-    if (payment === undefined) return undefined
-    if (payment.status === 'pending' && payment.providerSession === null) {
-      return await findSaved(tx, payment)
-    }
-    return await saveAnswer(tx, payment, toReply(deps, payment))
-  })
+  const { db } = deps
+  const payment = await findPayment(db, paymentId)
+  if (payment === undefined) return undefined
+  if (payment.status === 'pending' && payment.providerSession === null) {
+    return await findSaved(db, payment)
+  }
+  const reply = toReply(deps, payment)
+  return await db.transaction().execute((tx) => saveAnswer(tx, payment, reply))
 }
 
 /** Saves the first answer to the payment's create; gives back the one that stands. */
@@ -95,10 +95,10 @@ export async function saveAnswer(tx: Tx, payment: Payment, reply: Reply): Promis
 
 /** Undefined also for a recorded payment, which has no key, and after the key was purged. */
 async function findSaved(
-  tx: Tx,
+  db: Db,
   { clientId, idempotencyKey }: Payment
 ): Promise<OnceAnswer | undefined> {
   if (idempotencyKey === null) return undefined
-  const reply = (await findKey(tx, clientId, idempotencyKey))?.reply
+  const reply = (await findKey(db, clientId, idempotencyKey))?.reply
   return reply ? { ...reply, replayed: true } : undefined
 }

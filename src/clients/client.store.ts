@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
+import { batched } from '../database/batch.ts'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { Client } from './client.ts'
@@ -24,21 +25,37 @@ export function hashKey(key: string): Buffer {
  */
 type KnownClient = { client: Client; expiresInMs: number; isUseDue: boolean }
 
-const findClientStatement = statement<Client & { expiresInMs: number | null; isUseDue: boolean }>(`
-  select client.id, name, scopes, third_party as "thirdParty", return_origins as "returnOrigins",
+const findClientsStatement = statement<
+  Client & { hash: Buffer; expiresInMs: number | null; isUseDue: boolean }
+>(`
+  select api_key.hash, client.id, name, scopes, third_party as "thirdParty",
+    return_origins as "returnOrigins",
     (extract(epoch from expires_at - now()) * 1000)::double precision as "expiresInMs",
     coalesce(last_used_at < now() - interval '1 minute', true) as "isUseDue"
   from api_key
   join client on client.id = client_id
   left join api_key_use on api_key_use.hash = api_key.hash
-  where api_key.hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`)
+  where api_key.hash = any($1::bytea[]) and revoked_at is null
+    and (expires_at is null or expires_at > now())`)
+
+const readClient = batched<Buffer, KnownClient | undefined>({
+  // The connections of its share are few, and for notifications too.
+  ...{ atOnce: 1, slowAtOnce: 0 },
+  run: async (db, hashes) => {
+    const { rows } = await db.executeQuery(findClientsStatement(hashes))
+    const found = new Map(
+      rows.map(({ hash, expiresInMs, isUseDue, ...client }) => [
+        hash.toString('latin1'),
+        { client, expiresInMs: expiresInMs ?? Number.POSITIVE_INFINITY, isUseDue }
+      ])
+    )
+    return hashes.map((hash) => found.get(hash.toString('latin1')))
+  }
+})
 
 /** The client that a key belongs to, unless the key or the client is no longer valid. */
 export async function findClient(db: Db, hash: Buffer): Promise<KnownClient | undefined> {
-  const { rows } = await db.executeQuery(findClientStatement(hash))
-  if (rows[0] === undefined) return undefined
-  const { expiresInMs, isUseDue, ...client } = rows[0]
-  return { client, expiresInMs: expiresInMs ?? Number.POSITIVE_INFINITY, isUseDue }
+  return await readClient(db, hash)
 }
 
 /** Writes down that a key was used now. */

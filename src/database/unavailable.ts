@@ -21,6 +21,14 @@ export class ReadOnlyDatabase extends Error {
   }
 }
 
+/** Others were before it for too long: it was not asked. */
+export class NoTurn extends Error {
+  constructor() {
+    super(noTurn)
+  }
+}
+const noTurn = 'waited too long for its turn'
+
 /**
  * SQLSTATEs, or the beginnings that a class of them shares:
  * postgresql.org/docs/current/errcodes-appendix.html
@@ -52,6 +60,7 @@ const codes = new Set([
 /** What node-postgres and Kysely say without a code. */
 const messages: ReadonlyArray<readonly [part: string, Unavailability]> = [
   ['timeout exceeded when trying to connect', 'busy'], // all connections of the pool are taken
+  [noTurn, 'busy'],
   ['Query read timeout', 'away'],
   ['Connection terminated', 'away'],
   ['timeout expired', 'away'],

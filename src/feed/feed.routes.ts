@@ -9,7 +9,7 @@ import { type StoredEvent, toEventView } from '../payments/payment-view.ts'
 import { found } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
 import { EventPage, FeedPage, FeedQuery } from './event.schema.ts'
-import { type FeedEvent, listFeed } from './feed.store.ts'
+import { type FeedEvent, type FeedFilter, listFeed } from './feed.store.ts'
 import { toFeedView } from './feed-view.ts'
 
 export const feedRoutes: Routes<'reads' | 'providerName' | 'feedSignal'> = async (app, deps) => {
@@ -68,7 +68,7 @@ export const feedRoutes: Routes<'reads' | 'providerName' | 'feedSignal'> = async
 
   async function readOrWait(
     request: FastifyRequest,
-    filter: Filter,
+    filter: FeedFilter,
     waitS: number
   ): Promise<FeedEvent[]> {
     const until = performance.now() + waitS * 1000
@@ -88,7 +88,7 @@ export const feedRoutes: Routes<'reads' | 'providerName' | 'feedSignal'> = async
   }
 
   /** Callers who ask for the same after the same announcement are answered by one read. */
-  function readTogether(announcement: number, filter: Filter): Promise<FeedEvent[]> {
+  function readTogether(announcement: number, filter: FeedFilter): Promise<FeedEvent[]> {
     const key = JSON.stringify([announcement, filter])
     const known = underWay.get(key)
     if (known !== undefined) return known
@@ -102,5 +102,3 @@ const bySequence = {
   positionOf: ({ sequence }: StoredEvent) => String(sequence),
   pattern: /^\d{1,9}$/
 }
-
-type Filter = Parameters<typeof listFeed>[1]

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import stringify from 'safe-stable-stringify'
+import { batched } from '../database/batch.ts'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import type { Precondition } from './precondition.ts'
 
@@ -30,24 +31,36 @@ export function fingerprintOf(method: string, path: string, body: unknown): Buff
   return hash('sha256', `${method} ${path} ${stringify(body ?? null)}`, 'buffer')
 }
 
-const findKeyStatement = statement<{
+const findKeysStatement = statement<{
+  n: number
   resource_id: string
   fingerprint: Buffer
   reply_status: number | null
   reply_body: string | null
-}>(`select resource_id, fingerprint, reply_status, reply_body
-    from idempotency_key where client_id = $1 and key = $2`)
+}>(`select n, resource_id, fingerprint, reply_status, reply_body
+    from json_to_recordset($1) as x(n integer, client_id text, key text)
+    join idempotency_key using (client_id, key)`)
+
+const readKey = batched<Pick<Claim, 'clientId' | 'key'>, KnownKey | undefined>({
+  run: async (db, keys) => {
+    const asked = keys.map(({ clientId, key }, n) => ({ n, client_id: clientId, key }))
+    const { rows } = await db.executeQuery(findKeysStatement(JSON.stringify(asked)))
+    const found: Array<KnownKey | undefined> = keys.map(() => undefined)
+    for (const row of rows) {
+      const { n, resource_id: resourceId, fingerprint, reply_status: status } = row
+      const reply = status === null ? null : { status, body: row.reply_body ?? '' }
+      found[n] = { resourceId, fingerprint, reply }
+    }
+    return found
+  }
+})
 
 export async function findKey(
   db: Db,
   clientId: string,
   key: string
 ): Promise<KnownKey | undefined> {
-  const { rows } = await db.executeQuery(findKeyStatement(clientId, key))
-  const row = rows[0]
-  if (row === undefined) return undefined
-  const { resource_id: resourceId, fingerprint, reply_status: status, reply_body: body } = row
-  return { resourceId, fingerprint, reply: status === null ? null : { status, body: body ?? '' } }
+  return await readKey(db, { clientId, key })
 }
 
 /** Claims the key for a resource; false where it is taken. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
-import { batched } from '../database/batch.ts'
+import { readById } from '../database/batch.ts'
 import {
   type Database,
   type Db,
@@ -124,16 +124,7 @@ const findPaymentsStatement = statement<StoredPayment>(
   `select ${paymentColumnText} from payment where id = any($1::text[])`
 )
 
-const readPayment = batched<string, Payment | undefined>({
-  run: async (db, ids) => {
-    const { rows } = await db.executeQuery(findPaymentsStatement([...new Set(ids)]))
-    const found = new Map(rows.map((row) => [row.id, row]))
-    return ids.map((id) => {
-      const row = found.get(id)
-      return row && toPayment(row)
-    })
-  }
-})
+const readPayment = readById(findPayments)
 
 /** `clientId`: only where the payment is that client's. */
 export async function findPayment(

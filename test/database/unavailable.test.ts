@@ -5,6 +5,7 @@ import { createOutage } from '../../src/database/outage.ts'
 import {
   isContended,
   isUnavailable,
+  NoTurn,
   ReadOnlyDatabase,
   unavailabilityOf
 } from '../../src/database/unavailable.ts'
@@ -55,7 +56,8 @@ const busy: Record<string, Error> = {
   'a statement that took too long': answered('57014'),
   'a deadlock': answered('40P01'),
   'a conflict of transactions': answered('40001'),
-  'a pool whose connections are all taken': new Error('timeout exceeded when trying to connect')
+  'a pool whose connections are all taken': new Error('timeout exceeded when trying to connect'),
+  'a turn that has not come': new NoTurn()
 }
 const ours: Record<string, unknown> = {
   'a unique key': answered('23505'),
