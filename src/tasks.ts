@@ -42,7 +42,7 @@ import { openMissing } from './settlement/missing.commands.ts'
 import { rematchLines } from './settlement/rematch.commands.ts'
 import { readReports } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
-import { announce, announceBatchSize } from './webhooks/announce.jobs.ts'
+import { announce, announceRounds } from './webhooks/announce.jobs.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
 import { webhookAtOnce } from './webhooks/delivery-schedule.ts'
 import { sealSecrets } from './webhooks/sealing.jobs.ts'
@@ -80,9 +80,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       (onFault) => applyNotifications({ ...context, onFault }),
       notificationRounds
     ),
-    task('announce', (onFault) => announce({ ...context, onFault }), {
-      batchSize: announceBatchSize
-    }),
+    task('announce', (onFault) => announce({ ...context, onFault }), announceRounds),
     task('deliver_webhooks', dispatcher.run, { batchSize: webhookAtOnce.instance }),
     task('finish_creates', (onFault) => finishCreates({ ...context, onFault })),
     task('end_pages', (onFault) => endPages({ ...context, onFault })),

@@ -12,8 +12,8 @@ import {
   type UnplacedEvent
 } from './announce.store.ts'
 
-/** As many events as get their place in one transaction. */
-export const announceBatchSize = 1_000
+/** As many events as get their place in one transaction; what comes meanwhile gathers. */
+export const announceRounds = { batchSize: 1_000, gatherMs: 20 } as const
 /** As many deliveries as one transaction makes, and one statement: half a second, and a tenth. */
 const fanOutMax = { transaction: 20_000, statement: 4_000 } as const
 
@@ -26,7 +26,7 @@ type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
 export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<number> {
   let due = 0
   const count = await runBatch<UnplacedEvent>(db, {
-    size: announceBatchSize,
+    size: announceRounds.batchSize,
     take: async (tx, limit, only) => {
       await lockAnnouncer(tx)
       const statements = await placeAll(tx, limit, only)
