@@ -49,9 +49,7 @@ const storeRows = batched<readonly Row[], void>({
   run: async (db, requests) => {
     const rows = requests.flat()
     rows.sort((one, other) => (one.fingerprint < other.fingerprint ? -1 : 1))
-    const json = JSON.stringify(rows)
-    const stored = isStorable(json) ? json : JSON.stringify(storable(rows, '', 0))
-    await db.executeQuery(insertStatement(stored))
+    await db.executeQuery(insertStatement(toStoredJson(rows)))
     return requests.map(() => undefined)
   }
 })
@@ -176,6 +174,17 @@ const identities: ReadonlySet<string> = new Set([
 const depthMax = 32
 /** Of the members of rows and of their items. */
 const identityDepth = 3
+
+function toStoredJson(rows: readonly Row[]): string {
+  try {
+    const json = JSON.stringify(rows)
+    if (isStorable(json)) return json
+  } catch (error) {
+    // The stack ends before what is nested does.
+    if (!(error instanceof RangeError)) throw error
+  }
+  return JSON.stringify(storable(rows, '', 0))
+}
 
 /**
  * A first look at rows as JSON, since nearly all can be stored as they are: without an escape, and

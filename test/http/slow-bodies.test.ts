@@ -1,5 +1,4 @@
 /** Who sends a body slowly holds a connection: for so long and no longer. */
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { fastify } from 'fastify'
 import t, { type Test } from 'tap'
@@ -29,7 +28,8 @@ async function send(port: number, path: string, pauseMs: number): Promise<string
     answer += part
   })
   socket.on('error', () => {})
-  const ended = once(socket, 'close')
+  // Not by once(), which takes the error that may come first for the end.
+  const ended = new Promise((resolve) => socket.on('close', resolve))
   socket.write(
     `POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n` +
       'content-type: application/json\r\ncontent-length: 9\r\n\r\n{"a"'
@@ -77,7 +77,8 @@ async function trickle(port: number, path: string, everyMs: number): Promise<str
     answer += part
   })
   socket.on('error', () => {})
-  const ended = once(socket, 'close')
+  // Not by once(), which takes the error that may come first for the end.
+  const ended = new Promise((resolve) => socket.on('close', resolve))
   socket.write(
     `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
       'content-length: 1000\r\n\r\n'
