@@ -60,10 +60,13 @@ export function logOptions(level: string) {
   }
 }
 
-/** Texts and numbers of an error that are logged: neither what was asked nor what was answered. */
+/**
+ * Texts and numbers of an error that are logged: neither what was asked nor what was answered. Not
+ * PostgreSQL's `where` and `detail`, which quote rows.
+ */
 const toldOfErrors = [
   ...['code', 'errno', 'syscall', 'address', 'port', 'hostname', 'path', 'statusCode', 'errorCode'],
-  ...['severity', 'hint', 'position', 'where', 'schema', 'table', 'column', 'constraint'],
+  ...['severity', 'hint', 'position', 'schema', 'table', 'column', 'constraint'],
   ...['routine', 'pspReference', 'paymentId']
 ]
 

@@ -26,8 +26,8 @@ const slowAfterMs = 100
 /** How often it is looked whether a turn is overdue. */
 const lookEveryMs = 250
 /**
- * An item waits for its turn no longer than a statement waits for a connection, 2 s. Looks are
- * counted and not time: while this process stood still, it has given no turns.
+ * An item waits for its turn as long as a statement waits for a connection, 2 s, and for a look
+ * more. Looks are counted and not time: while this process stood still, it has given no turns.
  */
 const looksMax = 8
 /** One that has waited for a lock, with others, gets the turn that is its own within 0.5 s. */
@@ -68,7 +68,10 @@ export function batched<Item, Result>(
   }
 }
 
-/** A function that reads single rows by id, of which `find` answers those that are there. */
+/**
+ * A function that reads single rows by id, of which `find` answers those that are there. Who asks
+ * at the same time is given the same object, so nobody may change it.
+ */
 export function readById<Row extends { id: string }>(
   find: (db: Db, ids: readonly string[]) => Promise<Row[]>
 ): (db: Db, id: string) => Promise<Row | undefined> {
@@ -121,16 +124,14 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
       slow += 1
       schedule()
     }, slowAfterMs)
-    const items = batch.map(({ item }) => item)
-    await run(db, items).then(
-      (results) => {
-        batch.forEach((one, place) => {
-          one.resolve(results[place] as Result)
-        })
-        leave(batch)
-      },
-      (error: unknown) => fail(batch, error)
-    )
+    try {
+      const items = batch.map(({ item }) => item)
+      const results = await run(db, items)
+      for (const [place, one] of batch.entries()) one.resolve(results[place] as Result)
+      leave(batch)
+    } catch (error) {
+      fail(batch, error)
+    }
     clearTimeout(timer)
     running -= 1
     if (isSlow) slow -= 1

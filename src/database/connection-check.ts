@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { connect, type Db } from './database.ts'
 import { DatabaseFault } from './migrate.ts'
-import { bounds, reliedOn } from './session.ts'
+import { bounds, planning, reliedOn } from './session.ts'
 
 const oldestVersion = 15
 
@@ -105,9 +105,10 @@ async function faultsOfServer(db: Db): Promise<string[]> {
 
 type Setting = { name: string; now: string; atStart: string }
 
+const wanted: Readonly<Record<string, string>> = { ...reliedOn, ...bounds, ...planning }
+
 /** What is not as it should be, now or at the start of a session before it was set. */
 async function readWrong(db: Db, column: 'now' | 'atStart'): Promise<Setting[]> {
-  const wanted = { ...reliedOn, ...bounds }
   // Without parameters: a statement that is prepared may not work here.
   const names = sql.join(Object.keys(wanted).map((name) => sql.lit(name)))
   const { rows } = await sql<Setting>`
@@ -138,7 +139,6 @@ async function faultsOfPooled(one: Db, other: Db): Promise<string[]> {
   const wrong = (await readWrong(one, 'atStart')).filter(({ name }) => !followed.includes(name))
   if (wrong.length === 0) return faults
   const { rows } = await sql<{ role: string }>`select current_user as role`.execute(one)
-  const wanted = { ...reliedOn, ...bounds }
   const commands = wrong.map(
     ({ name }) => `alter role "${rows[0]?.role}" set ${name} = '${wanted[name]}';`
   )

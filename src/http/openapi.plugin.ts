@@ -214,7 +214,10 @@ function addReference(app: FastifyInstance, sandbox: boolean): void {
   app.get('/docs', config, async (_, reply) => reply.redirect('/docs/', 301))
   for (const name of ['page', 'script'] as const) {
     app.get(referencePaths[name], config, async (_, reply) => {
-      reference ??= loadReference(sandbox)
+      reference ??= loadReference(sandbox).catch((error) => {
+        reference = undefined
+        throw error
+      })
       const { headers, text } = (await reference)[name]
       return reply.headers({ ...headers, 'cache-control': 'public, max-age=300' }).send(text)
     })

@@ -38,8 +38,9 @@ async function work(t: Test, db: Db, databaseUrl: string, databaseDirectUrl: str
 
 /** What a role must begin with, as a superuser sets it; taken back when the test ends. */
 async function setForRole(t: Test, db: Db, role: string): Promise<void> {
-  const set = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
-  const values = ['5s', '2s', '10s']
+  const waits = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
+  const set = [...waits, 'enable_seqscan', 'jit']
+  const values = ['5s', '2s', '10s', 'off', 'off']
   for (const [at, name] of set.entries()) {
     await sql`alter role ${sql.id(role)} set ${sql.id(name)} = ${sql.lit(values[at])}`.execute(db)
     t.teardown(() => sql`alter role ${sql.id(role)} reset ${sql.id(name)}`.execute(db))
@@ -72,6 +73,7 @@ t.test('transaction mode: what is missing is said, once for each', { skip }, asy
   const { message } = fault as Error
   t.match(message, /DATABASE_URL leads to a pooler .* set DATABASE_DIRECT_URL/)
   t.match(message, /alter role "\w+" set statement_timeout = '5000';/)
+  t.match(message, /alter role "\w+" set enable_seqscan = 'off';/)
   t.notMatch(message, /client_encoding/)
   t.equal(/max_prepared_statements/.test(message), Boolean(skipPrepared))
   await t.rejects(checkDirect(pooled), /lends a connection for a transaction only/)
