@@ -103,7 +103,7 @@ export async function runWhole<Row>(db: Db, batch: Batch<Row>): Promise<number |
 }
 
 /** A statement that waited too long for one row may do better for the others. */
-const isLost = (error: unknown) => isUnavailable(error) && !isContended(error)
+export const isLost = (error: unknown) => isUnavailable(error) && !isContended(error)
 
 async function runOnce<Row>(
   db: Db,

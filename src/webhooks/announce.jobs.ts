@@ -1,6 +1,6 @@
 import type { Tx } from '../database/database.ts'
 import { delayAfter, providerRetryS } from '../due/delays.ts'
-import { type OnFault, runBatch } from '../due/run-each.ts'
+import { isLost, type OnFault, runBatch } from '../due/run-each.ts'
 import { notifyChanged } from '../payments/changed.store.ts'
 import type { Context } from '../service-context.ts'
 import {
@@ -25,10 +25,13 @@ type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
  */
 export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<number> {
   let due = 0
+  let hasTurn = false
   const count = await runBatch<UnplacedEvent>(db, {
     size: announceRounds.batchSize,
     take: async (tx, limit, only) => {
+      hasTurn = false
       await lockAnnouncer(tx)
+      hasTurn = true
       const statements = await placeAll(tx, limit, only)
       for (const [first] of statements) due += first?.due ?? 0
       return statements.flat()
@@ -37,7 +40,9 @@ export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<num
       notifyChanged(tx, [...new Set(events.flatMap(({ paymentId }) => paymentId ?? []))]),
     find: findUnplaced,
     setAside: (tx, event) => setEventAside(tx, event, delayAfter(providerRetryS, event.attempts)),
-    onFault: (event, error) => onFault({ ...event }, error)
+    onFault: (event, error) => onFault({ ...event }, error),
+    // Another announcer that takes long is no fault of an event.
+    isOver: (error) => !hasTurn || isLost(error)
   })
   if (due > 0) wake('deliver_webhooks')
   return count

@@ -1,7 +1,9 @@
 /** The feed: every event once, in one order. */
 import { sql } from 'kysely'
 import t from 'tap'
+import { connect } from '../../src/database/database.ts'
 import { announce } from '../../src/webhooks/announce.jobs.ts'
+import { lockAnnouncer } from '../../src/webhooks/announce.store.ts'
 import { testDatabase } from '../test-database.ts'
 import { type TestService, testService } from '../test-service.ts'
 
@@ -126,4 +128,25 @@ t.test('many announcers give each event one place', async (t) => {
   const { rows } = await sql<{ count: number }>`select count(*) from event_feed`.execute(db)
   t.equal(rows[0]?.count, 2500)
   t.equal(await announce({ db, wake, onFault }), 0)
+})
+
+t.test('another announcer that takes long ends the round, and no event is blamed', async (t) => {
+  const { db, url } = await testDatabase(t)
+  const own = connect(url, { max: 1 })
+  t.teardown(() => own.destroy())
+  await sql`
+    with written as (
+      insert into other_event (id, type, data)
+      select 'evt_' || n, 'x', '{}' from generate_series(1, 3) as n
+      returning id, created_at
+    )
+    insert into event_outbox (event_id, created_at) select id, created_at from written`.execute(db)
+  await sql`set lock_timeout = '100ms'`.execute(own)
+  await db.transaction().execute(async (tx) => {
+    await lockAnnouncer(tx)
+    await t.rejects(announce({ db: own, wake, onFault }), { code: '55P03' })
+  })
+  const { rows } = await sql<{ attempts: number }>`select attempts from event_outbox`.execute(db)
+  t.same(rows, [{ attempts: 0 }, { attempts: 0 }, { attempts: 0 }])
+  t.equal(await announce({ db: own, wake, onFault }), 3, 'and then it is its turn')
 })
