@@ -7,6 +7,9 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
     select 'payments_pending' as kind, count(*) from payment where next_attempt_at is not null
     union all select 'payments_overdue', count(*) from payment
       where next_attempt_at < now() - interval '1 minute'
+    -- What processes that died have left, and nobody has looked through.
+    union all select 'create_batches_overdue', count(*) from create_batch
+      where due_at < now() - interval '1 minute'
     union all select 'operations_due', count(*) from operation where next_attempt_at is not null
     union all select 'notifications_due', count(*) from notification
       where next_attempt_at is not null
