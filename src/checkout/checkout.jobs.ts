@@ -34,6 +34,7 @@ import {
 } from './checkout.store.ts'
 import { finishCreate } from './create.commands.ts'
 import { callOf } from './create.ts'
+import { takeLeft } from './intent.store.ts'
 import { recordOutcome, saveAnswer, toReply } from './outcome.commands.ts'
 import { recordPageResult } from './return.commands.ts'
 import { isOver, nextLinkLookS, nextReturnAskS, reservationMaxS } from './schedule.ts'
@@ -50,6 +51,7 @@ const claimOptions = ({ leaseS }: JobDeps) => ({ limit: batchSize, leaseS })
 
 /** Finishes creates that were interrupted, or whose outcome is not known. One round. */
 export async function finishCreates(deps: JobDeps): Promise<number> {
+  await takeLeft(deps.db)
   const due = await claimCreates(deps.db, claimOptions(deps))
   // What a registered card pays is asked for below.
   for (const method of ['hostedPage', 'paymentLink'] as const) {

@@ -21,7 +21,6 @@ import type { Money } from '../money.ts'
 import { paymentColumnList, type StoredPayment, toPayment } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
 import type { HostedPage } from '../provider.ts'
-import { takeLeft } from './intent.store.ts'
 import { pageGraceS, reportedPaidWaitS } from './schedule.ts'
 
 /** A payment about which the provider is asked, or was. */
@@ -83,7 +82,6 @@ export async function claimCreates(
   options: ClaimOptions,
   claim: typeof claimDue = claimDue
 ): Promise<DueCreate[]> {
-  if (claim === claimDue) await takeLeft(db)
   return (await claim(db, creates, options)).map(toDueCreate)
 }
 

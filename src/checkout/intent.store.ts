@@ -192,27 +192,59 @@ async function writeIntent(
   return isKnown ? { outcome: 'exists' } : undefined
 }
 
-/** Statements whose creates are looked through at once: of each, those that are left. */
-const batchesAtOnce = 100
+/**
+ * Statements whose creates are looked through at once, and how often in a round: more than an
+ * instance writes meanwhile, so that what one left that died is soon done as well.
+ */
+const left = { batchSize: 100, turns: 20 } as const
 
 /**
  * Makes creates due that were not answered while their callers had them. Nothing of an answer is
  * written into an index that way, as it would be if each had a due time from its beginning.
  */
 export async function takeLeft(db: Db): Promise<void> {
-  await sql`
+  for (let turn = 0; turn < left.turns; turn += 1) {
+    if ((await takeSomeLeft(db)) < left.batchSize) return
+  }
+}
+
+/**
+ * One statement of it; answers how many batches it has removed. It waits for nobody: batches that
+ * another instance has are left to it, and a key that somebody is writing is looked at again in a
+ * moment, as it may be left for all that. Rows are found one by one by their keys: how many there
+ * are is not known where a plan is made before there were any.
+ */
+async function takeSomeLeft(db: Db): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
     with batch as (
       delete from create_batch where ctid = any(array(
-        select ctid from create_batch where due_at <= now() order by due_at limit ${batchesAtOnce}))
+        select ctid from create_batch where due_at <= now()
+        order by due_at limit ${left.batchSize} for update skip locked))
       returning payment_ids
-    ), made as (
-      select p.* from batch cross join unnest(payment_ids) as one(id) cross join lateral (
+    ), unanswered as materialized (
+      select one.id, k.place
+      from batch cross join unnest(payment_ids) as one(id) cross join lateral (
         select client_id, idempotency_key from payment where id = one.id limit 1
-      ) p
+      ) p cross join lateral (
+        select ctid as place from idempotency_key
+        where client_id = p.client_id and key = p.idempotency_key
+          and reply_status is null and next_attempt_at is null limit 1
+      ) k
+    ), locked as materialized (
+      select ctid as place from idempotency_key
+      where ctid = any(array(select place from unanswered)) for no key update skip locked
+    ), due as (
+      update idempotency_key set next_attempt_at = now()
+      where ctid = any(array(select place from locked))
+        and reply_status is null and next_attempt_at is null
+      returning resource_id
+    ), again as (
+      insert into create_batch (payment_ids, due_at)
+      select array_agg(id), now() + interval '5 seconds' from unanswered
+      where id not in (select resource_id from due) having count(*) > 0
     )
-    update idempotency_key k set next_attempt_at = now() from made
-    where k.client_id = made.client_id and k.key = made.idempotency_key
-      and k.reply_status is null and k.next_attempt_at is null`.execute(db)
+    select count(*) from batch`.execute(db)
+  return rows[0]?.count ?? 0
 }
 
 type IntentValues = ReturnType<typeof toValues>

@@ -26,7 +26,7 @@ export const privileges = {
   charge: changes,
   client: reads,
   comparison_mark: changes,
-  create_batch: queues,
+  create_batch: everything,
   credit: changes,
   daily_closing: appends,
   daily_comparison: queues,
