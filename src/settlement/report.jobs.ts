@@ -111,8 +111,8 @@ type Read = DueReport & { kind: ReportKind }
 /** Goes on with what was read of it, where all of that is kept; else from its beginning. */
 async function readOn(deps: ReportJobDeps, due: DueReport): Promise<Read> {
   const { db } = deps
-  const isApplied = due.isRead && due.applied === due.lines
-  if (isApplied) return due as Read
+  if (due.isApplied) return due as Read
+  // The last release begins anew and leaves `isRead` as it was: that says nothing by itself.
   const kept = await countStaged(db, due.id)
   if (kept > 0 && kept === due.lines) return due.isRead ? (due as Read) : await stage(deps, due)
   await beginReading(db, due)

@@ -167,8 +167,10 @@ type Report = {
   id: string
   fileName: string | null
   url: string | null
-  /** Every line was read, and the whole adds up. */
+  /** Every line was read, and the whole adds up; of lines that are kept, or it may be outdated. */
   isRead: boolean
+  /** Every line is applied; what was kept of it may be gone. */
+  isApplied: boolean
   kind: ReportKind | null
   lines: number
   applied: number
@@ -185,7 +187,8 @@ const reportQueue = (where: RawBuilder<unknown>): Queue<Report> => ({
   where,
   set: sql`status = 'processing'`,
   read: sql<Report>`id, file_name as "fileName", url, kind, lines, applied,
-    payouts, created_at as "createdAt", read_at is not null as "isRead" from claimed`
+    payouts, created_at as "createdAt", read_at is not null as "isRead",
+    staged_at is not null and applied = lines as "isApplied" from claimed`
 })
 export const reportsToFetch = reportQueue(sql`content_hash is null`)
 export const reportsToRead = reportQueue(sql`content_hash is not null`)
@@ -258,9 +261,12 @@ export async function markRead(
   await renew(db, reportsToRead, due, reportLeaseS, set)
 }
 
-/** All lines are applied: from here on it is one of those that show what is missing. */
+/**
+ * All lines are applied: from here on it is one of those that show what is missing. The last
+ * release has said so before it applied them.
+ */
 export async function markApplied(db: Db, due: DueReport): Promise<void> {
-  await renew(db, reportsToRead, due, reportLeaseS, sql`staged_at = read_at`)
+  await renew(db, reportsToRead, due, reportLeaseS, sql`staged_at = coalesce(staged_at, read_at)`)
 }
 
 /**

@@ -39,7 +39,8 @@ const filledByThisVersionAlone: Readonly<Record<string, string>> = {
   comparison_mark: 'what any release writes is found by its own time; see findChangedDays',
   create_batch: 'the last release has the due time of a create in its key, which is looked at too',
   daily_comparison: 'days that nobody compared before are compared when they are asked for',
-  'settlement_report.read_at': 'without it a report is read anew, and its lines are known by then'
+  'settlement_report.read_at':
+    'it counts beside lines in columns alone, which the last release removes'
 }
 
 const returnUrl = 'https://selfcare.example/paid'

@@ -129,6 +129,30 @@ t.test('what the last release has kept of a report is read anew', async (t) => {
   t.equal(await countOf(db, 'settlement_line'), 4)
 })
 
+t.test('so is one that it has begun anew, though this release had read it before', async (t) => {
+  const { db } = await testDatabase(t)
+  const deps = { db, wake: () => {} }
+  const { report } = await receiveReport(deps, generate(3, 'Other'), null)
+  await sql`update settlement_report set read_at = now(), kind = 'settlementDetails'`.execute(db)
+  await readReports(jobsOf(db))
+  t.match(await findReport(db, report.id), { status: 'done', lines: 4, applied: 4 })
+  t.equal(await countOf(db, 'settlement_line'), 4)
+})
+
+t.test('one that it has applied needs no file to end', async (t) => {
+  const { db } = await testDatabase(t)
+  const { report } = await receiveReport({ db, wake: () => {} }, generate(3, 'Other'), null)
+  await sql`
+    update settlement_report set kind = 'settlementDetails', lines = 4, applied = 4,
+      staged_at = created_at`.execute(db)
+  await sql`delete from settlement_content`.execute(db)
+  await readReports(jobsOf(db))
+  t.match(await findReport(db, report.id), { status: 'done', lines: 4, applied: 4 })
+  const { rows } = await sql`
+    select from settlement_report where staged_at = created_at`.execute(db)
+  t.equal(rows.length, 1, 'it still says since when money is missing')
+})
+
 /** Rounds of reading until the report is refused, each as soon as it may be. */
 async function readUntilRefused(db: Db, id: string, changes: Partial<ReportJobDeps>) {
   for (let rounds = 1; rounds < 20; rounds += 1) {
