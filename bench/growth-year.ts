@@ -58,7 +58,10 @@ export async function makeYear(
 export async function closeYear(url: string): Promise<void> {
   const db = connect(url, { max: 1, patient: true })
   await migrate(db)
-  const deps = { db, merchantAccount, isStopping: () => false }
+  const onFault = (_: unknown, error: unknown) => {
+    throw error
+  }
+  const deps = { db, merchantAccount, isStopping: () => false, onFault }
   while ((await closeDays(deps)) > 0);
   while ((await compareDays(deps)) > 0);
   await sql`analyze`.execute(db)

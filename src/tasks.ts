@@ -113,7 +113,7 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       eachMinute
     ),
     task('close_days', () => closeDays(context), hourly),
-    task('compare_days', () => compareDays(context), hourly),
+    task('compare_days', (onFault) => compareDays({ ...context, onFault }), hourly),
     task('purge_uploads', () => purgeUploads(db), hourly),
     task('purge_keys', () => purgeKeys(db), hourly),
     task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),

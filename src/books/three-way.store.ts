@@ -122,19 +122,53 @@ export async function sumUp(
   return (await db.executeQuery(threeWayStatement(from, to, merchantAccount))).rows
 }
 
+/** Rows of each kind that one step is about, but for those of one second. */
+const rowsAtOnce = 10_000
+
+const stepStatement = statement<{ end: Date }>(`
+  select least($2::timestamptz, greatest($1::timestamptz + interval '1 second', least(
+    $2::timestamptz,
+    (select created_at from ledger_transfer where created_at >= $1
+      order by created_at offset $3 limit 1),
+    (select created_at from settlement_line where created_at >= $1
+      order by created_at offset $3 limit 1),
+    (select matched_at from settlement_line where matched_at >= $1
+      order by matched_at offset $3 limit 1),
+    (select acknowledged_at from billing_posting where acknowledged_at >= $1
+      order by acknowledged_at offset $3 limit 1)))) as "end"`)
+
+/** Beyond all that is written: a clock that is ahead may have said when something was. */
+const atLast = new Date('9999-12-31T00:00:00Z')
+
+/** The parts of a span, each with so little in it that no statement about it takes long. */
+export async function* stepsOf(
+  db: Db,
+  { from, to = atLast }: Pick<Span, 'from'> & Partial<Span>,
+  rows = rowsAtOnce
+): AsyncGenerator<Span> {
+  for (let at = from; at < to; ) {
+    const { end } = (await db.executeQuery(stepStatement(at, to, rows))).rows[0] as { end: Date }
+    yield { from: at, to: end }
+    at = end
+  }
+}
+
 /**
- * $1: since when. A movement or line has a part in what is said of others by its record; where one
- * undoes another, by the payment.
+ * $1, $2: from when until when it was written. A movement or line has a part in what is said of
+ * others by its record; where one undoes another, by the payment.
  */
 const changedDaysStatement = statement<{ day: string }>(`
   with line as (
-    select payment_id, record_id, created_at from settlement_line where created_at >= $1
+    select payment_id, record_id, created_at from settlement_line
+    where created_at >= $1 and created_at < $2
     union all
-    select payment_id, record_id, created_at from settlement_line where matched_at >= $1
+    select payment_id, record_id, created_at from settlement_line
+    where matched_at >= $1 and matched_at < $2
   ), paid as materialized (
     select payment_id from line where payment_id is not null
     union
-    select payment_id from ledger_transfer where created_at >= $1 and payment_id is not null
+    select payment_id from ledger_transfer
+    where created_at >= $1 and created_at < $2 and payment_id is not null
   ), transfer as materialized (
     select t.payment_id, t.created_at, ${recordAndUndone}
     from paid
@@ -144,7 +178,7 @@ const changedDaysStatement = statement<{ day: string }>(`
   ), changed as materialized (
     select payment_id, record_id as record from line where record_id is not null
     union
-    select payment_id, record from transfer where created_at >= $1
+    select payment_id, record from transfer where created_at >= $1 and created_at < $2
   )
   select distinct (at at time zone 'UTC')::date::text as day from (
     select created_at as at from line
@@ -155,11 +189,14 @@ const changedDaysStatement = statement<{ day: string }>(`
     select l.created_at from changed join settlement_line l on l.record_id = changed.record
     union all
     select t.created_at from billing_posting b join ledger_transfer t on t.id = b.id
-    where b.acknowledged_at >= $1
+    where b.acknowledged_at >= $1 and b.acknowledged_at < $2
   ) as said`)
 
-/** The days (UTC) of which anything else is to be said than before what was written since. */
-export async function findChangedDays(db: Db, since: Date): Promise<string[]> {
-  const { rows } = await db.executeQuery(changedDaysStatement(since))
+/**
+ * The days (UTC) of which anything else is to be said than before what was written within the span.
+ * Those of a span are those of its parts.
+ */
+export async function findChangedDays(db: Db, { from, to }: Span): Promise<string[]> {
+  const { rows } = await db.executeQuery(changedDaysStatement(from, to))
   return rows.map(({ day }) => day)
 }

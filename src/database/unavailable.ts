@@ -12,6 +12,9 @@ type Unavailability = 'away' | 'busy'
 /** read_only_sql_transaction: a standby, or a primary that is handing over. */
 export const readOnlyState = '25006'
 
+/** statement_timeout. */
+const tooLongState = '57014'
+
 /** It answers, but takes no writes. */
 export class ReadOnlyDatabase extends Error {
   readonly code = readOnlyState
@@ -47,7 +50,7 @@ const states: ReadonlyArray<readonly [start: string, Unavailability]> = [
   ['25P04', 'away'], // or that took too long
   ['40', 'busy'], // serialisation, deadlock, or in conflict with recovery
   ['55P03', 'busy'], // lock_timeout
-  ['57014', 'busy'] // statement_timeout
+  [tooLongState, 'busy']
 ]
 
 /** Errors of sockets and of names, as Node has them; ENOENT is a Unix socket that is not there. */
@@ -94,6 +97,10 @@ export function reasonOf(error: unknown): string {
  * that asking again later may succeed.
  */
 export const isUnavailable = (error: unknown): boolean => unavailabilityOf(error) !== undefined
+
+/** Whether a statement itself took longer than any may. */
+export const isTooLong = (error: unknown): boolean =>
+  (error as { code?: unknown } | null)?.code === tooLongState
 
 /** Whether a statement waited too long for a lock or for its turn: others may do better. */
 export const isContended = (error: unknown): boolean =>

@@ -168,14 +168,22 @@ const line = (payment: number, record: string, gross: number): Line => {
 const sorted = (sums: readonly SummedUp[]) =>
   sums.map(({ currency, what, count, amount }) => `${currency} ${what} ${count} ${amount}`).sort()
 
-async function check(t: Tap, db: Db, what: string): Promise<void> {
+type Deps = Parameters<typeof compareDays>[0]
+function depsOf(db: Db, changes: Partial<Deps> = {}): Deps {
+  const onFault: Deps['onFault'] = (_, error) => {
+    throw error
+  }
+  return { db, merchantAccount, isStopping: () => false, onFault, ...changes }
+}
+
+async function check(t: Tap, db: Db, what: string, limits = {}): Promise<void> {
   const at = (ago: number) => new Date(today - ago * dayMs)
   for (const [from, to] of [
     [at(days + 2), new Date(Date.now() + 60_000)],
     [at(4.3), at(1.5)]
   ] as const) {
     const whole = await db.transaction().execute((tx) => sumUp(tx, { from, to }, merchantAccount))
-    const parts = await compareThreeWays(db, { from, to }, merchantAccount)
+    const parts = await compareThreeWays(db, { from, to }, merchantAccount, limits)
     t.same(sorted(parts), sorted(whole), `${what}: ${from.toISOString()} to ${to.toISOString()}`)
   }
 }
@@ -190,7 +198,7 @@ async function countCompared(db: Db): Promise<number> {
 t.test('whatever is said later, days add up to what all say at once', async (t) => {
   const { db } = await testDatabase(t)
   await begin(db)
-  const deps = { db, merchantAccount, isStopping: () => false }
+  const deps = depsOf(db, { rowsAtOnce: 3 })
   await check(t, db, 'nothing compared')
   t.ok((await compareDays(deps)) >= days - 1)
   t.equal(await compareDays(deps), 0, 'once')
@@ -216,7 +224,7 @@ t.test('whatever is said later, days add up to what all say at once', async (t) 
 t.test('of a period that was compared nothing is read but what each day came to', async (t) => {
   const { db } = await testDatabase(t)
   await begin(db)
-  await compareDays({ db, merchantAccount, isStopping: () => false })
+  await compareDays(depsOf(db))
   // Nothing is so new that it might still be committing.
   await sql`update comparison_mark set until = ${new Date(today + dayMs)}`.execute(db)
   const all = { from: new Date(today - days * dayMs), to: new Date(today) }
@@ -229,6 +237,62 @@ t.test('of a period that was compared nothing is read but what each day came to'
   const compared = wholeDays(all)
   const count = (Date.parse(compared.last) - Date.parse(compared.first)) / dayMs + 1
   t.same(sums, [{ currency: 'GBP', what: 'ledger', count, amount: 2 * count }])
+})
+
+t.test(
+  'what was written since the mark is looked at in parts, each of which moves it',
+  async (t) => {
+    const { db } = await testDatabase(t)
+    await begin(db)
+    await compareDays(depsOf(db))
+    const mark = async () =>
+      (await sql<{ until: Date }>`select until from comparison_mark`.execute(db)).rows[0]?.until ??
+      0
+    const longAgo = new Date(today - (days + 2) * dayMs)
+    await sql`update comparison_mark set until = ${longAgo}`.execute(db)
+    for (const payment of [1, 2, 3]) await insertLines(db, [line(payment, `A${payment}`, 5)])
+    await check(t, db, 'nothing was looked at', { rows: 5 })
+    let steps = 0
+    await compareDays(depsOf(db, { rowsAtOnce: 5, isStopping: () => ++steps > 3 }))
+    const moved = await mark()
+    t.ok(moved > longAgo && moved < new Date(today), 'where it was stopped')
+    await check(t, db, 'some was looked at', { rows: 5 })
+    t.ok((await compareDays(depsOf(db, { rowsAtOnce: 5 }))) > 0)
+    t.ok((await mark()) > moved)
+    await check(t, db, 'all was looked at', { rows: 5 })
+  }
+)
+
+t.test('a reader compares the whole period where too much was written since', async (t) => {
+  const { db } = await testDatabase(t)
+  await begin(db)
+  await compareDays(depsOf(db))
+  await sql`update comparison_mark set until = ${new Date(today - days * dayMs)}`.execute(db)
+  const period = { from: new Date(today - 90 * dayMs), to: new Date(today) }
+  const sum = { currency: 'GBP', what: 'heldMoney', count: 1, amount: 1 }
+  await sql`
+    insert into daily_comparison (day, sums)
+    values (${period.from}, ${JSON.stringify([sum])}::jsonb)`.execute(db)
+  const compare = async (steps: number) =>
+    sorted(await compareThreeWays(db, period, merchantAccount, { rows: 5, steps }))
+  const whole = sorted(await sumUp(db, period, merchantAccount))
+  t.same(await compare(2), whole)
+  t.same(await compare(1_000), [...whole, 'GBP heldMoney 1 1'].sort(), 'what is known is used')
+})
+
+t.test('a day that can’t be compared is told, and those before it are compared', async (t) => {
+  const { db } = await testDatabase(t)
+  await begin(db)
+  const day = new Date(today - 2 * dayMs).toISOString().slice(0, 10)
+  await sql`create function refuse() returns trigger language plpgsql as
+    $$ begin raise exception 'it can’t be'; end $$`.execute(db)
+  await sql`create trigger refuse before insert on daily_comparison for each row
+    when (new.day = ${sql.lit(day)}) execute function refuse()`.execute(db)
+  const faults: unknown[] = []
+  const count = await compareDays(depsOf(db, { onFault: (about) => faults.push(about) }))
+  t.ok(count >= days - 2)
+  t.equal(await countCompared(db), count)
+  t.same(faults, [{ day }])
 })
 
 t.test('a period is split at the days that are known', async (t) => {
