@@ -11,35 +11,38 @@ export type FeedNotes = { notes: Array<[id: string, at: number]> }
 const waitS = 5
 const limit = 100
 const agent = new http.Agent({ keepAlive: true })
-let notes: FeedNotes['notes'] = []
-let reading = false
-/** Says once that it has all that there was. */
-let isAtEnd = false
+/** What is read now. One that has ended may still wait for its last answer. */
+let current: Reading | undefined
+type Reading = FeedNotes & {
+  /** It has all that there was when it began. */
+  isAtEnd: boolean
+}
 
 process.on('message', (message: FeedMessage) => {
   if ('read' in message) {
-    notes = []
-    reading = true
-    isAtEnd = false
-    void read(message.read)
+    current = { notes: [], isAtEnd: false }
+    void read(message.read, current)
   } else {
-    reading = false
+    const notes = current?.notes ?? []
+    current = undefined
     process.send?.({ notes } satisfies FeedNotes)
   }
 })
 process.on('disconnect', () => process.exit(0))
 process.send?.({ ready: true })
 
-async function read({ port, apiKey }: { port: number; apiKey: string }): Promise<void> {
+type Feed = { port: number; apiKey: string }
+
+async function read({ port, apiKey }: Feed, own: Reading): Promise<void> {
   let after = ''
-  while (reading) {
-    const { text, at } = await ask(port, apiKey, after, isAtEnd)
+  while (current === own) {
+    const { text, at } = await ask(port, apiKey, after, own.isAtEnd)
     const page = JSON.parse(text) as { data: Array<{ id: string }>; nextCursor: string }
     // What was there before is not noted.
-    if (isAtEnd) for (const { id } of page.data) notes.push([id, at])
+    if (own.isAtEnd) for (const { id } of page.data) own.notes.push([id, at])
     after = `&after=${encodeURIComponent(page.nextCursor)}`
-    if (isAtEnd || page.data.length === limit) continue
-    isAtEnd = true
+    if (own.isAtEnd || page.data.length === limit) continue
+    own.isAtEnd = true
     process.send?.({ atEnd: true })
   }
 }
