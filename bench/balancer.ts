@@ -1,12 +1,12 @@
 /**
- * A small load balancer, a process of its own: asks each instance every 2 s whether it is ready,
- * and sends requests in turn to those that are, over connections that it keeps. It tries nothing
- * twice: a request that fails on its way is 502, one for which no instance is ready 504.
+ * A small load balancer, a process of its own: asks each instance again and again whether it is
+ * ready, and sends requests in turn to those that are, over connections that it keeps. It tries
+ * nothing twice: a request that fails on its way is 502, one for which no instance is ready 504.
  */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-const checkEveryMs = 2_000
+const checkEveryMs = Number(process.env.BALANCER_CHECK_MS)
 /** A busy machine is slow to answer, and no less ready for that. */
 const checkWithinMs = 10_000
 

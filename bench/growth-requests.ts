@@ -1,5 +1,5 @@
 /** The requests of the growth bench: every GET of the OpenAPI document, with parameters. */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import type pg from 'pg'
 import { parse } from 'yaml'
 import { toCursor } from '../src/http/cursor.ts'
@@ -66,13 +66,24 @@ type Asked = Omit<Request, 'name' | 'path'> & { query?: string; id?: string }
 const asked: Readonly<Record<string, (names: Names) => Asked[]>> = {
   '/health/live': () => [{ kind: 'read' }],
   '/health/ready': () => [{ kind: 'read' }],
+  '/.well-known/oauth-protected-resource': () => [],
   '/v1/payments': (names) => paymentSearches(names),
   '/v1/payments/{id}': ({ captured }) => [{ kind: 'read', id: captured }],
   '/v1/payments/{id}/events': ({ captured }) => [{ kind: 'list', id: captured }],
+  '/v1/payments/{id}/receipt': ({ captured }) => [{ kind: 'read', id: captured }],
   '/v1/payments/{id}/captures': ({ captured }) => [{ kind: 'list', id: captured }],
   '/v1/payments/{id}/refunds': ({ captured }) => [{ kind: 'list', id: captured }],
   '/v1/payments/{id}/disputes': ({ captured }) => [{ kind: 'list', id: captured }],
   '/v1/refunds/{id}': ({ refund }) => [{ kind: 'read', id: refund }],
+  '/v1/disputes': ({ account, dayAgo }) => [
+    { kind: 'list' },
+    ...['status=open', 'status=lost', `accountId=${account}`].map(
+      (query): Asked => ({ kind: 'list', query })
+    ),
+    { kind: 'list', query: `defendBefore=${dayAgo(-7)}T00:00:00Z` },
+    { kind: 'list', query: `defendBefore=${dayAgo(-7)}T00:00:00Z&status=open` },
+    { kind: 'list', client: 'third' }
+  ],
   '/v1/events': ({ feedEnd }) => [
     { kind: 'list' },
     { kind: 'list', query: `after=${toCursor(String(Math.floor(feedEnd * 0.9)))}` },
@@ -166,7 +177,66 @@ const asked: Readonly<Record<string, (names: Names) => Asked[]>> = {
   '/v1/postings/{id}': ({ posting }) => [{ kind: 'read', id: posting }],
   '/v1/billing-files': () => [{ kind: 'list' }],
   '/v1/billing-files/{id}': ({ file }) => [{ kind: 'read', id: file }],
-  '/v1/billing-files/{id}/content': ({ file }) => [{ kind: 'read', id: file, accept: '*/*' }]
+  '/v1/billing-files/{id}/content': ({ file }) => [{ kind: 'read', id: file, accept: '*/*' }],
+  '/tmf-api/paymentManagement/v4/payment': (names) => [
+    ...tmfSearches(names),
+    { kind: 'list', client: 'third' },
+    { kind: 'list', client: 'third', query: 'totalAmount.unit=JPY' }
+  ],
+  '/tmf-api/paymentManagement/v4/payment/{id}': ({ captured }) => [{ kind: 'read', id: captured }],
+  '/tmf-api/paymentManagement/v4/refund': ({ captured, account, dayAgo }) =>
+    [
+      '',
+      `payment.id=${captured}`,
+      `account.id=${account}`,
+      'status=done',
+      `status=denied&refundDate.gte=${dayAgo(2)}`,
+      `refundDate.gte=${dayAgo(2)}T00:00:00Z`,
+      `refundDate.lt=${dayAgo(360)}T00:00:00Z`,
+      `statusDate.gte=${dayAgo(20)}T00:00:00Z&refundDate.gte=${dayAgo(30)}`,
+      'correlatorId=never',
+      `name.ne=never&account.id=${account}`
+    ].map((query): Asked => ({ kind: 'list', ...(query && { query }) })),
+  '/tmf-api/paymentManagement/v4/refund/{id}': ({ refund }) => [{ kind: 'read', id: refund }],
+  '/tmf-api/paymentManagement/v4/hub/{id}': () => [],
+  '/tmf-api/paymentMethod/v4/paymentMethod': ({ account }) =>
+    ['', `account.id=${account}`, 'status=active', 'brand=visa', 'id=crd_1'].map(
+      (query): Asked => ({ kind: 'list', ...(query && { query }) })
+    ),
+  '/tmf-api/paymentMethod/v4/paymentMethod/{id}': () => [],
+  '/tmf-api/accountManagement/v4/billingAccount': ({ account }) =>
+    ['', `id=${account}`, 'state=Active', `paymentStatus=due&id=${account}`].map(
+      (query): Asked => ({ kind: 'list', ...(query && { query }) })
+    ),
+  '/tmf-api/accountManagement/v4/billingAccount/{id}': ({ account }) => [
+    { kind: 'read', id: account }
+  ]
+}
+
+function tmfSearches({ account, dayAgo }: Names): Asked[] {
+  return [
+    '',
+    'offset=1000&limit=20',
+    'status=captured',
+    'status=denied',
+    'correlatorId=never',
+    `account.id=${account}`,
+    'channel.id=agent',
+    'authorizationCode=never',
+    'totalAmount.unit=JPY',
+    'totalAmount.unit=EUR&totalAmount.value.gte=10000',
+    'totalAmount.value.gte=10000',
+    `paymentDate.gte=${dayAgo(2)}T00:00:00Z`,
+    `paymentDate.lt=${dayAgo(360)}T00:00:00Z`,
+    `paymentDate.gte=${dayAgo(230)}&paymentDate.lt=${dayAgo(200)}`,
+    `paymentDate=${dayAgo(200)}&status=captured,denied`,
+    `statusDate.gte=${dayAgo(2)}T00:00:00Z`,
+    'name.ne=never',
+    'totalAmount.value=5',
+    'paymentMethod.id=crd_1',
+    'status.ne=captured',
+    'channel.id.ne=selfcare'
+  ].map((query): Asked => ({ kind: 'list', ...(query && { query }) }))
 }
 
 /** Filters that many payments pass, that few do, that none does; and several at once. */
@@ -236,15 +306,18 @@ function paymentSearches({ latePayment, account, authorisation, dayAgo }: Names)
   ]
 }
 
-const ids = /(after|cursor|accountId|paymentId|providerReference|reference)=[^&]*[A-Z_0-9][^&]*/g
+const ids =
+  /(after|cursor|accountId|paymentId|account\.id|payment\.id|id|providerReference|reference)=[^&]*[A-Z_0-9][^&]*/g
 
-/** Throws where the document has a route that nothing is asked of. */
+/** Throws where a document has a route that nothing is asked of. */
 export async function requestsOf(names: Names): Promise<Request[]> {
-  const file = new URL('../openapi/payments.v1.yaml', import.meta.url)
-  const { paths } = parse(await readFile(file, 'utf8')) as {
-    paths: Record<string, { get?: object }>
-  }
-  return Object.entries(paths).flatMap(([path, { get }]) => {
+  const folder = new URL('../openapi/', import.meta.url)
+  const files = await Promise.all(
+    (await readdir(folder)).map((file) => readFile(new URL(file, folder), 'utf8'))
+  )
+  const documents = files.map((file): { paths: Record<string, { get?: object }> } => parse(file))
+  const all = documents.flatMap(({ paths }) => Object.entries(paths))
+  return all.flatMap(([path, { get }]) => {
     if (get === undefined) return []
     const all = asked[path]
     if (all === undefined) throw new Error(`${path} is not asked for: see growth-requests.ts`)

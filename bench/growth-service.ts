@@ -4,6 +4,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { createContext, ServiceOptions } from '../src/service.ts'
 import { createDispatcher } from '../src/webhooks/delivery.jobs.ts'
+import { toStandard } from '../src/webhooks/envelope.ts'
 import { merchantAccount } from './operations.ts'
 
 /** Adyen is not there: what is asked of it is tried again later. */
@@ -19,9 +20,11 @@ export function toOptions(databaseUrl: string, log: Logger): ServiceOptions {
     sandbox: false,
     adyenTimeoutMs: 1_000,
     paymentMaxValue: 999_999_999_999,
+    paymentMethods: ['scheme'],
     duplicateWindowS: 600,
     refundApprovalAbove: null,
     settlementMissingDays: 7,
+    retention: { keysDays: 30, deliveriesDays: 30, notificationsDays: null },
     rateLimit: null,
     trustProxy: [],
     connections: { requests: 4, reads: 4, background: 4 },
@@ -52,6 +55,7 @@ export function createDeliveries(context: ReturnType<typeof createContext>) {
   return createDispatcher({
     db,
     providerName,
+    envelopes: { standard: toStandard, cloudevents: toStandard, tmf676: toStandard },
     send: async () => ({ httpStatus: null, error, response: null, retryAfter: null }),
     sealing,
     wake: () => {},

@@ -61,9 +61,16 @@ export async function startHelper<T>(
   return { ...owned, said: await hear<T>(child) }
 }
 
-/** Sends requests in turn to those of them that are ready. */
-export function startBalancer(instances: ReadonlyArray<{ port: number }>, cleaner: Cleaner) {
-  const env = { BALANCER_PORTS: instances.map(({ port }) => port).join() }
+/** Sends requests in turn to those of them that are ready, as it is told every 2 s unless given. */
+export function startBalancer(
+  instances: ReadonlyArray<{ port: number }>,
+  cleaner: Cleaner,
+  { checkEveryMs = 2_000 } = {}
+) {
+  const env = {
+    BALANCER_PORTS: instances.map(({ port }) => port).join(),
+    BALANCER_CHECK_MS: String(checkEveryMs)
+  }
   return startHelper<{ port: number }>('balancer.ts', env, cleaner)
 }
 
@@ -113,11 +120,14 @@ function baseEnv(): Record<string, string> {
   return { PATH: process.env.PATH ?? '', NODE_ENV: 'production' }
 }
 
-const readyWithinMs = 30_000
-
 /** Asks every 5 ms until the service says that it is ready. */
-export async function untilReady(port: number, child: Child, logFile: string): Promise<void> {
-  const giveUpAt = performance.now() + readyWithinMs
+export async function untilReady(
+  port: number,
+  child: Child,
+  logFile: string,
+  withinMs = 30_000
+): Promise<void> {
+  const giveUpAt = performance.now() + withinMs
   while (!(await isReady(port))) {
     if (child.process.exitCode !== null || performance.now() > giveUpAt) {
       throw new Error(`the service did not become ready: ${readFileSync(logFile, 'utf8')}`)

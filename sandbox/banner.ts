@@ -6,6 +6,8 @@ type Facts = {
   demoKey: string
   accountId: string
   amount: { currency: string; value: number }
+  /** Where access tokens are had. */
+  tokens?: { issuer: string; id: string; secret: string }
 }
 
 /** What a newcomer needs: plain text whose curl lines work when pasted. */
@@ -16,7 +18,8 @@ export function toBanner({
   dir,
   demoKey,
   accountId,
-  amount
+  amount,
+  tokens
 }: Facts): string {
   const body = JSON.stringify({ accountId, amount, channel: 'selfcare', returnUrl: shopUrl })
   return `
@@ -35,7 +38,18 @@ curl -sS ${publicUrl}/v1/payments -H 'Authorization: Bearer ${demoKey}' -H 'Idem
 Then see what the account owes:
 
 curl -sS ${publicUrl}/v1/accounts/${accountId} -H 'Authorization: Bearer ${demoKey}'
-
+${tokens === undefined ? '' : toTokenText(tokens, `${publicUrl}/v1/accounts/${accountId}`)}
 Ctrl-C stops it; \`npm start\` goes on with the same data.
+`
+}
+
+function toTokenText({ issuer, id, secret }: NonNullable<Facts['tokens']>, url: string) {
+  const asked = `-u ${id}:${secret} -d grant_type=client_credentials -d scope=accounts:read`
+  const read = `sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/'`
+  return `
+With OAuth 2.0, an access token of ${issuer}, and its use:
+
+TOKEN=$(curl -sS ${issuer}/token ${asked} | ${read})
+curl -sS ${url} -H "Authorization: Bearer $TOKEN"
 `
 }

@@ -2,29 +2,27 @@
  * The service with everything that it needs beside it: an embedded PostgreSQL, and the simulator of
  * Adyen as a process of its own. All its data stays in one folder.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { hash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import * as fs from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
+import { scopes } from '../src/clients/client.ts'
 import type { SandboxConfig } from '../src/config.ts'
 import { migrate } from '../src/database/migrate.ts'
 import { startService } from '../src/service.ts'
 import { toBanner } from './banner.ts'
+import { type Beside, startBeside } from './beside.ts'
 import { openDatabase } from './database.ts'
 import { startPostgres } from './postgres.ts'
-import { seed } from './seed.ts'
+import { oauthSubject, seed } from './seed.ts'
 import { startShop } from './shop.ts'
 
 const merchantAccount = 'SandboxMerchant'
 const databaseName = 'payments'
 const secretsFile = 'secrets.json'
 const runningFile = 'running.json'
-const simulatorStopMs = 3_000
 
 type Secrets = { demoKey: string; adyenApiKey: string; hmacKey: string }
 
@@ -54,13 +52,15 @@ export async function startSandbox(
     const databaseUrl = postgres.url(databaseName)
     const db = await openDatabase(postgres.url('postgres'), databaseUrl, databaseName)
     await migrate(db, { cure: `Start afresh: rm -rf ${quote(config.dir)} && npm start` })
-    const seeded = await seed(db, secrets.demoKey)
+    const seeded = await seed(db, secrets.demoKey, config.issuerPort !== null)
     await db.destroy()
 
     const port = config.port || (await findFreePort())
     const publicUrl = `http://${config.host}:${port}`
     const simulator = await startSimulator(config, dir, secrets, publicUrl, onFault)
     closers.push(simulator.stop)
+    const issuer = await startIssuer(config, secrets, publicUrl, onFault)
+    closers.push(issuer.stop)
     const merchantName = config.merchantName ?? 'Sandbox Merchant'
     const service = await startService({
       ...config,
@@ -69,6 +69,7 @@ export async function startSandbox(
       publicUrl,
       databaseUrl,
       sandbox: true,
+      oauth: issuer.oauth ?? config.oauth,
       sealingKeys: [Buffer.from(toKey(secrets, 'sealing'), 'hex')],
       log,
       adyen: {
@@ -94,7 +95,7 @@ export async function startSandbox(
     await writePrivately(join(dir, runningFile), JSON.stringify({ databaseUrl }))
     closers.push(() => fs.rm(join(dir, runningFile), { force: true }))
     const urls = { publicUrl, simulatorUrl: simulator.url, shopUrl: shop.url }
-    print(toBanner({ ...urls, dir: config.dir, ...secrets, ...seeded }))
+    print(toBanner({ ...urls, dir: config.dir, ...secrets, ...seeded, ...issuer }))
     return { close }
   } catch (error) {
     await close()
@@ -135,7 +136,7 @@ async function readSecrets(dir: string): Promise<Secrets> {
 }
 
 /** A key of its own for each use; made of the first, since a folder may be older than they are. */
-function toKey({ hmacKey }: Secrets, use: 'token webhooks' | 'sealing'): string {
+function toKey({ hmacKey }: Secrets, use: 'token webhooks' | 'sealing' | 'oauth'): string {
   return hash('sha256', `${use} ${hmacKey}`)
 }
 
@@ -151,46 +152,37 @@ async function startSimulator(
   secrets: Secrets,
   publicUrl: string,
   onFault: (reason: string) => void
-) {
-  const main = fileURLToPath(new URL('./simulator/main.ts', import.meta.url))
-  const child = spawn(process.execPath, [...process.execArgv, main], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: {
-      SIMULATOR_PORT: String(config.simulatorPort),
-      SIMULATOR_DIR: join(dir, 'simulator'),
-      SIMULATOR_API_KEY: secrets.adyenApiKey,
-      SIMULATOR_MERCHANT_ACCOUNT: merchantAccount,
-      SIMULATOR_HMAC_KEY: secrets.hmacKey,
-      SIMULATOR_TOKEN_HMAC_KEY: toKey(secrets, 'token webhooks'),
-      SIMULATOR_WEBHOOK_URL: `${publicUrl}/webhooks/adyen`
-    }
-  })
-  let stopping = false
-  const url = await readUrl(child)
-  child.once('exit', () => {
-    if (!stopping) onFault('the simulator of Adyen has ended')
-  })
-  return {
-    url,
-    async stop() {
-      stopping = true
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const exited = once(child, 'exit')
-      child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), simulatorStopMs)
-      await exited
-      clearTimeout(timer)
-    }
+): Promise<Beside> {
+  const env = {
+    SIMULATOR_PORT: String(config.simulatorPort),
+    SIMULATOR_DIR: join(dir, 'simulator'),
+    SIMULATOR_API_KEY: secrets.adyenApiKey,
+    SIMULATOR_MERCHANT_ACCOUNT: merchantAccount,
+    SIMULATOR_HMAC_KEY: secrets.hmacKey,
+    SIMULATOR_TOKEN_HMAC_KEY: toKey(secrets, 'token webhooks'),
+    SIMULATOR_WEBHOOK_URL: `${publicUrl}/webhooks/adyen`
   }
+  return await startBeside('the simulator of Adyen', './simulator/main.ts', env, onFault)
 }
 
-/** The first line that the simulator writes says where it listens. */
-async function readUrl(child: ChildProcess): Promise<string> {
-  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
-  for await (const line of lines) {
-    return (JSON.parse(line) as { listening: string }).listening
+/** Where it is asked for. Its one client may be given every scope, for this service alone. */
+async function startIssuer(
+  { issuerPort }: SandboxConfig,
+  secrets: Secrets,
+  audience: string,
+  onFault: (reason: string) => void
+) {
+  if (issuerPort === null) return { stop: async () => {} }
+  const client = { id: oauthSubject, secret: toKey(secrets, 'oauth') }
+  const env = {
+    ISSUER_PORT: String(issuerPort || (await findFreePort())),
+    ISSUER_AUDIENCE: audience,
+    ISSUER_SCOPES: scopes.join(' '),
+    ISSUER_CLIENTS: JSON.stringify([client])
   }
-  throw new Error('The simulator of Adyen did not start.')
+  const started = await startBeside('the issuer of tokens', './issuer-process.ts', env, onFault)
+  const { url: issuer, stop } = started
+  return { stop, oauth: { issuer, audience }, tokens: { issuer, ...client } }
 }
 
 async function findFreePort(): Promise<number> {

@@ -2,13 +2,22 @@
  * The configuration of the service, read once from the environment: every fault is shown at once,
  * and a part of a production configuration never falls back to the sandbox.
  */
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
-import { isLoopback } from './clients/client.ts'
-import { faultsOfUrl } from './database/connection-url.ts'
+import { faultsOfUrl, schemaOf } from './database/connection-url.ts'
 import type { ShareSizes } from './database/shares.ts'
-
-export type Env = Readonly<Record<string, string | undefined>>
+import { type PageMethod, pageMethods } from './provider/page-methods.ts'
+import {
+  checkUrl,
+  createReader,
+  type Env,
+  type Reader,
+  readHexKeys,
+  readNetworks,
+  readOrigin,
+  readPorts
+} from './settings/reader.ts'
+import { type Retention, readRetention } from './settings/retention-settings.ts'
+import { readTracing } from './settings/tracing-settings.ts'
+import type { TracingConfig } from './tracing/tracing-config.ts'
 
 export type CommonConfig = {
   host: string
@@ -19,12 +28,15 @@ export type CommonConfig = {
   adyenTimeoutMs: number
   /** The operator's own limit of a payment, minor units of whatever currency. */
   paymentMaxValue: number
+  /** What card pages and links may offer: at least `scheme`, a card that is typed. */
+  paymentMethods: PageMethod[]
   /** For how long a payment of the same account and amount is a duplicate, s; 0 for never. */
   duplicateWindowS: number
   /** Refunds above it need an approval, minor units of whatever currency; null for none. */
   refundApprovalAbove: number | null
   /** How long after its capture a settlement report must have a payment, days. */
   settlementMissingDays: number
+  retention: Retention
   /** Requests a minute of each client, and of each address without a key; null for no limit. */
   rateLimit: number | null
   /** What customers know the merchant by; null: their page names nobody. */
@@ -37,6 +49,18 @@ export type CommonConfig = {
   databaseWaitS: number
   /** How long it says that it is not ready, and still accepts, before it stops; s. */
   drainS: number
+  /** Null: clients come with keys alone. */
+  oauth: OAuthConfig | null
+  /** Null: nothing is traced. */
+  tracing: TracingConfig | null
+}
+
+/** Whose access tokens are accepted. */
+export type OAuthConfig = {
+  /** As it stands in `iss`, character by character. */
+  issuer: string
+  /** What must be in `aud`. */
+  audience: string
 }
 
 export type AdyenConfig = {
@@ -80,6 +104,8 @@ export type SandboxConfig = CommonConfig & {
   simulatorPort: number
   /** Of the page that customers return to. */
   shopPort: number
+  /** Of the issuer of access tokens; null: none is started. */
+  issuerPort: number | null
 }
 
 type Config = ProductionConfig | SandboxConfig
@@ -95,7 +121,6 @@ export class ConfigFault extends Error {
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
-const hmacKey = /^[0-9a-fA-F]{64}$/
 /** A crashed create is finished within 15 s, and a stop ends within 10: no call may take longer. */
 const longestTimeoutMs = 9_000
 const largestPayment = 999_999_999_999
@@ -128,10 +153,12 @@ export function readConfig(env: Env, hasSandbox = true): Config {
     metricsPort: reader.integer('METRICS_PORT', 9464, 0, 65_535),
     logLevel: reader.oneOf('LOG_LEVEL', logLevels) ?? 'info',
     adyenTimeoutMs: reader.integer('ADYEN_TIMEOUT_MS', 8_000, 100, longestTimeoutMs),
+    paymentMethods: readPaymentMethods(reader),
     paymentMaxValue: reader.integer('PAYMENT_MAX_VALUE', largestPayment, 1, largestPayment),
     duplicateWindowS: reader.integer('DUPLICATE_WINDOW_S', 600, 0, longestWindowS),
     refundApprovalAbove: reader.integer('REFUND_APPROVAL_ABOVE', null, 0, largestPayment),
     settlementMissingDays: reader.integer('SETTLEMENT_MISSING_DAYS', 7, 0, longestMissingDays),
+    retention: readRetention(reader),
     rateLimit: reader.integer('RATE_LIMIT', null, 1, largestRateLimit),
     trustProxy: readNetworks(reader, 'TRUST_PROXY'),
     connections: {
@@ -142,7 +169,9 @@ export function readConfig(env: Env, hasSandbox = true): Config {
     databaseWaitS: reader.integer('DATABASE_WAIT_S', 60, 0, longestWaitS),
     // Nobody balances load over a sandbox.
     drainS: reader.integer('DRAIN_S', production ? 10 : 0, 0, longestDrainS),
-    merchantName: readMerchantName(reader)
+    merchantName: readMerchantName(reader),
+    oauth: readOAuth(reader),
+    tracing: readTracing(reader)
   }
   const config: Config = production
     ? readProduction(common, reader)
@@ -153,7 +182,8 @@ export function readConfig(env: Env, hasSandbox = true): Config {
         host: '127.0.0.1',
         dir: reader.text('SANDBOX_DIR') ?? '.sandbox',
         simulatorPort: reader.integer('SIMULATOR_PORT', 3001, 0, 65_535),
-        shopPort: reader.integer('SHOP_PORT', 3002, 0, 65_535)
+        shopPort: reader.integer('SHOP_PORT', 3002, 0, 65_535),
+        issuerPort: readIssuerPort(reader)
       }
   if (reader.faults.length > 0) throw new ConfigFault(reader.faults)
   return config
@@ -205,7 +235,7 @@ function readProduction(common: CommonConfig, reader: Reader): ProductionConfig 
     sealingKeys: readHexKeys(reader, 'SEALING_KEYS', reader.text('SEALING_KEYS') ?? ''),
     databaseUrl: readDatabaseUrl(reader),
     databaseDirectUrl: readDirectUrl(reader),
-    publicUrl: readPublicUrl(reader, live),
+    publicUrl: readPublicUrl(reader),
     adyen
   }
 }
@@ -222,69 +252,51 @@ export function readDirectUrl(reader: Reader): string | undefined {
   const url = reader.text('DATABASE_DIRECT_URL')
   const faults = url === undefined ? [] : faultsOfUrl(url)
   for (const fault of faults) reader.fault(`DATABASE_DIRECT_URL ${fault}`)
+  const schema = schemaOf(reader.text('DATABASE_URL') ?? '')
+  if (url !== undefined && schema !== undefined && schemaOf(url) !== schema) {
+    reader.fault(`DATABASE_DIRECT_URL must name the schema ${schema}, as DATABASE_URL does`)
+  }
   return url
 }
 
-function readPublicUrl(reader: Reader, live: boolean): string {
+function readPublicUrl(reader: Reader): string {
   const text = reader.required('PUBLIC_URL')
   if (text === '') return text
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const secure = url?.protocol === 'https:'
-  const local = !live && url?.protocol === 'http:' && isLoopback(url.hostname)
-  if (!secure && !local) {
-    reader.fault('PUBLIC_URL must be https (with ADYEN_ENVIRONMENT=TEST also http to loopback)')
-  }
-  if (url !== undefined && (url.search || url.hash || url.username || url.password)) {
-    reader.fault('PUBLIC_URL must have no query, fragment or user information')
-  }
+  checkUrl(reader, 'PUBLIC_URL', text)
   let end = text.length
   while (text[end - 1] === '/') end -= 1
   return text.slice(0, end)
 }
 
-/**
- * A comma-separated list, for rotation. Node decodes hexadecimal up to the first wrong digit
- * without a word, so that a slip would leave a key that anybody can guess.
- */
-function readHexKeys(reader: Reader, name: string, text: string): Buffer[] {
-  if (text === '') return []
-  const keys = text.split(',').map((key) => key.trim())
-  const wrong = keys.flatMap((key, place) => (hmacKey.test(key) ? [] : [place + 1]))
-  if (wrong.length > 0) {
-    reader.fault(`${name}: key ${wrong.join(', ')} is not 64 hexadecimal digits`)
+/** Both or neither. */
+function readOAuth(reader: Reader): OAuthConfig | null {
+  const [issuer, audience] = [reader.text('OAUTH_ISSUER'), reader.text('OAUTH_AUDIENCE')]
+  if ((issuer === undefined) !== (audience === undefined)) {
+    reader.fault('OAUTH_ISSUER and OAUTH_AUDIENCE must be set both or neither')
   }
-  return keys.map((key) => Buffer.from(key, 'hex'))
+  if (issuer !== undefined) checkUrl(reader, 'OAUTH_ISSUER', issuer)
+  return issuer === undefined || audience === undefined ? null : { issuer, audience }
 }
 
-function readPorts(reader: Reader, name: string): number[] | undefined {
-  const ports = reader.text(name)?.split(',').map(Number)
-  if (ports?.some((port) => !Number.isInteger(port) || port < 1 || port > 65_535)) {
-    reader.fault(`${name} must be ports with commas, such as 443,8443`)
+function readPaymentMethods(reader: Reader): PageMethod[] {
+  const named = (reader.text('PAYMENT_METHODS') ?? 'scheme').split(',').map((one) => one.trim())
+  const unknown = named.filter((one) => !(pageMethods as readonly string[]).includes(one))
+  if (unknown.length > 0) {
+    reader.fault(`PAYMENT_METHODS: ${unknown.join(', ')} is none of ${pageMethods.join(', ')}`)
+  } else if (!named.includes('scheme')) {
+    reader.fault('PAYMENT_METHODS must have scheme: not everybody has a wallet')
   }
-  return ports
+  return pageMethods.filter((one) => named.includes(one))
 }
 
-function readOrigin(reader: Reader, name: string): string | undefined {
-  const text = reader.text(name)
-  if (text === undefined) return undefined
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search) {
-    reader.fault(`${name} must be an origin without a path, such as http://127.0.0.1:9999`)
-    return undefined
+/** The sandbox brings an issuer of its own where it is told to. */
+function readIssuerPort(reader: Reader): number | null {
+  const port = reader.integer('ISSUER_PORT', 3009, 0, 65_535)
+  if (!reader.flag('SANDBOX_OAUTH')) return null
+  if (reader.text('OAUTH_ISSUER') !== undefined) {
+    reader.fault('OAUTH_ISSUER is refused with SANDBOX_OAUTH, which brings an issuer of its own')
   }
-  return url.origin
-}
-
-/** Addresses, and networks such as 10.0.0.0/8, with commas. */
-function readNetworks(reader: Reader, name: string): string[] {
-  const all =
-    reader
-      .text(name)
-      ?.split(',')
-      .map((one) => one.trim()) ?? []
-  const wrong = all.filter((one) => isIP(one) === 0 && !ipaddr.isValidCIDR(one))
-  if (wrong.length > 0) reader.fault(`${name}: ${wrong.join(', ')} is no address and no network`)
-  return all
+  return port
 }
 
 function readMerchantName(reader: Reader): string | null {
@@ -293,53 +305,4 @@ function readMerchantName(reader: Reader): string | null {
     reader.fault(`MERCHANT_NAME must have at most ${longestName} characters`)
   }
   return name
-}
-
-type Reader = ReturnType<typeof createReader>
-
-/** Reads variables and gathers their faults; an empty text counts as not set. */
-export function createReader(env: Env) {
-  const faults: string[] = []
-  const fault = (text: string) => {
-    faults.push(text)
-  }
-  const text = (name: string) => env[name]?.trim() || undefined
-  return {
-    faults: faults as readonly string[],
-    fault,
-    text,
-    required(name: string): string {
-      const value = text(name)
-      if (value === undefined) fault(`${name} is required`)
-      return value ?? ''
-    },
-    oneOf(name: string, values: readonly string[], required = false): string | undefined {
-      const value = text(name)
-      if (value === undefined && required) fault(`${name} is required: ${values.join(' or ')}`)
-      if (value !== undefined && !values.includes(value)) {
-        fault(`${name} must be one of ${values.join(', ')}`)
-      }
-      return value
-    },
-    /** `true` or `false`; false where it is not set. */
-    flag(name: string): boolean {
-      const value = text(name) ?? 'false'
-      if (value !== 'true' && value !== 'false') fault(`${name} must be true or false`)
-      return value === 'true'
-    },
-    /** `otherwise` where it is not set. */
-    integer<Otherwise extends number | null>(
-      name: string,
-      otherwise: Otherwise,
-      min: number,
-      max: number
-    ): number | Otherwise {
-      const value = text(name)
-      if (value === undefined) return otherwise
-      const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
-      if (number >= min && number <= max) return number
-      fault(`${name} must be an integer from ${min} to ${max}`)
-      return otherwise
-    }
-  }
 }

@@ -18,6 +18,7 @@ main {
   max-width: 640px; margin: 4vh auto; padding: clamp(20px, 5vw, 40px); overflow-wrap: anywhere;
   background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
 }
+main:has(.wide, pre) { max-width: 960px }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 }
 h2 { font-size: 18px; margin: 32px 0 0 }
 p, ul { margin: 12px 0 0 }
@@ -33,6 +34,18 @@ code { font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace }
 pre {
   margin: 8px 0 0; padding: 12px; background: var(--ground); border: 1px solid var(--line);
   border-radius: 8px; white-space: pre-wrap;
+}
+.wide { margin: 12px 0 0; overflow-x: auto; overflow-wrap: normal }
+table { width: 100%; margin: 12px 0 0; border-collapse: collapse }
+th, td { border-top: 1px solid var(--line); text-align: start; vertical-align: top }
+.wide th, .wide td {
+  min-width: 5em; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); font-size: 15px
+}
+.sums th, .sums td { padding: 8px 0; font-weight: 400 }
+.sums td { padding-inline-start: 24px; text-align: end; font-weight: 600; white-space: nowrap }
+@page { margin: 20mm }
+@media print {
+  body, main { margin: 0; padding: 0; border: 0; background: #fff; color-scheme: light }
 }
 `
 

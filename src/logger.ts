@@ -1,12 +1,14 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
 import { hideCardNumbers } from './card-number.ts'
+import { idsOfTrace } from './tracing/span.ts'
 
-/** JSON lines; on a terminal lines that a person reads. */
+/** JSON lines; on a terminal lines that a person reads. `isTraced`: lines name their trace. */
 export function createLogger(
   level: string,
   terminal: boolean,
-  stream: 'stdout' | 'stderr'
+  stream: 'stdout' | 'stderr',
+  isTraced = false
 ): Logger {
   const fd = stream === 'stdout' ? 1 : 2
   const destination: DestinationStream = terminal
@@ -19,7 +21,7 @@ export function createLogger(
         sync: true
       })
     : createLines(fd)
-  return pino(logOptions(level), destination)
+  return pino(logOptions(level, isTraced), destination)
 }
 
 /** Written at once where so much has gathered, bytes. */
@@ -50,8 +52,9 @@ function createLines(fd: number): DestinationStream {
  * Whoever logs names each field, and no secret is among them. But an error is somebody else's, and
  * is logged by what is named here; and what is written has no card number, whatever holds one.
  */
-export function logOptions(level: string) {
+export function logOptions(level: string, isTraced = false) {
   return {
+    ...(isTraced && { mixin: idsOfTrace }),
     level,
     serializers: { err: toLoggedError },
     timestamp: pino.stdTimeFunctions.isoTime,

@@ -3,13 +3,13 @@
  * for.
  */
 import { existsSync, readFileSync } from 'node:fs'
+import { text as readAll } from 'node:stream/consumers'
 import { parseEnv } from 'node:util'
 import type { Logger } from 'pino'
 import { clientUsage, readClientArguments, runClientCommand } from './clients/client.commands.ts'
 import { asksForHelp, CommandFault, readArguments, usageFault } from './command-line.ts'
 import {
   ConfigFault,
-  createReader,
   type ProductionConfig,
   readConfig,
   readDatabaseUrl,
@@ -17,10 +17,19 @@ import {
 } from './config.ts'
 import { checkConnections, checkDirect } from './database/connection-check.ts'
 import { connect, type Db } from './database/database.ts'
+import { DatabaseFault, findRemedy } from './database/fault.ts'
 import { grantTo } from './database/grants.ts'
-import { DatabaseFault, findPendingMigrations, migrate } from './database/migrate.ts'
+import { findPendingMigrations, migrate } from './database/migrate.ts'
 import { isUnavailable, reasonOf } from './database/unavailable.ts'
+import {
+  eraseUsage,
+  readEraseArguments,
+  readsLines,
+  runEraseCommand
+} from './erasure/erasure.commands.ts'
 import { createLogger } from './logger.ts'
+import { createReader } from './settings/reader.ts'
+import { readVerifyArguments, runVerifyCommand, verifyUsage } from './verify/verify.commands.ts'
 import { createSealing } from './webhooks/sealing.ts'
 import { findMissingKeys } from './webhooks/webhook.store.ts'
 
@@ -31,10 +40,19 @@ const usage = `
 npm start                                the service, or without configuration the sandbox
 npm run migrate [-- --grant-to ROLE]     what the database lacks; what ROLE needs to run the service
 npm run client -- --help                 API clients and their keys
+npm run verify -- --help                 reads the database and names what is broken
+npm run erase -- --help                  takes what is personal from what is kept of an account
 npm run openapi [-- --check]             writes openapi/, or compares it with the routes
 
 README.md has the variables, which may also stand in a file .env.
 `.trim()
+
+/** Of commands that have more to say. */
+const usages: Readonly<Record<string, string>> = {
+  client: clientUsage,
+  verify: verifyUsage,
+  erase: eraseUsage
+}
 
 /** The image does not carry it. */
 const hasSandbox = existsSync(new URL('../sandbox/sandbox.ts', import.meta.url))
@@ -43,6 +61,8 @@ const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   start,
   migrate: runMigrate,
   client: runClient,
+  verify: runVerify,
+  erase: runErase,
   openapi: runOpenApi
 }
 
@@ -51,7 +71,9 @@ async function start(args: string[]): Promise<void> {
   const config = readConfig(process.env, hasSandbox)
   if (config.kind === 'sandbox') {
     // Its log goes to stderr, so that what it prints for people stands alone on stdout.
-    const log = createLogger(config.logLevel, process.stderr.isTTY === true, 'stderr')
+    const { logLevel, tracing } = config
+    const isTerminal = process.stderr.isTTY === true
+    const log = createLogger(logLevel, isTerminal, 'stderr', tracing !== null)
     const print = (text: string) => void process.stdout.write(text)
     const { startSandbox } = await loadSandbox()
     const starting = startSandbox(config, log, print, (reason) => end(log, reason))
@@ -59,7 +81,8 @@ async function start(args: string[]): Promise<void> {
     await starting
     return
   }
-  const log = createLogger(config.logLevel, process.stdout.isTTY === true, 'stdout')
+  const { logLevel, tracing } = config
+  const log = createLogger(logLevel, process.stdout.isTTY === true, 'stdout', tracing !== null)
   // Most of the time that a start takes is reading it: nobody waits for that to hear of a fault.
   const { startService } = await import('./service.ts')
   const starting = startService({
@@ -145,15 +168,49 @@ async function runMigrate(args: string[]): Promise<void> {
 
 async function runClient(args: string[]): Promise<void> {
   const asked = readClientArguments(args)
+  await withDatabase(async (db, sandbox) => {
+    process.stdout.write(`${await runClientCommand(db, asked, sandbox)}\n`)
+  })
+}
+
+async function runVerify(args: string[]): Promise<void> {
+  const asked = readVerifyArguments(args)
+  const tell = (line: string) => void process.stderr.write(`${line}\n`)
+  await withDatabase(async (db) => {
+    const { text, holds } = await runVerifyCommand(db, asked, tell)
+    process.stdout.write(`${text}\n`)
+    if (!holds) process.exitCode = 1
+  })
+}
+
+async function runErase(args: string[]): Promise<void> {
+  const asked = readEraseArguments(args)
+  const said = readsLines(asked) ? await readAll(process.stdin) : ''
+  const lines = said.split(/\r?\n/).filter(Boolean)
+  const tell = (line: string) => void process.stderr.write(`${line}\n`)
+  const erase = async (db: Db) => {
+    const { text, isDone } = await runEraseCommand(db, asked, lines, tell)
+    if (text !== '') process.stdout.write(`${text}\n`)
+    if (!isDone) process.exitCode = 1
+  }
+  await withDatabase(erase, { patient: true })
+}
+
+/** With that of DATABASE_URL, or of the running sandbox where nothing is set. */
+async function withDatabase(
+  run: (db: Db, sandbox: boolean) => Promise<void>,
+  options: { patient?: boolean } = {}
+): Promise<void> {
   const dir = process.env.SANDBOX_DIR || '.sandbox'
   const sandbox = hasSandbox && !process.env.DATABASE_URL
-  const url = sandbox ? await (await loadSandbox()).findSandboxDatabase(dir) : onlyDatabaseUrl()
+  const ownUrl = options.patient ? directDatabaseUrl : onlyDatabaseUrl
+  const url = sandbox ? await (await loadSandbox()).findSandboxDatabase(dir) : ownUrl()
   if (url === undefined) {
     throw new CommandFault('Set DATABASE_URL, or start the sandbox first (npm start).')
   }
-  const db = connect(url, { max: 1 })
+  const db = connect(url, { max: 1, ...options })
   try {
-    process.stdout.write(`${await runClientCommand(db, asked, sandbox)}\n`)
+    await run(db, sandbox)
   } finally {
     await db.destroy()
   }
@@ -201,7 +258,7 @@ async function main(): Promise<void> {
   const [name = 'start', ...args] = process.argv.slice(2)
   const isKnown = Object.hasOwn(commands, name)
   if (asksForHelp(isKnown ? args : [name])) {
-    process.stdout.write(`${name === 'client' ? clientUsage : usage}\n`)
+    process.stdout.write(`${usages[name] ?? usage}\n`)
     return
   }
   if (!isKnown) throw usageFault([`There is no command ${name}.`], usage)
@@ -223,5 +280,5 @@ function describe(error: NodeJS.ErrnoException): string {
     return `Port ${port} is in use. Set ${names} to a free one.`
   }
   if (isUnavailable(error)) return `The database does not answer: ${reasonOf(error)}`
-  return error.stack ?? String(error)
+  return findRemedy(error) ?? error.stack ?? String(error)
 }

@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { pino } from 'pino'
-import { Document, parse, visit } from 'yaml'
-import { buildApp } from './app.ts'
+import { apiDocuments, buildApp } from './app.ts'
 import { type ProductionConfig, readConfig } from './config.ts'
-import { hasUnseen, showUnseen } from './http/openapi-document.ts'
+import { documentOf } from './openapi/openapi.plugin.ts'
+import { toYaml } from './openapi/openapi-yaml.reader.ts'
 import { createContext } from './service.ts'
 
-const file = new URL('../openapi/payments.v1.yaml', import.meta.url)
+const fileOf = (name: string) => new URL(`../openapi/${name}`, import.meta.url)
 
 /** A configuration that is complete and leads nowhere. */
 const env = {
@@ -18,70 +18,25 @@ const env = {
   ADYEN_HMAC_KEYS: '0'.repeat(64)
 }
 
-/** The document as the routes say it. Nothing is connected to. */
-export async function renderOpenApi(): Promise<string> {
+/** The documents by the names of their files, as the routes say them. Nothing is connected to. */
+export async function renderOpenApi(): Promise<Map<string, string>> {
   const config = readConfig(env) as ProductionConfig
   const log = pino({ level: 'silent' })
   const context = createContext({ ...config, sandbox: false, log })
   const app = await buildApp(context)
   await app.ready()
-  const text = toYaml(app.swagger())
+  const texts = apiDocuments.map((one) => [one.file, toYaml(documentOf(app, one))] as const)
   await app.close()
   await context.db.destroy()
-  return text
+  return new Map(texts)
 }
 
-/** What fits on a line stands on one: else most lines of the file would hold a single word. */
-function toYaml(document: object): string {
-  const written = new Document(document, { aliasDuplicateObjects: false })
-  visit(written, {
-    Scalar(_, node) {
-      if (hasUnseen(String(node.value))) node.type = 'QUOTE_DOUBLE'
-    },
-    Collection(key, node, path) {
-      const indent = 2 * path.filter((one) => 'items' in one).length
-      const [pair] = path.slice(-1)
-      const name = key === 'value' && pair !== undefined && 'key' in pair ? String(pair.key) : '-'
-      const inline = JSON.stringify(node)
-      // Spaces after commas and colons, and no quotes around most words.
-      if (indent + name.length + inline.length > lineWidth || inline.includes('\\n')) return
-      node.flow = true
-      return visit.SKIP
-    }
-  })
-  return showUnseen(fillLists(written.toString({ lineWidth, blockQuote: 'literal' })))
-}
-
-/** Lists of words, and examples of problems, stand on as many lines as they need. */
-function fillLists(yaml: string): string {
-  return yaml
-    .replace(/^( *)(\w+):\n((?:\1 {2}- [\w."*-]+\n)+)/gm, (_, indent, name, list) => {
-      const words = list.split('\n').map((line: string) => line.replace(/^ *- /, ''))
-      return fill(`${indent}${name}: [`, words.filter(Boolean), ']')
-    })
-    .replace(/^( *)value:\n((?:\1 {2,}\S.*\n)+)/gm, (_, indent, block) => {
-      const members = Object.entries(parse(block))
-      const written = members.map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
-      return fill(`${indent}value: {`, written, '}')
-    })
-}
-
-function fill(begin: string, items: readonly string[], end: string): string {
-  const indent = `${/^ */.exec(begin)?.[0]}  `
-  const lines = [begin]
-  for (const item of items) {
-    const last = lines.at(-1) as string
-    if (last.length + item.length + 3 > lineWidth) lines.push(`${indent}${item},`)
-    else lines[lines.length - 1] = `${last} ${item},`
-  }
-  return `${lines.join('\n').slice(0, -1)} ${end}\n`
-}
-const lineWidth = 132
-
-/** Writes openapi/; with `check` it only says whether the file is what the routes say. */
+/** Writes openapi/; with `check` it only says whether the files are what the routes say. */
 export async function writeOpenApi(check: boolean): Promise<boolean> {
-  const text = await renderOpenApi()
-  if (check) return text === (await readFile(file, 'utf8').catch(() => ''))
-  await writeFile(file, text)
+  for (const [name, text] of await renderOpenApi()) {
+    const file = fileOf(name)
+    if (!check) await writeFile(file, text)
+    else if (text !== (await readFile(file, 'utf8').catch(() => ''))) return false
+  }
   return true
 }

@@ -1,7 +1,13 @@
 /** An error that a client may see (RFC 9457); every one there is stands in problems.ts. */
-import { type ProblemCode, problems } from './problems.ts'
+import { type ProblemCode, problems } from './problems/problems.ts'
 
 export type FieldFault = { pointer: string; detail: string }
+
+/** Where a member of what `pointer` points at stands (RFC 6901, 3). */
+export function pointerTo(pointer: string, name: string): string {
+  if (!/[~/]/.test(name)) return `${pointer}/${name}`
+  return `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}
 
 export type Difference = Record<string, { recorded: unknown; sent: unknown }>
 
@@ -80,4 +86,21 @@ export function toProblemDocument(problem: Problem, place: ProblemPlace): Proble
     ...(problem.paymentId && { paymentId: problem.paymentId }),
     ...(problem.difference && { difference: problem.difference })
   }
+}
+
+/** How errors are written to those who call paths of one kind. */
+export type ErrorForm = {
+  /** What those paths begin with. */
+  under: string
+  mediaType: string
+  /** The name of its schema. */
+  schema: string
+  toDocument(problem: Problem, place: ProblemPlace): object
+}
+
+export const problemForm: ErrorForm = {
+  under: '/',
+  mediaType: 'application/problem+json',
+  schema: 'Problem',
+  toDocument: toProblemDocument
 }

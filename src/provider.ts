@@ -1,92 +1,35 @@
 /**
- * What we ask of a payment provider, and what it may report to us. Types only, but for the closed
- * list of failures: the words of a real provider stay in its own folder.
+ * What we ask of a payment provider, and what it may report to us. Types only, but for the lists of
+ * calls and of disputes: the words of a real provider stay in its own folder.
  */
 import type { Money } from './money.ts'
+import type { Authentication } from './provider/authentication.ts'
+import type { FailureCode } from './provider/failures.ts'
+import type { PageMethod, Wallet } from './provider/page-methods.ts'
 
-/**
- * Why a payment, an attempt or an operation failed; closed and public. `tell` is a sentence for the
- * customer, which gives nothing away that helps a fraudster.
- */
-export const failures = {
-  card_declined: {
-    meaning: "The card's bank declined and does not say why",
-    tell: 'The bank declined the payment. Please try another card or ask your bank.'
-  },
-  insufficient_funds: {
-    meaning: 'There is not enough money, or a limit of the card is reached',
-    tell: 'The card does not have enough funds. Please try another card.'
-  },
-  card_expired: {
-    meaning: 'The card has expired',
-    tell: 'The card has expired. Please use another card.'
-  },
-  card_invalid: {
-    meaning: 'The number or the security code is wrong',
-    tell: 'The card details are not valid. Please check them and try again.'
-  },
-  card_blocked: {
-    meaning: 'The card is blocked, lost, stolen or restricted; do not try it again',
-    tell: 'The card cannot be used. Please use another card.'
-  },
-  authentication_failed: {
-    meaning: 'The customer did not prove to be the holder of the card (3-D Secure)',
-    tell: 'The bank could not confirm that it is you. Please try again.'
-  },
-  authentication_required: {
-    meaning: 'The bank asks for the customer: charge it on a page instead',
-    tell: 'The bank asks you to confirm the payment. Please pay on the card page.'
-  },
-  fraud_suspected: {
-    meaning: 'The bank or the payment provider suspects fraud; tell the customer of a decline only',
-    tell: 'The payment was declined. Please use another way to pay.'
-  },
-  issuer_unavailable: {
-    meaning: "The card's bank did not answer; nothing was taken",
-    tell: 'The bank cannot be reached at the moment. Please try again later.'
-  },
-  not_permitted: {
-    meaning: 'The card does not allow this kind of payment',
-    tell: 'The card does not allow this payment. Please use another card.'
-  },
-  cancelled_by_customer: {
-    meaning: 'The customer cancelled on the card page',
-    tell: 'The payment was cancelled. You have not been charged.'
-  },
-  expired: {
-    meaning: 'Nobody paid in time, or what was reserved lapsed before its capture',
-    tell: 'The time to pay has run out. You have not been charged.'
-  },
-  capture_failed: {
-    meaning: 'The bank had reserved the money and did not hand it over; the account owes it again',
-    tell: 'The payment could not be completed. You have not been charged.'
-  },
-  provider_rejected: {
-    meaning: 'The payment provider refused the request; the operator looks into it',
-    tell: 'The request could not be carried out. Nothing has changed.'
-  },
-  provider_error: {
-    meaning: 'The payment provider or a bank had a fault, or the money came back',
-    tell: 'Something went wrong at the bank. Please try again later.'
-  },
-  unknown: {
-    meaning: 'No reason is known',
-    tell: 'The payment did not go through. Please try again or use another card.'
-  }
-} as const
-export type FailureCode = keyof typeof failures
-export const failureCodes = Object.keys(failures) as readonly FailureCode[]
 /** `message`: what is known of the reason, in the words of whoever said so: not for customers. */
 export type Failure = { code: FailureCode; message: string; retryable: boolean }
 
 /** The face of the card that paid. For display only: no rule reads it, any part may be missing. */
 export type CardFace = {
+  /** That of the card in it, where a wallet paid. */
   brand: string | null
   lastFour: string | null
   expiryMonth: number | null
   expiryYear: number | null
   funding: string | null
   registeredCardId: string | null
+  /** Left out where there was none, as in all that was paid before there were any. */
+  wallet?: Wallet
+}
+
+/** Money that the provider reserved or took, and what is shown of it. */
+type Paid = {
+  authorisationReference: string
+  amount: Money
+  card: CardFace | null
+  /** Left out by a source that does not say. */
+  authentication?: Authentication | null
 }
 
 export type Customer = {
@@ -112,6 +55,8 @@ type MoneyRequest = {
 
 type PageDetails = {
   expiresAt: Date
+  /** Never empty: that would offer whatever the merchant account has. */
+  offers: readonly PageMethod[]
   saveCard: 'never' | 'ask' | 'always'
   customer: Customer | null
 }
@@ -134,7 +79,7 @@ export type CardPaymentRequest = MoneyRequest & { token: string; customer: Custo
  * comes of that is reported when they come back. `open`: the provider has it and will report.
  */
 export type CardPaymentResult =
-  | { result: 'paid'; authorisationReference: string; amount: Money; card: CardFace | null }
+  | ({ result: 'paid' } & Paid)
   | { result: 'refused'; authorisationReference: string; failure: Failure }
   | { result: 'asked'; session: string; url: string }
   | { result: 'open' }
@@ -151,7 +96,7 @@ export type RegistrationRequest = {
 }
 
 /** A card that the provider keeps for an account. */
-export type StoredCard = { token: string } & Omit<CardFace, 'registeredCardId'>
+export type StoredCard = { token: string } & Omit<CardFace, 'registeredCardId' | 'wallet'>
 
 /**
  * What is asked of the provider about money that it has authorised, or about a payment that has not
@@ -197,7 +142,7 @@ export type CallKind = (typeof callKinds)[number]
 
 /** What a page had to say when the customer came back from it. */
 export type PageResult =
-  | { outcome: 'paid'; authorisationReference: string; amount: Money }
+  | ({ outcome: 'paid' } & Paid)
   | { outcome: 'cancelled' | 'refused' }
   /** It has no outcome; or the provider did not say, and may when it is asked again. */
   | ({ outcome: 'open' | 'unknown' } & AnswerNote)
@@ -275,7 +220,7 @@ type Movement = { authorisationReference: string; amount: Money; by: RequestRefe
 
 /** A fact that the provider reported, by whatever way it came. */
 export type ProviderEvent =
-  | { type: 'authorised'; authorisationReference: string; amount: Money; card: CardFace | null }
+  | ({ type: 'authorised' } & Paid)
   | { type: 'attemptRefused'; authorisationReference: string; amount: Money; failure: Failure }
   /** What is reserved has another amount now. `at` orders several; it is not signed. */
   | ({ type: 'amountAdjusted'; at: Date } & Movement)

@@ -1,11 +1,12 @@
 /** What an instance is made of: built once by the service; routes and tasks pick what they need. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Logger } from 'pino'
+import type { ClientCache } from './clients/client-cache.commands.ts'
 import type { AdyenConfig, CommonConfig } from './config.ts'
 import type { Db } from './database/database.ts'
 import type { FeedSignal } from './feed/feed-signal.ts'
-import type { ClientCache } from './http/auth.plugin.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import type { OAuth } from './oauth/oauth.ts'
 import type { SentKind } from './operations/due-operation.store.ts'
 import type { Waiters } from './payments/waiters.commands.ts'
 import type { Provider } from './provider.ts'
@@ -15,9 +16,11 @@ import type { CheckUrl } from './webhooks/webhook.ts'
 type ConfigValues = Pick<
   CommonConfig,
   | 'paymentMaxValue'
+  | 'paymentMethods'
   | 'duplicateWindowS'
   | 'refundApprovalAbove'
   | 'settlementMissingDays'
+  | 'retention'
   | 'rateLimit'
   | 'trustProxy'
   | 'merchantName'
@@ -59,7 +62,10 @@ export type Context = ConfigValues & {
   isStarting: () => boolean
   /** Whether the instance is about to end: nothing long is begun. */
   isStopping: () => boolean
+  /** Clients by their keys. */
   clients: ClientCache
+  /** Null: nobody comes with access tokens. */
+  oauth: OAuth | null
   waiters: Waiters
   feedSignal: FeedSignal
   checkUrl: CheckUrl

@@ -1,12 +1,14 @@
 /** All background work of an instance: what runs, and how often. */
 import type { RawBuilder } from 'kysely'
 import { applyNotifications, notificationRounds } from './adyen/notification.jobs.ts'
+import { forgetNotifications } from './adyen/retention.jobs.ts'
 import { fetchReport } from './adyen-reports/report.transport.ts'
 import { fetchEveryMs, fetchReports } from './adyen-reports/report-download.jobs.ts'
 import { readReportFile } from './adyen-reports/report-file.reader.ts'
 import { placeNewPostings, postingBatchSize } from './billing/posting.jobs.ts'
 import { closeDays } from './books/closing.jobs.ts'
 import { compareDays } from './books/comparison.jobs.ts'
+import { createLedgerCheck } from './books/ledger-check.jobs.ts'
 import { forgetCards, syncCards } from './cards/card.jobs.ts'
 import { removals } from './cards/card.store.ts'
 import { syncs } from './cards/card-sync.store.ts'
@@ -27,13 +29,17 @@ import {
 } from './checkout/checkout.store.ts'
 import { purgeLatestPayments } from './checkout/intent.store.ts'
 import type { Db } from './database/database.ts'
+import { discrepancyKinds } from './discrepancies/discrepancy.ts'
 import { reopenDiscrepancies } from './discrepancies/reopening.jobs.ts'
+import { remindOfDeadlines } from './disputes/reminder.jobs.ts'
 import { pullForward, type Queue } from './due/due.store.ts'
+import { countDiscrepancies, measureOldest } from './due/oldest-items.store.ts'
 import { countOpenItems } from './due/open-items.store.ts'
 import type { OnFault } from './due/run-each.ts'
 import { defineTask } from './due/worker.ts'
 import { purgeKeys } from './http/idempotency.store.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import { countEvents } from './metrics/payment-counts.ts'
 import { dueOperations, notTaken, sentKinds } from './operations/due-operation.store.ts'
 import { sendOperations } from './operations/operation.jobs.ts'
 import type { CallKind } from './provider.ts'
@@ -42,37 +48,28 @@ import { openMissing } from './settlement/missing.commands.ts'
 import { rematchLines } from './settlement/rematch.commands.ts'
 import { readReports } from './settlement/report.jobs.ts'
 import { purgeUploads } from './settlement/report.store.ts'
+import { traceEvents } from './tracing/payment-events.ts'
 import { announce, announceRounds } from './webhooks/announce.jobs.ts'
+import type { Announced } from './webhooks/announce.store.ts'
 import { type Dispatcher, purgeWebhooks, settleWebhooks } from './webhooks/delivery.jobs.ts'
 import { webhookAtOnce } from './webhooks/delivery-schedule.ts'
 import { sealSecrets } from './webhooks/sealing.jobs.ts'
 
 const hourly = { everyMs: 60 * 60_000 } as const
 const eachMinute = { everyMs: 60_000 } as const
+const often = { everyMs: 5_000 } as const
 
 /** A task by its name, as whoever wakes it says it. */
 export type TaskName = ReturnType<typeof tasksOf>[number]['name']
 
 /** The background work, and how often each rests. */
 export function tasksOf(context: Context, dispatcher: Dispatcher) {
-  const { db, duplicateWindowS, metrics, log } = context
+  const { db, duplicateWindowS, metrics, log, retention } = context
   const reports = { ...context, ...reportSourceOf(context), readReport: readReportFile }
   const onProgress = (reportId: string, progress: object) =>
     log.info({ reportId, ...progress }, 'a settlement report is being read')
 
-  /** `run` is handed what to call with the fault of one item, which is for a person to look at. */
-  const task = <const Name extends string>(
-    name: Name,
-    run: (onFault: OnFault) => Promise<number>,
-    options: { everyMs?: number; batchSize?: number; gatherMs?: number } = {}
-  ) => {
-    const onFault: OnFault = (about, error) => {
-      metrics.itemFaults.inc({ task: name })
-      if (name === 'apply_notifications') metrics.notificationFaults.inc()
-      log.error({ err: error, task: name, ...about }, 'an item of background work failed')
-    }
-    return defineTask({ name, run: () => run(onFault), ...options })
-  }
+  const task = definer(context)
 
   return [
     task(
@@ -80,7 +77,12 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       (onFault) => applyNotifications({ ...context, onFault }),
       notificationRounds
     ),
-    task('announce', (onFault) => announce({ ...context, onFault }), announceRounds),
+    task(
+      'announce',
+      (onFault) =>
+        announce({ ...context, onFault, onAnnounced: (all) => tellEvents(metrics, all) }),
+      announceRounds
+    ),
     task('deliver_webhooks', dispatcher.run, { batchSize: webhookAtOnce.instance }),
     task('finish_creates', (onFault) => finishCreates({ ...context, onFault })),
     task('end_pages', (onFault) => endPages({ ...context, onFault })),
@@ -112,15 +114,58 @@ export function tasksOf(context: Context, dispatcher: Dispatcher) {
       (onFault) => reopenDiscrepancies({ ...context, onFault }),
       eachMinute
     ),
+    task('remind_of_deadlines', (onFault) => remindOfDeadlines({ ...context, onFault }), often),
     task('close_days', () => closeDays(context), hourly),
     task('compare_days', (onFault) => compareDays({ ...context, onFault }), hourly),
     task('purge_uploads', () => purgeUploads(db), hourly),
-    task('purge_keys', () => purgeKeys(db), hourly),
+    task('purge_keys', () => purgeKeys(db, retention.keysDays), hourly),
     task('purge_latest_payments', () => purgeLatestPayments(db, duplicateWindowS), hourly),
-    task('settle_webhooks', () => settleWebhooks(db), { everyMs: 5_000 }),
-    task('purge_webhooks', () => purgeWebhooks(db), hourly),
+    task('settle_webhooks', () => settleWebhooks(db), often),
+    task('purge_webhooks', () => purgeWebhooks(db, retention.deliveriesDays), hourly),
+    task('purge_notifications', () => forgetNotifications(db, retention.notificationsDays), hourly),
     task('seal_secrets', (onFault) => sealSecrets(context, onFault), hourly),
-    task('count_open_items', () => count(db, metrics), { everyMs: 15_000 })
+    ...measuringTasks(context)
+  ]
+}
+
+/** To those who watch: each event once, by the instance that announces it. */
+function tellEvents(metrics: Metrics, events: Iterable<Announced>): void {
+  const all = [...events]
+  countEvents(metrics, all)
+  traceEvents(all)
+}
+
+/** How tasks of an instance are made: the faults of their items are counted and told. */
+function definer({ metrics, log }: Context) {
+  /** `run` is handed what to call with the fault of one item, which is for a person to look at. */
+  return <const Name extends string>(
+    name: Name,
+    run: (onFault: OnFault) => Promise<number>,
+    options: { everyMs?: number; batchSize?: number; gatherMs?: number } = {}
+  ) => {
+    const onFault: OnFault = (about, error) => {
+      metrics.itemFaults.inc({ task: name })
+      if (name === 'apply_notifications') metrics.notificationFaults.inc()
+      log.error({ err: error, task: name, ...about }, 'an item of background work failed')
+    }
+    return defineTask({ name, run: () => run(onFault), ...options })
+  }
+}
+
+/** What only looks, for those who watch over it all. */
+function measuringTasks(context: Context) {
+  const { db, metrics, log } = context
+  const task = definer(context)
+  const checkLedger = createLedgerCheck((paymentIds) =>
+    log.error({ paymentIds }, 'the ledger does not say what payments say')
+  )
+  const check = async () => {
+    metrics.ledgerFaults.set(await checkLedger(db))
+    return 0
+  }
+  return [
+    task('count_open_items', () => count(db, metrics), { everyMs: 15_000 }),
+    task('check_ledger', check, eachMinute)
   ]
 }
 
@@ -160,5 +205,9 @@ function reportSourceOf({ adyen }: Context) {
 
 async function count(db: Db, metrics: Metrics): Promise<number> {
   for (const { kind, count } of await countOpenItems(db)) metrics.open.set({ kind }, count)
+  for (const { kind, ageS } of await measureOldest(db)) metrics.oldest.set({ kind }, ageS)
+  const open = new Map((await countDiscrepancies(db)).map(({ kind, count }) => [kind, count]))
+  for (const kind of discrepancyKinds) metrics.discrepancies.set({ kind }, open.get(kind) ?? 0)
+  metrics.counted.setToCurrentTime()
   return 0
 }

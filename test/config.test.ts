@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { ConfigFault, type Env, readConfig } from '../src/config.ts'
+import { ConfigFault, readConfig } from '../src/config.ts'
+import type { Env } from '../src/settings/reader.ts'
 import { createSealing } from '../src/webhooks/sealing.ts'
 import { insertClients, testDatabase } from './test-database.ts'
 
@@ -69,6 +70,48 @@ t.test('F12: keys that seal secrets, and ports of webhooks', async (t) => {
     const faults = faultsOf({ ...production, WEBHOOK_PORTS: ports })
     t.same(faults, ['WEBHOOK_PORTS must be ports with commas, such as 443,8443'], ports)
   }
+})
+
+t.test('pages offer typed cards, and the wallets that are named', async (t) => {
+  const read: ReadonlyArray<[string | undefined, string[]]> = [
+    [undefined, ['scheme']],
+    ['googlepay, scheme', ['scheme', 'googlepay']],
+    ['scheme,applepay,googlepay,applepay', ['scheme', 'applepay', 'googlepay']]
+  ]
+  for (const [PAYMENT_METHODS, paymentMethods] of read) {
+    t.match(readConfig({ PAYMENT_METHODS }), { kind: 'sandbox', paymentMethods })
+  }
+  const faults = (PAYMENT_METHODS: string) => faultsOf({ ...production, PAYMENT_METHODS })
+  t.same(faults('applepay'), ['PAYMENT_METHODS must have scheme: not everybody has a wallet'])
+  const others = 'PAYMENT_METHODS: paypal, , Scheme is none of scheme, applepay, googlepay'
+  t.same(faults('scheme,paypal,,Scheme'), [others])
+})
+
+t.test('an issuer of access tokens is trusted over https, for an audience', async (t) => {
+  const oauth = { OAUTH_ISSUER: 'https://login.example/realms/a/', OAUTH_AUDIENCE: 'payments' }
+  const read = { oauth: { issuer: oauth.OAUTH_ISSUER, audience: 'payments' } }
+  t.match(readConfig(production), { oauth: null })
+  t.match(readConfig({ ...live, ...oauth }), read, 'as it stands in its tokens, slash and all')
+  t.match(readConfig(oauth), { kind: 'sandbox', ...read })
+  const local = { ...oauth, OAUTH_ISSUER: 'http://127.0.0.1:3009' }
+  t.same([...faultsOf(local), ...faultsOf({ ...production, ...local })], [])
+  const { OAUTH_ISSUER, OAUTH_AUDIENCE } = oauth
+  const secure = 'OAUTH_ISSUER must be https (with ADYEN_ENVIRONMENT=TEST also http to loopback)'
+  const both = 'OAUTH_ISSUER and OAUTH_AUDIENCE must be set both or neither'
+  t.same(faultsOf({ ...live, ...local }), [secure])
+  t.same(faultsOf({ ...production, ...oauth, OAUTH_ISSUER: 'http://login.example' }), [secure])
+  t.same(faultsOf({ ...production, ...oauth, OAUTH_ISSUER: 'login.example' }), [secure])
+  t.same(faultsOf({ ...production, OAUTH_ISSUER }), [both])
+  t.same(faultsOf({ ...production, OAUTH_AUDIENCE }), [both])
+  t.same(faultsOf({ ...production, OAUTH_ISSUER: 'http://a.example' }), [both, secure])
+  t.same(faultsOf({ ...production, ...oauth, OAUTH_ISSUER: 'https://login.example?a=b' }), [
+    'OAUTH_ISSUER must have no query, fragment or user information'
+  ])
+
+  t.match(readConfig({ ISSUER_PORT: '7' }), { issuerPort: null })
+  t.match(readConfig({ SANDBOX_OAUTH: 'true' }), { issuerPort: 3009 })
+  t.match(readConfig({ SANDBOX_OAUTH: 'true', ISSUER_PORT: '7' }), { issuerPort: 7 })
+  t.match(faultsOf({ SANDBOX_OAUTH: 'true', ...oauth }), [/OAUTH_ISSUER is refused/])
 })
 
 t.test('token webhooks have keys of their own', async (t) => {

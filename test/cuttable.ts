@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import pg from 'pg'
 import type { Test } from 'tap'
+import { cut } from '../sandbox/simulator/cut.ts'
 
 /**
  * A way to a database that can be cut, or on which the connections that are open can fall silent;
@@ -11,9 +12,9 @@ export async function cuttable(t: Test, url: string) {
   const { host, port, user, password, database } = new pg.Client(url)
   const sockets = new Set<Socket>()
   const pairs: Array<[Socket, Socket]> = []
-  let cut = false
+  let isCut = false
   const server = createServer((client) => {
-    if (cut) return client.resetAndDestroy()
+    if (isCut) return cut(client)
     const target = host.startsWith('/')
       ? connect(`${host}/.s.PGSQL.${port}`)
       : connect({ host, port })
@@ -38,11 +39,11 @@ export async function cuttable(t: Test, url: string) {
   return {
     url: proxied.href,
     cut() {
-      cut = true
+      isCut = true
       for (const socket of sockets) socket.destroy()
     },
     mend() {
-      cut = false
+      isCut = false
     },
     /** What is asked arrives, and is done; no answer comes back. */
     deafen() {

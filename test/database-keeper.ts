@@ -30,6 +30,8 @@ type Server = { kind: string; url: string; stop: () => Promise<void> }
 const run = Number(process.argv[2])
 const longestRunMs = 20 * 60_000
 const template = `payments_test_${randomUUID().slice(0, 8)}`
+/** On Citus, which copies no database: see `ops/citus/README.md`. */
+const givesBrands = process.env.TEST_BRANDS === 'true'
 
 /** The server that the environment names, else one in a container, else the embedded one. */
 async function startServer(): Promise<Server> {
@@ -80,16 +82,23 @@ async function dropDatabases(url: string): Promise<void> {
   const ours = 'select datname as name from pg_database where starts_with(datname, $1)'
   const databases = await ask<{ name: string }>(url, ours, [template])
   for (const { name } of databases) await ask(url, `drop database ${name} with (force)`)
+  const brands = 'select nspname as name from pg_namespace where starts_with(nspname, $1)'
+  const schemas = await ask<{ name: string }>(url, brands, [template])
+  for (const { name } of schemas) await ask(url, `drop schema ${name} cascade`)
   await ask(url, `drop role if exists ${serviceRoleOf(template)}`)
+}
+
+async function createRole(url: string): Promise<string> {
+  const role = serviceRoleOf(template)
+  await ask(url, `create role ${role} login password '${role}'`)
+  return role
 }
 
 async function createTemplate(url: string): Promise<void> {
   await ask(url, `create database ${template}`)
   const db = connect(withDatabase(url, template))
   await migrate(db)
-  const role = serviceRoleOf(template)
-  await ask(url, `create role ${role} login password '${role}'`)
-  await grantTo(db, role)
+  await grantTo(db, await createRole(url))
   await db.destroy()
   // A database can't be copied while somebody is connected to it: from here on nobody can be.
   await ask(url, `alter database ${template} allow_connections false`)
@@ -109,8 +118,8 @@ async function endOfRun(): Promise<void> {
 async function keep(): Promise<void> {
   const { kind, url, stop } = await startServer()
   try {
-    await createTemplate(url)
-    const server: TestServer = { kind, url, template, keeper: process.pid }
+    await (givesBrands ? createRole(url) : createTemplate(url))
+    const server: TestServer = { kind, url, template, givesBrands, keeper: process.pid }
     await fs.mkdir(new URL('.', noteOf(run)), { recursive: true })
     await fs.writeFile(noteOf(run), JSON.stringify(server), { mode: 0o600 })
     await tell({ server })

@@ -14,6 +14,8 @@ export type TestServer = {
   /** Connects to a database that may create others. */
   url: string
   template: string
+  /** Each test file gets a brand of its own in the database of `url`, and no copy of a template. */
+  givesBrands: boolean
   /** The process that ends the server: see `database-keeper.ts`. */
   keeper: number
 }

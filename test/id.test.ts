@@ -1,4 +1,5 @@
 import t from 'tap'
+import { readTime } from '../src/database-clock.ts'
 import { newId, smallestIdAt } from '../src/id.ts'
 
 const shape = /^pay_[0-9a-hjkmnp-tv-z]{16}$/
@@ -25,9 +26,9 @@ t.test('ids of several kinds never meet', async (t) => {
 })
 
 t.test('an id tells when it was made', async (t) => {
-  const before = new Date()
+  const before = readTime()
   const id = newId('pay')
-  const after = new Date(Date.now() + 1)
+  const after = new Date(readTime().getTime() + 1)
   t.ok(smallestIdAt('pay', before) <= id, 'not before')
   t.ok(id < smallestIdAt('pay', after), 'not after')
 })

@@ -66,6 +66,11 @@ type Options = Partial<ServiceOptions> & {
 }
 
 let accounts = 10_000_000
+/** Each file begins with the same numbers, whichever file was in its process before. */
+export function restartAccountIds(): void {
+  accounts = 10_000_000
+}
+
 /** An account number that no other test of this file uses. */
 export function newAccountId(): string {
   accounts += 1
@@ -100,9 +105,11 @@ export async function testService(t: Test, options: Options = {}): Promise<TestS
     metricsPort: undefined,
     adyenTimeoutMs: 3_000,
     paymentMaxValue: 999_999_999_999,
+    paymentMethods: ['scheme'],
     duplicateWindowS: 600,
     refundApprovalAbove: null,
     settlementMissingDays: 7,
+    retention: { keysDays: 30, deliveriesDays: 30, notificationsDays: null },
     rateLimit: null,
     trustProxy: [],
     connections: { requests: 8, reads: 4, background: 4 },

@@ -17,10 +17,11 @@ const packages: Readonly<Record<string, RegExp>> = {
     /^(fastify|@(fastify|scalar)\/.+|ajv.*|csv-stringify|negotiator|node:(crypto|http|stream))$/,
   jobs: /^node:crypto$/,
   provider: /^@adyen\/api-library\b/,
-  reader: /^(csv-parse|node:stream)$/,
+  reader: /^(csv-parse|marked|yaml|node:(stream|fs\/promises))$/,
+  verifier: /^jose\//,
   transport: /^(@adyen\/api-library\b.*|undici|node:(dns|timers)\/promises|ipaddr\.js)$/,
   wiring: /./,
-  sandbox: /^(node:.+|kysely|pino)$/,
+  sandbox: /^(node:.+|kysely|pino|oidc-provider)$/,
   simulator: /^(node:.+|fastify)$/
 }
 
@@ -30,11 +31,12 @@ const roles: Readonly<Record<string, readonly string[]>> = {
   schema: ['rules', 'schema'],
   store: ['rules', 'store', 'wiring'],
   commands: ['rules', 'store', 'commands', 'wiring'],
-  routes: ['rules', 'schema', 'store', 'commands', 'plugin', 'wiring'],
+  routes: ['rules', 'schema', 'store', 'commands', 'plugin', 'reader', 'wiring'],
   plugin: ['rules', 'schema', 'store', 'plugin', 'wiring'],
   jobs: ['rules', 'store', 'commands', 'wiring'],
   provider: ['rules', 'provider', 'transport'],
   reader: ['rules'],
+  verifier: ['rules', 'transport', 'verifier'],
   transport: ['rules', 'transport']
 }
 
@@ -51,14 +53,25 @@ const order = [
     'card-number',
     'html'
   ],
-  ...['provider', 'command-line', 'outbound', 'database', 'due'],
-  ...['service-context', 'clients', 'http', 'events', 'ledger', 'accounts', 'cards', 'payments'],
-  ...['lifecycle', 'discrepancies', 'checkout', 'operations', 'settlement', 'billing', 'books'],
+  ...['provider', 'command-line', 'tracing', 'outbound', 'database', 'due'],
   ...[
-    'feed',
-    'webhooks',
+    'service-context',
+    'clients',
+    'oauth',
+    'http',
+    'openapi',
+    'events',
+    'ledger',
+    'accounts',
+    'cards'
+  ],
+  ...['payments', 'lifecycle', 'disputes', 'receipts', 'discrepancies', 'checkout', 'operations'],
+  ...['settlement', 'billing', 'books', 'feed', 'webhooks', 'verify', 'erasure'],
+  ...['tmf', 'tmf-payments', 'tmf-payment-methods', 'tmf-accounts', 'guides'],
+  ...[
     'adyen',
     'adyen-reports',
+    'settings',
     'config',
     'logger',
     'metrics',
@@ -71,7 +84,7 @@ const order = [
 
 /** Rules among the files of src itself and of what all stands on; the others wire things up. */
 const barePaths = [
-  'problems.ts',
+  'problems/problems.ts',
   'problem.ts',
   'money.ts',
   'database-clock.ts',
@@ -84,21 +97,22 @@ const barePaths = [
   'due/delays.ts'
 ]
 /** The only ones that read the environment. */
-const programs = ['main.ts', 'sandbox/simulator/main.ts']
+const programs = ['main.ts', 'sandbox/issuer-process.ts', 'sandbox/simulator/main.ts']
 /**
  * What is loaded by whom while it runs: the sandbox, which is not in the image, and the parts that
- * a command needs; and a package that takes 22 MB of memory and is seldom asked for.
+ * a command needs; and packages that take 20 MB of memory and are seldom asked for.
  */
 const loadsLater: Readonly<Record<string, RegExp>> = {
   'main.ts': /./,
-  'http/openapi.plugin.ts': /^'@scalar\/fastify-api-reference'$/
+  'openapi/openapi.plugin.ts': /^'@scalar\/fastify-api-reference'$/,
+  'service.ts': /^'\.\/tracing\/open-telemetry\.ts'$/
 }
 /** By their types alone: the tables that the schema has; the parts that the service is made of. */
 const knowsAllTypes = ['database/tables.ts', 'service-context.ts']
 /** Written by `npm run schema`: as long as the schema is. */
 const generated = 'database/tables.ts'
 /** Rooms whose files are what all others stand on. */
-const wiringRooms = ['database', 'due']
+const wiringRooms = ['tracing', 'database', 'due', 'settings', 'metrics']
 
 const longest = { line: 100, function: 70, file: 400, test: 500, room: 3000 }
 /** What people paste into a shell stands on one line, however long. */
@@ -291,6 +305,20 @@ t.test('every file of src keeps to its world, its place and its size', async (t)
   )
 })
 
+t.test('the typed client and the examples know the service by its document alone', async (t) => {
+  const generated = 'openapi.ts'
+  for (const { path, source } of await filesOf('clients/typescript/src')) {
+    if (path !== generated) t.same(sizeFaults(path, source), [], path)
+    for (const [, , target = ''] of source.matchAll(imports)) {
+      t.match(target, /^(\.\/[\w-]+\.ts|openapi-fetch|node:(crypto|timers\/promises))$/, path)
+    }
+  }
+  for (const { path, source } of await filesOf('examples')) {
+    t.same(sizeFaults(path, source), [], path)
+    t.notMatch(source, /from '[^']*\/(src|sandbox|test)\/(?!index\.ts)/, path)
+  }
+})
+
 t.test('no room of src is too large, and no import leads back to its file', async (t) => {
   const files = await filesOf('src')
   t.ok(files.some(({ path }) => path.startsWith('lifecycle/')))
@@ -319,13 +347,26 @@ t.test('a large room and a circle of imports are found', async (t) => {
   ])
 })
 
-t.test('no test is too wide or too long, or runs alone', async (t) => {
+/** What at the top of a file would be about the other files of its process, or wait for them. */
+const ruling = /^(t\.(beforeEach|afterEach|jobs)\b|await t\.)/m
+
+t.test('no test is too wide or too long, runs alone, or rules others', async (t) => {
   for (const { path, source } of await filesOf('test')) {
     const faults = sizeFaults(path, source).filter((fault) => /columns$/.test(fault))
     t.same(faults, [], path)
     const lines = source.trimEnd().split('\n').length
     t.ok(lines < longest.test, `${path}: ${lines} lines`)
     t.notMatch(source, /\b(t|tap)\.(only|todo)\(|\bonly: true/, path)
+    t.notMatch(source, ruling, `${path} shares its process`)
+  }
+})
+
+t.test('the examples are short, and know of the service only what its client does', async (t) => {
+  for (const { path, source } of await filesOf('examples')) {
+    t.same(sizeFaults(path, source), [], path)
+    t.ok(source.trimEnd().split('\n').length < 200, `${path} has 200 lines or more`)
+    const targets = [...source.matchAll(imports)].map(([, , target = '']) => target)
+    t.notMatch(targets.join(' '), /(^| )(\.\.\/)+(src|sandbox)\//, path)
   }
 })
 
@@ -369,7 +410,7 @@ const bad: ReadonlyArray<readonly [path: string, source: string, fault: RegExp]>
   ['payments/a.ts', "export * from './b.ts'", /another file makes/],
   ['payments/a.ts', "export type {\n  B\n} from './b.ts'", /another file makes/],
   ['payments/a.ts', "const b = await import('pg')", /while it runs/],
-  ['http/openapi.plugin.ts', "const b = await import('ajv')", /while it runs/],
+  ['openapi/openapi.plugin.ts', "const b = await import('ajv')", /while it runs/],
   ['payments/a.ts', "console.log('x')", /prints/],
   ['config.ts', 'const url = process.env.DATABASE_URL', /reads the environment/],
   ['utils/a.ts', 'const a = 1', /vague folder/],

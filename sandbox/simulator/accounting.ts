@@ -2,6 +2,7 @@ import type { Context } from './context.ts'
 import { entriesOf } from './journal.ts'
 import { accountsOf, toCsv, toMajor, toReportTime } from './settlement-details.ts'
 import type { Payment, Report } from './state.ts'
+import { spelled, variantOf } from './wallets.ts'
 
 /** The payment accounting report, as open-source parsers have its header. */
 const COLUMNS = (
@@ -42,7 +43,8 @@ function line({ merchantAccount }: Context, payment: Payment, type: string, chan
     ...accountsOf(merchantAccount),
     'Psp Reference': payment.id,
     'Merchant Reference': payment.reference,
-    'Payment Method': payment.brand,
+    'Payment Method': spelled(payment),
+    'Payment Method Variant': variantOf(payment),
     'Booking Date': toReportTime(createdAt),
     TimeZone: 'UTC',
     'Record Type': type,

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Answer, adyenError } from './adyen-error.ts'
 import type { Context } from './context.ts'
+import { cut } from './cut.ts'
 import type { FaultSettings, FaultTable } from './faults.ts'
 import { newPspReference } from './identifiers.ts'
 
@@ -23,7 +24,7 @@ export async function answerCall(
   const key = request.method === 'POST' && header ? String(header) : undefined
 
   const reset = fault('resetBeforeHeaders')
-  if (reset !== null && !reset.afterWork) return cut(request, reply)
+  if (reset !== null && !reset.afterWork) return cutOff(request, reply)
   const html = fault('html500')
   if (html !== null && !html.afterWork) return sendHtml(reply)
 
@@ -36,7 +37,7 @@ export async function answerCall(
     return refusal.answer
   })
 
-  if (reset !== null) return cut(request, reply)
+  if (reset !== null) return cutOff(request, reply)
   if (html !== null) return sendHtml(reply)
   const hang = fault('hangAfterWork')
   if (hang !== null && hang.ms === undefined) return reply.hijack()
@@ -127,8 +128,8 @@ function sendHtml(reply: FastifyReply): FastifyReply {
   return reply.code(500).type('text/html').send(HTML)
 }
 
-function cut(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function cutOff(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.hijack()
-  request.raw.socket.resetAndDestroy()
+  cut(request.raw.socket)
   return reply
 }

@@ -73,6 +73,7 @@ export function recordPayment(context: Context, purchase: Purchase, attempt: Att
     reference: purchase.reference,
     amount: purchase.amount,
     brand: attempt.card.brand,
+    ...(attempt.card.wallet === undefined ? {} : { wallet: attempt.card.wallet }),
     capturedAt: purchase.isCapturedManually ? null : capturedAt,
     captureReference: newPspReference(),
     captureFailedAt: null,

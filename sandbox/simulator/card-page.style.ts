@@ -71,6 +71,9 @@ form:has([name=card]:checked:not(#card-new)) .new-card { display: none }
 }
 form .button { width: 100% }
 .button:hover { background: var(--accent-dark) }
+.wallet { background: light-dark(#000, #fff); color: light-dark(#fff, #000) }
+.wallet:hover { background: light-dark(#333, #ddd) }
+.or { margin: 16px 0; color: var(--soft); text-align: center }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px }
 .plain { background: none; color: var(--soft); text-decoration: underline; font-weight: 400 }
 .plain:hover { background: none; color: var(--ink) }

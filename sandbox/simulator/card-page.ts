@@ -10,6 +10,7 @@ import {
   REFUSAL_TRIGGERS,
   TEST_CARDS
 } from './test-data.ts'
+import { offersOf, WALLETS } from './wallets.ts'
 
 export type PageState = {
   checkout: Checkout
@@ -40,7 +41,8 @@ ${summary(checkout)}
 <h1 id="pay-title">${title}</h1>
 <p class="brands">Visa, Mastercard, Amex and others</p>
 ${hasFaults ? faultSummary(faults) : wasRefused ? refusal(checkout) : ''}
-${form(state)}
+${walletButtons(checkout)}
+${offersOf(checkout).cards ? form(state) : ''}
 ${isLink(checkout) ? '' : cancelLink(checkout)}
 </section>
 ${testData()}
@@ -88,6 +90,22 @@ function refusal(checkout: Checkout): string {
 <h2>The ${what} was refused</h2>
 <p>Nothing was taken. Try again, or use another card.</p>
 </div>`
+}
+
+/** Forms of their own: the key Enter in the card form presses the card form's button. */
+function walletButtons(checkout: Checkout): string {
+  const { cards, wallets } = offersOf(checkout)
+  if (wallets.length === 0) return ''
+  const buttons = wallets.map(
+    (wallet) =>
+      `<button class="button wallet" type="submit" name="wallet" value="${wallet}">
+Pay with ${WALLETS[wallet].name}</button>`
+  )
+  return `<form method="post" action="${pathOf(checkout)}" aria-label="Pay with a wallet">
+${buttons.join('\n')}
+<p class="hint">Simulated: the wallet asks nothing, and its test card is good.</p>
+</form>
+${cards ? '<p class="or">or by card</p>' : ''}`
 }
 
 function form(state: PageState): string {

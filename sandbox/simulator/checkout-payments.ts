@@ -10,7 +10,7 @@ import { challengePath, openChallenge } from './challenges.ts'
 import { type PaymentRequest, refuseDetails, refusePayment } from './checkout-payment-request.ts'
 import type { Context } from './context.ts'
 import { newPspReference } from './identifiers.ts'
-import { cardData, tokenData } from './notifications.ts'
+import { authenticationData, cardData, tokenData } from './notifications.ts'
 import type { Body } from './request-checks.ts'
 import type { Attempt, Card, Purchase } from './state.ts'
 import { findStoredCard, unknownStoredCard } from './stored-cards.ts'
@@ -91,6 +91,7 @@ function describe(purchase: Purchase, attempt: Attempt): object {
     paymentMethod: { type: 'scheme', brand: card.brand },
     additionalData: {
       ...cardData(card),
+      ...authenticationData(card, purchase.amount, isAuthorised),
       paymentMethod: card.brand,
       ...(isAuthorised ? { authCode: attempt.authCode, ...tokenData(purchase, attempt) } : {}),
       ...(refusalReasonCode !== null && attempt.refusalReasonRaw !== null

@@ -4,6 +4,7 @@ import { laterEvent } from './modification-events.ts'
 import type { Amount } from './money.ts'
 import type { NotificationItem } from './notifications.ts'
 import type { Payment } from './state.ts'
+import { variantOf } from './wallets.ts'
 
 export type Dispute = {
   eventCode: string
@@ -78,7 +79,7 @@ export function disputeEvent(
 function disputeData(payment: Payment, dispute: Dispute): Record<string, string> {
   const { eventCode } = dispute
   const { brand } = payment
-  const base = { paymentMethodVariant: `${brand}standardcredit` }
+  const base = { paymentMethodVariant: variantOf(payment) }
   if (eventCode === 'NOTIFICATION_OF_FRAUD') {
     return { ...base, nofReasonCode: '6', nofSchemeCode: brand }
   }

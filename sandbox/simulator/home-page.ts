@@ -16,6 +16,7 @@ const CHAPTERS: Chapter[] = [
     commands: [
       ['Pay the newest page', 'POST', '/sessions/last/pay'],
       ['Be refused', 'POST', '/sessions/last/pay', { holderName: 'NOT_ENOUGH_BALANCE' }],
+      ['Pay from a wallet, or googlepay', 'POST', '/sessions/last/pay', { wallet: 'applepay' }],
       ['Let the page expire', 'POST', '/sessions/last/expire'],
       ['Pay the newest link', 'POST', '/links/last/pay', { holderName: 'A. Customer' }],
       [

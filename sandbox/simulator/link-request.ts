@@ -30,6 +30,8 @@ export type LinkRequest = {
   manualCapture?: boolean
   captureDelayHours?: number
   metadata?: Record<string, string>
+  allowedPaymentMethods?: string[]
+  blockedPaymentMethods?: string[]
 }
 
 /** All fields of PaymentLinkRequest, Checkout API v72: no mode, channel or shopperInteraction. */

@@ -4,6 +4,7 @@ import { booksOf, modificationsOf } from './modification-books.ts'
 import type { Amount } from './money.ts'
 import type { NotificationItem } from './notifications.ts'
 import type { Modification, ModificationKind, Payment } from './state.ts'
+import { spelled } from './wallets.ts'
 
 const EVENT_CODES: Record<ModificationKind, string> = {
   amountUpdate: 'AUTHORISATION_ADJUSTMENT',
@@ -39,7 +40,7 @@ export function laterEvent(context: Context, payment: Payment, event: Event): No
     ...(event.withoutOriginal ? {} : { originalReference: payment.id }),
     merchantReference: event.merchantReference ?? payment.reference,
     amount: event.amount ?? payment.amount,
-    paymentMethod: payment.brand,
+    paymentMethod: spelled(payment),
     reason,
     ...(additionalData === undefined ? {} : { additionalData })
   }

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { adyenTime } from './clock.ts'
 import type { Amount } from './money.ts'
 import type { Attempt, Card, Purchase, Session } from './state.ts'
+import { spelled, variantOf } from './wallets.ts'
 
 /** https://docs.adyen.com/development-resources/webhooks/webhook-types, standard webhooks. */
 export type NotificationItem = {
@@ -74,7 +75,7 @@ export function authorisation(
     pspReference: attempt.pspReference,
     merchantReference: purchase.reference,
     amount: purchase.amount,
-    paymentMethod: card.brand,
+    paymentMethod: spelled(card),
     reason: success ? successReason(attempt) : attempt.reason || 'Refused',
     ...(success ? { operations: ['CANCEL', 'CAPTURE', 'REFUND'] } : {}),
     additionalData: withAdditionalData ? aboutPayment(purchase, attempt, success) : {}
@@ -101,8 +102,23 @@ export function cardData(card: Card): Record<string, string> {
   }
 }
 
-export function variantOf({ brand }: Card): string {
-  return `${brand}standardcredit`
+/** Up to 30.00 a bank may be asked to do without; other currencies are taken alike. */
+const LOW_VALUE = 3_000
+
+/** What 3-D Secure came to. A wallet knows its owner, and its cards' banks bear a fraud too. */
+export function authenticationData(
+  { challenge, wallet }: Card,
+  { value }: Amount,
+  success: boolean
+): Record<string, string> {
+  const isExempt = !challenge && wallet === undefined && value <= LOW_VALUE
+  const isAuthenticated = challenge && success
+  return {
+    threeDOffered: String(challenge),
+    threeDAuthenticated: String(isAuthenticated),
+    liabilityShift: String(isAuthenticated || wallet !== undefined),
+    ...(isExempt ? { scaExemptionRequested: 'lowValue' } : {})
+  }
 }
 
 /** What is switched on under Developers > Additional data; every value is a string. */
@@ -125,6 +141,7 @@ function aboutPayment(
   }
   return {
     ...cardData(attempt.card),
+    ...authenticationData(attempt.card, purchase.amount, success),
     ...withoutNulls(optional),
     ...Object.fromEntries(metadata),
     ...(success ? { authCode: attempt.authCode, ...tokenData(purchase, attempt) } : {})

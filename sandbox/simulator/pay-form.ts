@@ -66,7 +66,8 @@ function readForm(body: URLSearchParams): PayForm {
     cvc: text('cvc'),
     holderName: text('holderName'),
     storedCardId: body.get('card'),
-    consents: body.has('consents')
+    consents: body.has('consents'),
+    wallet: body.get('wallet')
   }
 }
 

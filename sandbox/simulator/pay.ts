@@ -13,6 +13,7 @@ import { endSession } from './sessions.ts'
 import type { Attempt, Card, Challenge, Checkout, StoredCard } from './state.ts'
 import { storeCard } from './stored-cards.ts'
 import type { Outcome } from './test-data.ts'
+import { cardIn, offersOf } from './wallets.ts'
 
 /** After so many refusals a session is `refused`; Adyen's own number is not public. */
 const MOST_REFUSALS = 5
@@ -22,6 +23,8 @@ export type PayForm = CardEntry & {
   storedCardId: string | null
   /** The shopper ticked "save this card". */
   consents: boolean
+  /** The wallet whose button was pressed; null for the card form. */
+  wallet: string | null
 }
 
 export type PayOutcome =
@@ -34,12 +37,21 @@ export type PayOutcome =
   /** Paid, or no longer to be paid: see the status. */
   | { outcome: 'ended' }
 
+const NOT_OFFERED: CardFault = { field: 'number', message: 'This is not offered on this page' }
+
 /** What a shopper chose, along with a card that is good. */
 type Choice = { card: Card; storedCardId: string | null; consents: boolean }
 
 /** One press of the pay button. What has ended is not paid again. */
 export function pay(context: Context, checkout: Checkout, form: PayForm): PayOutcome {
   if (statusOf(checkout) !== 'active') return { outcome: 'ended' }
+  const offers = offersOf(checkout)
+  const wallet = offers.wallets.find((one) => one === form.wallet)
+  if (wallet !== undefined) {
+    const card = cardIn(wallet, form.holderName.trim())
+    return settle(context, checkout, { card, storedCardId: null, consents: false })
+  }
+  if (form.wallet !== null || !offers.cards) return { outcome: 'invalid', faults: [NOT_OFFERED] }
   const stored = offeredCards(context, checkout).find(({ id }) => id === form.storedCardId)
   const { card, faults } = stored === undefined ? readCard(form, new Date()) : useCard(stored, form)
   if (card === undefined) return { outcome: 'invalid', faults }
@@ -99,10 +111,11 @@ function accept(context: Context, checkout: Checkout, attempt: Attempt, choice: 
 }
 
 /** A page for nothing but to save a card needs no tick: its button is the consent. */
-function isToBeStored(checkout: Checkout, { storedCardId, consents }: Choice): boolean {
+function isToBeStored(checkout: Checkout, { card, storedCardId, consents }: Choice): boolean {
   const { storePaymentMethodMode: mode } = checkout.request
   const agrees = consents || isRegistration(checkout)
-  return storedCardId === null && (mode === 'enabled' || (mode === 'askForConsent' && agrees))
+  const isNew = storedCardId === null && card.wallet === undefined
+  return isNew && (mode === 'enabled' || (mode === 'askForConsent' && agrees))
 }
 
 function finish(

@@ -13,6 +13,7 @@ export type QuickPay = {
   cvc?: string
   storedCardId?: string
   consents?: boolean
+  wallet?: string
 }
 
 /** The page's form without the page; what is left out is a Visa card that is good. */
@@ -23,7 +24,8 @@ export function quickPay(context: Context, checkout: Checkout, input: QuickPay):
     cvc: input.cvc ?? '737',
     holderName: input.holderName ?? '',
     storedCardId: input.storedCardId ?? null,
-    consents: input.consents ?? false
+    consents: input.consents ?? false,
+    wallet: input.wallet ?? null
   })
   if (result.outcome === 'challenge') {
     const { id } = result.challenge

@@ -28,6 +28,8 @@ export type SessionRequest = {
   captureDelayHours?: number
   additionalData?: Record<string, string>
   metadata?: Record<string, string>
+  allowedPaymentMethods?: string[]
+  blockedPaymentMethods?: string[]
 }
 
 /** All fields of CreateCheckoutSessionRequest, Checkout API v72: any other is refused. */

@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 import { newSessionData, newSessionId, newSessionResult } from './identifiers.ts'
 import { expiryOf, refuseSession, type SessionRequest } from './session-request.ts'
 import type { Session, SessionResult, SessionStatus } from './state.ts'
+import { spelled } from './wallets.ts'
 
 /** POST /sessions: https://docs.adyen.com/api-explorer/Checkout/72/post/sessions */
 export function createSession(context: Context, body: Record<string, unknown>): Answer {
@@ -70,7 +71,7 @@ export function endSession(context: Context, session: Session, status: SessionSt
       resultCode,
       amount,
       ...(resultCode === 'Authorised'
-        ? { paymentMethod: { type: 'scheme', brand: card.brand } }
+        ? { paymentMethod: { type: card.wallet ?? 'scheme', brand: spelled(card) } }
         : {})
     }))
   session.status = status

@@ -3,6 +3,7 @@ import { newPspReference } from './identifiers.ts'
 import { type Entry, entriesOf } from './journal.ts'
 import { type Amount, decimalsOf } from './money.ts'
 import type { Payment, Report } from './state.ts'
+import { spelled, variantOf } from './wallets.ts'
 
 /** What goes wrong in a report, by the pspReferences of payments; for tests. */
 export type ReportFaults = {
@@ -123,7 +124,7 @@ function toRow({ merchantAccount }: Context, entry: Entry, batch: number) {
     ...accountsOf(merchantAccount),
     'Psp Reference': payment.id,
     'Merchant Reference': payment.reference,
-    'Payment Method': payment.brand,
+    'Payment Method': spelled(payment),
     ...timeOf(at),
     Type: type,
     'Modification Reference': entry.pspReference,
@@ -136,7 +137,7 @@ function toRow({ merchantAccount }: Context, entry: Entry, batch: number) {
     'Markup (NC)': text(markup),
     'Scheme Fees (NC)': text(scheme),
     'Interchange (NC)': text(interchange),
-    'Payment Method Variant': `${payment.brand}standardcredit`,
+    'Payment Method Variant': variantOf(payment),
     'Batch Number': String(batch)
   }
   return { row, net }

@@ -23,6 +23,8 @@ export type SessionStatus =
   | 'paymentPending'
   | 'refused'
 
+export type Wallet = 'applepay' | 'googlepay'
+
 /** What is known of a card after it was used: never its number. */
 export type Card = {
   brand: Brand
@@ -33,6 +35,8 @@ export type Card = {
   holderName: string
   /** The issuer asks for 3-D Secure. */
   challenge: boolean
+  /** The wallet that it is in. */
+  wallet?: Wallet
 }
 
 export type Attempt = {
@@ -125,6 +129,7 @@ export type Payment = {
   reference: string
   amount: Amount
   brand: Brand
+  wallet?: Wallet
   /** When it is captured without being asked to; null with manual capture, or when called off. */
   capturedAt: string | null
   /** The pspReference of the automatic capture. */

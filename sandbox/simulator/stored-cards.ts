@@ -4,9 +4,9 @@ import { adyenTime } from './clock.ts'
 import type { Context } from './context.ts'
 import { sendLetter } from './delivery.ts'
 import { newPspReference, newStoredCardId } from './identifiers.ts'
-import { variantOf } from './notifications.ts'
 import type { Attempt, Card, Purchase, State, StoredCard } from './state.ts'
 import { tokenSignature } from './token-signature.ts'
+import { variantOf } from './wallets.ts'
 
 type Operation = 'alreadyExisting' | 'created' | 'disabled' | 'updated'
 

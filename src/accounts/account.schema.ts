@@ -39,7 +39,7 @@ export const PutAccount = Type.Object(
 export const AccountSchema = Type.Object(
   {
     id: AccountId,
-    currency: Type.String(),
+    currency: Currency,
     name: nullable(Type.String({ description: 'For people' })),
     status: Type.Enum(['open', 'closed'], {
       description: 'closed: it takes no new payments or charges; late money is still booked'

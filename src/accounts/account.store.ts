@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { batched } from '../database/batch.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
@@ -44,8 +44,8 @@ export async function updateAccount(tx: Tx, account: Account): Promise<void> {
     .execute()
 }
 
-export async function findBalance(db: Db, accountId: number): Promise<Balance> {
-  const { rows } = await sql<Balance>`
+/** A row of a `Balance`: of the account of this number, or that this column names. */
+export const balanceOf = (accountId: RawBuilder<unknown>) => sql<Balance>`
     select (coalesce(sum(open_amount), 0) + (select coalesce(sum(open_amount), 0) from debit
         where account_id = ${accountId} and open_amount > 0))::bigint as outstanding,
       coalesce(sum(open_amount) filter (where due_at < now() and not in_query), 0)::bigint
@@ -53,7 +53,10 @@ export async function findBalance(db: Db, accountId: number): Promise<Balance> {
       coalesce(sum(open_amount) filter (where in_query), 0)::bigint as "inQuery",
       (select coalesce(sum(open_amount), 0)::bigint from credit
         where account_id = ${accountId} and open_amount > 0) as credit
-    from charge where account_id = ${accountId} and open_amount > 0`.execute(db)
+    from charge where account_id = ${accountId} and open_amount > 0`
+
+export async function findBalance(db: Db, accountId: number): Promise<Balance> {
+  const { rows } = await balanceOf(sql`${accountId}`).execute(db)
   return rows[0] as Balance
 }
 

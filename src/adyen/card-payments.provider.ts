@@ -15,6 +15,7 @@ import {
 } from './adyen-request.ts'
 import { fromAdyenAmount } from './amount.ts'
 import { addressRefused, done, readError, unknown } from './answer.ts'
+import { toAuthentication } from './card-face.ts'
 import { toFailure } from './refusal.ts'
 
 type CardPayments = Pick<Provider, 'createCardPayment' | 'finishCardPayment'>
@@ -106,11 +107,10 @@ function readResult(
   }
   if (resultCode !== 'Authorised') return unknown(resultCode)
   const amount = answer.amount && fromAdyenAmount(answer.amount)
-  return done(
-    amount
-      ? { result: 'paid', authorisationReference: authorisation, amount, card: null }
-      : { result: 'open' }
-  )
+  if (!amount) return done({ result: 'open' })
+  const authentication = toAuthentication(answer.additionalData)
+  const paid = { authorisationReference: authorisation, amount, card: null, authentication }
+  return done({ result: 'paid', ...paid })
 }
 
 /** Where to send the customer's browser, which only a GET does. */

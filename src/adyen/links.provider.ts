@@ -48,7 +48,7 @@ export function createLinks({ ask, merchantAccount, readAddress }: Adyen): Links
           ...toOrder(merchantAccount, request),
           expiresAt: request.expiresAt,
           reusable: false,
-          allowedPaymentMethods: ['scheme'],
+          allowedPaymentMethods: [...request.offers],
           // A link may be passed on: whoever opens it is not shown the cards of the account.
           ...(saveCard !== 'never' && { shopperReference: toShopperReference(request.accountId) }),
           ...toStoreMode(saveCard),

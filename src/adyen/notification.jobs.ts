@@ -8,6 +8,7 @@ import { type OnFault, runBatch } from '../due/run-each.ts'
 import { applyEvents, type EventOfPayment } from '../lifecycle/apply.commands.ts'
 import type { Effect } from '../lifecycle/model.ts'
 import type { Context } from '../service-context.ts'
+import { currentSpan } from '../tracing/span.ts'
 import {
   type DueNotification,
   dueNotifications,
@@ -98,6 +99,22 @@ async function record(tx: Tx, deps: NotificationDeps, outcomes: Outcome[]): Prom
     return [{ paymentId, fact: `${eventCode} ${pspReference}`, details }]
   })
   await openDiscrepancies(tx, deps.providerName, 'notification_not_understood', findings)
+  traceOutcomes(outcomes)
+}
+
+/** What became of each, in the trace of its payment. */
+function traceOutcomes(outcomes: readonly Outcome[]): void {
+  const span = currentSpan()
+  if (span === undefined) return
+  for (const { notification, result } of outcomes) {
+    const { id, eventCode, paymentId } = notification
+    const attributes = {
+      'notification.id': id,
+      'notification.event_code': eventCode,
+      'notification.status': result.status
+    }
+    span.begin('apply notification', { paymentId, attributes }).end()
+  }
 }
 
 function toResult(notification: DueNotification, effect: Effect | 'unknown'): NotificationResult {

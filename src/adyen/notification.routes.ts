@@ -1,6 +1,8 @@
 import { createHash, createSecretKey, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
 import type { Tx } from '../database/database.ts'
+import { readTime } from '../database-clock.ts'
 import { IdParams, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { answerOnce } from '../http/idempotency.commands.ts'
@@ -8,12 +10,15 @@ import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import type { Reply } from '../http/idempotency.store.ts'
 import { found, Problem } from '../problem.ts'
 import type { Context, Routes } from '../service-context.ts'
+import { currentSpan } from '../tracing/span.ts'
 import {
+  DismissNotification,
   ListNotificationsQuery,
   NotificationPage,
   NotificationSchema
 } from './notification.schema.ts'
 import {
+  dismiss,
   insertItems,
   insertToken,
   type ListedNotification,
@@ -21,7 +26,7 @@ import {
   lockNotification,
   makeDue
 } from './notification.store.ts'
-import { isSignature, isSigned, type NotificationItem } from './notification.ts'
+import { forgottenBefore, isSignature, isSigned, type NotificationItem } from './notification.ts'
 import { readTokenNotification, type TokenNotification } from './token-notification.ts'
 
 /** Adyen's items are small; one request holds one of them, or a few. */
@@ -31,9 +36,9 @@ const bodySizeMaxBytes = 1024 * 1024
 export const notificationPath = '/webhooks/adyen'
 
 export const notificationRoutes: Routes<
-  'db' | 'reads' | 'inbox' | 'adyen' | 'wake' | 'metrics'
+  'db' | 'reads' | 'inbox' | 'adyen' | 'wake' | 'metrics' | 'retention'
 > = async (app, deps) => {
-  const { db, reads, adyen, metrics, wake } = deps
+  const { db, reads, adyen, metrics, retention, wake } = deps
   const isLive = adyen.environment === 'LIVE'
   const { inbox } = deps
   const keys = adyen.hmacKeys.map((key) => createSecretKey(key))
@@ -58,7 +63,9 @@ export const notificationRoutes: Routes<
     // One that names no account is ours to park.
     const isForeign = ({ merchantAccountCode: account }: NotificationItem) =>
       live !== isLive || (Boolean(account) && account !== adyen.merchantAccount)
-    await insertItems(inbox, items, live, isForeign)
+    const oldest = forgottenBefore(retention.notificationsDays, readTime())
+    await insertItems(inbox, items, live, isForeign, oldest)
+    for (const item of items) currentSpan()?.about(String(item.merchantReference))
     return items.length
   }
 
@@ -140,6 +147,36 @@ export const notificationRoutes: Routes<
       return sendSaved(reply, answer)
     }
   )
+
+  app.post(
+    '/v1/notifications/:id/dismissal',
+    {
+      schema: {
+        operationId: 'dismissNotification',
+        summary: 'End a notification that cannot be applied',
+        description:
+          'For one that waits or is parked, once somebody has looked into it: it is `ignored` ' +
+          'from then on, and its `fault` says who decided it and why. Nothing else moves, and ' +
+          'it is not tried again.',
+        tags: ['Reconciliation'],
+        params: IdParams,
+        body: DismissNotification,
+        response: { 200: ref(NotificationSchema) }
+      },
+      config: {
+        scope: 'reconciliation:write',
+        idempotent: true,
+        problems: ['notification_not_found', 'notification_not_dismissable']
+      }
+    },
+    async (request, reply) => {
+      const { params, body } = request
+      const answer = await answerOnce(db, claimOf(request), params.id, (tx) =>
+        dismissNotification(tx, params.id, body)
+      )
+      return sendSaved(reply, answer)
+    }
+  )
 }
 
 /**
@@ -184,8 +221,7 @@ function parseExactly(bytes: Buffer | null): unknown {
 }
 
 async function retryNotification(tx: Tx, id: string): Promise<Reply> {
-  const known = await lockNotification(tx, id)
-  const notification = found(known, 'notification_not_found', 'No notification has this id.')
+  const notification = await lockKnown(tx, id)
   const { status, fault } = notification
   const mayRetry =
     status === 'waiting' || status === 'parked' || (status === 'received' && fault !== null)
@@ -195,6 +231,28 @@ async function retryNotification(tx: Tx, id: string): Promise<Reply> {
   await makeDue(tx, id)
   const now: ListedNotification = { ...notification, status: 'received', fault: null, attempts: 0 }
   return { status: 202, body: JSON.stringify(toNotificationView(now)) }
+}
+
+async function dismissNotification(
+  tx: Tx,
+  id: string,
+  { reason, operator }: Static<typeof DismissNotification>
+): Promise<Reply> {
+  const notification = await lockKnown(tx, id)
+  const { status, fault: before } = notification
+  if (status !== 'waiting' && status !== 'parked') {
+    throw new Problem('notification_not_dismissable', `It is ${status}.`)
+  }
+  const decided = `Dismissed by ${operator.id}: ${reason}`
+  const fault = before === null ? decided : `${before} ${decided}`
+  await dismiss(tx, id, fault)
+  const now: ListedNotification = { ...notification, status: 'ignored', fault }
+  return { status: 200, body: JSON.stringify(toNotificationView(now)) }
+}
+
+async function lockKnown(tx: Tx, id: string): Promise<ListedNotification> {
+  const known = await lockNotification(tx, id)
+  return found(known, 'notification_not_found', 'No notification has this id.')
 }
 
 /** As the API shows it, and the item as it came, but for its signature. */

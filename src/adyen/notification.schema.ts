@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
+import { OperatorId } from '../payments/payment.schema.ts'
 import { notificationStatuses } from './notification.ts'
 
 export const NotificationSchema = Type.Object(
@@ -75,4 +76,19 @@ export const ListNotificationsQuery = Type.Object(
     reference: Type.Optional(text(80, { description: 'merchantReference' }))
   },
   { additionalProperties: false }
+)
+
+export const DismissNotification = Type.Object(
+  {
+    reason: text(255, { minLength: 1, description: 'Why, for whoever reads it later' }),
+    operator: Type.Object(
+      { id: OperatorId },
+      { additionalProperties: false, description: 'The person who decides' }
+    )
+  },
+  {
+    $id: 'DismissNotification',
+    additionalProperties: false,
+    examples: [{ reason: 'A payment of the old shop', operator: { id: 'night-2' } }]
+  }
 )

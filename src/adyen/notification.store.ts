@@ -56,17 +56,19 @@ const storeRows = batched<readonly Row[], void>({
 
 /**
  * Stores the items of one request and makes them due; a redelivery is there already and changes
- * nothing. `isForeign`: not for this merchant account, or not of this platform.
+ * nothing. `isForeign`: not for this merchant account, or not of this platform. `forgottenBefore`:
+ * what came earlier may not be there any more; null where all of it is.
  */
 export async function insertItems(
   db: Db,
   items: readonly NotificationItem[],
   live: boolean,
-  isForeign: (item: NotificationItem) => boolean
+  isForeign: (item: NotificationItem) => boolean,
+  forgottenBefore: Date | null = null
 ): Promise<void> {
   await storeRows(
     db,
-    items.map((item) => toRow(item, live, isForeign(item)))
+    items.map((item) => toRow(item, live, isForeign(item), forgottenBefore))
   )
 }
 
@@ -80,10 +82,15 @@ export async function insertToken(
   await storeRows(db, [toTokenRow(token, bytes, isForeign)])
 }
 
-function toRow(item: NotificationItem, live: boolean, foreign: boolean) {
+function toRow(
+  item: NotificationItem,
+  live: boolean,
+  foreign: boolean,
+  forgottenBefore: Date | null
+) {
   const fields = signedFields(item) as SignedFields
   const { eventCode, pspReference, originalReference, merchantReference } = fields
-  const fault = foreign ? null : faultOf(fields)
+  const fault = foreign ? null : (faultOf(fields) ?? faultOfAge(item, forgottenBefore))
   return {
     id: newId('ntf'),
     fingerprint: fingerprintOfItem(fields, item).toString('hex'),
@@ -121,6 +128,15 @@ function faultOf(fields: SignedFields): string | null {
   const { value: _, currency: _currency, success: _success, ...texts } = fields
   const [long] = Object.entries(texts).find(([, text]) => text.length > textLengthMax) ?? []
   return long === undefined ? null : `Its ${long} is longer than any can be.`
+}
+
+/**
+ * A redelivery of what was forgotten would be applied anew. Not all that an item may be about is
+ * known by a reference of its own (see `findDispute`): only a person can tell.
+ */
+function faultOfAge({ eventDate }: NotificationItem, forgottenBefore: Date | null): string | null {
+  if (forgottenBefore === null || !(new Date(String(eventDate)) < forgottenBefore)) return null
+  return 'It is older than what is kept here: it may have been applied before.'
 }
 
 /** Without a currency where it can't be read: not every code needs it. */
@@ -348,6 +364,13 @@ export async function lockNotification(
     .where('id', '=', id)
     .forUpdate()
     .executeTakeFirst()
+}
+
+/** It is not tried again; `fault` says why. */
+export async function dismiss(tx: Tx, id: string, fault: string): Promise<void> {
+  await sql`
+    update notification set status = 'ignored', fault = ${fault}, next_attempt_at = null
+    where id = ${id}`.execute(tx)
 }
 
 /** Due at once, with its attempts counted anew. */

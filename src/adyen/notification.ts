@@ -16,6 +16,7 @@ export type NotificationItem = {
   success?: unknown
   eventDate?: unknown
   reason?: unknown
+  paymentMethod?: unknown
   additionalData?: Record<string, unknown> | null
 }
 
@@ -86,6 +87,16 @@ export function fingerprintOfItem(fields: SignedFields, item: NotificationItem):
   const { eventDate, reason } = item
   const rest = [eventDate, reason].map((value) => scalar(value) ?? '')
   return hash('sha256', [signedText(fields), ...rest].join('\n'), 'buffer')
+}
+
+const dayMs = 24 * 60 * 60 * 1_000
+
+/**
+ * What happened earlier may be forgotten where notifications are kept for so many days, and null
+ * where all are kept. A day sooner, since it is the provider's clock.
+ */
+export function forgottenBefore(keptForDays: number | null, now: Date): Date | null {
+  return keptForDays === null ? null : new Date(now.getTime() - (keptForDays - 1) * dayMs)
 }
 
 /**

@@ -3,7 +3,9 @@
  * GET /sessions/{id} when the customer comes back.
  */
 import type { checkout } from '@adyen/api-library/lib/src/typings/index.js'
+import type { PageMethod } from '../provider/page-methods.ts'
 import type {
+  CardFace,
   HostedPageRequest,
   PageResult,
   Provider,
@@ -21,6 +23,7 @@ import {
 } from './adyen-request.ts'
 import { fromAdyenAmount } from './amount.ts'
 import { openPage, readError } from './answer.ts'
+import { toAuthentication, toCardFace } from './card-face.ts'
 
 type Pages = Pick<Provider, 'createHostedPage' | 'createRegistrationPage' | 'findPageResult'>
 
@@ -34,7 +37,7 @@ export function createPages({ ask, merchantAccount, readAddress }: Adyen): Pages
     createHostedPage: (request, trace) =>
       openPage(request.paymentId, readAddress, () => {
         const body = {
-          ...toPage(request),
+          ...toPage(request, request.offers),
           ...toOrder(merchantAccount, request),
           shopperInteraction: as<Interaction>(request.byPhone ? 'Moto' : 'Ecommerce'),
           ...toStoreMode(request.saveCard),
@@ -47,7 +50,7 @@ export function createPages({ ask, merchantAccount, readAddress }: Adyen): Pages
     createRegistrationPage: (request, trace) =>
       openPage(request.registrationId, readAddress, () => {
         const body = {
-          ...toPage(request),
+          ...toPage(request, ['scheme']),
           merchantAccount,
           amount: { currency: request.currency, value: 0 },
           reference: request.registrationId,
@@ -86,17 +89,15 @@ export function createPages({ ask, merchantAccount, readAddress }: Adyen): Pages
 type PageBody = checkout.CreateCheckoutSessionRequest
 type Interaction = checkout.CreateCheckoutSessionRequest.ShopperInteractionEnum
 
-function toPage({
-  returnUrl,
-  expiresAt,
-  accountId,
-  customer
-}: HostedPageRequest | RegistrationRequest) {
+function toPage(
+  { returnUrl, expiresAt, accountId, customer }: HostedPageRequest | RegistrationRequest,
+  offers: readonly PageMethod[]
+) {
   return {
     returnUrl,
     mode: as<checkout.CreateCheckoutSessionRequest.ModeEnum>('hosted'),
     expiresAt,
-    allowedPaymentMethods: ['scheme'],
+    allowedPaymentMethods: [...offers],
     shopperReference: toShopperReference(accountId),
     ...toShopper(customer)
   }
@@ -116,5 +117,21 @@ function toPageResult(answer: checkout.SessionResultResponse): PageResult {
   const paid = answer.payments?.find((one) => String(one.resultCode) === 'Authorised')
   const amount = paid?.amount && fromAdyenAmount(paid.amount)
   if (status !== 'completed' || !paid?.pspReference || !amount) return { outcome: 'unknown' }
-  return { outcome: 'paid', authorisationReference: paid.pspReference, amount }
+  const { additionalData } = answer
+  return {
+    outcome: 'paid',
+    authorisationReference: paid.pspReference,
+    amount,
+    card: toWalletFace(paid.paymentMethod),
+    authentication: toAuthentication(additionalData)
+  }
+}
+
+/**
+ * Which wallet paid, which not every account is told by its notifications. Of a typed card the
+ * result has the brand alone, and the notification all that is shown of it.
+ */
+function toWalletFace(method: checkout.ResponsePaymentMethod | null | undefined): CardFace | null {
+  const face = toCardFace(method?.type, { paymentMethod: method?.brand })
+  return face?.wallet === undefined ? null : face
 }

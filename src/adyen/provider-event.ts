@@ -1,12 +1,13 @@
 /**
  * What an item of Adyen's standard webhooks means for its payment
  * (docs.adyen.com/development-resources/webhooks/webhook-types). Rules read only what is signed; of
- * the unsigned rest `reason` words a failure, `eventDate` orders adjustments, and card and deadline
- * are for display.
+ * the unsigned rest `reason` words a failure, `eventDate` orders adjustments, and card,
+ * authentication and deadline are for display.
  */
 import type { Money } from '../money.ts'
-import type { CardFace, DisputeEvent, ProviderEvent } from '../provider.ts'
+import type { DisputeEvent, ProviderEvent } from '../provider.ts'
 import { fromAdyenAmount } from './amount.ts'
+import { textOf, toAuthentication, toCardFace } from './card-face.ts'
 import type { NotificationItem, StoredNotification } from './notification.ts'
 import { toFailure } from './refusal.ts'
 
@@ -185,8 +186,14 @@ function amountOf({ amount }: StoredNotification): Money {
 
 function authorised(notification: StoredNotification): ProviderEvent {
   const { pspReference: authorisationReference, item } = notification
-  const amount = amountOf(notification)
-  return { type: 'authorised', authorisationReference, amount, card: toCardFace(item) }
+  const { paymentMethod, additionalData } = item
+  return {
+    type: 'authorised',
+    authorisationReference,
+    amount: amountOf(notification),
+    card: toCardFace(paymentMethod, additionalData),
+    authentication: toAuthentication(additionalData)
+  }
 }
 
 function refused(notification: StoredNotification): ProviderEvent {
@@ -198,29 +205,4 @@ function refused(notification: StoredNotification): ProviderEvent {
     amount: fromAdyenAmount(amount) === undefined ? amount : amountOf(notification),
     failure: toFailure(textOf(item.reason))
   }
-}
-
-/** From the unsigned additional data, most of which a merchant must switch on at Adyen. */
-function toCardFace(item: NotificationItem): CardFace | null {
-  const data = item.additionalData ?? {}
-  const [, month, year] = /^(0?[1-9]|1[0-2])\/(\d{4})$/.exec(textOf(data.expiryDate) ?? '') ?? []
-  const lastFour = textOf(data.cardSummary)
-  const brand = textOf((item as { paymentMethod?: unknown }).paymentMethod)
-  if (brand === undefined && lastFour === undefined) return null
-  return {
-    brand: brand?.slice(0, shownLengthMax) ?? null,
-    lastFour: lastFour !== undefined && /^\d{4}$/.test(lastFour) ? lastFour : null,
-    expiryMonth: month === undefined ? null : Number(month),
-    expiryYear: year === undefined ? null : Number(year),
-    funding: textOf(data.fundingSource)?.toLowerCase().slice(0, shownLengthMax) ?? null,
-    registeredCardId: null
-  }
-}
-
-/** What is only shown is not long. */
-const shownLengthMax = 64
-
-/** Adyen's examples have the four letters `null` where they mean nothing. */
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' && value !== 'null' ? value : undefined
 }

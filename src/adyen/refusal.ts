@@ -3,7 +3,8 @@
  * answer to a charge has its code as well (docs.adyen.com/development-resources/refusal-reasons).
  */
 import { hideCardNumbers } from '../card-number.ts'
-import type { Failure, FailureCode } from '../provider.ts'
+import type { FailureCode } from '../provider/failures.ts'
+import type { Failure } from '../provider.ts'
 
 /**
  * Adyen's code of the reason, where one is known; the reason, lower-case and without what is not a

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { lockUntilEnd } from '../database/brand.ts'
 import type { Db, Tx } from '../database/database.ts'
 import type { BillingFile, limitsOf } from './billing.ts'
 import { readPostings } from './posting.store.ts'
@@ -17,7 +18,7 @@ export async function lockUnfiled(
   { step, amountMax }: ReturnType<typeof limitsOf>,
   limit: number
 ): Promise<BillingPosting[]> {
-  await sql`select pg_advisory_xact_lock(${makingLock})`.execute(tx)
+  await lockUntilEnd(tx, makingLock)
   const side = sql.ref(transactionType === 'payment' ? 't.credit_account' : 't.debit_account')
   return await readPostings(
     tx,

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { lockUntilEnd } from '../database/brand.ts'
 import { type Db, plannedEachTime, type Tx } from '../database/database.ts'
 import { attemptsMax } from '../due/due.store.ts'
 import type { BillingPosting, PostingStatus } from './posting.ts'
@@ -19,11 +20,11 @@ export async function takeTransfers(
   limit: number,
   only?: UnplacedTransfer
 ): Promise<UnplacedTransfer[]> {
-  await sql`select pg_advisory_xact_lock(${placingLock})`.execute(tx)
+  await lockUntilEnd(tx, placingLock)
   const { rows } = await sql<UnplacedTransfer>`
     with taken as (
       delete from posting_outbox where ctid = any(array(
-        select ctid from posting_outbox where next_attempt_at <= clock_timestamp()
+        select ctid from posting_outbox where next_attempt_at <= statement_timestamp()
           ${only === undefined ? sql`` : sql`and transfer_id = ${only.id}`}
         order by created_at, transfer_id limit ${limit}
       )) returning transfer_id, attempts, created_at

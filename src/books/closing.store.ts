@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { lockUntilEnd } from '../database/brand.ts'
 import type { Db, Tx } from '../database/database.ts'
 import type { Closing } from './closing.ts'
 
@@ -15,7 +16,7 @@ const closingLock = 7_240_016
 
 /** Until the end of `tx` nobody books on a day that is long over. */
 export async function lockDays(tx: Tx): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${closingLock})`.execute(tx)
+  await lockUntilEnd(tx, closingLock)
 }
 
 /**

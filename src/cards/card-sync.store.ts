@@ -18,8 +18,11 @@ import { toCardEvent } from './card.ts'
 export async function requestCardSync(tx: Tx, accountIds: readonly number[]): Promise<void> {
   // In one order, so that of two transactions none waits for the other.
   await sql`
+    with known as materialized (
+      select id from account where id = any(${accountIds}::integer[])
+    )
     insert into card_sync (account_id, next_attempt_at)
-    select id, now() from account where id = any(${accountIds}::integer[]) order by id
+    select id, now() from known order by id
     on conflict (account_id) do update set next_attempt_at = excluded.next_attempt_at,
       attempts = 0, looks = 0, ${noLease}
   `.execute(tx)
@@ -80,16 +83,17 @@ async function writeCards(
         as x(id text, token text, brand text, "lastFour" text, "expiryMonth" smallint,
           "expiryYear" smallint, funding text)
       order by token
-    ), added as (
-      insert into card
-        (id, account_id, token, brand, last_four, expiry_month, expiry_year, funding)
-      select id, ${accountId}, token, brand, "lastFour", "expiryMonth", "expiryYear", funding
-      from listed
+    ), unknown as materialized (
+      select * from listed
       where not exists (
         select from card known where known.account_id = ${accountId}
           and known.token = listed.token and (removed_at is null or next_attempt_at is not null)
       )
-      order by id
+    ), added as (
+      insert into card
+        (id, account_id, token, brand, last_four, expiry_month, expiry_year, funding)
+      select id, ${accountId}, token, brand, "lastFour", "expiryMonth", "expiryYear", funding
+      from unknown order by id
       on conflict do nothing
       returning ${shownColumns}
     ), updated as (

@@ -25,6 +25,9 @@ export type WantedRegistration = {
   providerKey: string
 }
 
+/** What the system that registers a card calls it. */
+export type CardName = { name: string | null; description: string | null }
+
 /** Registrations that have neither page nor end. */
 export const registrations: Queue<Omit<WantedRegistration, 'expiresAt'> & { expires_at: Date }> = {
   table: 'card_registration',
@@ -39,11 +42,11 @@ export const registrations: Queue<Omit<WantedRegistration, 'expiresAt'> & { expi
  */
 export async function insertRegistration(
   db: Db,
-  intent: Omit<WantedRegistration, 'expiresAt'> & { returnUrl: string },
+  intent: Omit<WantedRegistration, 'expiresAt'> & CardName & { returnUrl: string },
   { clientId, key, fingerprint }: Claim,
   { lifeS, leaseS, lease }: { lifeS: number; leaseS: number; lease: Lease }
 ): Promise<Date | undefined> {
-  const { id, accountId, currency, returnUrl, customer, providerKey } = intent
+  const { id, accountId, currency, returnUrl, customer, providerKey, name, description } = intent
   const leaseEnd = sql`now() + make_interval(secs => ${leaseS})`
   const { rows } = await sql<{ expires_at: Date }>`
     with claimed as (
@@ -53,12 +56,13 @@ export async function insertRegistration(
       returning client_id, key, resource_id
     )
     insert into card_registration (id, client_id, idempotency_key, account_id, currency, return_url,
-      customer, provider_key, expires_at, attempts, lease, leased_until, next_attempt_at)
+      customer, provider_key, expires_at, attempts, lease, leased_until, next_attempt_at, name,
+      description)
     select resource_id, client_id, key, ${accountId}::integer, ${currency}, ${returnUrl},
       ${customer && JSON.stringify(customer)}::jsonb, ${providerKey},
       -- Whole milliseconds, as the provider and the caller are given.
       date_trunc('milliseconds', now()) + make_interval(secs => ${lifeS}),
-      1, ${lease.id}::uuid, ${leaseEnd}, ${leaseEnd}
+      1, ${lease.id}::uuid, ${leaseEnd}, ${leaseEnd}, ${name}, ${description}
     from claimed
     returning expires_at`.execute(db)
   return rows[0]?.expires_at

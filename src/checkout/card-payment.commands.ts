@@ -107,11 +107,12 @@ function toEvent(answer: Answer<CardPaymentResult>, payment: Payment): ProviderE
     return { type: 'attemptRefused', authorisationReference, amount, failure }
   }
   if (value.result !== 'paid') return undefined
-  const { authorisationReference, amount } = value
+  const { result: _, ...paid } = value
+  const { amount } = paid
   const isAsAsked =
     amount.value === payment.amount.value && amount.currency === payment.amount.currency
   const card = value.card ?? payment.card
-  return isAsAsked ? { type: 'authorised', authorisationReference, amount, card } : undefined
+  return isAsAsked ? { type: 'authorised', ...paid, card } : undefined
 }
 
 /**

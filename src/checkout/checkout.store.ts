@@ -5,6 +5,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { batched } from '../database/batch.ts'
 import { type Db, statement, type Tx } from '../database/database.ts'
+import { secondsAfter } from '../database/seconds-after.ts'
 import { moneyRetryForMs } from '../due/delays.ts'
 import {
   type Claimed,
@@ -109,7 +110,7 @@ const recordPagesStatement = statement<{ id: string }>(`
   ), opened as (
     update payment p set provider_session = session, checkout_url = url,
       next_attempt_at = greatest(next_attempt_at,
-        expires_at + make_interval(secs => ends_after_s))
+        ${secondsAfter('expires_at', 'ends_after_s')})
     from page where p.id = page.id and p.id = any(array(select id from page))
       and status = 'pending' and provider_session is null
     returning p.id, client_id, idempotency_key
@@ -236,7 +237,7 @@ export async function isStillWanted(db: Db, id: string): Promise<boolean> {
 }
 
 /** When the provider was asked first: for the payment, or for what came of 3-D Secure. */
-const askedAt = sql`coalesce(returned_at, created_at)`
+const askedAt = 'coalesce(returned_at, created_at)'
 
 /**
  * Leaves a card payment pending, to be looked after in `delayS`, and answers its create with
@@ -252,7 +253,7 @@ export async function postponeCardPayment(
 ): Promise<boolean> {
   const next =
     delayS === null
-      ? sql`${askedAt} + make_interval(secs => ${moneyRetryForMs / 1000})`
+      ? sql.raw(secondsAfter(askedAt, moneyRetryForMs / 1000))
       : sql`now() + make_interval(secs => ${delayS})`
   const { rows } = await sql`
     with waiting as (
@@ -274,7 +275,7 @@ export const cardPayments: Queue<CardPaymentRow> = {
   where: sql`method = 'registeredCard' and (provider_session is null or redirect_result is not null)
     and ${notBeingCancelled}`,
   read: sql`${paymentColumnList}, card_token as "cardToken", redirect_result as "redirectResult",
-    ${msSince(askedAt)} as "triedForMs" from claimed`
+    ${msSince(sql.raw(askedAt))} as "triedForMs" from claimed`
 }
 
 /** Those about which one or the other call asks. */
@@ -325,7 +326,7 @@ export async function recordReturn(
 export async function awaitReturn(db: Db, id: string, key: string, nextKey: string): Promise<void> {
   await sql`
     update payment set redirect_result = null, returned_at = null, provider_key = ${nextKey},
-      next_attempt_at = expires_at + make_interval(secs => ${pageGraceS}), ${noLease}
+      next_attempt_at = ${sql.raw(secondsAfter('expires_at', pageGraceS))}, ${noLease}
     where id = ${id} and status = 'pending' and provider_key = ${key}`.execute(db)
 }
 
@@ -337,9 +338,10 @@ export async function keepPageResult(
   delayS: number
 ): Promise<void> {
   await sql`
+    with awaited as materialized (
+      select id from payment where id = ${paymentId} and status = 'pending')
     insert into page_return (payment_id, session_result, next_attempt_at)
-    select id, ${result}, now() + make_interval(secs => ${delayS})
-    from payment where id = ${paymentId} and status = 'pending'
+    select id, ${result}, now() + make_interval(secs => ${delayS}) from awaited
     on conflict (payment_id) do update set session_result = excluded.session_result`.execute(db)
 }
 

@@ -7,6 +7,7 @@ import { leaseLeftS, newLease } from '../due/due.store.ts'
 import { callOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
+import { currentSpan } from '../tracing/span.ts'
 import { payByCard } from './card-payment.commands.ts'
 import { claimCreate, creates, type DueCreate } from './checkout.store.ts'
 import {
@@ -58,19 +59,21 @@ async function beginCreate(deps: Context, request: CreateRequest) {
   const result = await insertIntent(deps.db, intent, claim, options)
   if (result.outcome !== 'created') return toProblem(request, result)
   const { payment } = result
+  currentSpan()?.about(payment.id)
   const due = { payment, cardToken: intent.cardToken, triedForMs: 0, lease, attempts: 1 }
   return { ...(await finishCreate(deps, due, request)), resourceId: payment.id }
 }
 
 /** What the schema can't say of a request; only what it names is looked up. */
 async function checkRequest(
-  { db, provider, paymentMaxValue, sandbox }: Context,
+  { db, provider, paymentMaxValue, sandbox, paymentMethods }: Context,
   request: CreateRequest,
   now: Date
 ): Promise<{ faults: Fault[]; card: PayingCard | undefined }> {
   const { accountId, registeredCardId, allocations } = request
   const { canExpress } = provider
-  const faults = findFaults(request, { paymentMaxValue, sandbox, canExpress, now })
+  const limits = { paymentMaxValue, sandbox, paymentMethods, canExpress, now }
+  const faults = findFaults(request, limits)
   const card =
     registeredCardId === null ? undefined : await findCard(db, accountId, registeredCardId)
   if (registeredCardId !== null && card === undefined) {
@@ -96,6 +99,7 @@ async function resumeCreate(
   paymentId: string
 ): Promise<OnceAnswer> {
   const { db, leaseS, provider } = deps
+  currentSpan()?.about(paymentId)
   if (provider.pauseMs(callOf[request.method]) > 0) throw pageUnavailable(paymentId, notAnswering)
   const answer = await findAnswer(deps, paymentId)
   if (answer !== undefined) return answer

@@ -3,12 +3,14 @@ import {
   AccountId,
   Amount,
   CustomerSchema,
+  enumOf,
   ref,
   text,
   textPattern,
   when
 } from '../http/common.schema.ts'
 import { ChannelSchema, OperatorId, Reference } from '../payments/payment.schema.ts'
+import type { PageMethod } from '../provider/page-methods.ts'
 import { createMethods } from './create.ts'
 
 const description = text(255, { description: 'What it is for; the card page may show it' })
@@ -73,6 +75,23 @@ export const CreatePayment = Type.Object(
           'asks for consent), always (the caller holds the consent)'
       })
     ),
+    paymentMethods: Type.Optional(
+      Type.Array(
+        enumOf({
+          scheme: 'A card that is typed there',
+          applepay: 'Apple Pay: with the card in it',
+          googlepay: 'Google Pay: with the card in it'
+        } satisfies Record<PageMethod, string>),
+        {
+          minItems: 1,
+          uniqueItems: true,
+          description:
+            'What the page offers, of what the operator has enabled; default all of it. Without ' +
+            '`scheme` whoever has no such wallet cannot pay. A page for an agent, and one that ' +
+            'keeps the card, offers `scheme` alone. Refused for registeredCard'
+        }
+      )
+    ),
     capture: Type.Optional(
       Type.Enum(['automatic', 'manual'], {
         description:
@@ -117,7 +136,7 @@ export const CreatePayment = Type.Object(
       when(
         { method: { const: 'registeredCard' } },
         ['method'],
-        { required: ['registeredCardId'] },
+        { required: ['registeredCardId'], properties: { paymentMethods: false } },
         { properties: { registeredCardId: false } }
       )
     ],
@@ -135,6 +154,7 @@ export const CreatePayment = Type.Object(
         channel: 'ivr',
         method: 'paymentLink',
         description: 'Invoice INV-1001',
+        paymentMethods: ['scheme', 'googlepay'],
         allocations: [{ chargeId: 'chg_06f1k2m3n4p5q6r7', amount: 2000 }]
       },
       {

@@ -3,6 +3,7 @@ import { type Client, mayReturnTo, visibleTo } from '../clients/client.ts'
 import type { Claim } from '../http/idempotency.store.ts'
 import { newId } from '../id.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
+import { onlyTypedBecause } from '../payments/offers.ts'
 import {
   beginning,
   lifeMs,
@@ -12,7 +13,8 @@ import {
   providerKey
 } from '../payments/payment.ts'
 import { Problem, type ProblemPlace } from '../problem.ts'
-import type { ProblemCode } from '../problems.ts'
+import type { ProblemCode } from '../problems/problems.ts'
+import type { PageMethod } from '../provider/page-methods.ts'
 import type { CallKind, CardFace, Trace } from '../provider.ts'
 import type { EarlierPayment } from './recorded-payment.ts'
 import { firstLookS, pageGraceS } from './schedule.ts'
@@ -24,6 +26,8 @@ export const createMethods = Object.keys(lifeMs) as CreateMethod[]
 export type CreateRequest = PaymentTerms & {
   client: Client
   claim: Claim
+  /** What its id is to be; by default a new one. */
+  paymentId?: string
   place: ProblemPlace
   trace: Trace | undefined
   method: CreateMethod
@@ -36,6 +40,8 @@ type Limits = {
   paymentMaxValue: number
   /** Whether browsers may also return to http on loopback. */
   sandbox: boolean
+  /** What pages may offer. */
+  paymentMethods: readonly PageMethod[]
   canExpress: (amount: Money) => boolean
   now: Date
 }
@@ -55,6 +61,7 @@ export function findFaults(request: CreateRequest, limits: Limits): Fault[] {
     ...amountFaults(request.amount, limits),
     ...returnFaults(request, limits),
     ...lifeFaults(request, limits),
+    ...offerFaults(request, limits),
     ...allocationFaults(request)
   ]
 }
@@ -93,6 +100,18 @@ function lifeFaults({ method, expiresAt }: CreateRequest, { now }: Limits): Faul
   if (life >= min && life <= max) return []
   const detail = `It must be 1 minute to ${longest[method]} ahead.`
   return [{ code: 'request_invalid', pointer: '/expiresAt', detail }]
+}
+
+function offerFaults(request: CreateRequest, { paymentMethods }: Limits): Fault[] {
+  const because = onlyTypedBecause(request)
+  const may = because === undefined ? paymentMethods : ['scheme']
+  const detail =
+    because === undefined ? 'It is not enabled here.' : `It is not offered: ${because}.`
+  return (request.paymentMethods ?? []).flatMap((one, place) =>
+    may.includes(one)
+      ? []
+      : [{ code: 'payment_method_not_offered', pointer: `/paymentMethods/${place}`, detail }]
+  )
 }
 
 function allocationFaults({ amount, allocations }: CreateRequest): Fault[] {
@@ -178,7 +197,7 @@ export function toIntent(
   card: PayingCard | undefined,
   now: Date
 ): PaymentIntent {
-  const id = newId('pay')
+  const id = request.paymentId ?? newId('pay')
   const { client, claim, method, registeredCardId, expiresAt } = request
   const lifeMsOf = expiresAt === null ? lifeMs[method].default : expiresAt.getTime() - now.getTime()
   return {
@@ -191,6 +210,7 @@ export function toIntent(
     method,
     capture: request.capture,
     saveCard: request.saveCard,
+    paymentMethods: request.paymentMethods,
     returnUrl: request.returnUrl,
     reference: request.reference,
     description: request.description,

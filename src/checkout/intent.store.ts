@@ -21,8 +21,8 @@ const isLive = "status in ('pending', 'authorised', 'captured')"
 
 /** The columns of a payment that a create fills as it asks. */
 const asked = `id, client_id, idempotency_key, account_id, currency, amount, channel, method,
-      capture, save_card, return_url, reference, description, metadata, customer, operator,
-      allocations, registered_card_id, card, card_token, provider_key`
+      capture, save_card, payment_methods, return_url, reference, description, metadata, customer,
+      operator, allocations, registered_card_id, card, card_token, provider_key`
 
 /** What every new payment begins with; `created` has its id. */
 const firstEvent = `event as (
@@ -62,7 +62,7 @@ const insertIntentsStatement = statement<IntentRow>(`
     from json_to_recordset($1) as x(
       n integer, id text, client_id text, idempotency_key text, fingerprint bytea,
       account_id integer, currency text, amount bigint, channel text, method text, capture text,
-      save_card text,
+      save_card text, payment_methods jsonb,
       return_url text, reference text, description text, metadata jsonb, customer jsonb,
       operator jsonb, allocations jsonb, registered_card_id text, card jsonb, card_token text,
       provider_key text, expires_at timestamptz, life_s float8, first_look_s float8,
@@ -209,42 +209,49 @@ export async function takeLeft(db: Db): Promise<void> {
 }
 
 /**
- * One statement of it; answers how many batches it has removed. It waits for nobody: batches that
+ * One turn of it; answers how many batches it has removed. It waits for nobody: batches that
  * another instance has are left to it, and a key that somebody is writing is looked at again in a
  * moment, as it may be left for all that. Rows are found one by one by their keys: how many there
  * are is not known where a plan is made before there were any.
  */
 async function takeSomeLeft(db: Db): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    with batch as (
-      delete from create_batch where ctid = any(array(
-        select ctid from create_batch where due_at <= now()
-        order by due_at limit ${left.batchSize} for update skip locked))
-      returning payment_ids
-    ), unanswered as materialized (
-      select one.id, k.place
-      from batch cross join unnest(payment_ids) as one(id) cross join lateral (
-        select client_id, idempotency_key from payment where id = one.id limit 1
-      ) p cross join lateral (
+  return await db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ count: number; again: string[] }>`
+      with batch as (
+        delete from create_batch where ctid = any(array(
+          select ctid from create_batch where due_at <= now()
+          order by due_at limit ${left.batchSize} for update skip locked))
+        returning payment_ids
+      ), unanswered as materialized (
+        select one.id, k.place
+        from batch cross join unnest(payment_ids) as one(id) cross join lateral (
+          select client_id, idempotency_key from payment where id = one.id limit 1
+        ) p cross join lateral (
+          select ctid as place from idempotency_key
+          where client_id = p.client_id and key = p.idempotency_key
+            and reply_status is null and next_attempt_at is null limit 1
+        ) k
+      ), locked as materialized (
         select ctid as place from idempotency_key
-        where client_id = p.client_id and key = p.idempotency_key
-          and reply_status is null and next_attempt_at is null limit 1
-      ) k
-    ), locked as materialized (
-      select ctid as place from idempotency_key
-      where ctid = any(array(select place from unanswered)) for no key update skip locked
-    ), due as (
-      update idempotency_key set next_attempt_at = now()
-      where ctid = any(array(select place from locked))
-        and reply_status is null and next_attempt_at is null
-      returning resource_id
-    ), again as (
-      insert into create_batch (payment_ids, due_at)
-      select array_agg(id), now() + interval '5 seconds' from unanswered
-      where id not in (select resource_id from due) having count(*) > 0
+        where ctid = any(array(select place from unanswered)) for no key update skip locked
+      ), due as (
+        update idempotency_key set next_attempt_at = now()
+        where ctid = any(array(select place from locked))
+          and reply_status is null and next_attempt_at is null
+        returning resource_id
+      )
+      select (select count(*) from batch) as count, array(
+        select id from unanswered where id not in (select resource_id from due)) as again`.execute(
+      tx
     )
-    select count(*) from batch`.execute(db)
-  return rows[0]?.count ?? 0
+    const { count = 0, again = [] } = rows[0] ?? {}
+    if (again.length > 0) {
+      await sql`
+        insert into create_batch (payment_ids, due_at)
+        values (${again}, now() + interval '5 seconds')`.execute(tx)
+    }
+    return count
+  })
 }
 
 type IntentValues = ReturnType<typeof toValues>
@@ -263,6 +270,7 @@ function toValues(intent: PaymentIntent, claim: Claim, options: IntentOptions) {
     method: intent.method,
     capture: intent.capture,
     save_card: intent.saveCard,
+    payment_methods: intent.paymentMethods ?? undefined,
     return_url: intent.returnUrl ?? undefined,
     reference: intent.reference ?? undefined,
     description: intent.description ?? undefined,

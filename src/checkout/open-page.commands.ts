@@ -2,6 +2,7 @@
 
 import { delayAfter, providerRetryS } from '../due/delays.ts'
 import type { OnceAnswer } from '../http/idempotency.commands.ts'
+import { isTypedByAgent, offersOf } from '../payments/offers.ts'
 import { nextProviderKey, type Payment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Answer, HostedPage, Trace } from '../provider.ts'
@@ -90,21 +91,23 @@ export async function recordPaymentPage(
 }
 
 async function askForPage(
-  { provider, publicUrl, moto }: Context,
+  { provider, publicUrl, moto, paymentMethods }: Context,
   payment: Payment,
   key: string,
   trace: Trace | undefined
 ): Promise<Answer<HostedPage>> {
   const { id, accountId, amount, expiresAt, capture, saveCard, customer, metadata } = payment
-  const shared = { key, paymentId: id, accountId, amount, expiresAt, capture, saveCard, customer }
+  const offers = offersOf(payment, paymentMethods)
+  const terms = { accountId, amount, expiresAt, capture, saveCard, customer, metadata, offers }
+  const shared = { key, paymentId: id, ...terms }
   const returnUrl = returnUrlOf(publicUrl, id)
   if (payment.method === 'paymentLink') {
     const { description } = payment
-    const request = { ...shared, metadata, returnUrl, description }
+    const request = { ...shared, returnUrl, description }
     return await provider.createPaymentLink(request, trace)
   }
-  const byPhone = moto && payment.channel === 'agent'
-  return await provider.createHostedPage({ ...shared, metadata, returnUrl, byPhone }, trace)
+  const byPhone = moto && isTypedByAgent(payment)
+  return await provider.createHostedPage({ ...shared, returnUrl, byPhone }, trace)
 }
 
 /** Where the provider sends the browser: to us, and we on to the caller. */

@@ -2,8 +2,9 @@
 import type { Db, Tx } from '../database/database.ts'
 import type { OnceAnswer } from '../http/idempotency.commands.ts'
 import { findKey, type Reply, saveReply } from '../http/idempotency.store.ts'
+import { type Allocated, nothingAllocated } from '../ledger/ledger.ts'
 import { applyEvents } from '../lifecycle/apply.commands.ts'
-import { findPayment } from '../payments/payment.store.ts'
+import { findPayment, withAllocated } from '../payments/payment.store.ts'
 import type { Payment } from '../payments/payment.ts'
 import { toPaymentView } from '../payments/payment-view.ts'
 import { Problem, type ProblemPlace, toProblemDocument } from '../problem.ts'
@@ -14,9 +15,13 @@ import { stopLooking } from './checkout.store.ts'
 /** Where a request is answered, and what it belongs to. */
 export type Caller = { place: ProblemPlace; trace: Trace | undefined }
 
-/** The payment as it is, as an answer. */
-export function toReply({ provider }: Pick<Context, 'provider'>, payment: Payment): Reply {
-  return { status: 201, body: JSON.stringify(toPaymentView(payment, provider.name)) }
+/** The payment as it is, as an answer. `allocated`: nothing unless it has brought money. */
+export function toReply(
+  { provider }: Pick<Context, 'provider'>,
+  payment: Payment,
+  allocated: Allocated = nothingAllocated
+): Reply {
+  return { status: 201, body: JSON.stringify(toPaymentView(payment, provider.name, allocated)) }
 }
 
 export function toProblemReply(problem: Problem, place: ProblemPlace): Reply {
@@ -34,11 +39,14 @@ export async function recordOutcome(
   { isFinal = false } = {}
 ): Promise<OnceAnswer> {
   return await deps.db.transaction().execute(async (tx) => {
-    const { aggregates } = await applyEvents(tx, deps.provider.name, [{ paymentId, event }])
+    const events = [{ paymentId, event }]
+    const { aggregates, allocatedOf } = await applyEvents(tx, deps.provider.name, events)
     if (isFinal) await stopLooking(tx, paymentId)
     const payment = aggregates.get(paymentId)?.payment
     if (payment === undefined) throw new Error(`there is no payment ${paymentId}`)
-    return await saveAnswer(tx, payment, toReply(deps, payment))
+    const allocated = allocatedOf(paymentId)
+    const [shown] = allocated ? [{ ...payment, allocated }] : await withAllocated(tx, [payment])
+    return await saveAnswer(tx, payment, toReply(deps, payment, shown?.allocated))
   })
 }
 
@@ -81,7 +89,7 @@ export async function findAnswer(
   if (payment.status === 'pending' && payment.providerSession === null) {
     return await findSaved(db, payment)
   }
-  const reply = toReply(deps, payment)
+  const reply = toReply(deps, payment, payment.allocated)
   return await db.transaction().execute((tx) => saveAnswer(tx, payment, reply))
 }
 

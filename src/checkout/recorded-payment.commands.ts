@@ -1,12 +1,15 @@
 import { findAccount } from '../accounts/account.store.ts'
 import { readClock, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
+import { nothingAllocated } from '../ledger/ledger.ts'
 import { lockAggregates, saveAggregates } from '../lifecycle/aggregate.store.ts'
 import type { PaymentAggregate } from '../lifecycle/model.ts'
 import { fitsCmpDecimals, fitsCmpSize, type Money } from '../money.ts'
-import type { Payment } from '../payments/payment.ts'
+import { withAllocated } from '../payments/payment.store.ts'
+import type { Payment, ShownPayment } from '../payments/payment.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
+import { currentSpan } from '../tracing/span.ts'
 import {
   findEarlierPayment,
   findRecord,
@@ -22,6 +25,8 @@ import {
 } from './recorded-payment.ts'
 
 export type RecordRequest = Omit<NewRecord, 'id'> & {
+  /** What its id is to be; by default a new one. */
+  paymentId?: string
   reported: RecordedOutcome
   /** The client whose payments alone it sees, or null. */
   visibleTo: string | null
@@ -37,22 +42,23 @@ const takenAheadMaxMs = 5 * 60_000
 export async function recordPayment(
   deps: Pick<Context, 'db' | 'providerName' | 'duplicateWindowS'>,
   request: RecordRequest
-): Promise<{ payment: Payment; created: boolean }> {
+): Promise<{ payment: ShownPayment; created: boolean }> {
   checkAmount(request)
   return await deps.db.transaction().execute(async (tx) => {
     checkTime(request, await readClock(tx))
     await checkAccount(tx, request)
-    const { reported, visibleTo: _, ...record } = request
-    const id = newId('pay')
+    const { reported, visibleTo: _, paymentId: id = newId('pay'), ...record } = request
     if (!(await insertRecord(tx, { id, ...record }))) {
       return { payment: await getSame(tx, request), created: false }
     }
+    currentSpan()?.about(id)
     const aggregate = (await lockAggregates(tx, [id])).get(id) as PaymentAggregate
     const duplicate =
       reported.outcome === 'captured' ? await findDuplicate(tx, aggregate.payment, deps) : undefined
     applyRecord(aggregate, reported, duplicate, { now: await readClock(tx), newId })
-    await saveAggregates(tx, [aggregate], deps.providerName)
-    return { payment: aggregate.payment, created: true }
+    const allocatedOf = await saveAggregates(tx, [aggregate], deps.providerName)
+    const allocated = allocatedOf(id) ?? nothingAllocated
+    return { payment: { ...aggregate.payment, allocated }, created: true }
   })
 }
 
@@ -100,7 +106,7 @@ async function checkAccount(
   }
 }
 
-async function getSame(tx: Tx, request: RecordRequest): Promise<Payment> {
+async function getSame(tx: Tx, request: RecordRequest): Promise<ShownPayment> {
   const { processor, reported, visibleTo } = request
   const known = (await findRecord(tx, processor)) as Payment
   const detail = `${processor.name} ${processor.reference} was recorded with other content.`
@@ -109,6 +115,6 @@ async function getSame(tx: Tx, request: RecordRequest): Promise<Payment> {
     throw new Problem('recorded_payment_conflict', 'This reference is recorded already.')
   }
   const difference = findDifference(known, { ...request, outcome: reported.outcome })
-  if (difference === undefined) return known
+  if (difference === undefined) return (await withAllocated(tx, [known]))[0] as ShownPayment
   throw new Problem('recorded_payment_conflict', detail, { paymentId: known.id, difference })
 }

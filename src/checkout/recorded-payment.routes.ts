@@ -42,7 +42,7 @@ export const recordedPaymentRoutes: Routes = async (app, deps) => {
       return reply
         .code(created ? 201 : 200)
         .header('location', `/v1/payments/${payment.id}`)
-        .send(toPaymentView(payment, deps.providerName))
+        .send(toPaymentView(payment, deps.providerName, payment.allocated))
     }
   )
 }

@@ -2,6 +2,7 @@
 import { findAccount } from '../accounts/account.store.ts'
 import { toRegistrationView } from '../cards/card.ts'
 import {
+  type CardName,
   claimRegistration,
   insertRegistration,
   postponeRegistrationPage,
@@ -32,13 +33,16 @@ import { type Caller, toProblemReply } from './outcome.commands.ts'
 /** How long the customer has. */
 const lifeS = 60 * 60
 
+/** Where a customer ends whose caller names no place; any client may send its own there. */
+export const ownReturnUrl = (publicUrl: string) => `${publicUrl}/card-registered`
+
 type RegisterRequest = Caller & {
   client: Client
   claim: Claim
   accountId: number
   returnUrl: string
   customer: Customer | null
-}
+} & CardName
 
 /**
  * Opens a page where a customer registers a card. Nothing is lost with a registration that was
@@ -57,14 +61,14 @@ export async function registerCard(
 }
 
 async function beginRegistration(deps: Context, request: RegisterRequest) {
-  const { db, sandbox, leaseS, provider } = deps
+  const { db, sandbox, leaseS, provider, publicUrl } = deps
   if (provider.pauseMs('pages') > 0) {
     return toUnavailable(notAnswering, { detail: 'Nothing was written.' })
   }
-  const { client, accountId, returnUrl, customer, claim } = request
+  const { client, accountId, returnUrl, customer, claim, name, description } = request
   const account = await findAccount(db, accountId)
   if (account === undefined) return new Problem('account_not_known', 'No account has this number.')
-  if (!mayReturnTo(client, returnUrl, sandbox)) {
+  if (returnUrl !== ownReturnUrl(publicUrl) && !mayReturnTo(client, returnUrl, sandbox)) {
     const detail = 'Its origin was not given to this client.'
     const errors = [{ pointer: '/returnUrl', detail }]
     return new Problem('return_url_refused', detail, { errors })
@@ -76,10 +80,11 @@ async function beginRegistration(deps: Context, request: RegisterRequest) {
   const { currency } = account
   const key = providerKey(id, 'registration')
   const lease = newLease(id)
-  const intent = { id, accountId, currency, returnUrl, customer, providerKey: key }
+  const wish = { id, accountId, currency, customer, providerKey: key }
+  const intent = { ...wish, returnUrl, name, description }
   const expiresAt = await insertRegistration(db, intent, claim, { lifeS, leaseS, lease })
   if (expiresAt === undefined) return inFlight(1)
-  const wanted = { ...intent, expiresAt, lease, attempts: 1 }
+  const wanted = { ...wish, expiresAt, lease, attempts: 1 }
   return { ...(await openRegistrationPage(deps, wanted, request)), resourceId: id }
 }
 

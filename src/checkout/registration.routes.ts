@@ -53,7 +53,9 @@ export const registrationRoutes: Routes = async (app, deps) => {
         trace: traceOf(request),
         accountId: toAccountNumber(request.params.accountId),
         returnUrl: request.body.returnUrl,
-        customer: request.body.customer ?? null
+        customer: request.body.customer ?? null,
+        name: null,
+        description: null
       })
       const { accountId } = request.params
       const location = `/v1/accounts/${accountId}/card-registrations/${answer.resourceId}`

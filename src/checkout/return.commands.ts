@@ -176,11 +176,10 @@ export async function recordPageResult(
 function toEvent(answer: PageResult, asked: Money): ProviderEvent | undefined {
   switch (answer.outcome) {
     case 'paid': {
-      const { authorisationReference, amount } = answer
+      const { outcome: _, ...paid } = answer
+      const { amount } = paid
       const matches = amount.value === asked.value && amount.currency === asked.currency
-      return matches
-        ? { type: 'authorised', authorisationReference, amount, card: null }
-        : undefined
+      return matches ? { type: 'authorised', ...paid } : undefined
     }
     case 'cancelled':
       return { type: 'pageClosed', by: 'customer' }

@@ -16,14 +16,22 @@ import {
   revokeClient,
   updateClient
 } from './client.store.ts'
-import { type Client, ownScopes, returnOriginFault, type Scope, scopes } from './client.ts'
+import {
+  type Client,
+  isOAuthSubject,
+  ownScopes,
+  returnOriginFault,
+  type Scope,
+  scopes
+} from './client.ts'
 
 export const clientUsage = `
 npm run client -- create --name NAME --scope SCOPE… [--return-origin ORIGIN]… [--third-party]
+                         [--oauth SUBJECT]
 npm run client -- list
 npm run client -- show CLIENT
 npm run client -- update CLIENT [--name NAME] [--scope SCOPE]… [--return-origin ORIGIN|none]…
-                         [--third-party | --no-third-party]
+                         [--third-party | --no-third-party] [--oauth SUBJECT]
 npm run client -- rotate CLIENT [--grace-hours HOURS]
 npm run client -- revoke-key CLIENT KEY
 npm run client -- revoke CLIENT
@@ -34,6 +42,8 @@ npm run client -- revoke CLIENT
                    once for each; what update is given takes the place of all that was there
   --return-origin  where browsers may return to, such as https://pay.example
   --third-party    sees only what it created itself
+  --oauth          comes with access tokens of OAUTH_ISSUER whose client_id (or azp) this is:
+                   create makes no key then, and update leaves the keys that it has
   --grace-hours    how long the old key still works, 0 to 9999, unless told otherwise 24
   --json           prints JSON, with every command but revoke and revoke-key
   --help           prints this
@@ -47,7 +57,8 @@ const properties = {
   name: { type: 'string' },
   scope: { type: 'string', multiple: true },
   'return-origin': { type: 'string', multiple: true },
-  'third-party': { type: 'boolean' }
+  'third-party': { type: 'boolean' },
+  oauth: { type: 'string' }
 } as const
 
 /** What each action takes: options, and how many arguments that are none. */
@@ -70,6 +81,7 @@ type Values = {
   scope?: string[]
   'return-origin'?: string[]
   'third-party'?: boolean
+  oauth?: string
   'no-third-party'?: boolean
   'grace-hours'?: string
   json?: boolean
@@ -122,30 +134,35 @@ async function create(db: Db, values: Values, sandbox: boolean): Promise<string>
     name: values.name ?? '',
     scopes: [...new Set(values.scope)] as Scope[],
     thirdParty: values['third-party'] === true,
-    returnOrigins: [...new Set(values['return-origin'])]
+    returnOrigins: [...new Set(values['return-origin'])],
+    oauthSubject: values.oauth ?? null
   }
   refuse(faultsOf(client, client.returnOrigins, sandbox))
-  await refuseTaken(db, client.name)
-  const key = newApiKey()
+  await refuseTaken(db, client)
+  const key = values.oauth === undefined ? newApiKey() : undefined
   const id = await change(db, async (tx) => {
     const made = await insertClient(tx, client)
-    await insertKey(tx, made, key)
+    if (key !== undefined) await insertKey(tx, made, key)
     return made
   })
-  if (values.json) return JSON.stringify({ id, key })
+  if (values.json) return JSON.stringify({ id, ...(key !== undefined && { key }) })
+  if (key === undefined) {
+    return `Client ${id} (${client.name})\nIt has no key: its tokens are those of ${values.oauth}.`
+  }
   return `Client ${id} (${client.name})\nKey    ${key}\nThe key is shown only now: keep it.`
 }
 
 async function update(db: Db, nameOrId: string, values: Values, sandbox: boolean) {
   const known = await getClient(db, nameOrId)
   if (known.revokedAt !== null) throw new CommandFault(`Client ${known.id} is revoked.`)
-  const { name, scope, 'return-origin': given } = values
+  const { name, scope, 'return-origin': given, oauth } = values
   const origins = given && (given.join() === 'none' ? [] : [...new Set(given)])
   const client = {
     ...known,
     ...(name !== undefined && { name }),
     ...(scope !== undefined && { scopes: [...new Set(scope)] as Scope[] }),
     ...(origins !== undefined && { returnOrigins: origins }),
+    ...(oauth !== undefined && { oauthSubject: oauth }),
     ...(values['third-party'] && { thirdParty: true }),
     ...(values['no-third-party'] && { thirdParty: false })
   }
@@ -156,13 +173,15 @@ async function update(db: Db, nameOrId: string, values: Values, sandbox: boolean
       : []),
     ...faultsOf(client, origins ?? [], sandbox)
   ])
-  if (client.name !== known.name) await refuseTaken(db, client.name)
+  await refuseTaken(db, client)
   await change(db, (tx) => updateClient(tx, client))
   return print(await getClient(db, known.id), values)
 }
 
+type AskedClient = Omit<Client, 'id'> & { id?: string; oauthSubject: string | null }
+
 /** What is wrong with a client that is asked for; `origins`: those that are new. */
-function faultsOf(client: Omit<Client, 'id'>, origins: readonly string[], sandbox: boolean) {
+function faultsOf(client: AskedClient, origins: readonly string[], sandbox: boolean) {
   const faults: string[] = []
   if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(client.name)) {
     faults.push('--name needs 1 to 63 characters of a-z, 0-9, dot, dash and underscore')
@@ -173,6 +192,9 @@ function faultsOf(client: Omit<Client, 'id'>, origins: readonly string[], sandbo
     else if (client.thirdParty && ownScopes.includes(one)) {
       faults.push(`--scope ${one} is not given to a third party`)
     }
+  }
+  if (client.oauthSubject !== null && !isOAuthSubject(client.oauthSubject)) {
+    faults.push('--oauth needs 1 to 255 visible ASCII characters')
   }
   for (const origin of origins) {
     const fault = returnOriginFault(origin, sandbox)
@@ -185,18 +207,25 @@ function refuse(faults: readonly string[]): void {
   if (faults.length > 0) throw new CommandFault(faults.join('\n'), 2)
 }
 
-/** A client that was revoked keeps its name, and leaves it to another. */
-async function refuseTaken(db: Db, name: string): Promise<void> {
-  const known = await findClientByName(db, name)
-  if (known === undefined || known.revokedAt !== null) return
-  throw new CommandFault(`A client named ${name} exists: update it, or take another name.`)
+/** A client that was revoked keeps its name and its subject, and leaves them to another. */
+async function refuseTaken(db: Db, { id, name, oauthSubject }: AskedClient): Promise<void> {
+  const others = (await listClients(db)).filter((one) => one.revokedAt === null && one.id !== id)
+  if (others.some((one) => one.name === name)) {
+    throw new CommandFault(`A client named ${name} exists: update it, or take another name.`)
+  }
+  const known = others.find((one) => oauthSubject !== null && one.oauthSubject === oauthSubject)
+  if (known === undefined) return
+  throw new CommandFault(`The tokens of ${oauthSubject} are those of the client ${known.name}.`)
 }
 
 async function rotate(db: Db, name: string, values: Values): Promise<string> {
   const { 'grace-hours': hours = '24' } = values
   if (!/^\d{1,4}$/.test(hours)) refuse(['--grace-hours needs a number of hours, 0 to 9999'])
-  const { id, revokedAt } = await getClient(db, name)
+  const { id, revokedAt, oauthSubject, keys: known } = await getClient(db, name)
   if (revokedAt !== null) throw new CommandFault(`Client ${id} is revoked: no key of it can work.`)
+  if (oauthSubject !== null && known.every(({ hasEnded }) => hasEnded)) {
+    throw new CommandFault(`Client ${id} has no key: its tokens are those of ${oauthSubject}.`)
+  }
   const key = newApiKey()
   await change(db, async (tx) => {
     await expireKeys(tx, id, Number(hours))
@@ -260,12 +289,13 @@ function toJson({ keys, ...client }: ListedClient) {
 }
 
 function describe(client: ListedClient): string {
-  const { id, name, scopes, thirdParty, returnOrigins, revokedAt, keys } = client
+  const { id, name, scopes, thirdParty, returnOrigins, oauthSubject, revokedAt, keys } = client
   const marks = `${thirdParty ? '  third party' : ''}${revokedAt ? '  REVOKED' : ''}`
   return [
     `${id}  ${name}${marks}`,
     `  ${scopes.join(' ')}`,
     ...(returnOrigins.length > 0 ? [`  ${returnOrigins.join(' ')}`] : []),
+    ...(oauthSubject === null ? [] : [`  tokens of ${oauthSubject}`]),
     ...keys.map(describeKey)
   ].join('\n')
 }

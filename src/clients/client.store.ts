@@ -1,11 +1,13 @@
 import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { batched } from '../database/batch.ts'
+import { brandSuffix } from '../database/brand.ts'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import type { Client } from './client.ts'
 
-const keyPrefix = 'opk_'
+/** How every key begins, and no token. */
+export const keyPrefix = 'opk_'
 
 /** A key of 256 random bits. */
 export function newApiKey(): string {
@@ -58,6 +60,26 @@ export async function findClient(db: Db, hash: Buffer): Promise<KnownClient | un
   return await readClient(db, hash)
 }
 
+const findBySubjectStatement = statement<Client & { subject: string }>(`
+  select oauth_subject as subject, id, name, scopes, third_party as "thirdParty",
+    return_origins as "returnOrigins"
+  from client
+  where oauth_subject = any($1::text[]) and revoked_at is null and oauth_subject is not null`)
+
+const readBySubject = batched<string, Client | undefined>({
+  ...{ atOnce: 1, slowAtOnce: 0 },
+  run: async (db, subjects) => {
+    const { rows } = await db.executeQuery(findBySubjectStatement(subjects))
+    const found = new Map(rows.map(({ subject, ...client }) => [subject, client]))
+    return subjects.map((subject) => found.get(subject))
+  }
+})
+
+/** The client that the issuer knows as `subject`, unless it is revoked. */
+export async function findClientBySubject(db: Db, subject: string): Promise<Client | undefined> {
+  return await readBySubject(db, subject)
+}
+
 /** Writes down that a key was used now. */
 export async function recordKeyUse(db: Db, hash: Buffer): Promise<void> {
   await sql`
@@ -66,12 +88,17 @@ export async function recordKeyUse(db: Db, hash: Buffer): Promise<void> {
       where extract(epoch from excluded.last_used_at - api_key_use.last_used_at) > 60`.execute(db)
 }
 
-export async function insertClient(tx: Tx, client: Omit<Client, 'id'>): Promise<string> {
+/** `oauthSubject`: what the issuer calls it; without one it comes with keys alone. */
+export async function insertClient(
+  tx: Tx,
+  client: Omit<Client, 'id'> & { oauthSubject?: string | null }
+): Promise<string> {
   const id = newId('cli')
-  const { name, thirdParty, returnOrigins } = client
+  const { name, scopes, thirdParty, returnOrigins, oauthSubject = null } = client
   await sql`
-    insert into client (id, name, scopes, third_party, return_origins)
-    values (${id}, ${name}, ${client.scopes}, ${thirdParty}, ${returnOrigins})`.execute(tx)
+    insert into client (id, name, scopes, third_party, return_origins, oauth_subject)
+    values (${id}, ${name}, ${scopes}, ${thirdParty}, ${returnOrigins}, ${oauthSubject})
+    `.execute(tx)
   return id
 }
 
@@ -112,15 +139,18 @@ export async function revokeClient(tx: Tx, clientId: string): Promise<boolean> {
 
 /** Every instance keeps clients for some seconds: at the commit of `tx` it forgets them. */
 export async function announceClientChange(tx: Tx): Promise<void> {
-  await sql`select pg_notify('client_changed', '')`.execute(tx)
+  await sql`select pg_notify('client_changed' || ${sql.raw(brandSuffix)}, '')`.execute(tx)
 }
 
 /** Changes what clients are asked to be, and nothing else of them. */
-export async function updateClient(tx: Tx, client: Client): Promise<void> {
-  const { id, name, scopes, thirdParty, returnOrigins } = client
+export async function updateClient(
+  tx: Tx,
+  client: Client & { oauthSubject: string | null }
+): Promise<void> {
+  const { id, name, scopes, thirdParty, returnOrigins, oauthSubject } = client
   await sql`
     update client set name = ${name}, scopes = ${scopes}, third_party = ${thirdParty},
-      return_origins = ${returnOrigins}
+      return_origins = ${returnOrigins}, oauth_subject = ${oauthSubject}
     where id = ${id}`.execute(tx)
 }
 
@@ -146,7 +176,13 @@ export type ListedKey = {
   lastUsedAt: Date | null
 }
 
-export type ListedClient = Client & { createdAt: Date; revokedAt: Date | null; keys: ListedKey[] }
+export type ListedClient = Client & {
+  /** The `client_id` of its tokens; null: it comes with keys alone. */
+  oauthSubject: string | null
+  createdAt: Date
+  revokedAt: Date | null
+  keys: ListedKey[]
+}
 
 /** By id, or by the name of one that is not revoked, or else of the last that had it. */
 export async function findClientByName(
@@ -166,7 +202,7 @@ export async function listClients(db: Db): Promise<ListedClient[]> {
     .select([
       ...(['id', 'name', 'scopes', 'third_party as thirdParty'] as const),
       ...(['return_origins as returnOrigins', 'created_at as createdAt'] as const),
-      'revoked_at as revokedAt'
+      ...(['revoked_at as revokedAt', 'oauth_subject as oauthSubject'] as const)
     ])
     .orderBy('id')
     .execute()

@@ -33,6 +33,11 @@ export type Client = {
   returnOrigins: readonly string[]
 }
 
+/** Whether an issuer may call a client so. The table `client` holds the same rule. */
+export function isOAuthSubject(text: string): boolean {
+  return /^[!-~]{1,255}$/.test(text)
+}
+
 /** The client whose payments are seen by `client`; null for all. */
 export function visibleTo(client: Client): string | null {
   return client.thirdParty ? client.id : null

@@ -2,6 +2,7 @@
  * Many requests, one statement: what is asked while statements are under way, or in the same turn
  * of the event loop, shares the next one, and so one round trip and one commit.
  */
+import { currentSpan, type Span, shareSpans, traced, within } from '../tracing/span.ts'
 import type { Db } from './database.ts'
 import { isContended, isUnavailable, NoTurn } from './unavailable.ts'
 
@@ -40,6 +41,8 @@ type Waiting<Item, Result> = {
   behind: number
   /** The look since which it waits. */
   since: number
+  /** What it is a part of while it waits and is run. */
+  span: Span | undefined
   /** It is under way, or its turn will not come any more. */
   isOut: boolean
   resolve: (result: Result) => void
@@ -126,7 +129,8 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
     }, slowAfterMs)
     try {
       const items = batch.map(({ item }) => item)
-      const results = await run(db, items)
+      const span = shareSpans(batch.map((one) => one.span))
+      const results = await within(span, () => run(db, items))
       for (const [place, one] of batch.entries()) one.resolve(results[place] as Result)
       leave(batch)
     } catch (error) {
@@ -187,14 +191,17 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
     schedule()
   }
 
-  return (item: Item) =>
+  const enter = (item: Item) =>
     new Promise<Result>((resolve, reject) => {
       const keys = keysOf?.(item) ?? noKeys
-      const one: One = { item, keys, behind: 0, since: looks, isOut: false, resolve, reject }
+      const place = { keys, behind: 0, since: looks, isOut: false }
+      const one: One = { item, ...place, span: currentSpan(), resolve, reject }
       if (lines.enter(one)) ready.push(one)
       watch()
       schedule()
     })
+  return (item: Item) =>
+    currentSpan() === undefined ? enter(item) : traced('shared statement', {}, () => enter(item))
 }
 
 const noKeys: readonly string[] = []

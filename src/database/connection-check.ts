@@ -1,7 +1,7 @@
 /** Whether what the connection strings lead to keeps what the service relies on. */
 import { sql } from 'kysely'
 import { connect, type Db } from './database.ts'
-import { DatabaseFault } from './migrate.ts'
+import { DatabaseFault } from './fault.ts'
 import { bounds, planning, reliedOn } from './session.ts'
 
 const oldestVersion = 15
@@ -12,11 +12,13 @@ const oldestVersion = 15
  * `directUrl`: where it listens, if not by `url`. Lets errors of the connection through.
  */
 export async function checkConnections(url: string, directUrl: string | undefined): Promise<void> {
+  let place = ''
   const faults = await withPair(url, async (one, other) => {
     // A pooler may refuse that: it lends a connection for a statement.
     await one.transaction().execute((tx) => sql`select 1`.execute(tx))
     const server = await faultsOfServer(one)
     if (server.length > 0) return server
+    place = await findPlace(one)
     if (!(await isShared(one, other))) return await faultsOfSession(one)
     return [
       ...(directUrl === undefined
@@ -28,7 +30,12 @@ export async function checkConnections(url: string, directUrl: string | undefine
       ...(await faultsOfPooled(one, other))
     ]
   })
-  if (directUrl !== undefined) faults.push(...(await faultsOfDirect(directUrl)))
+  if (directUrl !== undefined) {
+    faults.push(...(await faultsOfDirect(directUrl)))
+    if (place !== '' && (await withPair(directUrl, findPlace)) !== place) {
+      faults.push('DATABASE_DIRECT_URL leads to other tables than DATABASE_URL.')
+    }
+  }
   if (faults.length > 0) throw new DatabaseFault(faults.join('\n'))
 }
 
@@ -47,6 +54,15 @@ async function faultsOfDirect(url: string): Promise<string[]> {
         ]
       : []
   )
+}
+
+/** Which tables are found there, of which brand in which database. */
+async function findPlace(db: Db): Promise<string> {
+  const { rows } = await sql<{ place: string }>`
+    select current_database() || ' ' || coalesce(to_regclass('payment')::oid, 0) as place`.execute(
+    db
+  )
+  return rows[0]?.place ?? ''
 }
 
 /** Two connections at the same time, which are closed afterwards. */

@@ -36,6 +36,19 @@ const cures: Readonly<Record<string, string>> = {
   client_encoding: 'it is always UTF8'
 }
 
+/** A schema as it can be named without quotes; those that begin with pg_ are PostgreSQL's own. */
+export const isSchemaName = (name: string) => /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(name)
+
+/** The values that `options` sets `search_path` to. */
+const paths = /(?:-c\s*|--)search[_-]path=((?:\\.|\S)*)/gi
+const pathsOf = (url: string) =>
+  new URLSearchParams(queryOf(url))
+    .getAll('options')
+    .flatMap((options) => [...options.matchAll(paths)].map(([, path = '']) => path))
+
+/** The schema of a brand, where the connection string names one. */
+export const schemaOf = (url: string): string | undefined => pathsOf(url).at(-1)
+
 /** What is wrong with a connection string, in sentences that show none of its values. */
 export function faultsOfUrl(url: string): string[] {
   if (!/^postgres(ql)?:\/\//.test(url)) {
@@ -52,6 +65,12 @@ export function faultsOfUrl(url: string): string[] {
     const what = known === undefined ? 'is not understood' : 'has a value that is not understood'
     return [`its parameter ${name} ${what}${cure}`]
   })
+  if (pathsOf(url).some((path) => !isSchemaName(path))) {
+    faults.push(
+      'its search_path must name one schema, of small letters, digits and _: what a second one ' +
+        'holds would be taken for its own'
+    )
+  }
   return faults.length > 0 ? faults : faultsOfReading(url)
 }
 

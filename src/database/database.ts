@@ -9,6 +9,7 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
+import { beginStatement } from '../tracing/statement.ts'
 import { driverUrl } from './connection-url.ts'
 import type { Outage } from './outage.ts'
 import { bounds, nameOf, patience, planning, setUpSession } from './session.ts'
@@ -53,12 +54,12 @@ class PreparingClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   override query(first: any, values?: any, callback?: any): any {
     if (typeof first !== 'string' || !Array.isArray(values) || values.length === 0) {
-      return this.#watch(super.query(first, values, callback))
+      return this.#watch(first, super.query(first, values, callback))
     }
-    if (first.startsWith('copy ')) return this.#watch(this.#copy(first, values[0]))
+    if (first.startsWith('copy ')) return this.#watch(first, this.#copy(first, values[0]))
     const isPlannedAnew = first.lastIndexOf(planned, 'select '.length) >= 0
     const name = isPlannedAnew ? undefined : nameOf(first)
-    return this.#watch(super.query({ name, text: first, values }, callback))
+    return this.#watch(first, super.query({ name, text: first, values }, callback))
   }
 
   /** COPY from what is handed over as its only value, in the text format. */
@@ -72,11 +73,18 @@ class PreparingClient extends pg.Client {
     return { command: 'COPY', rows: [], rowCount: copying.rowCount }
   }
 
-  #watch(result: unknown): unknown {
+  #watch(text: unknown, result: unknown): unknown {
     if (result instanceof Promise) {
+      const span = beginStatement(text)
       result.then(
-        ({ command }: Pick<pg.QueryResult, 'command'>) => this.#outage?.worked(writes.has(command)),
-        (error: Error) => this.#failed(error)
+        ({ command }: Pick<pg.QueryResult, 'command'>) => {
+          span?.end()
+          this.#outage?.worked(writes.has(command))
+        },
+        (error: Error) => {
+          span?.end(error)
+          this.#failed(error)
+        }
       )
     }
     return result
@@ -136,7 +144,8 @@ export function createPool(url: string, options: ConnectOptions = {}): pg.Pool {
     ...(patient ? {} : { query_timeout: answerWithinMs }),
     ...(outage && { outage }),
     application_name: 'one-off-payments',
-    onConnect: (client) => setUpSession(client, patient ? patience : { ...bounds, ...planning })
+    onConnect: (client) =>
+      setUpSession(client, patient ? patience : { ...bounds, ...planning }, url)
   }
   const pool = new pg.Pool(config)
   // Without a listener a broken idle connection would end the process; the pool replaces it.

@@ -1,7 +1,7 @@
 /** What the service may do to each table: with a role of its own it can rewrite no fact. */
 import { sql } from 'kysely'
 import type { Db } from './database.ts'
-import { DatabaseFault } from './migrate.ts'
+import { DatabaseFault } from './fault.ts'
 import type { Database } from './tables.ts'
 
 const reads = ['select'] as const
@@ -10,7 +10,7 @@ const changes = ['select', 'insert', 'update'] as const
 const queues = ['select', 'insert', 'delete'] as const
 const everything = ['select', 'insert', 'update', 'delete'] as const
 
-/** Only who migrates makes clients and keys. */
+/** Only who migrates makes clients and keys, and erases. */
 export const privileges = {
   account: changes,
   adjustment: appends,
@@ -33,12 +33,14 @@ export const privileges = {
   debit: changes,
   discrepancy: changes,
   dispute: changes,
+  dispute_reminder: changes,
+  erasure: reads,
   event_feed: appends,
   event_outbox: everything,
   idempotency_key: everything,
   latest_payment: everything,
   ledger_transfer: appends,
-  notification: changes,
+  notification: everything,
   operation: changes,
   other_event: appends,
   page_return: everything,
@@ -49,6 +51,7 @@ export const privileges = {
   settlement_line: changes,
   settlement_report: everything,
   settlement_staged: queues,
+  tmf_post: queues,
   webhook_attempt: appends,
   webhook_delivery: everything,
   webhook_endpoint: changes

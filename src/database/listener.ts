@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { setClock } from '../database-clock.ts'
+import { brandSuffix } from './brand.ts'
 import { driverUrl } from './connection-url.ts'
 import { bounds, setUpSession } from './session.ts'
 
@@ -13,7 +14,8 @@ const answerWithinMs = 2_000
 /**
  * Listens to the database's notices on one connection of its own. What was said while it was not
  * connected is lost, so `onConnected` is called after each connection: then anything may have been
- * said. Never ends the process; a connection that broke, or answers no more, is made anew.
+ * said. A channel is that of the brand whose tables are found there. Never ends the process; a
+ * connection that broke, or answers no more, is made anew.
  */
 export async function listen(
   url: string,
@@ -41,15 +43,20 @@ export async function listen(
       own.connection.stream.destroy()
       retry()
     }
+    let suffix = ''
     client = own
     own.on('error', onLost)
     own.on('end', onLost)
-    own.on('notification', ({ channel, payload = '' }) => channels[channel]?.(payload))
+    own.on('notification', ({ channel, payload = '' }) =>
+      channels[channel.slice(0, channel.length - suffix.length)]?.(payload)
+    )
     try {
       await own.connect()
-      await setUpSession(own, bounds)
+      await setUpSession(own, bounds, url)
       await askTime(own)
-      for (const channel of Object.keys(channels)) await own.query(`listen ${channel}`)
+      const { rows } = await own.query<{ suffix: string }>(`select ${brandSuffix} as suffix`)
+      suffix = rows[0]?.suffix ?? ''
+      for (const channel of Object.keys(channels)) await own.query(`listen ${channel}${suffix}`)
       // The other side of a dead connection says nothing, which is what it says when all is well.
       asking = setInterval(() => askTime(own).catch(onLost), askEveryMs)
       onConnected()

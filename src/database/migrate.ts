@@ -2,15 +2,15 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { isSchemaName } from './connection-url.ts'
 import type { Db } from './database.ts'
+import { DatabaseFault } from './fault.ts'
 import { applyMigration, type Migration, type Tell } from './migration.ts'
-
-/** The database is not as this version needs it; the message says so to people. */
-export class DatabaseFault extends Error {}
 
 const ownFolder = new URL('../../migrations/', import.meta.url)
 
 const needsAnother = 'It cannot be upgraded: set DATABASE_URL to a new database.'
+const noSchema = 'There is no schema that search_path names.'
 const needsOwner = 'This role may not change the schema: set DATABASE_URL to that of its owner.'
 
 type MigrateOptions = {
@@ -30,7 +30,8 @@ type MigrateOptions = {
  * Applies what is missing and answers the names of what it applied. Others go on working: a file is
  * one transaction that never waits long for a lock, or commands that hold none that others need,
  * each by itself (see `migration.ts`). Ended at any moment, it goes on where it was when it is run
- * again; a second one waits for the first.
+ * again; a second one waits for the first. The schema that `search_path` names is made where it is
+ * not there.
  *
  * Throws `DatabaseFault` where another version has made the schema, where the role may not change
  * it, or where a lock is not to be had.
@@ -40,6 +41,9 @@ export async function migrate(db: Db, options: MigrateOptions = {}): Promise<str
   const patienceMs = options.patienceMs ?? 10 * 60_000
   const migrations = await readMigrations(folder)
   return await db.connection().execute(async (own) => {
+    await makeSchema(own).catch((error) => {
+      throw toFault(error)
+    })
     await takeTurn(own, tell, patienceMs)
     try {
       await refuseOtherVersions(own, migrations, cure)
@@ -55,7 +59,7 @@ export async function migrate(db: Db, options: MigrateOptions = {}): Promise<str
     } catch (error) {
       throw toFault(error)
     } finally {
-      await sql`select pg_advisory_unlock(${turnLock})`.execute(own).catch(() => {})
+      await sql`select pg_advisory_unlock(${turn})`.execute(own).catch(() => {})
     }
   })
 }
@@ -64,20 +68,40 @@ export async function migrate(db: Db, options: MigrateOptions = {}): Promise<str
 function toFault(error: unknown): unknown {
   const { code } = error as { code?: unknown }
   if (code === '42501') return new DatabaseFault(needsOwner)
-  if (code === '3F000') return new DatabaseFault('There is no schema that search_path names.')
+  if (code === '3F000') return new DatabaseFault(noSchema)
   return error
 }
 
-/** The lock that Kysely's migrator takes, with which the first release migrated. */
-const turnLock = sql.lit('3853314791062309107')
+/**
+ * The lock that Kysely's migrator takes, with which the first release migrated; of each other
+ * schema its own, as `brand.ts` has it.
+ */
+const turn = sql`3853314791062309107 # (
+  select case nspname when 'public' then 0 else oid::bigint << 32 end
+  from pg_namespace where nspname = current_schema())`
 const askAgainMs = 500
+
+/** Where one schema is named and not there: of several nobody can tell which is meant. */
+async function makeSchema(db: Db): Promise<void> {
+  const { rows } = await sql<{ here: string | null; path: string }>`
+    select current_schema() as here, current_setting('search_path') as path`.execute(db)
+  const { here = null, path = '' } = rows[0] ?? {}
+  if (here !== null) return
+  if (!isSchemaName(path)) throw new DatabaseFault(noSchema)
+  try {
+    await sql`create schema if not exists ${sql.id(path)}`.execute(db)
+  } catch (error) {
+    // unique_violation: another one has made it at this moment.
+    if ((error as { code?: unknown }).code !== '23505') throw error
+  }
+}
 
 /** By asking again and again: whoever waits in the database holds up indexes made concurrently. */
 async function takeTurn(db: Db, tell: Tell, patienceMs: number): Promise<void> {
   const giveUpAt = Date.now() + patienceMs
   for (let asked = 0; ; asked++) {
     const { rows } = await sql<{ taken: boolean }>`
-      select pg_try_advisory_lock(${turnLock}) as taken`.execute(db)
+      select pg_try_advisory_lock(${turn}) as taken`.execute(db)
     if (rows[0]?.taken) return
     if (asked === 0) tell('another process is migrating: waiting for it')
     if (Date.now() > giveUpAt) throw new DatabaseFault('Another process is still migrating.')

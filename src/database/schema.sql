@@ -1,5 +1,22 @@
 -- What the migrations make, written by `npm run schema`: read this, change those.
 
+CREATE OR REPLACE FUNCTION is_erasure(name text, was jsonb, becomes jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select becomes = was || case name
+      when 'payment_event' then jsonb_build_object(
+        'data', without_personal(was->'data'), 'payment', without_personal(was->'payment'))
+      when 'other_event' then jsonb_build_object('data', without_personal(was->'data'))
+      when 'adjustment' then '{"reason": "erased"}'
+    end
+    and exists (
+      select from erasure
+      where finished_at is null and account_id = coalesce((was->>'account_id')::integer,
+        (select account_id from payment where id = was->>'payment_id')))
+$function$;
+
 CREATE OR REPLACE FUNCTION keep_settlement_line()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -20,6 +37,9 @@ CREATE OR REPLACE FUNCTION refuse_change()
  LANGUAGE plpgsql
 AS $function$
 begin
+  if tg_op = 'UPDATE' then
+    if is_erasure(tg_table_name, to_jsonb(old), to_jsonb(new)) then return new; end if;
+  end if;
   raise exception '% is append-only', tg_table_name
     using errcode = 'integrity_constraint_violation';
 end
@@ -33,13 +53,63 @@ CREATE OR REPLACE FUNCTION reopen_days()
 AS $function$
 declare
   at timestamptz;
+  brand bigint;
 begin
   select min((to_jsonb(new)->>name)::timestamptz) into at from unnest(tg_argv) as name;
+  select case tg_table_schema when 'public' then 0 else relnamespace::bigint end
+    into brand from pg_class where oid = tg_relid;
   -- Whoever closes days has it too, until its end.
-  perform pg_advisory_xact_lock(7240016);
+  perform pg_advisory_xact_lock(7240016 # (brand << 32));
   delete from daily_closing where day >= (at at time zone 'UTC')::date;
   delete from daily_comparison where day >= (at at time zone 'UTC')::date;
   return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION signed_part(item jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select coalesce(jsonb_object_agg(name, one), '{}') from jsonb_each(item) as x(name, one)
+  where name in ('amount', 'eventCode', 'eventDate', 'merchantAccountCode', 'merchantReference',
+    'originalReference', 'paymentMethod', 'pspReference', 'success', 'createdAt', 'environment',
+    'eventId', 'type')
+$function$;
+
+CREATE OR REPLACE FUNCTION without_personal(value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case
+    when value not like '{%' then value
+    when without_personal(value::jsonb) = value::jsonb then value
+    else without_personal(value::jsonb)::text
+  end
+$function$;
+
+CREATE OR REPLACE FUNCTION without_personal(value jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+declare
+  written constant text[] := '{description,reason,message,providerMessage,detail,fault}';
+  formed constant text[] := '{metadata,customer,lastFour,expiryMonth,expiryYear,checkout,
+    returnUrl,additionalData}';
+begin
+  case jsonb_typeof(value)
+    when 'object' then return (
+      select coalesce(jsonb_object_agg(name, case
+        when name = any(formed) then 'null'::jsonb
+        when name = any(written) and jsonb_typeof(one) = 'string' then '"erased"'::jsonb
+        else without_personal(one) end), '{}')
+      from jsonb_each(value) as x(name, one));
+    when 'array' then return (
+      select coalesce(jsonb_agg(without_personal(one) order by place), '[]')
+      from jsonb_array_elements(value) with ordinality as x(one, place));
+    else return value;
+  end case;
 end $function$;
 
 create sequence webhook_delivery_number;
@@ -238,6 +308,8 @@ create table card_registration (
   returned_at timestamptz,
   finished_at timestamptz,
   card_token text,
+  name text,
+  description text,
   constraint card_registration_pkey primary key (id),
   constraint card_registration_status_check check (status in ('pending', 'completed', 'refused',
     'failed')),
@@ -249,6 +321,7 @@ create table card_registration (
   constraint card_registration_account_id_fkey foreign key (account_id) references account(id),
   constraint card_registration_client_id_fkey foreign key (client_id) references client(id)
 );
+create index card_registration_account on card_registration (account_id, id);
 create index card_registration_due on card_registration (next_attempt_at)
   where next_attempt_at is not null;
 
@@ -290,11 +363,15 @@ create table client (
   return_origins text[] not null default '{}',
   created_at timestamptz not null default now(),
   revoked_at timestamptz,
+  oauth_subject text,
   constraint client_pkey primary key (id),
+  constraint client_oauth_subject_check check (oauth_subject ~ '^[!-~]{1,255}$'),
   constraint third_party_scopes check (not third_party or not scopes && array['accounts:write',
     'refunds:approve', 'reconciliation:read', 'reconciliation:write'])
 );
 create unique index client_name_in_use_once on client (name) where revoked_at is null;
+create unique index client_oauth_subject_once on client (oauth_subject) where revoked_at is null
+  and oauth_subject is not null;
 
 create table comparison_mark (
   id boolean not null default true,
@@ -411,7 +488,34 @@ create table dispute (
   constraint dispute_status_check check (status in ('open', 'won', 'lost')),
   constraint dispute_payment_id_fkey foreign key (payment_id) references payment(id)
 );
+create index dispute_deadline on dispute (defend_by, id) where defend_by is not null;
 create index dispute_reference on dispute (reference);
+create index dispute_status on dispute (status, id);
+create index dispute_status_deadline on dispute (status, defend_by, id)
+  where defend_by is not null;
+
+create table dispute_reminder (
+  dispute_id text not null,
+  days smallint not null,
+  created_at timestamptz not null default now(),
+  defend_by timestamptz default 'infinity'::timestamptz,
+  constraint dispute_reminder_pkey primary key (dispute_id, days),
+  constraint reminder_of_a_kind check (days in (7, 2)),
+  constraint dispute_reminder_dispute_id_fkey foreign key (dispute_id) references dispute(id)
+);
+
+create table erasure (
+  id bigint not null generated always as identity,
+  account_id integer not null,
+  asked_by text not null,
+  begun_at timestamptz not null default now(),
+  finished_at timestamptz,
+  counts jsonb not null default '{}',
+  constraint erasure_pkey primary key (id),
+  constraint erasure_asked_by_check check (length(asked_by) >= 1 and length(asked_by) <= 100),
+  constraint erasure_account_id_fkey foreign key (account_id) references account(id)
+);
+create unique index erasure_open_once on erasure (account_id) where finished_at is null;
 
 create table event_feed (
   position bigint not null generated always as identity,
@@ -674,6 +778,8 @@ create table payment (
   updated_at timestamptz not null default now(),
   expires_at timestamptz not null,
   finished_at timestamptz,
+  payment_methods jsonb,
+  authentication jsonb,
   constraint payment_pkey primary key (id),
   constraint agent_is_named check (channel <> 'agent' or operator is not null),
   constraint cancelled_says_who check ((status = 'cancelled') = (cancelled_by is not null)),
@@ -717,6 +823,8 @@ create table payment (
 ) with (fillfactor=45);
 create index payment_account on payment (account_id, id);
 create index payment_amount on payment (amount, id);
+create index payment_authorisation_code on payment (authorisation_code)
+  where authorisation_code is not null;
 create index payment_brand on payment (lower(card ->> 'brand'), id) where card is not null;
 create statistics payment_brand_values on lower(card ->> 'brand') from payment;
 create index payment_channel on payment (channel, method, id);
@@ -731,6 +839,8 @@ create index payment_operator
   'g'))), 'ß', 'SS'), id) where operator is not null;
 create index payment_processor_reference on payment (processor_reference)
   where processor_reference is not null;
+create index payment_recorded_late on payment (taken_at)
+  where (created_at - taken_at) > interval '1 day';
 create unique index payment_recorded_once on payment (processor_name, processor_reference)
   where processor_name is not null;
 create index payment_reference on payment (reference, id) where reference is not null;
@@ -910,6 +1020,21 @@ create table settlement_staged (
 );
 create index settlement_staged_fact on settlement_staged (report_id, fact, line);
 
+create table tmf_post (
+  resource_id text not null,
+  kind text not null,
+  client_id text not null,
+  correlator_id text,
+  fingerprint bytea not null,
+  body text not null,
+  created_at timestamptz not null default now(),
+  constraint tmf_post_pkey primary key (resource_id),
+  constraint tmf_post_kind_check check (kind in ('payment', 'refund')),
+  constraint tmf_post_client_id_fkey foreign key (client_id) references client(id)
+);
+create unique index tmf_post_once on tmf_post (correlator_id, kind, client_id)
+  where correlator_id is not null;
+
 create table webhook_attempt (
   delivery_id text not null,
   number integer not null,
@@ -980,11 +1105,15 @@ create table webhook_endpoint (
   stopped_at timestamptz,
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
+  format text not null default 'standard',
+  query text,
   constraint webhook_endpoint_pkey primary key (id),
   constraint deleted_has_no_secret check ((deleted_at is null) = (secret is not null)
     and (deleted_at is null or old_secret is null)),
   constraint deleted_is_disabled check (deleted_at is null or status = 'disabled'),
   constraint disabled_says_why check ((status = 'disabled') = (disabled_reason is not null)),
+  constraint format_is_known check (format in ('standard', 'cloudevents', 'tmf676')),
+  constraint query_is_of_a_hub check (query is null or format = 'tmf676'),
   constraint webhook_endpoint_disabled_reason_check check (disabled_reason in ('client',
     'failing', 'gone')),
   constraint webhook_endpoint_events_check check (cardinality(events) > 0),

@@ -1,6 +1,8 @@
 /** What each connection is told at its beginning, whatever the database or the role has set. */
 import { hash } from 'node:crypto'
 import type pg from 'pg'
+import { schemaOf } from './connection-url.ts'
+import { DatabaseFault } from './fault.ts'
 
 /**
  * What our SQL and the driver rely on. Whether the database may be written is not ours to say, and
@@ -54,10 +56,13 @@ const quote = (text: string) => `'${text.replaceAll("'", "''")}'`
 /**
  * Sets these for the session, as one statement; what this version of PostgreSQL does not know is
  * left out. Not as parameters of the connection: a pooler refuses those, or drops them in silence.
+ * Throws `DatabaseFault` where one has dropped the schema that `url` names, which would lead to the
+ * payments of another brand.
  */
 export async function setUpSession(
   client: pg.ClientBase,
-  settings: Readonly<Record<string, string>>
+  settings: Readonly<Record<string, string>>,
+  url: string
 ): Promise<void> {
   const values = Object.entries({ ...reliedOn, ...settings }).map(
     ([name, value]) => `(${quote(name)}, ${quote(value)})`
@@ -65,6 +70,14 @@ export async function setUpSession(
   await client.query(`
     select set_config(name, value, false) from (values ${values.join(', ')}) as wanted(name, value)
     where current_setting(name, true) is not null`)
+  const schema = schemaOf(url)
+  if (schema === undefined) return
+  const { rows } = await client.query<{ search_path: string }>('show search_path')
+  if (rows[0]?.search_path === schema) return
+  throw new DatabaseFault(
+    `The pooler drops the schema ${schema} that the URL names: give each brand a role of ` +
+      `its own, with alter role … set search_path = ${schema}, and leave it out of the URL.`
+  )
 }
 
 const names = new Map<string, string>()

@@ -8,6 +8,8 @@ import type { LedgerAccount, NamedAllocation, PostingKind } from '../ledger/ledg
 import type { AuthorisationReport, Decision, Report } from '../lifecycle/model.ts'
 import type { EventType } from '../payments/event.ts'
 import type { Operator, Settlement } from '../payments/payment.ts'
+import type { Authentication } from '../provider/authentication.ts'
+import type { PageMethod } from '../provider/page-methods.ts'
 import type { CardFace, Customer, DisputeEvent, Failure } from '../provider.ts'
 import type { Meaning, SettlementLine } from '../settlement/settlement.ts'
 
@@ -112,6 +114,8 @@ export type Database = {
     returned_at: Date | null
     finished_at: Date | null
     card_token: string | null
+    name: string | null
+    description: string | null
   }
   card_sync: Due & { account_id: number; looks: Generated<number> }
   charge: {
@@ -132,6 +136,7 @@ export type Database = {
     return_origins: Generated<string[]>
     created_at: Generated<Date>
     revoked_at: Date | null
+    oauth_subject: string | null
   }
   comparison_mark: { id: Generated<boolean>; until: Date }
   create_batch: { payment_ids: string[]; due_at: Date }
@@ -194,6 +199,20 @@ export type Database = {
     updated_at: Date
     defend_by: Date | null
     closed_at: Date | null
+  }
+  dispute_reminder: {
+    dispute_id: string
+    days: 7 | 2
+    created_at: Generated<Date>
+    defend_by: Generated<Date | null>
+  }
+  erasure: {
+    id: GeneratedAlways<number>
+    account_id: number
+    asked_by: string
+    begun_at: Generated<Date>
+    finished_at: Date | null
+    counts: Generated<Record<string, number>>
   }
   event_feed: {
     position: GeneratedAlways<number>
@@ -337,6 +356,8 @@ export type Database = {
     updated_at: Generated<Date>
     expires_at: Date
     finished_at: Date | null
+    payment_methods: PageMethod[] | null
+    authentication: Authentication | null
   }
   payment_event: {
     payment_id: string
@@ -439,6 +460,15 @@ export type Database = {
     other_fees: number | null
     fees_named: boolean | null
   }
+  tmf_post: {
+    resource_id: string
+    kind: 'payment' | 'refund'
+    client_id: string
+    correlator_id: string | null
+    fingerprint: Buffer
+    body: string
+    created_at: Generated<Date>
+  }
   webhook_attempt: {
     delivery_id: string
     number: number
@@ -483,5 +513,7 @@ export type Database = {
     stopped_at: Date | null
     created_at: Generated<Date>
     deleted_at: Date | null
+    format: Generated<'standard' | 'cloudevents' | 'tmf676'>
+    query: string | null
   }
 }

@@ -31,7 +31,7 @@ export async function saveResolved(
   await sql`
     update discrepancy set status = 'resolved', resolution = ${resolution}, reason = ${reason},
       operator = ${operator === null ? null : JSON.stringify(operator)}::jsonb,
-      details = details || ${JSON.stringify(added)}::jsonb, resolved_at = clock_timestamp()
+      details = details || ${JSON.stringify(added)}::jsonb, resolved_at = statement_timestamp()
     where id = any(${ids}) and status = 'open'`.execute(tx)
 }
 
@@ -52,7 +52,7 @@ export async function findToReopen(db: Db, limit: number): Promise<ToReopen[]> {
 export async function saveReopened(tx: Tx, id: string, reopening: Reopening): Promise<void> {
   await sql`
     update discrepancy set status = 'open', resolution = null, reason = null, operator = null,
-      resolved_at = null, reopened_at = clock_timestamp(),
+      resolved_at = null, reopened_at = statement_timestamp(),
       details = details || jsonb_build_object('reopened',
         coalesce(details->'reopened', '[]') || ${JSON.stringify([reopening])}::jsonb)
     where id = ${id} and status = 'resolved'`.execute(tx)

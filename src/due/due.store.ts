@@ -119,15 +119,16 @@ export async function pullForward(
   )
   const result = await sql`
     with later as (
-      select ${keyOf(queue)} from ${sql.table(queue.table)}
+      -- The part of a second at which it is due is as good as a die.
+      select ${keyOf(queue)}, now() + make_interval(secs =>
+        ${withinS} * (extract(microseconds from next_attempt_at)::integer % 1000000) / 1000000.0
+      ) as at
+      from ${sql.table(queue.table)}
       where next_attempt_at > now() + make_interval(secs => ${withinS}) and ${retriedWithin}
         and lease is null ${and(queue.where)} ${and(only)}
       for no key update skip locked
     )
-    update ${sql.table(queue.table)} set next_attempt_at = now()
-      -- The part of a second at which it was due is as good as a die.
-      + make_interval(secs => ${withinS} * (extract(microseconds from next_attempt_at)::integer
-        % 1000000) / 1000000.0)
+    update ${sql.table(queue.table)} set next_attempt_at = later.at
     from later where ${sql.join(isSame, sql` and `)}`.execute(db)
   return Number(result.numAffectedRows ?? 0n)
 }

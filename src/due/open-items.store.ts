@@ -36,8 +36,9 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
     union all select 'discrepancies_open', count(*) from discrepancy where status = 'open'
     union all select 'webhooks_due', count(*) from webhook_delivery
       where next_attempt_at is not null
+    -- Not those that their owners have switched off.
     union all select 'webhook_endpoints_disabled', count(*) from webhook_endpoint
-      where status = 'disabled' and deleted_at is null
+      where disabled_reason <> 'client' and deleted_at is null
     `.execute(db)
   return rows
 }

@@ -2,6 +2,8 @@
 import type { Db, Tx } from '../database/database.ts'
 import { isContended, isUnavailable } from '../database/unavailable.ts'
 import { Problem } from '../problem.ts'
+import { isPaymentId } from '../tracing/payment-trace.ts'
+import { currentSpan, traced } from '../tracing/span.ts'
 import { delayAfter, providerRetryS } from './delays.ts'
 import { type Claimed, postpone, type Queue } from './due.store.ts'
 
@@ -24,7 +26,7 @@ export async function runEach<Row extends Claimed<object>>(
   await Promise.all(
     claimed.map(async (row) => {
       try {
-        await work(row)
+        await traced(currentSpan()?.name ?? '', { paymentId: paymentOf(row) }, () => work(row))
       } catch (error) {
         if (error instanceof Problem || isUnavailable(error)) return
         onFault(row, error)
@@ -35,6 +37,13 @@ export async function runEach<Row extends Claimed<object>>(
     })
   )
   return claimed.length
+}
+
+/** Which payment a row is about, whatever its queue. */
+function paymentOf(row: object): string | undefined {
+  type MayTell = { id?: unknown; paymentId?: string; payment?: { id: string } }
+  const { id, paymentId, payment } = row as MayTell
+  return paymentId ?? payment?.id ?? (isPaymentId(String(id)) ? String(id) : undefined)
 }
 
 type RunEachOptions<Row> = {

@@ -20,6 +20,8 @@ export type Task<Name extends string = string> = {
 export const defineTask = <const Name extends string>(task: Task<Name>): Task<Name> => task
 
 export type WorkerEvents<Name extends string> = {
+  /** A round begins, or is over. */
+  onRound?: (task: Name, isRunning: boolean) => void
   onDone: (task: Name, count: number) => void
   /** `inARow`: rounds that have failed since one that did not, this one included. */
   onFault: (task: Name, error: unknown, inARow: number) => void
@@ -86,11 +88,20 @@ function startLoop<Name extends string>(task: Task<Name>, events: WorkerEvents<N
     gathering = false
   }
 
+  async function runRound(): Promise<number> {
+    events.onRound?.(name, true)
+    try {
+      return await run()
+    } finally {
+      events.onRound?.(name, false)
+    }
+  }
+
   async function loop(): Promise<void> {
     while (!stopping) {
       woken = false
       try {
-        const count = await run()
+        const count = await runRound()
         faults = 0
         if (count > 0) events.onDone(name, count)
         if (count > 0 && count < batchSize) await gather()

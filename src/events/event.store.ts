@@ -36,7 +36,10 @@ export type PaymentEvent = {
   createdAt: Date
 }
 
-/** Writes down events of payments, and that they are to be announced. */
+/**
+ * Writes down events of payments, and that they are to be announced: in the order in which they are
+ * written. Their own times are whole milliseconds, and may lie before an event of the same one.
+ */
 export async function recordPaymentEvents(tx: Tx, events: readonly PaymentEvent[]): Promise<void> {
   if (events.length === 0) return
   await sql`
@@ -46,8 +49,8 @@ export async function recordPaymentEvents(tx: Tx, events: readonly PaymentEvent[
       from jsonb_to_recordset(${JSON.stringify(events)}::jsonb)
         as x("paymentId" text, sequence integer, type text, data jsonb, payment jsonb,
           "createdAt" timestamptz)
-      returning payment_id, sequence, created_at
+      returning payment_id, sequence
     )
-    insert into event_outbox (payment_id, sequence, created_at)
-    select payment_id, sequence, created_at from written`.execute(tx)
+    insert into event_outbox (payment_id, sequence)
+    select payment_id, sequence from written`.execute(tx)
 }

@@ -1,6 +1,7 @@
 import { type TSchema, Type } from 'typebox'
 import { RegisteredCardSchema } from '../cards/card.schema.ts'
 import { KindSchema, ResolutionSchema } from '../discrepancies/discrepancy.schema.ts'
+import { DisputeSchema } from '../disputes/dispute.schema.ts'
 import {
   AccountId,
   Amount,
@@ -15,7 +16,6 @@ import {
 import {
   CancellationSchema,
   CaptureSchema,
-  DisputeSchema,
   RefundSchema,
   ReversalSchema
 } from '../operations/operation.schema.ts'
@@ -128,6 +128,20 @@ const data: Readonly<Record<EventType, TSchema>> = {
   'dispute.opened': DisputeData,
   'dispute.updated': DisputeData,
   'dispute.closed': DisputeData,
+  'dispute.deadlineApproaching': dataOf(
+    'Deadline',
+    {
+      ...dispute,
+      daysLeft: Type.Integer({
+        minimum: 1,
+        maximum: 7,
+        description:
+          'Until `dispute.defendBy`, begun ones counted: 7, and 2; or fewer where the dispute or ' +
+          'its deadline was told later than that'
+      })
+    },
+    true
+  ),
   'card.registered': CardData,
   'card.removed': CardData,
   'discrepancy.opened': dataOf('Opened', { discrepancy: Opened }, undefined),
@@ -179,12 +193,12 @@ function toSchema(type: string, description: string, own: TSchema, isOf: boolean
     {
       $id: `${nameOf(type)}Event`,
       description,
-      ...(type === 'payment.created' && { examples: [example] })
+      ...(type === 'payment.created' && { examples: [exampleEvent] })
     }
   )
 }
 
-const example = {
+export const exampleEvent = {
   id: 'pay_06f1k2m3n4p5q6r7.1',
   type: 'payment.created',
   createdAt: '2026-11-22T09:00:00.000Z',

@@ -1,12 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problem.ts'
+import { parseExact } from './exact-json.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The body is signed as it came, by somebody who may send what others may not. */
     signedBody?: boolean
+    /** The numbers of its body count by their text: they are read from `exactBody`. */
+    exactNumbers?: boolean
   }
   interface FastifyRequest {
+    /** The body with its numbers as they were written; null where none counts by its text. */
+    exactBody: unknown
     /** Of a signed body: its bytes, as they came; null of any other. */
     signedBytes: Buffer | null
   }
@@ -22,6 +27,7 @@ export function addBodies(app: FastifyInstance): void {
   const parseSigned = app.getDefaultJsonParser('remove', 'remove')
   app.removeAllContentTypeParsers()
   app.decorateRequest('signedBytes', null)
+  app.decorateRequest('exactBody', null)
   app.addHook('preParsing', (request, reply, _, done) => {
     const { is404, headers, routeOptions } = request
     if (is404 || !hasBody(request) || routeOptions.config.signedBody) return done()
@@ -42,8 +48,12 @@ export function addBodies(app: FastifyInstance): void {
       parseSigned(request, decodeSigned(bytes, charsetsOf(request)[0]), done)
     } else {
       const text = decode(bytes, 'utf-8')
-      if (text === undefined) done(notUtf8())
-      else parse(request, text, done)
+      if (text === undefined) return done(notUtf8())
+      parse(request, text, (error, parsed) => {
+        const { exactNumbers } = request.routeOptions.config
+        if (error === null && exactNumbers) request.exactBody = parseExact(text)
+        done(error, parsed)
+      })
     }
   })
 }

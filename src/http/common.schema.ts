@@ -1,6 +1,6 @@
 import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import { currencies } from '../money.ts'
-import { problems } from '../problems.ts'
+import { problems } from '../problems/problems.ts'
 import { pageSize } from './cursor.ts'
 
 type NamedSchema = TSchema & { $id: string }
@@ -158,7 +158,7 @@ export const Amount = Type.Object(
 /** An amount that we answer with; it may be zero. */
 export const Balance = Type.Object(
   {
-    currency: Type.String({ description: 'ISO 4217' }),
+    currency: Currency,
     value: minorUnits('In minor units; 0 where there is none')
   },
   {

@@ -50,6 +50,15 @@ export function addConnections(app: FastifyInstance, deps: Deps): void {
   app.server.prependListener('request', (raw, response) => {
     exchanges.set(raw.socket, { raw, response })
   })
+  // Node takes one that has said nothing for busy, and waits for it until it times out.
+  const open = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  app.addHook('preClose', async () => {
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+  })
   app.server.on('checkExpectation', (raw, response) => {
     unmetExpectations.add(raw)
     app.routing(raw, response)

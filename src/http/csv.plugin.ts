@@ -20,18 +20,25 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The columns of the CSV that a GET offers besides JSON. */
     csv?: Columns<never>
+    /** Whether a GET offers a page for people besides JSON. */
+    page?: boolean
   }
 }
 
 const json = 'application/json'
 const csv = 'text/csv'
+const html = 'text/html'
+
+function offeredBy({ config }: FastifyRequest['routeOptions']): string[] {
+  return [json, ...(config.csv === undefined ? [] : [csv]), ...(config.page ? [html] : [])]
+}
 
 /** 406 where a caller takes nothing that the route offers (RFC 9110, 12.5.1). */
 export function addNegotiation(app: FastifyInstance): void {
   app.addHook('onRequest', (request, _, done) => {
-    const { config } = request.routeOptions
-    if (config.scope === undefined || chosenOf(request) !== undefined) return done()
-    const offered = config.csv === undefined ? json : `${json} and ${csv}`
+    const { routeOptions } = request
+    if (routeOptions.config.scope === undefined || chosenOf(request) !== undefined) return done()
+    const offered = offeredBy(routeOptions).join(' and ')
     throw new Problem('not_acceptable', `This request can be answered with ${offered}.`)
   })
 }
@@ -40,8 +47,12 @@ export function addNegotiation(app: FastifyInstance): void {
 function chosenOf(request: FastifyRequest): string | undefined {
   const { accept = json } = request.headers
   if (request.method !== 'GET' || accept === json || accept === '*/*') return json
-  const offered = request.routeOptions.config.csv === undefined ? [json] : [json, csv]
-  return new Negotiator(request.raw).mediaType(offered)
+  return new Negotiator(request.raw).mediaType(offeredBy(request.routeOptions))
+}
+
+/** Whether the caller would rather have a page, of a route that offers one. */
+export function wantsPage(request: FastifyRequest): boolean {
+  return chosenOf(request) === html
 }
 
 /** After what is not seen; `escape_formulas` knows only what stands first, tabs among them. */

@@ -1,11 +1,20 @@
 import { Type } from 'typebox'
 import type { Context, Routes } from '../service-context.ts'
 
-type Needs = Pick<Context, 'canWrite' | 'isStarting' | 'isStopping'>
+type Needs = Pick<Context, 'canWrite' | 'isStarting' | 'isStopping' | 'oauth'>
 
 /** Live: the process answers. Ready: it can do its work; a load balancer asks this one. */
 export const healthRoutes: Routes<keyof Needs> = async (app, context) => {
   const Ok = Type.Object({ status: Type.Enum(['ok']) }, { examples: [{ status: 'ok' }] })
+  const Ready = Type.Object(
+    {
+      status: Type.Enum(['ok']),
+      warnings: Type.Optional(
+        Type.Array(Type.String(), { description: 'What somebody should look at all the same' })
+      )
+    },
+    { examples: [{ status: 'ok' }] }
+  )
   const Unavailable = Type.Object(
     { status: Type.Enum(['unavailable']), fault: Type.String({ description: 'Why' }) },
     { examples: [{ status: 'unavailable', fault: 'the database does not answer' }] }
@@ -35,16 +44,20 @@ export const healthRoutes: Routes<keyof Needs> = async (app, context) => {
       schema: {
         operationId: 'getReadiness',
         summary: 'Whether the service can do its work',
-        description: 'A load balancer sends requests only while this is 200.',
+        description:
+          'A load balancer sends requests only while this is 200. Where the issuer of access ' +
+          'tokens is away that is a warning: API keys go on working.',
         tags,
         security: [],
-        response: { 200: Ok, 503: Unavailable }
+        response: { 200: Ready, 503: Unavailable }
       },
       config: { quiet: true, unlimited: true }
     },
     async (_, reply) => {
       const fault = await findFault()
-      if (fault === undefined) return { status: 'ok' } as const
+      const warning = context.oauth?.findFault()
+      const warned = warning && { warnings: [warning] }
+      if (fault === undefined) return { status: 'ok', ...warned } as const
       return reply.code(503).send({ status: 'unavailable', fault })
     }
   )

@@ -10,6 +10,7 @@ export const homeRoutes: Routes<'sandbox'> = async (app, { sandbox }) => {
     `<p>An API that takes one-off card payments.${note}</p>
 <ul>
 <li><a href="docs">Documentation</a>, where every request can be tried</li>
+<li><a href="docs/guides">Guides</a>, from a first payment to going live</li>
 <li><a href="openapi.json">OpenAPI document</a></li>
 <li><a href="docs/problems">Problems</a>: what each error means, and what to do</li>
 <li><a href="health/ready">Readiness</a> and <a href="health/live">liveness</a></li>

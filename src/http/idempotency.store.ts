@@ -105,13 +105,13 @@ export async function saveReply(
   return result.numUpdatedRows === 1n
 }
 
-/** Keys are kept at least 7 days; answered ones that are older than 30 go. */
-export async function purgeKeys(db: Db): Promise<number> {
+/** Answered keys go when they are so old, at least 7 days. */
+export async function purgeKeys(db: Db, keptForDays: number): Promise<number> {
   const result = await sql`
     delete from idempotency_key
     where ctid in (
       select ctid from idempotency_key
-      where created_at < now() - interval '30 days' and reply_status is not null
+      where created_at < now() - make_interval(days => ${keptForDays}) and reply_status is not null
       limit 1000
     )`.execute(db)
   return Number(result.numAffectedRows ?? 0n)

@@ -5,17 +5,25 @@ import type {
   FastifyReply,
   FastifyRequest
 } from 'fastify'
-import { hideCardNumbers } from '../card-number.ts'
+import { hasCardNumber, hideCardNumbers } from '../card-number.ts'
 import { isUnavailable } from '../database/unavailable.ts'
-import { type FieldFault, Problem, toProblemDocument } from '../problem.ts'
+import { type ErrorForm, type FieldFault, Problem, pointerTo, problemForm } from '../problem.ts'
 import { formats } from './formats.ts'
 
-/** Every error of every route becomes application/problem+json (RFC 9457). */
-export function addProblems(app: FastifyInstance, publicUrl: string): void {
+/**
+ * Every error of every route becomes application/problem+json (RFC 9457), but for paths whose
+ * callers are used to another form.
+ */
+export function addProblems(
+  app: FastifyInstance,
+  publicUrl: string,
+  forms: readonly ErrorForm[] = []
+): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error, request)
     logProblem(request.log, problem, error)
-    return sendProblem(request, reply, problem, publicUrl)
+    const form = forms.find(({ under }) => request.url.startsWith(under)) ?? problemForm
+    return sendProblem(request, reply, problem, publicUrl, form)
   })
 }
 
@@ -23,16 +31,17 @@ function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   problem: Problem,
-  publicUrl: string
+  publicUrl: string,
+  form: ErrorForm
 ): FastifyReply {
   if (problem.retryAfterS !== undefined) reply.header('retry-after', problem.retryAfterS)
   if (problem.challenge !== undefined) reply.header('www-authenticate', problem.challenge)
   const place = { publicUrl, instance: shownPathOf(request), requestId: request.id }
   return reply
-    .headers(headersOf(request.id, publicUrl))
+    .headers(headersOf(request.id, publicUrl, correlatorOf(request)))
     .code(problem.status)
-    .type('application/problem+json')
-    .send(JSON.stringify(toProblemDocument(problem, place)))
+    .type(form.mediaType)
+    .send(JSON.stringify(form.toDocument(problem, place)))
 }
 
 /** The path without the query, which may hold what a caller would not want repeated. */
@@ -49,10 +58,24 @@ export function shownPathOf(request: FastifyRequest): string {
   return hideCardNumbers(pathOf(request)).slice(0, shownMax)
 }
 
+const correlatorPattern = /^[\w:;./<>{}-]{1,256}$/
+
+/** The caller's `x-correlator`, as CAMARA writes one, where it is one that can be logged. */
+export function correlatorOf({ headers }: FastifyRequest): string | undefined {
+  const given = headers['x-correlator']
+  const isOne = typeof given === 'string' && correlatorPattern.test(given) && !hasCardNumber(given)
+  return isOne ? given : undefined
+}
+
 /** What every answer has, whatever it is. */
-export function headersOf(requestId: string, publicUrl: string): Record<string, string> {
+export function headersOf(
+  requestId: string,
+  publicUrl: string,
+  correlator = requestId
+): Record<string, string> {
   return {
     'x-request-id': requestId,
+    'x-correlator': correlator,
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
     // Browsers come by https alone for a year (RFC 6797); other hosts of the domain are not ours.
@@ -105,10 +128,7 @@ type Validation = NonNullable<FastifyError['validation']>[number] & { propertyNa
 function toFieldFault(fault: Validation): FieldFault {
   const { instancePath, keyword, params, message, propertyName } = fault
   const named = params.missingProperty ?? params.additionalProperty ?? propertyName
-  const pointer =
-    typeof named === 'string'
-      ? `${instancePath}/${named.replaceAll('~', '~0').replaceAll('/', '~1')}`
-      : instancePath
+  const pointer = typeof named === 'string' ? pointerTo(instancePath, named) : instancePath
   if (keyword === 'required') return { pointer, detail: 'is required' }
   if (keyword === 'false schema') return { pointer, detail: 'does not belong here' }
   if (keyword === 'additionalProperties') return { pointer, detail: 'is not a known field' }

@@ -4,7 +4,7 @@ import { hasCardNumber } from '../card-number.ts'
 import { Problem } from '../problem.ts'
 import type { Trace } from '../provider.ts'
 import { hasBody } from './body.plugin.ts'
-import { headersOf, shownPathOf } from './problems.plugin.ts'
+import { correlatorOf, headersOf, shownPathOf } from './problems.plugin.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -52,7 +52,7 @@ export function addRequestLog(app: FastifyInstance, publicUrl: string, onAnswer:
     closing = true
   })
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(headersOf(request.id, publicUrl))
+    reply.headers(headersOf(request.id, publicUrl, correlatorOf(request)))
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
@@ -76,7 +76,8 @@ export function recordAnswer(
   if (config?.quiet) return
   const [, traceId] = readTrace(request)
   const answered = { method, path: shownPathOf(request), status, ms: Math.round(ms * 10) / 10 }
-  request.log.info({ ...answered, clientId: request.client?.id, traceId }, 'request')
+  const correlator = correlatorOf(request)
+  request.log.info({ ...answered, clientId: request.client?.id, traceId, correlator }, 'request')
 }
 
 /** What is wrong with bodies of which nothing more will be read. */

@@ -2,8 +2,9 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { hasCardNumber } from '../card-number.ts'
-import { type FieldFault, Problem } from '../problem.ts'
+import { type FieldFault, Problem, pointerTo } from '../problem.ts'
 import { namedIn, ProblemSchema } from './common.schema.ts'
+import { isExactNumber } from './exact-json.ts'
 import { formats } from './formats.ts'
 
 type Compile = { schema: unknown; httpPart?: string | undefined }
@@ -119,7 +120,10 @@ export function addTextGuard(app: FastifyInstance): void {
     if (request.is404 || request.routeOptions.config.signedBody) return done()
     checkQuery(request)
     const faults: FieldFault[] = []
-    request.body = readText(request.body, '', faults)
+    // Of a body that is there in both forms one is validated, and the other kept.
+    const { exactBody } = request
+    if (exactBody !== null) request.exactBody = readText(exactBody, '', faults)
+    request.body = readText(request.body, '', exactBody === null ? faults : [])
     readText(request.query, '', faults)
     readText(request.params, '', faults)
     withoutNul(request.params as Record<string, string>)
@@ -161,11 +165,20 @@ function readText(value: unknown, pointer: string, faults: FieldFault[], depth =
     if (hasCardNumber(value)) faults.push({ pointer, detail: 'holds a card number' })
     return value.normalize('NFC')
   }
+  const isExact = isExactNumber(value)
+  if (isExact || typeof value === 'number') {
+    const digits = isExact ? value.rawJSON : String(value)
+    // A double may be written as 4.1E15.
+    const isCard = hasCardNumber(digits) || (isExact && hasCardNumber(String(Number(digits))))
+    if (isCard) faults.push({ pointer, detail: 'holds a card number' })
+    return value
+  }
   if (typeof value !== 'object' || value === null) return value
   for (const [name, member] of Object.entries(value)) {
     const hidden = hasCardNumber(name)
     if (hidden) faults.push({ pointer, detail: 'a name in it holds a card number' })
-    const read = readText(member, hidden ? pointer : `${pointer}/${name}`, faults, depth + 1)
+    const at = hidden ? pointer : pointerTo(pointer, name)
+    const read = readText(member, at, faults, depth + 1)
     if (read !== member) (value as Record<string, unknown>)[name] = read
   }
   return value

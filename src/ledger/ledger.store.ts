@@ -3,11 +3,14 @@ import { type Db, statement, type Tx } from '../database/database.ts'
 import { newId } from '../id.ts'
 import { allocate, type Change, type Items } from './allocating.ts'
 import {
+  type Allocated,
+  type CreditPart,
   isCustomerCredit,
   isCustomerDebit,
   type LedgerAccount,
   type Posting,
-  postings
+  postings,
+  toAllocated
 } from './ledger.ts'
 import type { Allocation, OpenCredit, Owed } from './matching.ts'
 import type { Paid } from './taking-back.ts'
@@ -22,13 +25,19 @@ type Transfer = Posting & {
 type OfAccount<T> = T & { accountId: number }
 
 /**
+ * What money of a payment that has just come in stands for; undefined where none has. Of a payment
+ * that had brought none before that is all.
+ */
+export type AllocatedOf = (paymentId: string) => Allocated | undefined
+
+/**
  * Writes the postings, in the transaction of the facts that caused them, as if one after the other:
  * what they bring is matched to what is owed, what they take is taken back. A fact that was posted
  * already violates `ledger_transfer_fact_once`. The charge of a `charge` posting is there already,
  * and is its cause.
  */
-export async function post(tx: Tx, all: readonly Posting[]): Promise<void> {
-  if (all.length === 0) return
+export async function post(tx: Tx, all: readonly Posting[]): Promise<AllocatedOf> {
+  if (all.length === 0) return () => undefined
   const accountIds = [...new Set(all.map(({ accountId }) => accountId))]
   await tx.executeQuery(lockStatement(accountIds))
   const transfers = all.map((posting) => ({
@@ -37,7 +46,33 @@ export async function post(tx: Tx, all: readonly Posting[]): Promise<void> {
     ...postings[posting.kind],
     opens: opensOf(posting)
   }))
-  await write(tx, transfers, await allocateAll(tx, changesOf(transfers)))
+  const allocations = await allocateAll(tx, changesOf(transfers))
+  const references = await write(tx, transfers, allocations)
+  return (paymentId) => allocatedTo(paymentId, transfers, allocations, references)
+}
+
+/** Undefined where no money of the payment is among the transfers. */
+function allocatedTo(
+  paymentId: string,
+  transfers: readonly Transfer[],
+  allocations: readonly Allocation[],
+  references: ReadonlyMap<string, string>
+): Allocated | undefined {
+  const credits = transfers.filter(
+    (one) => one.paymentId === paymentId && one.opens === 'credit' && one.kind !== 'heldApplied'
+  )
+  if (credits.length === 0) return undefined
+  const parts = credits.flatMap(({ id: transferId, amount: { value } }): CreditPart[] => {
+    const own = allocations.filter((one) => one.transferId === transferId)
+    const open = own.reduce((left, { amount }) => left - amount, value)
+    const none = { position: null, chargeId: null, reference: null, amount: null }
+    const spent = own.map(({ kind, id, amount }, position): CreditPart => {
+      const chargeId = kind === 'charge' ? id : null
+      return { transferId, open, position, chargeId, reference: references.get(id) ?? null, amount }
+    })
+    return [{ transferId, open, ...none }, ...spent]
+  })
+  return toAllocated(parts)
 }
 
 function opensOf({ kind }: Posting): Transfer['opens'] {
@@ -161,12 +196,15 @@ const paidStatement = statement<OfAccount<Paid>>(`
   where a.charge_id is not null
   order by a.id`)
 
-/** The open amount of an item is its amount less its allocations. */
+/**
+ * The open amount of an item is its amount less its allocations. Answers the references of charges
+ * whose open amount has changed, by their ids.
+ */
 async function write(
   tx: Tx,
   transfers: readonly Transfer[],
   allocations: ReadonlyArray<OfAccount<Allocation>>
-): Promise<void> {
+): Promise<Map<string, string>> {
   const moved = new Map<string, number>()
   for (const { transferId, id: paidId, amount } of allocations) {
     for (const id of [transferId, paidId]) moved.set(id, (moved.get(id) ?? 0) + amount)
@@ -181,20 +219,21 @@ async function write(
     }
   })
   const known = [...moved].flatMap(([id, amount]) => (amount === 0 ? [] : { id, amount }))
-  await tx.executeQuery(
+  const { rows } = await tx.executeQuery(
     writeStatement(JSON.stringify(added), JSON.stringify(allocations), JSON.stringify(known))
   )
   // Money that comes is matched to charges: mostly there is no other item to bring up to date.
   const charges = new Set(allocations.map(({ kind, id }) => (kind === 'charge' ? id : null)))
   const others = known.filter(({ id }) => !charges.has(id))
   if (others.length > 0) await tx.executeQuery(moveStatement(JSON.stringify(others)))
+  return new Map(rows.map(({ id, reference }) => [id, reference]))
 }
 
 /**
  * $1: transfers. $2: allocations. $3: by how much less is open of items that were there before.
  * What a payment moves on a customer's account is to be posted by the billing system.
  */
-const writeStatement = statement(`
+const writeStatement = statement<{ id: string; reference: string }>(`
   with transfer as (
     select * from jsonb_to_recordset($1::jsonb) as x(
       id text, "accountId" integer, debit text, credit text, currency text, value bigint, kind text,
@@ -223,7 +262,21 @@ const writeStatement = statement(`
     select id from transfer where "paymentId" is not null and 'customer' in (debit, credit)
   )
   update charge set open_amount = open_amount - x.amount
-  from jsonb_to_recordset($3::jsonb) as x(id text, amount bigint) where charge.id = x.id`)
+  from jsonb_to_recordset($3::jsonb) as x(id text, amount bigint) where charge.id = x.id
+  returning charge.id, charge.reference`)
+
+/**
+ * `CreditPart`s of the payment of the row, as JSON; null while it has no money, and then nothing is
+ * looked for. Without what a person applied to the account: that is no money of the payment. For a
+ * statement whose plan is kept, since planning it takes longer than to run it.
+ */
+export const creditPartsColumn = `case when amount_captured > 0 then (
+    select json_agg(json_build_object('transferId', t.id, 'open', c.open_amount, 'position', a.id,
+      'chargeId', a.charge_id, 'reference', charge.reference, 'amount', a.amount))
+    from ledger_transfer t join credit c on c.transfer_id = t.id
+    left join allocation a on a.transfer_id = t.id left join charge on charge.id = a.charge_id
+    where t.payment_id = payment.id and t.posting <> 'heldApplied'
+  ) end as "creditParts"`
 
 /** $1: by how much less is open of credits and debits. */
 const moveStatement = statement(`

@@ -58,6 +58,49 @@ export type PostingKind = keyof typeof postings
 
 export type NamedAllocation = { chargeId: string; amount: number }
 
+/**
+ * What money that came in stands for, in minor units: the charges that it has paid, each with so
+ * much, in the order in which it paid them; and what of it is left as credit. The rest has paid
+ * what was taken back from the account before, which no charge stands for.
+ */
+export type Allocated = {
+  charges: Array<NamedAllocation & { reference: string }>
+  left: number
+}
+
+/** Of what has brought no money. Shared: nobody may change it. */
+export const nothingAllocated: Allocated = { charges: [], left: 0 }
+
+/** A credit with one of its allocations, if it has any: nulls where that is of no charge. */
+export type CreditPart = {
+  transferId: string
+  /** What the credit has not spent, in each of its parts. */
+  open: number
+  /** Orders allocations as they were written. */
+  position: number | null
+  chargeId: string | null
+  reference: string | null
+  /** Negative where it was taken back. */
+  amount: number | null
+}
+
+/** What the money of credits stands for. */
+export function toAllocated(parts: readonly CreditPart[]): Allocated {
+  const charges = new Map<string, Allocated['charges'][number]>()
+  const inOrder = parts.toSorted((one, other) => (one.position ?? 0) - (other.position ?? 0))
+  for (const { chargeId, reference, amount } of inOrder) {
+    if (chargeId === null) continue
+    const before = charges.get(chargeId)?.amount ?? 0
+    const now = { chargeId, reference: reference ?? '', amount: before + (amount ?? 0) }
+    charges.set(chargeId, now)
+  }
+  const open = new Map(parts.map((part) => [part.transferId, part.open]))
+  return {
+    charges: [...charges.values()].filter(({ amount }) => amount > 0),
+    left: [...open.values()].reduce((sum, one) => sum + one, 0)
+  }
+}
+
 /** What of the named allocations was not paid by the first `paid` minor units. */
 export function allocationsLeft(
   named: readonly NamedAllocation[],

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { statement, type Tx } from '../database/database.ts'
 import { type PaymentEvent, recordPaymentEvents } from '../events/event.store.ts'
-import { post } from '../ledger/ledger.store.ts'
+import { type AllocatedOf, post } from '../ledger/ledger.store.ts'
 import { notifyChanged } from '../payments/changed.store.ts'
 import {
   paymentColumnText,
@@ -109,15 +109,16 @@ function changedOf<One extends object>(
 
 /**
  * Writes what changed in the aggregates: a statement for each kind of record, whatever their
- * number. An authorisation is written before the payment that names it.
+ * number. An authorisation is written before the payment that names it. Answers what the money that
+ * came in stands for.
  */
 export async function saveAggregates(
   tx: Tx,
   aggregates: readonly PaymentAggregate[],
   providerName: string
-): Promise<void> {
+): Promise<AllocatedOf> {
   const changed = aggregates.filter(({ events, touched }) => events.length > 0 || touched.size > 0)
-  if (changed.length === 0) return
+  if (changed.length === 0) return () => undefined
   await saveAuthorisations(tx, changed)
   await updatePayments(
     tx,
@@ -133,7 +134,7 @@ export async function saveAggregates(
   )
   await recordPaymentEvents(tx, changed.flatMap(toEventRows(providerName)))
   await saveDiscrepancies(tx, changed)
-  await post(
+  const allocatedOf = await post(
     tx,
     changed.flatMap(({ postings }) => postings)
   )
@@ -145,6 +146,7 @@ export async function saveAggregates(
       silent.map(({ payment }) => payment.id)
     )
   }
+  return allocatedOf
 }
 
 async function saveAuthorisations(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
@@ -182,17 +184,19 @@ const toEventRows =
 
 /** One that is open again is no longer resolved. */
 async function saveDiscrepancies(tx: Tx, aggregates: readonly PaymentAggregate[]): Promise<void> {
+  const at = aggregates[0]?.payment.updatedAt
   const rows = changedOf(aggregates, ({ discrepancies }) => discrepancies)
   if (rows.length === 0) return
-  const now = aggregates[0]?.payment.updatedAt
   await sql`
-    insert into discrepancy (id, kind, fact, payment_id, details, status, resolution, resolved_at)
-    select id, kind, fact, "paymentId", details, status, resolution,
-      case when status = 'resolved' then ${now}::timestamptz end
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(id text, kind text, fact text,
-      "paymentId" text, details jsonb, status text, resolution text)
+    insert into discrepancy (id, kind, fact, payment_id, details, status, resolution, created_at,
+      resolved_at)
+    select id, kind, fact, "paymentId", details, status, resolution, at,
+      case when status = 'resolved' then at end
+    from jsonb_to_recordset(${JSON.stringify(rows.map((row) => ({ ...row, at })))}::jsonb)
+      as x(id text, kind text, fact text, "paymentId" text, details jsonb, status text,
+        resolution text, at timestamptz)
     on conflict (id) do update set status = excluded.status, details = excluded.details,
       resolution = excluded.resolution, resolved_at = excluded.resolved_at,
-      reopened_at = case when excluded.status = 'open' then ${now}::timestamptz
+      reopened_at = case when excluded.status = 'open' then excluded.created_at
         else discrepancy.reopened_at end`.execute(tx)
 }

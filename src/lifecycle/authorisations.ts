@@ -6,7 +6,7 @@
 import type { Posting } from '../ledger/ledger.ts'
 import { isUnpaid, mayMove, type Payment } from '../payments/payment.ts'
 import { toFailureView } from '../payments/payment-view.ts'
-import type { CardFace } from '../provider.ts'
+import { filled } from '../payments/shown.ts'
 import {
   addToAuthorisation,
   findAuthorisation,
@@ -27,7 +27,7 @@ export function onAuthorised(
 ): Effect {
   const { payment } = aggregate
   const known = findAuthorisation(aggregate, event.authorisationReference)
-  if (known?.outcome === 'authorised') return showCard(aggregate, known, event.card)
+  if (known?.outcome === 'authorised') return showMore(aggregate, known, event)
 
   const authorisation = known ?? addAuthorisation(aggregate, event)
   authorisation.outcome = 'authorised'
@@ -39,7 +39,7 @@ export function onAuthorised(
   } else if (payment.cancelledBy === 'client' || !mayMove(payment.status, successOf(payment))) {
     sendBack(aggregate, authorisation, context)
   } else {
-    keep(aggregate, authorisation, event.card, context)
+    keep(aggregate, authorisation, event, context)
   }
   return 'applied'
 }
@@ -60,20 +60,17 @@ export function addAuthorisation(
   return added
 }
 
-/** The same fact from a source that also knows the card. */
-function showCard(
+/** The same fact from a source that knows more of what is shown. A registered card is known. */
+function showMore(
   { payment, touched }: PaymentAggregate,
   known: Authorisation,
-  card: CardFace | null
+  event: EventOf<'authorised'>
 ): Effect {
-  if (
-    payment.card === null &&
-    card !== null &&
-    known.reference === payment.authorisationReference
-  ) {
-    payment.card = card
-    touched.add(known)
-  }
+  if (known.reference !== payment.authorisationReference) return 'applied'
+  const card = payment.registeredCardId === null ? filled(payment.card, event.card) : payment.card
+  const authentication = filled(payment.authentication, event.authentication)
+  if (card !== payment.card || authentication !== payment.authentication) touched.add(known)
+  Object.assign(payment, { card, authentication })
   return 'applied'
 }
 
@@ -86,7 +83,7 @@ function successOf(payment: Payment): 'captured' | 'authorised' {
 function keep(
   aggregate: PaymentAggregate,
   authorisation: Authorisation,
-  card: CardFace | null,
+  { card, authentication = null }: EventOf<'authorised'>,
   context: LifecycleContext
 ): void {
   const { payment } = aggregate
@@ -104,6 +101,7 @@ function keep(
   payment.authorisationReference = reference
   payment.amountAuthorised = amount.value
   payment.card = card ?? payment.card
+  payment.authentication = authentication
   payment.failure = null
   payment.cancelledBy = null
   if (move === 'captured') {

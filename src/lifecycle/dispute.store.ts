@@ -14,7 +14,6 @@ export const disputeColumnText =
   'stage, currency, amount as value, amount_charged_back as "amountChargedBack", reason, ' +
   'reason_code as "reasonCode", defend_by as "defendBy", reported, created_at as "createdAt", ' +
   'updated_at as "updatedAt", closed_at as "closedAt"'
-export const disputeColumns = sql.raw(disputeColumnText)
 
 /** Of JSON too, in which times are texts. */
 export function toDispute({ currency, value, paymentId: _, ...row }: DisputeRow): Dispute {

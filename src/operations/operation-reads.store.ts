@@ -1,8 +1,7 @@
-/** What the API shows of the operations and disputes of a payment; no aggregate is locked. */
+/** What the API shows of the operations of a payment; no aggregate is locked. */
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
-import { type DisputeRow, disputeColumns, toDispute } from '../lifecycle/dispute.store.ts'
-import type { Dispute, Operation, OperationKind } from '../lifecycle/model.ts'
+import type { Operation, OperationKind } from '../lifecycle/model.ts'
 import { type OperationRow, operationColumns, toOperation } from '../lifecycle/operation.store.ts'
 
 type FoundOperation = { paymentId: string; operation: Operation }
@@ -34,18 +33,4 @@ export async function listOperations(
       and (${before}::text is null or id < ${before})
     order by id desc limit ${limit}`.execute(db)
   return rows.map(toOperation)
-}
-
-/** Newest first. */
-export async function listDisputes(
-  db: Db,
-  paymentId: string,
-  before: string | null,
-  limit: number
-): Promise<Dispute[]> {
-  const { rows } = await sql<DisputeRow>`
-    select ${disputeColumns} from dispute
-    where payment_id = ${paymentId} and (${before}::text is null or id < ${before})
-    order by id desc limit ${limit}`.execute(db)
-  return rows.map(toDispute)
 }

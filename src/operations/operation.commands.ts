@@ -1,3 +1,4 @@
+import { isBreachOf } from '../database/breach.ts'
 import { readClock, type Tx } from '../database/database.ts'
 import { answerOnce, type OnceAnswer } from '../http/idempotency.commands.ts'
 import type { Claim } from '../http/idempotency.store.ts'
@@ -20,8 +21,9 @@ import {
   requestRefund
 } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
-import type { Operator } from '../payments/payment.ts'
-import { toETag, toPaymentView } from '../payments/payment-view.ts'
+import { withAllocated } from '../payments/payment.store.ts'
+import type { Operator, ShownPayment } from '../payments/payment.ts'
+import { toETag, toShownView } from '../payments/payment-view.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import { sentAs } from './due-operation.store.ts'
@@ -40,14 +42,18 @@ async function change(
   paymentId: string,
   status: 200 | 202,
   rule: (aggregate: PaymentAggregate, context: LifecycleContext) => Operation,
-  etag: (aggregate: PaymentAggregate) => string = ({ payment }) =>
-    toETag(payment, JSON.stringify(toPaymentView(payment, deps.providerName)))
+  etag: (tx: Tx, aggregate: PaymentAggregate) => Promise<string> = async (tx, { payment }) => {
+    const [shown] = (await withAllocated(tx, [payment])) as [ShownPayment]
+    const view = toShownView(shown, deps.providerName, visibleTo !== null)
+    return toETag(payment, JSON.stringify(view))
+  }
 ): Promise<OnceAnswer> {
   let kind: OperationKind | undefined
   try {
     const answer = await answerOnce(deps.db, claim, paymentId, async (tx) => {
       const aggregate = await lockAggregate(tx, paymentId, visibleTo)
-      const known = claim.precondition?.ifMatch === undefined ? undefined : etag(aggregate)
+      const known =
+        claim.precondition?.ifMatch === undefined ? undefined : await etag(tx, aggregate)
       const operation = rule(aggregate, { now: await readClock(tx), newId })
       checkPrecondition(claim.precondition, known)
       kind = operation.kind
@@ -64,7 +70,7 @@ async function change(
 
 /** Whether a refund of that processor and reference was recorded before. */
 function isRecordedTwice(error: unknown): boolean {
-  return (error as { constraint?: string }).constraint === 'operation_recorded_once'
+  return isBreachOf('operation_recorded_once', error)
 }
 
 async function lockAggregate(
@@ -103,20 +109,20 @@ export async function cancelPayment(
   )
 }
 
+/** `refundId`: what its id is to be; by default a new one. */
 export async function refundPayment(
   deps: Context,
   asking: Asking,
   paymentId: string,
-  asked: RefundAsked
+  asked: RefundAsked,
+  refundId?: string
 ): Promise<OnceAnswer> {
   const { refundApprovalAbove, provider } = deps
-  return await change(deps, asking, paymentId, 202, (aggregate, context) =>
-    requestRefund(
-      aggregate,
-      { ...asked, canExpress: provider.canExpress },
-      refundApprovalAbove,
-      context
-    )
+  return await change(deps, asking, paymentId, 202, (aggregate, { now }) =>
+    requestRefund(aggregate, { ...asked, canExpress: provider.canExpress }, refundApprovalAbove, {
+      now,
+      newId: (prefix) => (prefix === 'ref' && refundId) || newId(prefix)
+    })
   )
 }
 
@@ -140,7 +146,7 @@ export async function decideOnRefund(
     decisions[decision](aggregate, refund, operator, context)
     return refund
   }
-  const etag = (aggregate: PaymentAggregate) =>
+  const etag = async (_: Tx, aggregate: PaymentAggregate) =>
     etagOf(JSON.stringify(toRefundView(refundOf(aggregate), paymentId)))
   return await change(deps, asking, paymentId, 200, rule, etag)
 }

@@ -4,7 +4,6 @@ import { clientOf } from '../http/auth.plugin.ts'
 import { IdParams, PageQuery, ref } from '../http/common.schema.ts'
 import { byId, sendPage } from '../http/cursor.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
-import { toDisputeView } from '../lifecycle/disputes.ts'
 import { toCaptureView, toRefundView } from '../lifecycle/operation-view.ts'
 import type { RefundAsked } from '../lifecycle/refunds.ts'
 import type { Money } from '../money.ts'
@@ -27,11 +26,10 @@ import {
   CreateRefund,
   type CreateRefundBody,
   DecideOnRefund,
-  DisputePage,
   RefundPage,
   RefundSchema
 } from './operation.schema.ts'
-import { findRefund, listDisputes, listOperations } from './operation-reads.store.ts'
+import { findRefund, listOperations } from './operation-reads.store.ts'
 
 export const operationRoutes: Routes = async (app, deps) => {
   app.post(
@@ -175,7 +173,7 @@ export const operationRoutes: Routes = async (app, deps) => {
   await listRoutes(app, deps)
 }
 
-/** What was asked about a payment, and what its disputes have come to. */
+/** What was asked about a payment. */
 const listRoutes: Routes = async (app, { reads }) => {
   app.get(
     '/v1/refunds/:id',
@@ -240,25 +238,6 @@ const listRoutes: Routes = async (app, { reads }) => {
       const find = (before: string | null, limit: number) =>
         listOperations(reads, id, 'refund', before, limit)
       return await sendPage(request, reply, find, (one) => toRefundView(one, id), byId)
-    }
-  )
-
-  app.get(
-    '/v1/payments/:id/disputes',
-    {
-      schema: {
-        operationId: 'listDisputes',
-        summary: 'List the disputes of a payment',
-        tags: ['Payments'],
-        ...ofPayment,
-        response: { 200: DisputePage }
-      },
-      config
-    },
-    async (request, reply) => {
-      const { id } = await getPayment(request, request.params.id)
-      const find = (before: string | null, limit: number) => listDisputes(reads, id, before, limit)
-      return await sendPage(request, reply, find, (one) => toDisputeView(one, id), byId)
     }
   )
 

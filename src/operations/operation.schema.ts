@@ -1,16 +1,5 @@
 import { type Static, Type } from 'typebox'
-import {
-  Amount,
-  Currency,
-  minorUnits,
-  nullable,
-  pageOf,
-  ref,
-  Timestamp,
-  text,
-  timeOf
-} from '../http/common.schema.ts'
-import { disputeStages, disputeStatuses } from '../lifecycle/model.ts'
+import { Amount, nullable, pageOf, ref, Timestamp, text } from '../http/common.schema.ts'
 import {
   FailureSchema,
   OperatorRef,
@@ -115,57 +104,6 @@ export const RefundSchema = Type.Object(
   }
 )
 export const RefundPage = pageOf(RefundSchema)
-
-export const DisputeSchema = Type.Object(
-  {
-    id: Type.String(),
-    paymentId: Type.String({ description: 'The payment that is questioned' }),
-    status: Type.Enum([...disputeStatuses], {
-      description: 'won: the money stays. lost: it is gone'
-    }),
-    stage: Type.Enum([...disputeStages], {
-      description:
-        'informationRequest: a question, which does not block refunds. chargebackReversed is not ' +
-        'final: a second chargeback can follow'
-    }),
-    amount: Type.Object(
-      { currency: ref(Currency), value: minorUnits('0 where the bank only asks') },
-      { description: 'What is questioned' }
-    ),
-    amountChargedBack: minorUnits('What the bank has taken and not given back'),
-    reason: nullable(Type.String({ description: "The bank's words" })),
-    reasonCode: nullable(Type.String({ description: "The card scheme's code" })),
-    defendBy: nullable(timeOf('Until when it can be defended')),
-    provider: Type.Object(
-      { reference: Type.String({ description: 'Its reference of the dispute' }) },
-      { description: 'The payment provider' }
-    ),
-    createdAt: Timestamp,
-    updatedAt: Timestamp,
-    closedAt: nullable(Timestamp)
-  },
-  {
-    $id: 'Dispute',
-    examples: [
-      {
-        id: 'dsp_06f1k2m3n4p5q6r7',
-        paymentId: 'pay_06f1k2m3n4p5q6r7',
-        status: 'open',
-        stage: 'chargeback',
-        amount: { currency: 'GBP', value: 2500 },
-        amountChargedBack: 2500,
-        reason: 'Fraudulent Processing of Transactions',
-        reasonCode: '10.4',
-        defendBy: '2026-12-20T00:00:00.000Z',
-        provider: { reference: 'QFQTPCQ8HXSKGK82' },
-        createdAt: exampleTime,
-        updatedAt: exampleTime,
-        closedAt: null
-      }
-    ]
-  }
-)
-export const DisputePage = pageOf(DisputeSchema)
 
 export const CreateCapture = Type.Object(
   { amount: Type.Optional(Amount) },

@@ -29,6 +29,7 @@ export const eventMeanings = {
   'dispute.opened': "The customer questions the payment at the card's bank",
   'dispute.updated': 'The dispute is at another stage, or its money has moved',
   'dispute.closed': 'The dispute is decided',
+  'dispute.deadlineApproaching': 'The dispute can be defended for 7, or for 2 more days',
   'card.registered': 'A card can be charged for the account from now on',
   'card.removed': 'The card cannot be charged any more',
   'discrepancy.opened': 'Two truths disagree, and a person may have to decide',

@@ -1,7 +1,7 @@
 import type { Columns } from '../http/columns.ts'
 import type { PaymentView } from './payment.schema.ts'
 
-/** A payment as a row: amounts in minor units of `currency`. */
+/** A payment as a row: amounts in minor units of `currency`; `allocations` is JSON. */
 export const paymentColumns: Columns<PaymentView> = {
   id: ({ id }) => id,
   createdAt: ({ createdAt }) => createdAt,
@@ -34,5 +34,11 @@ export const paymentColumns: Columns<PaymentView> = {
   settlementGross: ({ settlement }) => settlement?.gross,
   settlementFees: ({ settlement }) => settlement?.fees,
   settlementNet: ({ settlement }) => settlement?.net,
-  metadata: ({ metadata }) => metadata && JSON.stringify(metadata)
+  metadata: ({ metadata }) => metadata && JSON.stringify(metadata),
+  allocations: ({ allocations }) => (allocations?.length ? JSON.stringify(allocations) : null),
+  amountUnallocated: ({ amountUnallocated }) => amountUnallocated,
+  cardWallet: ({ card }) => card?.wallet,
+  threeDSecure: ({ authentication }) => authentication?.threeDSecure,
+  liabilityShift: ({ authentication }) => authentication?.liabilityShift,
+  exemptionRequested: ({ authentication }) => authentication?.exemptionRequested
 }

@@ -1,9 +1,18 @@
 import { hash } from 'node:crypto'
+import type { Allocated } from '../ledger/ledger.ts'
 import { moneyOf } from '../money.ts'
-import { type Failure, failures } from '../provider.ts'
+import { failures } from '../provider/failures.ts'
+import type { Failure } from '../provider.ts'
 import type { EventType } from './event.ts'
 import type { PaymentView } from './payment.schema.ts'
-import { amountRefundable, beginning, isFinished, type Operator, type Payment } from './payment.ts'
+import {
+  amountRefundable,
+  beginning,
+  isFinished,
+  type Operator,
+  type Payment,
+  type ShownPayment
+} from './payment.ts'
 
 /** An event as it is kept: the payment as it was then, null for the first. */
 export type StoredEvent = {
@@ -14,8 +23,16 @@ export type StoredEvent = {
   createdAt: Date
 }
 
-/** The payment as the API shows it. Here as in every view, each field that goes out is named. */
-export function toPaymentView(payment: Payment, providerName: string): PaymentView {
+/**
+ * The payment as the API shows it. Here as in every view, each field that goes out is named.
+ * `allocated`: in answers; an event has the payment as it was, and does not say what others have
+ * paid and taken back since.
+ */
+export function toPaymentView(
+  payment: Payment,
+  providerName: string,
+  allocated?: Allocated
+): PaymentView {
   return {
     id: payment.id,
     accountId: String(payment.accountId),
@@ -30,11 +47,18 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
         ? { url: payment.checkoutUrl, expiresAt: payment.expiresAt.toISOString() }
         : null,
     card: toCardView(payment),
+    authentication: toAuthenticationView(payment),
     capture: payment.capture,
     amountCaptured: payment.amountCaptured,
     amountRefunded: payment.amountRefunded,
     amountChargedBack: payment.amountChargedBack,
     amountRefundable: amountRefundable(payment),
+    ...(allocated && {
+      allocations: allocated.charges.map(({ chargeId, reference, amount }) => {
+        return { chargeId, reference, amount }
+      }),
+      amountUnallocated: allocated.left
+    }),
     reference: payment.reference,
     description: payment.description,
     metadata: payment.metadata,
@@ -53,11 +77,17 @@ export function toPaymentView(payment: Payment, providerName: string): PaymentVi
 /** What the provider reports of a card says nothing of its registration. */
 function toCardView({ card, registeredCardId }: Payment): PaymentView['card'] {
   if (card === null) return null
-  const { brand, lastFour, expiryMonth, expiryYear, funding } = card
+  const { brand, lastFour, expiryMonth, expiryYear, funding, wallet = null } = card
   return {
-    ...{ brand, lastFour, expiryMonth, expiryYear, funding },
+    ...{ brand, lastFour, expiryMonth, expiryYear, funding, wallet },
     registeredCardId: registeredCardId ?? card.registeredCardId
   }
+}
+
+function toAuthenticationView({ authentication }: Payment): PaymentView['authentication'] {
+  if (authentication === null) return null
+  const { threeDSecure, liabilityShift, exemptionRequested } = authentication
+  return { threeDSecure, liabilityShift, exemptionRequested }
 }
 
 function toSettlementView({ settlement }: Payment): PaymentView['settlement'] {
@@ -77,9 +107,20 @@ function toFailureOf({ method }: Payment, failure: Failure): Failure {
   return method === 'recorded' ? { code, message, retryable } : toFailureView(failure)
 }
 
-/** The view for whoever may know in which words the provider refused: no third party. */
-export function withProviderMessage(view: PaymentView, { failure, method }: Payment): PaymentView {
-  if (view.failure === null || failure === null || method === 'recorded') return view
+/**
+ * The payment where it is read. `toThirdParty`: all others may also know in which words the
+ * provider refused it.
+ */
+export function toShownView(
+  payment: ShownPayment,
+  providerName: string,
+  toThirdParty: boolean
+): PaymentView {
+  const view = toPaymentView(payment, providerName, payment.allocated)
+  const { failure, method } = payment
+  if (toThirdParty || view.failure === null || failure === null || method === 'recorded') {
+    return view
+  }
   return { ...view, failure: { ...view.failure, providerMessage: failure.message } }
 }
 
@@ -97,6 +138,12 @@ export function toETag({ eventCount }: Payment, json: string): string {
   return `"${eventCount}-${hash('sha256', json, 'base64url')}"`
 }
 
+/** A view as it was kept, with what views had not when it was. */
+export function asShown(then: unknown): PaymentView {
+  const { card, authentication = null, ...view } = then as PaymentView
+  return { ...view, card: card && { ...card, wallet: card.wallet ?? null }, authentication }
+}
+
 /** Shows events of the payment, each with the payment as it was then. */
 export function toEventView(payment: Payment, providerName: string) {
   return ({ sequence, type, data, payment: then, createdAt }: StoredEvent) => ({
@@ -108,7 +155,7 @@ export function toEventView(payment: Payment, providerName: string) {
     sequence,
     data: {
       ...data,
-      payment: (then ?? toPaymentView(asCreated(payment), providerName)) as PaymentView
+      payment: asShown(then ?? toPaymentView(asCreated(payment), providerName))
     }
   })
 }

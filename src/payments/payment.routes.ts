@@ -11,17 +11,16 @@ import { readWait } from '../http/prefer.ts'
 import { found, Problem } from '../problem.ts'
 import type { Routes } from '../service-context.ts'
 import { ListPaymentsQuery, PaymentPage, PaymentSchema } from './payment.schema.ts'
-import { findPayment, listPayments, type PaymentFilter } from './payment.store.ts'
-import { isFinished, type Payment } from './payment.ts'
+import { findPayment } from './payment.store.ts'
+import { isFinished, type ShownPayment } from './payment.ts'
 import { paymentColumns } from './payment-columns.ts'
-import { toETag, toPaymentView, withProviderMessage } from './payment-view.ts'
+import { listPayments, type PaymentFilter } from './payment-search.store.ts'
+import { toETag, toShownView } from './payment-view.ts'
 
 export const paymentRoutes: Routes<'reads' | 'providerName' | 'waiters'> = async (app, deps) => {
   const { reads, providerName } = deps
-  const viewFor = (request: FastifyRequest) => (payment: Payment) => {
-    const view = toPaymentView(payment, providerName)
-    return clientOf(request).thirdParty ? view : withProviderMessage(view, payment)
-  }
+  const viewFor = (request: FastifyRequest) => (payment: ShownPayment) =>
+    toShownView(payment, providerName, clientOf(request).thirdParty)
 
   app.get(
     '/v1/payments/:id',
@@ -81,17 +80,17 @@ export const paymentRoutes: Routes<'reads' | 'providerName' | 'waiters'> = async
     id: string,
     known: string | undefined,
     waitS: number
-  ): Promise<Payment> {
+  ): Promise<ShownPayment> {
     const read = () => getPayment(request, id)
     if (waitS === 0) return await read()
-    const isEnough = (payment: Payment) =>
+    const isEnough = (payment: ShownPayment) =>
       known === undefined
         ? isFinished(payment.status)
         : !matchesETag(known, toETag(payment, JSON.stringify(viewFor(request)(payment))))
     return await deps.waiters.wait(id, read, isEnough, waitS * 1000, request.signal)
   }
 
-  async function getPayment(request: FastifyRequest, id: string): Promise<Payment> {
+  async function getPayment(request: FastifyRequest, id: string): Promise<ShownPayment> {
     const payment = await findPayment(reads, id, visibleTo(clientOf(request)))
     return found(payment, 'payment_not_found', 'No payment has this id.')
   }

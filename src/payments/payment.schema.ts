@@ -15,7 +15,9 @@ import {
   textCharacter,
   timeOf
 } from '../http/common.schema.ts'
-import { type FailureCode, failures } from '../provider.ts'
+import { threeDSecureMeanings } from '../provider/authentication.ts'
+import { type FailureCode, failures } from '../provider/failures.ts'
+import { wallets } from '../provider/page-methods.ts'
 import {
   channelMeanings,
   channels,
@@ -69,11 +71,43 @@ const CardFaceFields = {
 const CardSchema = Type.Object(
   {
     ...CardFaceFields,
+    wallet: nullable(
+      Type.Enum([...wallets], { description: 'The wallet that the card was in; null for none' })
+    ),
     registeredCardId: nullable(
       Type.String({ description: 'Its id among the cards of the account, where it is one' })
     )
   },
   { $id: 'Card', description: 'For display only; any part may be null' }
+)
+
+const ThreeDSecureSchema = enumOf(threeDSecureMeanings, {
+  $id: 'ThreeDSecure',
+  intro: 'Whether the customer was authenticated by the bank of the card (3-D Secure).'
+})
+
+const AuthenticationSchema = Type.Object(
+  {
+    threeDSecure: nullable(ref(ThreeDSecureSchema)),
+    liabilityShift: nullable(
+      Type.Boolean({ description: 'Whether the bank of the card bears a fraud, not the merchant' })
+    ),
+    exemptionRequested: nullable(
+      Type.String({
+        description:
+          'The exemption from strong customer authentication that was asked for, in the ' +
+          "provider's name: lowValue, transactionRiskAnalysis, trustedBeneficiary, " +
+          'secureCorporate, or one that is new'
+      })
+    )
+  },
+  {
+    $id: 'Authentication',
+    description:
+      'How the customer was authenticated, as far as the payment provider says. For display ' +
+      'only: no rule reads it, and any part may be null',
+    examples: [{ threeDSecure: 'authenticated', liabilityShift: true, exemptionRequested: null }]
+  }
 )
 
 const SettlementSchema = Type.Object(
@@ -91,6 +125,25 @@ const SettlementSchema = Type.Object(
       'What the payment provider settled of it, in minor units of `currency`; settledAt is null ' +
       'where the time zone of its report leaves a doubt'
   }
+)
+
+export const AllocationSchema = Type.Object(
+  {
+    chargeId: Type.String({ description: 'A charge of the account' }),
+    reference: Type.String({ description: "The charge's, such as the number of an invoice" }),
+    amount: minorUnits('How much of it the payment pays')
+  },
+  { $id: 'Allocation', description: 'What a payment pays of a charge' }
+)
+export const allocations = Type.Array(ref(AllocationSchema), {
+  description:
+    'The charges that its money pays now, and how much of each: at the creation they were asked ' +
+    'for, or the rule of the account chose them; what was refunded or charged back is owed again ' +
+    'and no longer here. In every answer; not in events, which have the payment as it was'
+})
+export const amountUnallocated = minorUnits(
+  'What of its money is left as credit of the account, and pays what is charged next. The rest ' +
+    'of what was captured went back, or pays what was taken back from the account before'
 )
 
 export const Reference = text(69, { minLength: 1, description: "The caller's own reference" })
@@ -128,12 +181,13 @@ export const OperatorView = Type.Object(
 )
 
 const StatusSchema = enumOf(statusMeanings, { $id: 'PaymentStatus' })
-const MethodSchema = enumOf(methodMeanings, { $id: 'PaymentMethod' })
+export const MethodSchema = enumOf(methodMeanings, { $id: 'PaymentMethod' })
 export const ChannelSchema = enumOf(channelMeanings, {
   $id: 'Channel',
   intro: 'Who asks for the payment.'
 })
 
+/** As an event has it. */
 export const paymentExample = {
   id: 'pay_06f1k2m3n4p5q6r7',
   accountId: '10000001',
@@ -148,6 +202,7 @@ export const paymentExample = {
     expiresAt: '2026-11-22T10:00:00.000Z'
   },
   card: null,
+  authentication: null,
   capture: 'automatic',
   amountCaptured: 0,
   amountRefunded: 0,
@@ -189,6 +244,7 @@ export const PaymentSchema = Type.Object(
       )
     ),
     card: nullable(ref(CardSchema)),
+    authentication: nullable(ref(AuthenticationSchema)),
     capture: Type.Enum(['automatic', 'manual'], {
       description: 'Whether the money is taken at once, or reserved until it is captured'
     }),
@@ -196,6 +252,8 @@ export const PaymentSchema = Type.Object(
     amountRefunded: minorUnits('Given back'),
     amountChargedBack: minorUnits('Taken back by the card issuer'),
     amountRefundable: minorUnits('What can still be refunded'),
+    allocations: Type.Optional(allocations),
+    amountUnallocated: Type.Optional(amountUnallocated),
     reference: nullable(Type.String({ description: "The caller's own" })),
     description: nullable(Type.String({ description: 'What it is for, in words of the caller' })),
     metadata: nullable(
@@ -214,7 +272,7 @@ export const PaymentSchema = Type.Object(
     updatedAt: timeOf('When its last event became known'),
     finishedAt: nullable(timeOf('When it finished; null while it has not'))
   },
-  { $id: 'Payment', examples: [paymentExample] }
+  { $id: 'Payment', examples: [{ ...paymentExample, allocations: [], amountUnallocated: 0 }] }
 )
 export type PaymentView = Static<typeof PaymentSchema>
 

@@ -1,6 +1,8 @@
 /** The rules of a payment. Pure: no clock, no database, no provider. */
-import type { NamedAllocation } from '../ledger/ledger.ts'
+import type { Allocated, NamedAllocation } from '../ledger/ledger.ts'
 import type { Money } from '../money.ts'
+import type { Authentication } from '../provider/authentication.ts'
+import type { PageMethod } from '../provider/page-methods.ts'
 import type { CardFace, Customer, Failure } from '../provider.ts'
 
 /** What each status means, to those who read it. */
@@ -110,6 +112,8 @@ export type PaymentTerms = {
   method: PaymentMethod
   capture: 'automatic' | 'manual'
   saveCard: 'never' | 'ask' | 'always'
+  /** What its page may offer; null for all that is enabled. */
+  paymentMethods: PageMethod[] | null
   returnUrl: string | null
   reference: string | null
   description: string | null
@@ -137,6 +141,7 @@ export type Payment = PaymentTerms & {
   cancelledBy: 'customer' | 'client' | null
   failure: Failure | null
   card: CardFace | null
+  authentication: Authentication | null
   /** The provider's reference of the authorisation whose money was kept. */
   authorisationReference: string | null
   /** The most that the provider ever reserved of the money that was kept; 0 before there is any. */
@@ -158,12 +163,16 @@ export type Payment = PaymentTerms & {
   checkoutUrl: string | null
 }
 
+/** A payment as it is answered: with what its money stands for now, as the ledger has it. */
+export type ShownPayment = Payment & { allocated: Allocated }
+
 /** How every payment begins. */
 export const beginning = {
   status: 'pending',
   cancelledBy: null,
   failure: null,
   card: null,
+  authentication: null,
   authorisationReference: null,
   amountAuthorised: 0,
   amountCaptured: 0,

@@ -7,8 +7,8 @@
  */
 import type { Db } from '../database/database.ts'
 import { notifyChanged } from './changed.store.ts'
-import { findPayments } from './payment.store.ts'
-import type { Payment } from './payment.ts'
+import { findShownPayments } from './payment.store.ts'
+import type { ShownPayment } from './payment.ts'
 
 /** So many payments are read by one statement. */
 const readAtOnce = 500
@@ -17,7 +17,7 @@ const readAgainMs = 500
 /** An instance sends one NOTIFY of changes without events in so long, ms: each takes a lock. */
 const tellEveryMs = 20
 
-type Waiter = { see(payment: Payment): void; stop(): void }
+type Waiter = { see(payment: ShownPayment): void; stop(): void }
 
 export type Waiters = ReturnType<typeof createWaiters>
 
@@ -40,7 +40,7 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
       const ids = [...due].slice(0, readAtOnce)
       for (const id of ids) due.delete(id)
       try {
-        for (const payment of await findPayments(db, ids)) {
+        for (const payment of await findShownPayments(db, ids)) {
           for (const waiter of waiters.get(payment.id) ?? []) waiter.see(payment)
         }
       } catch (error) {
@@ -86,15 +86,15 @@ export function createWaiters(db: Db, onFault: (error: unknown) => void) {
      */
     async wait(
       id: string,
-      read: () => Promise<Payment>,
-      isEnough: (payment: Payment) => boolean,
+      read: () => Promise<ShownPayment>,
+      isEnough: (payment: ShownPayment) => boolean,
       ms: number,
       signal: AbortSignal
-    ): Promise<Payment> {
+    ): Promise<ShownPayment> {
       const end = Promise.withResolvers<void>()
       const stop = () => end.resolve()
-      let last: Payment | undefined
-      const see = (payment: Payment) => {
+      let last: ShownPayment | undefined
+      const see = (payment: ShownPayment) => {
         last = payment
         if (isEnough(payment)) stop()
       }

@@ -1,5 +1,6 @@
 /** Settlement reports: their content until it is applied, and how far that has come. */
 import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { lockUntilEnd } from '../database/brand.ts'
 import { type Database, type Db, statement, type Tx } from '../database/database.ts'
 import { delayAfter } from '../due/delays.ts'
 import {
@@ -99,7 +100,7 @@ export async function finishContent(
   id: string,
   content: { hash: Buffer; size: number }
 ): Promise<string> {
-  await sql`select pg_advisory_xact_lock(${contentLock})`.execute(tx)
+  await lockUntilEnd(tx, contentLock)
   const { rows } = await sql<{ id: string; status: ReportStatus }>`
     select id, status from settlement_report
     where content_hash = ${content.hash} and status <> 'refused' and id <> ${id}`.execute(tx)

@@ -1,4 +1,5 @@
 /** The lines of a report that is read, aside until it is known to be whole and they are applied. */
+import { isBreachOf } from '../database/breach.ts'
 import { type Db, statement, type Tx } from '../database/database.ts'
 import { lineOf, type MatchedLine, type NewLine } from './line.store.ts'
 import type { SettlementLine } from './settlement.ts'
@@ -173,7 +174,7 @@ const valuesOf = ({ reportId, after, upTo }: Part, payouts: Payouts) =>
   [reportId, JSON.stringify(payouts), after, upTo] as const
 
 export const isKnownLine = (error: unknown): boolean =>
-  (error as { constraint?: unknown }).constraint === 'settlement_line_fact_once'
+  isBreachOf('settlement_line_fact_once', error)
 
 const oursStatement = statement(`/* planned each time */
   insert into settlement_line (${kept},

@@ -17,13 +17,20 @@ export const announceRounds = { batchSize: 1_000, gatherMs: 20 } as const
 /** As many deliveries as one transaction makes, and one statement: half a second, and a tenth. */
 const fanOutMax = { transaction: 20_000, statement: 4_000 } as const
 
-type AnnounceDeps = Pick<Context, 'db' | 'wake'> & { onFault: OnFault }
+type AnnounceDeps = Pick<Context, 'db' | 'wake'> & {
+  onFault: OnFault
+  /** Called once a round is over: each event is told once, by the instance that placed it. */
+  onAnnounced?: (events: Iterable<Announced>) => void
+}
 
 /**
  * Gives committed events their places in the feed, makes them due at the webhook endpoints that
  * want them, and notifies every instance which payments changed. One round; answers how many.
  */
-export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<number> {
+export async function announce(deps: AnnounceDeps): Promise<number> {
+  const { db, wake, onFault, onAnnounced } = deps
+  // A transaction that comes to nothing takes its events again, one by one.
+  const announced = new Map<string, Announced>()
   let due = 0
   let hasTurn = false
   const count = await runBatch<UnplacedEvent>(db, {
@@ -34,19 +41,28 @@ export async function announce({ db, wake, onFault }: AnnounceDeps): Promise<num
       hasTurn = true
       const statements = await placeAll(tx, limit, only)
       for (const [first] of statements) due += first?.due ?? 0
-      return statements.flat()
+      const events = statements.flat()
+      for (const event of events) announced.set(nameOf(event), event)
+      return events
     },
     work: (tx, events) =>
       notifyChanged(tx, [...new Set(events.flatMap(({ paymentId }) => paymentId ?? []))]),
     find: findUnplaced,
     setAside: (tx, event) => setEventAside(tx, event, delayAfter(providerRetryS, event.attempts)),
-    onFault: (event, error) => onFault({ ...event }, error),
+    onFault(event, error) {
+      if (event !== undefined) announced.delete(nameOf(event))
+      onFault({ ...event }, error)
+    },
     // Another announcer that takes long is no fault of an event.
     isOver: (error) => !hasTurn || isLost(error)
   })
   if (due > 0) wake('deliver_webhooks')
+  onAnnounced?.(announced.values())
   return count
 }
+
+const nameOf = ({ paymentId, sequence, eventId }: UnplacedEvent) =>
+  eventId ?? `${paymentId}.${sequence}`
 
 /** Mostly in one statement; answers what each has placed. */
 async function placeAll(tx: Tx, limit: number, only?: UnplacedEvent): Promise<Announced[][]> {

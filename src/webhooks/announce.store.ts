@@ -1,5 +1,6 @@
 /** How committed events get their places in the feed, and become due at webhook endpoints. */
 import { type RawBuilder, sql } from 'kysely'
+import { lockUntilEnd } from '../database/brand.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { attemptsMax } from '../due/due.store.ts'
 import { eventId, wants } from './delivery.store.ts'
@@ -12,11 +13,23 @@ export type UnplacedEvent = {
   attempts: number
 }
 
+/** What of an event is counted; of one of no payment the most is null. */
+export type CountedEvent = {
+  type: string
+  channel: string | null
+  method: string | null
+  capture: string | null
+  /** That of the refused attempt, else of the payment as it is now. */
+  failureCode: string | null
+  /** From the creation of the payment to the event, s. */
+  ageS: number | null
+}
+
 /**
  * An event that has just been given its place. `due`: deliveries that all of its statement made;
  * `endpoints`: those that are enabled.
  */
-export type Announced = UnplacedEvent & { due: number; endpoints: number }
+export type Announced = UnplacedEvent & CountedEvent & { due: number; endpoints: number }
 
 /** Any number: one announcer at a time, over all instances. */
 const announcerLock = 7_240_001
@@ -38,15 +51,15 @@ const dueEvents = (
   select ${of} from event_outbox o
   left join (
     select payment_id, min(sequence) as first from event_outbox
-    where attempts > 0 and next_attempt_at > clock_timestamp() group by payment_id
+    where attempts > 0 and next_attempt_at > statement_timestamp() group by payment_id
   ) aside using (payment_id)
-  where next_attempt_at <= clock_timestamp() and (first is null or first > sequence)
+  where next_attempt_at <= statement_timestamp() and (first is null or first > sequence)
     ${only === undefined ? sql`` : sql`and ${isEvent(only)}`}
   order by ${inOrder} limit ${limit}`
 
 /** Has another announcer wait for the end of `tx`: what it then finds comes after. */
 export async function lockAnnouncer(tx: Tx): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${announcerLock})`.execute(tx)
+  await lockUntilEnd(tx, announcerLock)
 }
 
 /**
@@ -69,22 +82,30 @@ export async function placeEvents(
       delete from event_outbox
       where ctid = any(array(${dueEvents(sql`o.ctid`, most, only)}))
       returning *
-    ), placed as (
-      insert into event_feed (payment_id, sequence, event_id, type, account_id, client_id)
-      select taken.payment_id, taken.sequence, taken.event_id, coalesce(e.type, o.type),
-        coalesce(p.account_id, o.account_id), coalesce(p.client_id, o.client_id)
+    ), known as (
+      select taken.payment_id, taken.sequence, taken.event_id, taken.attempts, taken.created_at,
+        coalesce(e.type, o.type) as type, coalesce(p.account_id, o.account_id) as account_id,
+        coalesce(p.client_id, o.client_id) as client_id, p.channel, p.method, p.capture,
+        coalesce(e.failure_code, p.failure->>'code') as failure_code,
+        extract(epoch from taken.created_at - p.created_at)::float as age_s
       from taken
       left join lateral (
-        select type from payment_event
+        select type, case when type = 'payment.attemptRefused'
+          then data#>>'{attempt,failure,code}' end as failure_code
+        from payment_event
         where payment_id = taken.payment_id and sequence = taken.sequence limit 1
       ) e on true
       left join lateral (
-        select account_id, client_id from payment where id = taken.payment_id limit 1
+        select account_id, client_id, channel, method, capture, failure, created_at
+        from payment where id = taken.payment_id limit 1
       ) p on true
       left join lateral (
         select type, account_id, client_id from other_event where id = taken.event_id limit 1
       ) o on true
-      order by taken.created_at, taken.payment_id, taken.sequence
+    ), placed as (
+      insert into event_feed (payment_id, sequence, event_id, type, account_id, client_id)
+      select payment_id, sequence, event_id, type, account_id, client_id from known
+      order by created_at, payment_id, sequence
       returning *
     ), due as (
       insert into webhook_delivery
@@ -96,8 +117,9 @@ export async function placeEvents(
       order by f.position
       returning 1
     )
-    select ${columns}, (select count(*) from due) as due, ${endpoints} as endpoints
-    from taken`.execute(tx)
+    select ${columns}, type, channel, method, capture, failure_code as "failureCode",
+      age_s as "ageS", (select count(*) from due) as due, ${endpoints} as endpoints
+    from known`.execute(tx)
   return rows
 }
 

@@ -1,21 +1,25 @@
 import type { Db } from '../database/database.ts'
 import { readTime } from '../database-clock.ts'
 import { release } from '../due/due.store.ts'
+import { purge } from '../due/purge.store.ts'
 import type { OnFault } from '../due/run-each.ts'
 import { findFeedEvents } from '../feed/feed.store.ts'
 import { toFeedView } from '../feed/feed-view.ts'
 import { testType } from '../payments/event.ts'
+import { traced } from '../tracing/span.ts'
 import {
   claimDeliveries,
   type DueDelivery,
   deliveries,
   forgetStopped,
-  purgeDeliveries,
+  forgetUnwanted,
   recordDelivered,
   recordFailed,
+  settledDeliveries,
   settleStopped
 } from './delivery.store.ts'
 import { nextTryInS, webhookAtOnce, webhookRetryForS } from './delivery-schedule.ts'
+import type { Envelope, Envelopes, SentEvent } from './envelope.ts'
 import type { Sealing } from './sealing.ts'
 import { giveUpEndpoint } from './webhook.commands.ts'
 import { noteFailing } from './webhook.store.ts'
@@ -28,8 +32,6 @@ const lateS = 3_600
 const settleBatchSize = 2_000
 /** Attempts under way have this long to end when the service stops. */
 const stopMs = 2_000
-/** What is settled is shown this long. */
-const keptForDays = 30
 
 /** What came of an attempt: taken; answered otherwise; not answered; or not to be tried again. */
 type DeliveryOutcome = 'delivered' | 'answered_badly' | 'unanswered' | 'given_up'
@@ -37,6 +39,8 @@ type DeliveryOutcome = 'delivered' | 'answered_badly' | 'unanswered' | 'given_up
 type DispatcherDeps = {
   db: Db
   providerName: string
+  /** How each format writes an event. */
+  envelopes: Envelopes
   send: Send
   /** Opens the secrets of endpoints. */
   sealing: Sealing
@@ -65,9 +69,9 @@ export function createDispatcher(deps: DispatcherDeps) {
     if (stopped || room === 0) return 0
     const due = await claimDeliveries(db, room)
     if (due.length === 0) return 0
-    const readBody = await readBodies(deps, due)
+    const readEvent = await readEvents(deps, due)
     for (const delivery of due) {
-      const attempt = attemptOne(delivery, readBody).finally(() => {
+      const attempt = attemptOne(delivery, readEvent).finally(() => {
         underWay.delete(attempt)
         wake()
       })
@@ -76,13 +80,16 @@ export function createDispatcher(deps: DispatcherDeps) {
     return due.length
   }
 
-  async function attemptOne(delivery: DueDelivery, readBody: ReadBody): Promise<void> {
+  async function attemptOne(delivery: DueDelivery, readEvent: ReadEvent): Promise<void> {
     try {
-      const body = await readBody(delivery).catch(async (error) => {
-        deps.onFault({ deliveryId: delivery.id }, error)
-        await recordUnshown(deps, delivery)
-      })
-      if (body !== undefined) await deliver(deps, delivery, body, stopping.signal)
+      const envelope = await readEvent(delivery)
+        .then((event) => deps.envelopes[delivery.format](event, delivery))
+        .catch(async (error) => {
+          deps.onFault({ deliveryId: delivery.id }, error)
+          await recordUnshown(deps, delivery)
+        })
+      if (envelope === null) await forgetUnwanted(db, delivery)
+      else if (envelope !== undefined) await deliver(deps, delivery, envelope, stopping.signal)
     } catch (error) {
       // Its lease ends, and it is tried again.
       deps.onFault({ deliveryId: delivery.id }, error)
@@ -106,23 +113,23 @@ export function createDispatcher(deps: DispatcherDeps) {
   }
 }
 
-/** What is sent: an event as the feed shows it. Throws where it can't be shown. */
-type ReadBody = (delivery: DueDelivery) => Promise<string>
+/** The event as the feed shows it. Throws where it can't be shown. */
+type ReadEvent = (delivery: DueDelivery) => Promise<SentEvent>
 
 /** Reads all that is due at once; where that fails, each by itself, so that it fails alone. */
-async function readBodies(
+async function readEvents(
   { db, providerName }: DispatcherDeps,
   due: readonly DueDelivery[]
-): Promise<ReadBody> {
+): Promise<ReadEvent> {
   const positions = [...new Set(due.flatMap(({ position }) => position ?? []))]
   const all = positions.length === 0 ? [] : await findFeedEvents(db, positions).catch(() => null)
   const known = new Map(all?.map((event) => [event.position, event]))
   return async (delivery) => {
     const { position, eventId } = delivery
-    if (position === null) return toTestBody(delivery)
+    if (position === null) return toTestEvent(delivery)
     const event = all === null ? (await findFeedEvents(db, [position]))[0] : known.get(position)
     if (event === undefined) throw new Error(`event ${eventId} is in no feed`)
-    return JSON.stringify(toFeedView(event, providerName))
+    return toFeedView(event, providerName)
   }
 }
 
@@ -136,8 +143,8 @@ async function recordUnshown({ db, onOutcome }: DispatcherDeps, due: DueDelivery
   if (nextInS === null) onOutcome('given_up')
 }
 
-function toTestBody({ eventId, createdAt, endpointId }: DueDelivery): string {
-  return JSON.stringify({
+function toTestEvent({ eventId, createdAt, endpointId }: DueDelivery): SentEvent {
+  return {
     id: eventId,
     type: testType,
     createdAt: createdAt.toISOString(),
@@ -145,21 +152,24 @@ function toTestBody({ eventId, createdAt, endpointId }: DueDelivery): string {
     paymentId: null,
     sequence: null,
     data: { webhookEndpointId: endpointId }
-  })
+  }
 }
 
 async function deliver(
   deps: DispatcherDeps,
   due: DueDelivery,
-  body: string,
+  envelope: Envelope,
   signal: AbortSignal
 ): Promise<void> {
   const { db } = deps
   const startedAt = readTime()
   const begun = performance.now()
   const secrets = due.secrets.map((kept) => deps.sealing.open(kept, due.endpointId))
-  const headers = toSignedHeaders({ id: due.eventId, body, at: startedAt }, secrets)
-  const sent = await deps.send({ url: due.url, headers, body, signal })
+  const message = { id: due.eventId, ...envelope, at: startedAt }
+  const headers = toSignedHeaders(message, secrets)
+  const sent = await traced('deliver webhook', toTraced(due), () =>
+    deps.send({ url: due.url, headers, body: envelope.body, signal })
+  )
   if (signal.aborted && sent.httpStatus === null) {
     return void (await release(db, deliveries, due))
   }
@@ -174,6 +184,17 @@ async function deliver(
     return
   }
   await recordFailure(deps, due, tried, sent)
+}
+
+/** The id of an event of a payment begins with that of the payment. */
+function toTraced({ id, endpointId, eventId, attempt }: DueDelivery) {
+  const attributes = {
+    'webhook.endpoint.id': endpointId,
+    'webhook.delivery.id': id,
+    'webhook.attempt': attempt
+  }
+  const paymentId = eventId.startsWith('pay_') ? eventId.split('.')[0] : undefined
+  return { paymentId, attributes }
 }
 
 function isTaken({ httpStatus }: Sent): boolean {
@@ -216,13 +237,7 @@ export async function settleWebhooks(db: Db): Promise<number> {
   return count
 }
 
-/** Forgets what was settled long ago; answers how many. */
-export async function purgeWebhooks(db: Db): Promise<number> {
-  let purged = 0
-  for (let after: string | undefined = ''; after !== undefined; ) {
-    const { count, next } = await purgeDeliveries(db, keptForDays, after)
-    purged += count
-    after = next
-  }
-  return purged
+/** Forgets what was settled so many days ago; answers how many. */
+export async function purgeWebhooks(db: Db, keptForDays: number): Promise<number> {
+  return await purge(db, settledDeliveries, keptForDays)
 }

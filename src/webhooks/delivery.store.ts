@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import { type Held, isHeld, leaseTo, noLease, type Queue } from '../due/due.store.ts'
+import type { Purgeable } from '../due/purge.store.ts'
 import { webhookAtOnce, webhookInOrderForS, webhookLeaseS } from './delivery-schedule.ts'
-import type { Attempt } from './webhook.ts'
+import type { Attempt, WebhookEndpoint } from './webhook.ts'
 
 /** The id that an event of the feed `f` has in public, as `toFeedView` shows it. */
 export const eventId = sql.raw("coalesce(f.event_id, f.payment_id || '.' || f.sequence)")
@@ -29,6 +30,8 @@ export type DueDelivery = Held & {
   /** Since its first try was due, s by the database's clock. */
   ageS: number
   url: string
+  format: WebhookEndpoint['format']
+  query: WebhookEndpoint['query']
   /** As they are kept: each of them signs, the newest first. */
   secrets: string[]
 }
@@ -53,7 +56,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
   const { endpoint, failingEndpoint, reserved } = webhookAtOnce
   const { rows } = await sql<DueDelivery>`
     with open as (
-      select e.id, e.term, e.url, e.failing_since is not null as failing,
+      select e.id, e.term, e.url, e.format, e.query, e.failing_since is not null as failing,
         e.secret, e.old_secret, e.old_secret_until,
         (select count(*) from webhook_delivery h where h.endpoint_id = e.id
           and h.lease is not null and h.leased_until > now()) as under_way
@@ -94,11 +97,11 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
       update webhook_delivery d set attempts_made = attempts_made + 1,
         ${leaseTo(randomUUID(), webhookLeaseS)}
       from chosen where d.id = chosen.delivery_id
-      returning d.*, url, secret, old_secret, old_secret_until
+      returning d.*, url, format, query, secret, old_secret, old_secret_until
     )
     select id, endpoint_id as "endpointId", position, event_id as "eventId",
       created_at as "createdAt", attempts, attempts_made as attempt,
-      extract(epoch from now() - started_at)::double precision as "ageS", url,
+      extract(epoch from now() - started_at)::double precision as "ageS", url, format, query,
       array_remove(array[secret, (select old_secret where old_secret_until > now())], null)
         as secrets,
       json_build_object('id', lease, 'key', json_build_array(id)) as lease
@@ -140,6 +143,11 @@ export async function recordDelivered(db: Db, tried: Tried): Promise<{ wasFailin
     select e.failing_since is not null as "wasFailing"
     from settled join webhook_endpoint e on e.id = settled.endpoint_id`.execute(db)
   return { wasFailing: rows[0]?.wasFailing ?? false }
+}
+
+/** The endpoint turned out not to want the event: nothing was sent, and nothing is shown of it. */
+export async function forgetUnwanted(db: Db, due: Held): Promise<void> {
+  await sql`delete from webhook_delivery where ${isHeld(deliveries, due)}`.execute(db)
 }
 
 /**
@@ -193,31 +201,12 @@ export async function forgetStopped(db: Db): Promise<void> {
     ) is null`.execute(db)
 }
 
-const purgedAtOnce = 1_000
-
-/**
- * Forgets what ended long ago, of the oldest thousand deliveries after the id `after`. Answers how
- * many; and from where to go on, where what follows may be as old. Ids are given in the order in
- * which deliveries are made: whatever has been removed before, nothing else is read.
- */
-export async function purgeDeliveries(
-  db: Db,
-  keptForDays: number,
-  after: string
-): Promise<{ count: number; next: string | undefined }> {
-  const { rows } = await sql<{ count: number; last: string | null; isOld: boolean }>`
-    with oldest as materialized (
-      select id, created_at < now() - make_interval(days => ${keptForDays}) as is_old
-      from webhook_delivery where id > ${after} order by id limit ${purgedAtOnce}
-    ), gone as (
-      delete from webhook_delivery d using oldest
-      where d.id = oldest.id and is_old and status <> 'pending'
-        and started_at < now() - make_interval(days => ${keptForDays})
-      returning d.id
-    )
-    select (select count(*) from gone) as count, max(id) as last,
-      count(*) filter (where is_old) = ${purgedAtOnce} as "isOld"
-    from oldest`.execute(db)
-  const { count = 0, last = null, isOld = false } = rows[0] ?? {}
-  return { count, next: isOld && last !== null ? last : undefined }
+/** What is settled, and was not begun anew by a replay since. */
+export const settledDeliveries: Purgeable = {
+  table: 'webhook_delivery',
+  madeAt: 'created_at',
+  remove: (keptForDays) => sql`
+    delete from webhook_delivery old using oldest
+    where old.id = oldest.id and is_old and old.status <> 'pending'
+      and old.started_at < now() - make_interval(days => ${keptForDays})`
 }

@@ -13,9 +13,11 @@ export async function insertTest(
   event: { id: string; type: string }
 ): Promise<Delivery> {
   const { rows } = await sql<Delivery>`
-    with d as (
+    with own as materialized (
+      select id, term from webhook_endpoint where id = ${endpointId}
+    ), d as (
       insert into webhook_delivery (endpoint_id, term, event_id, type)
-      select id, term, ${event.id}, ${event.type} from webhook_endpoint where id = ${endpointId}
+      select id, term, ${event.id}, ${event.type} from own
       returning *
     )
     select ${deliveryColumns} from d join webhook_endpoint e on e.id = d.endpoint_id`.execute(tx)

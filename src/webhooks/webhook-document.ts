@@ -7,6 +7,23 @@ const header = (name: string, description: string) => ({
   schema: { type: 'string' }
 })
 
+export const signatureHeaders = [
+  header('webhook-id', 'The id of the event: the same in every repetition'),
+  header('webhook-timestamp', 'When it was sent: seconds since 1970'),
+  header(
+    'webhook-signature',
+    '`v1,` and the base64 of an HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}`; ' +
+      'two of them, with a space between, for 24 hours after a rotation of the secret'
+  )
+]
+
+/** What an endpoint answers. */
+export const takings = {
+  '2XX': { description: 'Taken' },
+  '410': { description: 'Never again: the endpoint is disabled' },
+  default: { description: 'Not taken: it is sent again' }
+}
+
 export const webhookDocument = {
   event: {
     post: {
@@ -15,7 +32,8 @@ export const webhookDocument = {
       description:
         'At least once: take each `webhook-id` once. Check the signature before anything else, ' +
         'by a library of Standard Webhooks (standardwebhooks.com) and the secret of the ' +
-        'endpoint.\n\n' +
+        'endpoint. An endpoint whose `format` is `cloudevents` is signed alike, and gets the ' +
+        'event in an envelope of CloudEvents 1.0, structured mode; tests and repetitions too.\n\n' +
         'The events of a payment come in the order of `sequence`. One that fails holds up the ' +
         'later ones of its payment for ten minutes at most; after that the order is known by ' +
         '`sequence` alone.\n\n' +
@@ -25,24 +43,15 @@ export const webhookDocument = {
         'the endpoint, and so do 3 days of nothing but failures.',
       tags: ['Webhooks'],
       security: [],
-      parameters: [
-        header('webhook-id', 'The id of the event: the same in every repetition'),
-        header('webhook-timestamp', 'When it was sent: seconds since 1970'),
-        header(
-          'webhook-signature',
-          '`v1,` and the base64 of an HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}`; ' +
-            'two of them, with a space between, for 24 hours after a rotation of the secret'
-        )
-      ],
+      parameters: signatureHeaders,
       requestBody: {
         required: true,
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/WebhookEvent' } } }
+        content: {
+          'application/json': { schema: { $ref: '#/components/schemas/WebhookEvent' } },
+          'application/cloudevents+json': { schema: { $ref: '#/components/schemas/CloudEvent' } }
+        }
       },
-      responses: {
-        '2XX': { description: 'Taken' },
-        '410': { description: 'Never again: the endpoint is disabled' },
-        default: { description: 'Not taken: it is sent again' }
-      }
+      responses: takings
     }
   }
 }

@@ -14,12 +14,12 @@ export function newSecret(): string {
  * takes it once; each secret signs it.
  */
 export function toSignedHeaders(
-  message: { id: string; body: string; at: Date },
+  message: { id: string; contentType: string; body: string; at: Date },
   secrets: readonly string[]
 ): Record<string, string> {
-  const { id, body, at } = message
+  const { id, contentType, body, at } = message
   return {
-    'content-type': 'application/json',
+    'content-type': contentType,
     'user-agent': 'one-off-payments-webhooks/1',
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),

@@ -22,12 +22,14 @@ import {
   disableEndpoint,
   findEndpoint,
   insertEndpoint,
+  type NewEndpoint,
   rotateSecret,
   saveEndpoint
 } from './webhook.store.ts'
 import {
   type DisabledReason,
   disabledType,
+  type EndpointFormat,
   type EndpointStatus,
   everyEvent,
   toDeliveryView,
@@ -44,7 +46,7 @@ const replayMax = 10_000
 /** As many endpoints of one client: each event is written once for each. */
 const endpointsMax = 20
 
-type EndpointAsked = { url: string; events: string[]; description: string | null }
+type EndpointAsked = Pick<WebhookEndpoint, 'url' | 'events' | 'description' | 'format' | 'query'>
 
 /**
  * The saved answer holds the secret, as the endpoint does: whoever lost the first answer gets it
@@ -63,14 +65,37 @@ export async function createEndpoint(
   }
   const id = newId('whe')
   const answer = await answerOnce(db, claim, id, async (tx) => {
-    if ((await countEndpoints(tx, clientId)) >= endpointsMax) {
-      throw new Problem('webhook_endpoint_limit', `There are ${endpointsMax} of them already.`)
-    }
     const secret = sealing.seal(newSecret(), id)
-    const endpoint = await insertEndpoint(tx, { id, clientId, ...asked, secret })
+    const endpoint = await addEndpoint(tx, { id, clientId, ...asked, secret })
     return { status: 201, body: JSON.stringify({ ...toEndpointView(endpoint), secret }) }
   })
   return withOpenSecret(sealing, answer)
+}
+
+/**
+ * One that no key guards against being made twice. Answers it with its secret. `at`: where a fault
+ * of the address is.
+ */
+export async function subscribe(
+  { db, checkUrl, sealing }: Pick<Context, 'db' | 'checkUrl' | 'sealing'>,
+  clientId: string,
+  asked: EndpointAsked,
+  at: string
+): Promise<{ endpoint: WebhookEndpoint; secret: string }> {
+  await refuseUrl(checkUrl, asked.url, at)
+  const id = newId('whe')
+  const secret = newSecret()
+  const kept = { id, clientId, ...asked, secret: sealing.seal(secret, id) }
+  return await db
+    .transaction()
+    .execute(async (tx) => ({ endpoint: await addEndpoint(tx, kept), secret }))
+}
+
+async function addEndpoint(tx: Tx, endpoint: NewEndpoint): Promise<WebhookEndpoint> {
+  if ((await countEndpoints(tx, endpoint.clientId)) >= endpointsMax) {
+    throw new Problem('webhook_endpoint_limit', `There are ${endpointsMax} of them already.`)
+  }
+  return await insertEndpoint(tx, endpoint)
 }
 
 /** What was saved holds the secret as the database keeps it. */
@@ -84,6 +109,7 @@ type EndpointChange = {
   url?: string | undefined
   events?: string[] | undefined
   description?: string | null | undefined
+  format?: EndpointFormat | undefined
   status?: EndpointStatus | undefined
 }
 
@@ -103,12 +129,14 @@ export async function changeEndpoint(
     const endpoint = await findEndpoint(tx, id, clientId, 'change')
     if (endpoint === undefined) throw notFound()
     checkPrecondition(precondition, endpointETag(endpoint))
+    refuseChangeOfHub(endpoint, change)
     const { status = endpoint.status } = change
     const changed: WebhookEndpoint = {
       ...endpoint,
       url: change.url ?? endpoint.url,
       events: change.events ?? endpoint.events,
       description: change.description === undefined ? endpoint.description : change.description,
+      format: change.format ?? endpoint.format,
       status,
       disabledReason: status === 'enabled' ? null : (endpoint.disabledReason ?? 'client')
     }
@@ -249,8 +277,18 @@ function refuseMixedEvents(events: readonly string[]): void {
   })
 }
 
-async function refuseUrl(checkUrl: Context['checkUrl'], url: string): Promise<void> {
+/** What a subscriber to the hub takes, and how, it said there. */
+function refuseChangeOfHub({ format }: WebhookEndpoint, change: EndpointChange): void {
+  if (format !== 'tmf676') return
+  const names = (['events', 'format'] as const).filter((name) => change[name] !== undefined)
+  if (names.length === 0) return
+  const detail = 'is of the hub of TMF676: subscribe there again'
+  const errors = names.map((name) => ({ pointer: `/${name}`, detail }))
+  throw new Problem('request_invalid', 'A fault in the body.', { errors })
+}
+
+async function refuseUrl(checkUrl: Context['checkUrl'], url: string, at = '/url'): Promise<void> {
   const fault = await checkUrl(url)
   if (fault === null) return
-  throw new Problem('webhook_url_refused', fault, { errors: [{ pointer: '/url', detail: fault }] })
+  throw new Problem('webhook_url_refused', fault, { errors: [{ pointer: at, detail: fault }] })
 }

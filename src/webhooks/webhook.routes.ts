@@ -7,7 +7,7 @@ import { preconditionOf } from '../http/etag.plugin.ts'
 import { claimOf, sendSaved } from '../http/idempotency.plugin.ts'
 import { addNamed } from '../http/validation.plugin.ts'
 import { found } from '../problem.ts'
-import type { ProblemCode } from '../problems.ts'
+import type { ProblemCode } from '../problems/problems.ts'
 import type { Routes } from '../service-context.ts'
 import { listDeliveries } from './delivery-list.store.ts'
 import {
@@ -20,6 +20,7 @@ import {
 } from './webhook.commands.ts'
 import {
   ChangeWebhookEndpoint,
+  CloudEventSchema,
   CreateWebhookEndpoint,
   DeliveryListQuery,
   DeliveryPage,
@@ -69,8 +70,9 @@ export const webhookRoutes: Routes<'db' | 'reads' | 'checkUrl' | 'sealing' | 'wa
       }
     },
     async (request, reply) => {
-      const { url, events, description = null } = request.body
-      const answer = await createEndpoint(deps, claimOf(request), { url, events, description })
+      const { description = null, format = 'standard' } = request.body
+      const asked = { ...request.body, description, format, query: null }
+      const answer = await createEndpoint(deps, claimOf(request), asked)
       reply.header('location', `/v1/webhook-endpoints/${JSON.parse(answer.body).id}`)
       return sendSaved(reply, answer)
     }
@@ -120,7 +122,9 @@ export const webhookRoutes: Routes<'db' | 'reads' | 'checkUrl' | 'sealing' | 'wa
         summary: 'Change, disable or enable a webhook endpoint',
         description:
           'Once disabled, nothing is sent to it: what was pending has failed, and what happens ' +
-          'meanwhile is not kept for it. Enable it and replay that time.',
+          'meanwhile is not kept for it. Enable it and replay that time. Another `format` holds ' +
+          'from the next attempt on, also of what waits. Of a subscriber to the hub of TMF676 ' +
+          '`events` and `format` stay.',
         tags,
         params: WebhookParams,
         body: ChangeWebhookEndpoint,
@@ -176,7 +180,8 @@ export const webhookRoutes: Routes<'db' | 'reads' | 'checkUrl' | 'sealing' | 'wa
       schema: {
         operationId: 'listDeliveries',
         summary: 'List what was sent to a webhook endpoint',
-        description: 'Newest first; kept for at least 30 days after it was settled.',
+        description:
+          'Newest first; kept for 30 days after it was settled, or as long as the operator says.',
         tags,
         params: WebhookParams,
         querystring: DeliveryListQuery,
@@ -195,8 +200,9 @@ export const webhookRoutes: Routes<'db' | 'reads' | 'checkUrl' | 'sealing' | 'wa
   )
 
   await webhookActionRoutes(app, deps)
-  // No route takes or answers it: it is sent.
+  // No route takes or answers them: they are sent.
   addNamed(app, WebhookEventSchema)
+  addNamed(app, CloudEventSchema)
 }
 
 /** What is asked of an endpoint. */

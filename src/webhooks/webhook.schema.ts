@@ -1,7 +1,24 @@
 import { Type } from 'typebox'
-import { countOf, ListQuery, nullable, pageOf, Timestamp, text } from '../http/common.schema.ts'
+import { exampleEvent, WebhookEventSchema } from '../feed/event.schema.ts'
+import {
+  countOf,
+  ListQuery,
+  nullable,
+  pageOf,
+  ref,
+  Timestamp,
+  text,
+  timeOf
+} from '../http/common.schema.ts'
 import { eventTypes } from '../payments/event.ts'
-import { deliveryStatuses, disabledReasons, endpointStatuses, everyEvent } from './webhook.ts'
+import {
+  chosenFormats,
+  deliveryStatuses,
+  disabledReasons,
+  endpointFormats,
+  endpointStatuses,
+  everyEvent
+} from './webhook.ts'
 
 const exampleId = 'whe_06f1k2m3n4p5q6r7'
 const exampleTime = '2026-11-22T10:00:00.000Z'
@@ -18,12 +35,21 @@ const events = Type.Array(Type.Enum([everyEvent, ...eventTypes]), {
   description: '`["*"]` for all that the client may see, or types'
 })
 const description = text(255, { minLength: 1 })
+const formatMeanings =
+  'standard: the event as JSON; cloudevents: the same in an envelope of CloudEvents 1.0, ' +
+  'structured mode. Both are signed alike'
+const format = Type.Optional(
+  Type.Enum([...chosenFormats], { description: formatMeanings, default: 'standard' })
+)
 
 const endpoint = {
   id: Type.String(),
   url: Type.String(),
   events: Type.Array(Type.String()),
   description: nullable(Type.String()),
+  format: Type.Enum([...endpointFormats], {
+    description: `${formatMeanings}. tmf676: it subscribed by the hub of TMF676`
+  }),
   status: Type.Enum([...endpointStatuses], { description: 'disabled: nothing is sent to it' }),
   disabledReason: nullable(
     Type.Enum([...disabledReasons], {
@@ -37,6 +63,7 @@ const exampleEndpoint = {
   url: 'https://billing.example/payments/events',
   events: ['*'],
   description: 'Billing',
+  format: 'standard',
   status: 'enabled',
   disabledReason: null,
   createdAt: exampleTime
@@ -62,11 +89,14 @@ export const WebhookSecretSchema = Type.Object(
 )
 
 export const CreateWebhookEndpoint = Type.Object(
-  { url, events, description: Type.Optional(description) },
+  { url, events, description: Type.Optional(description), format },
   {
     $id: 'CreateWebhookEndpoint',
     additionalProperties: false,
-    examples: [{ url: exampleEndpoint.url, events: ['*'], description: 'Billing' }]
+    examples: [
+      { url: exampleEndpoint.url, events: ['*'], description: 'Billing' },
+      { url: exampleEndpoint.url, events: ['payment.captured'], format: 'cloudevents' }
+    ]
   }
 )
 
@@ -75,6 +105,11 @@ export const ChangeWebhookEndpoint = Type.Object(
     url: Type.Optional(url),
     events: Type.Optional(events),
     description: Type.Optional(nullable(description)),
+    format: Type.Optional(
+      Type.Enum([...chosenFormats], {
+        description: `${formatMeanings}. It holds from the next attempt on`
+      })
+    ),
     status: Type.Optional(
       Type.Enum([...endpointStatuses], { description: 'disabled: nothing is sent to it' })
     )
@@ -166,6 +201,47 @@ export const DeliveryWithAttemptsSchema = Type.Object(
             response: 'Internal Server Error'
           }
         ]
+      }
+    ]
+  }
+)
+
+export const CloudEventSchema = Type.Object(
+  {
+    specversion: Type.Literal('1.0', { description: 'Of CloudEvents' }),
+    id: Type.String({ description: 'That of the event: with `source`, take each once' }),
+    source: Type.String({ format: 'uri', description: 'The address of this service' }),
+    type: Type.String({
+      pattern: '^one-off-payments\\.v1\\.[A-Za-z]+\\.[A-Za-z]+$',
+      description: '`one-off-payments.v1.` and the type of the event'
+    }),
+    subject: Type.Optional(
+      Type.String({ description: 'The path of its payment, else of its account, if it has one' })
+    ),
+    time: timeOf('When it became known here'),
+    datacontenttype: Type.Literal('application/json', { description: 'Of `data`' }),
+    sequence: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{10}$',
+        description: 'The number of the event, of its payment, as a text that sorts'
+      })
+    ),
+    data: ref(WebhookEventSchema, 'The event, as the format `standard` has it')
+  },
+  {
+    $id: 'CloudEvent',
+    description: 'An event as CloudEvents 1.0 has it in structured mode',
+    examples: [
+      {
+        specversion: '1.0',
+        id: exampleEvent.id,
+        source: 'https://payments.example',
+        type: `one-off-payments.v1.${exampleEvent.type}`,
+        subject: `/v1/payments/${exampleEvent.paymentId}`,
+        time: exampleEvent.createdAt,
+        datacontenttype: 'application/json',
+        sequence: '0000000001',
+        data: exampleEvent
       }
     ]
   }

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
+import { brandSuffix } from '../database/brand.ts'
 import type { Db, Tx } from '../database/database.ts'
 import type { DisabledReason, WebhookEndpoint } from './webhook.ts'
 
 const shown = sql.raw(
-  'id, client_id as "clientId", url, events, description, status, ' +
+  'id, client_id as "clientId", url, events, description, format, query, status, ' +
     'disabled_reason as "disabledReason", created_at as "createdAt"'
 )
 
@@ -13,23 +14,24 @@ const endpointsLock = 7_240_015
 /** How many a client has; no other is made until the end of `tx`. */
 export async function countEndpoints(tx: Tx, clientId: string): Promise<number> {
   await sql`
-    select pg_advisory_xact_lock(${endpointsLock}, hashtext(${clientId}))`.execute(tx)
+    select pg_advisory_xact_lock(${endpointsLock},
+      hashtext(${clientId} || ${sql.raw(brandSuffix)}))`.execute(tx)
   const { rows } = await sql<{ count: number }>`
     select count(*) from webhook_endpoint
     where client_id = ${clientId} and deleted_at is null`.execute(tx)
   return rows[0]?.count ?? 0
 }
 
-type NewEndpoint = Omit<WebhookEndpoint, 'status' | 'disabledReason' | 'createdAt'> & {
+export type NewEndpoint = Omit<WebhookEndpoint, 'status' | 'disabledReason' | 'createdAt'> & {
   /** As it is kept. */
   secret: string
 }
 
 export async function insertEndpoint(tx: Tx, endpoint: NewEndpoint): Promise<WebhookEndpoint> {
-  const { id, clientId, url, events, description, secret } = endpoint
+  const { id, clientId, url, events, description, format, query, secret } = endpoint
   const { rows } = await sql<WebhookEndpoint>`
-    insert into webhook_endpoint (id, client_id, url, events, description, secret)
-    values (${id}, ${clientId}, ${url}, ${events}, ${description}, ${secret})
+    insert into webhook_endpoint (id, client_id, url, events, description, format, query, secret)
+    values (${id}, ${clientId}, ${url}, ${events}, ${description}, ${format}, ${query}, ${secret})
     returning ${shown}`.execute(tx)
   return rows[0] as WebhookEndpoint
 }
@@ -76,11 +78,11 @@ const stop = sql.raw('term = term + 1, stopped_at = now()')
  * that is disabled nothing more is sent, however much is pending.
  */
 export async function saveEndpoint(tx: Tx, endpoint: WebhookEndpoint): Promise<void> {
-  const { id, url, events, description, status, disabledReason } = endpoint
+  const { id, url, events, description, format, status, disabledReason } = endpoint
   const stops = sql`(status = 'enabled' and ${status} = 'disabled')`
   await sql`
     update webhook_endpoint set url = ${url}, events = ${events}, description = ${description},
-      status = ${status}, disabled_reason = ${disabledReason},
+      format = ${format}, status = ${status}, disabled_reason = ${disabledReason},
       failing_since = case when ${status} = status then failing_since end,
       term = term + ${stops}::integer,
       stopped_at = case when ${stops} then clock.at else stopped_at end

@@ -9,12 +9,21 @@ export type EndpointStatus = (typeof endpointStatuses)[number]
 export const disabledReasons = ['client', 'failing', 'gone'] as const
 export type DisabledReason = (typeof disabledReasons)[number]
 
+/** Those that a client may choose. */
+export const chosenFormats = ['standard', 'cloudevents'] as const
+/** `tmf676`: it subscribed by the hub of TMF676. */
+export const endpointFormats = [...chosenFormats, 'tmf676'] as const
+export type EndpointFormat = (typeof endpointFormats)[number]
+
 export type WebhookEndpoint = {
   id: string
   clientId: string
   url: string
   events: readonly string[]
   description: string | null
+  format: EndpointFormat
+  /** What a subscriber to the hub asked for; null for everything, and for all others. */
+  query: string | null
   status: EndpointStatus
   disabledReason: DisabledReason | null
   createdAt: Date
@@ -22,12 +31,13 @@ export type WebhookEndpoint = {
 
 /** The endpoint as the API shows it: never with its secret. */
 export function toEndpointView(endpoint: WebhookEndpoint) {
-  const { id, url, events, description, status, disabledReason, createdAt } = endpoint
+  const { id, url, events, description, format, status, disabledReason, createdAt } = endpoint
   return {
     id,
     url,
     events: [...events],
     description,
+    format,
     status,
     disabledReason,
     createdAt: createdAt.toISOString()

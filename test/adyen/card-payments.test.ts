@@ -209,6 +209,7 @@ const link: PaymentLinkRequest = {
   metadata: null,
   expiresAt: new Date('2027-01-01T00:00:00Z'),
   saveCard: 'never',
+  offers: ['scheme'],
   customer: null,
   description: null
 }

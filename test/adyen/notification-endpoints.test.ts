@@ -339,6 +339,21 @@ t.test('what Adyen sends', async (t) => {
       t.ok(status === 202 || body.code === 'notification_not_retryable')
     }
   })
+
+  t.test('a parked one is dismissed: ignored, with who and why, and not tried again', async (t) => {
+    const odd = signed(item({ eventCode: 'AUTHORISATION', success: 'perhaps' }))
+    await send(envelope([odd]))
+    const { id } = await settled(odd.pspReference)
+    const dismissal = { reason: 'a test', operator: { id: 'night-2' } }
+    const dismiss = (idempotencyKey: string) =>
+      call('POST', `/v1/notifications/${id}/dismissal`, { idempotencyKey, body: dismissal })
+    const fault = 'Its success is neither true nor false. Dismissed by night-2: a test'
+    t.match(await dismiss('dismiss-1'), { status: 200, body: { id, status: 'ignored', fault } })
+    t.match((await call('GET', '/v1/notifications?limit=1')).body.data, [{ id, fault }])
+    t.match(await dismiss('dismiss-2'), { body: { code: 'notification_not_dismissable' } })
+    const retry = await call('POST', `/v1/notifications/${id}/retry`, { idempotencyKey: 'dis-3' })
+    t.equal(retry.body.code, 'notification_not_retryable')
+  })
 })
 
 const specs = process.env.ADYEN_SPECS

@@ -106,8 +106,35 @@ t.test('the result of a page', async (t) => {
     authorisationReference: 'PSP',
     amount: { currency: 'GBP', value: 2500 }
   }
+  const by = (paymentMethod: unknown, more = {}) => ({
+    payments: [{ ...payment, paymentMethod }],
+    ...more
+  })
+  const typed = { ...money, card: null }
+  const threeDOffered = { additionalData: { threeDOffered: 'true' } }
   const readings: ReadonlyArray<[name: string, changes: object, result: object]> = [
-    ['completed', {}, money],
+    ['completed', {}, { ...money, card: null, authentication: null }],
+    ['by a card, of which the notification says more', by({ type: 'scheme', brand: 'mc' }), typed],
+    [
+      'by the card in a wallet',
+      by({ type: 'applepay', brand: 'visa_applepay' }, threeDOffered),
+      {
+        ...money,
+        card: { brand: 'visa', wallet: 'applepay', lastFour: null },
+        authentication: { threeDSecure: 'attempted' }
+      }
+    ],
+    [
+      'by a wallet whose card has a brand of its own',
+      by({ type: 'googlepay', brand: 'mc' }),
+      { ...money, card: { brand: 'mc', wallet: 'googlepay' } }
+    ],
+    [
+      'by a wallet that does not tell its card',
+      by({ type: 'paywithgoogle' }),
+      { ...money, card: { brand: null, wallet: 'googlepay' } }
+    ],
+    ['by what can’t be read', by('visa'), { ...money, card: null }],
     ['canceled', { status: 'canceled', payments: [] }, { outcome: 'cancelled' }],
     ['refused', { status: 'refused', payments: undefined }, { outcome: 'refused' }],
     ['expired', { status: 'expired', payments: [] }, { outcome: 'open' }],

@@ -53,7 +53,7 @@ const meanings: ReadonlyArray<[code: string, changes: Changes, meaning: object |
   [
     'AUTHORISATION',
     noOriginal,
-    { type: 'authorised', authorisationReference: 'PAY', amount, card: null }
+    { type: 'authorised', authorisationReference: 'PAY', amount, card: null, authentication: null }
   ],
   [
     'AUTHORISATION',
@@ -374,7 +374,10 @@ t.test('the face of the card is shown as far as it is known', async (t) => {
  * What shows or words a fact. `again` never makes a second success of a signed capture (A2),
  * `action` picks between two ways of giving all back, `at` orders adjustments.
  */
-const worded = ['card', 'failure', 'reason', 'reasonCode', 'defendBy', 'again', 'action', 'at']
+const worded = [
+  ...['card', 'authentication', 'failure', 'reason', 'reasonCode', 'defendBy'],
+  ...['again', 'action', 'at']
+]
 
 t.test('what is not signed decides nothing', async (t) => {
   const unsigned = fc.record(
@@ -388,7 +391,10 @@ t.test('what is not signed decides nothing', async (t) => {
       pspReference: fc.string(),
       amount: fc.record({ currency: fc.constant('EUR'), value: fc.nat() }),
       additionalData: fc.dictionary(
-        fc.constantFrom('cardSummary', 'modification.action', 'chargebackReasonCode'),
+        fc.constantFrom(
+          ...['cardSummary', 'modification.action', 'chargebackReasonCode'],
+          ...['paymentMethodVariant', 'threeDAuthenticated', 'liabilityShift']
+        ),
         fc.anything()
       )
     },

@@ -26,6 +26,7 @@ export function newRequest(changes: Partial<HostedPageRequest> = {}): HostedPage
     customer: null,
     metadata: null,
     byPhone: false,
+    offers: ['scheme'],
     ...changes
   }
 }

@@ -81,6 +81,8 @@ t.test('what a payment asks for is what the page is asked for', async (t) => {
   })
   t.notOk('recurringProcessingModel' in (await sent({ saveCard: 'never' })))
   t.match(await sent({ metadata: { basket: '7' } }), { metadata: { basket: '7' } })
+  const { allowedPaymentMethods } = await sent({ offers: ['scheme', 'googlepay'] })
+  t.same(allowedPaymentMethods, ['scheme', 'googlepay'])
   t.match(await sent({ amount: { currency: 'CLP', value: 1500 } }), {
     amount: { currency: 'CLP', value: 150_000 }
   })

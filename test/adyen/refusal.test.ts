@@ -1,6 +1,6 @@
 import t from 'tap'
 import { toFailure } from '../../src/adyen/refusal.ts'
-import { type FailureCode, failureCodes } from '../../src/provider.ts'
+import { type FailureCode, failureCodes } from '../../src/provider/failures.ts'
 
 /** Adyen's refusal reasons, as docs.adyen.com/development-resources/refusal-reasons spells them. */
 const reasons: Record<string, FailureCode> = {

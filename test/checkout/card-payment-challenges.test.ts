@@ -161,5 +161,5 @@ t.test('3-D Secure', async (t) => {
     await until(created.body.id, ({ status }) => status === 'expired')
   })
 
-  await checkMoney(t, db)
+  t.test('the money is right', (t) => checkMoney(t, db))
 })

@@ -153,5 +153,5 @@ t.test('paying with a registered card', async (t) => {
     }
   })
 
-  await checkMoney(t, db)
+  t.test('the money is right', (t) => checkMoney(t, db))
 })

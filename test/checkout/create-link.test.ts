@@ -150,7 +150,7 @@ t.test('creating a payment link', async (t) => {
     t.equal(mine.length, 1)
   })
 
-  await checkMoney(t, db)
+  t.test('the money is right', (t) => checkMoney(t, db))
 })
 
 t.test('a link that nobody tells of', async (t) => {
@@ -277,5 +277,5 @@ t.test('a link that nobody tells of', async (t) => {
     t.match(await until(body.id, ({ status }) => status === 'captured'), { amountCaptured: 2500 })
   })
 
-  await checkMoney(t, db)
+  t.test('the money is right', (t) => checkMoney(t, db))
 })

@@ -1,6 +1,6 @@
 /** All that the operations on registered cards may answer. */
 import t from 'tap'
-import type { ProblemCode } from '../../src/problems.ts'
+import type { ProblemCode } from '../../src/problems/problems.ts'
 import { newAccountId } from '../test-service.ts'
 import { eventually, judgedService, meetInFlight } from './judged.ts'
 

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { scopes } from '../../src/clients/client.ts'
-import type { ProblemCode } from '../../src/problems.ts'
+import type { ProblemCode } from '../../src/problems/problems.ts'
 import { type Route, routes } from '../http/routes.ts'
 import type { Operation } from './document.ts'
 import { elsewhereMet, generalCodes, type Judged, judgedService, needsKey } from './judged.ts'
@@ -77,7 +77,10 @@ async function meetRefusals(t: Test, service: Judged, operation: Operation, rout
 async function meetFaultOfOurs(t: Test, service: Judged): Promise<void> {
   const { operations, meet, call, db } = service
   t.equal((await call('GET', '/v1/payments')).status, 200)
-  await sql`alter schema public rename to elsewhere`.execute(db)
+  const { rows } = await sql<{ here: string }>`select current_schema() as here`.execute(db)
+  const here = sql.id(rows[0]?.here ?? '')
+  const elsewhere = sql.id(`${rows[0]?.here}_elsewhere`)
+  await sql`alter schema ${here} rename to ${elsewhere}`.execute(db)
   try {
     for (const operation of operations) {
       const route = routeOf(operation)
@@ -87,6 +90,6 @@ async function meetFaultOfOurs(t: Test, service: Judged): Promise<void> {
       t.notMatch(text, /relation|schema|elsewhere|select/, 'which says nothing of what it was')
     }
   } finally {
-    await sql`alter schema elsewhere rename to public`.execute(db)
+    await sql`alter schema ${elsewhere} rename to ${here}`.execute(db)
   }
 }

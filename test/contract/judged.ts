@@ -1,14 +1,15 @@
 /** Calls of the API by the names of its operations, each answer judged by the OpenAPI document. */
 import type { Test } from 'tap'
-import { type ProblemCode, problems } from '../../src/problems.ts'
+import { type ProblemCode, problems } from '../../src/problems/problems.ts'
 import { type Answer, type Call, type TestService, testService } from '../test-service.ts'
 import { codesOf, createJudge, type Json, type Operation, operationsOf } from './document.ts'
 
-/** Met over sockets and under a limit, in test/http. */
+/** Met over sockets, under a limit, and by tokens of an issuer, in test/http and test/oauth. */
 export const elsewhereMet: readonly ProblemCode[] = [
   'request_timeout',
   'headers_too_large',
-  'rate_limited'
+  'rate_limited',
+  'issuer_unavailable'
 ]
 
 /** What any operation may answer whatever it does: met in general.test.ts and health.test.ts. */
@@ -172,6 +173,7 @@ function headerFaults(operation: Json, { status, headers, body }: Answer): strin
     if (!pattern.test(headers.get(name) ?? '')) faults.push(`${name}: ${headers.get(name)}`)
   }
   must('x-request-id', /^[A-Za-z0-9._-]{1,64}$/)
+  must('x-correlator', /^[A-Za-z0-9._-]{1,64}$/)
   must('x-content-type-options', /^nosniff$/)
   must('cache-control', /^no-store$/)
   if (status < 400 && operation.responses[304] !== undefined) must('etag', /^"[\w-]+"$/)

@@ -1,6 +1,6 @@
 /** All that the operations on payments, captures, cancellations and disputes may answer. */
 import t, { type Test } from 'tap'
-import type { ProblemCode } from '../../src/problems.ts'
+import type { ProblemCode } from '../../src/problems/problems.ts'
 import { registerCard } from '../registered-card.ts'
 import { newAccountId, paymentBody } from '../test-service.ts'
 import type { Json } from './document.ts'
@@ -52,6 +52,7 @@ async function meetRefusedCreates(service: Judged, accountId: string): Promise<v
   await create('amount_not_representable', { amount: tooFine })
   await create('return_url_refused', { returnUrl: 'https://elsewhere.example' })
   await create('request_invalid', { expiresAt: '2020-01-01T00:00:00Z' })
+  await create('payment_method_not_offered', { paymentMethods: ['scheme', 'applepay'] })
   const onCard = { method: 'registeredCard', registeredCardId: 'crd_none' }
   await create('registered_card_not_found', onCard)
   await create('charge_not_found', { allocations: [{ chargeId: 'chg_none', amount: 1 }] })
@@ -193,6 +194,12 @@ async function meetDisputes(service: Judged): Promise<void> {
     await eventually(list, (found) => found?.stage === stage)
   }
   await meet('payment_not_found', 'listDisputes', ['none'])
+  await meet(200, 'listAllDisputes', [], { query: '?limit=1' })
+  await meet(200, 'listAllDisputes', [], { query: '?defendBefore=2999-01-01T00:00:00Z' })
+  await service.meetUnchanged('getReceipt', [id])
+  const pending = await service.createPayment()
+  await meet('receipt_not_found', 'getReceipt', [pending.id])
+  await meet('payment_not_found', 'getReceipt', ['none'])
 }
 
 async function meetRecords({ meet }: Judged, accountId: string): Promise<void> {

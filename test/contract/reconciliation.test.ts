@@ -44,5 +44,19 @@ t.test('every answer about notifications is what the document says', async (t) =
   await meet('idempotency_key_reused', 'retryNotification', [applied.id], retry)
   await meet('notification_not_found', 'retryNotification', ['none'])
   await meet('notification_not_retryable', 'retryNotification', [applied.id])
+  await eventually(
+    () => find('waiting'),
+    (found) => found.length > 0
+  )
+  const dismissal = {
+    idempotencyKey: 'dismissal',
+    body: { reason: 'Of another shop', operator: { id: 'night-2' } }
+  }
+  await meet(200, 'dismissNotification', [waiting.id], dismissal)
+  await meet(200, 'dismissNotification', [waiting.id], dismissal)
+  const anew = { ...dismissal, idempotencyKey: 'dismissal-2' }
+  await meet('idempotency_key_reused', 'dismissNotification', [applied.id], dismissal)
+  await meet('notification_not_found', 'dismissNotification', ['none'], anew)
+  await meet('notification_not_dismissable', 'dismissNotification', [applied.id], anew)
   t.same(service.findUnmet('Reconciliation'), [])
 })

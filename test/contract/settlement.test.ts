@@ -1,6 +1,6 @@
 /** All that the operations on settlement and on discrepancies may answer. */
 import t from 'tap'
-import type { ProblemCode } from '../../src/problems.ts'
+import type { ProblemCode } from '../../src/problems/problems.ts'
 import { download, makeReport } from '../settlement/reports.ts'
 import { adyenApiKey } from '../test-service.ts'
 import { eventually, type Judged, judgedService, stale } from './judged.ts'

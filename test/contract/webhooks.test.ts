@@ -19,7 +19,7 @@ t.test('every answer about webhooks is what the document says', async (t) => {
   await meet('idempotency_key_reused', 'createWebhookEndpoint', [], other)
   const refused = { body: { ...asked, url: 'https://10.0.0.1/' } }
   await meet('webhook_url_refused', 'createWebhookEndpoint', [], refused)
-  await meet(201, 'createWebhookEndpoint', [], { body: asked })
+  await meet(201, 'createWebhookEndpoint', [], { body: { ...asked, format: 'cloudevents' } })
   // A client has 20 at most.
   const unwanted = { ...asked, events: ['card.removed'] }
   for (let n = 3; n <= 20; n += 1) {
@@ -78,13 +78,15 @@ t.test('every answer about webhooks is what the document says', async (t) => {
     everyNode(document.webhooks, (node) => {
       if (typeof node.$ref === 'string') resolve(document, node)
     })
-    const { $ref } = event.post.requestBody.content['application/json'].schema
+    const { content } = event.post.requestBody
     const judge = createJudge(document)
     for (const message of consumer.seen) {
+      const { $ref } = content[String(message.headers['content-type'])].schema
       t.same(judge($ref.split('/').slice(1), message.event), [], message.event.type)
       for (const { name } of event.post.parameters) t.ok(message.headers[name], name)
     }
     const types = new Set(consumer.seen.map((message) => message.event.type))
-    t.same([...types].sort(), ['payment.created', 'webhookEndpoint.test'])
+    const wrapped = 'one-off-payments.v1.payment.created'
+    t.same([...types].sort(), [wrapped, 'payment.created', 'webhookEndpoint.test'])
   })
 })

@@ -16,6 +16,7 @@ const good = [
   'postgresql://payments@/payments?host=/var/run/postgresql',
   'postgresql://%2Fvar%2Frun%2Fpostgresql/payments',
   'postgresql://db.example/payments?options=-c%20search_path%3Dbrand',
+  'postgresql://db.example/payments?options=-csearch_path=op_1%20-c%20work_mem=8MB',
   'postgresql://db.example/payments?sslmode=disable&client_encoding=UTF8',
   'postgresql://db.example/payments?sslmode=verify-full&sslnegotiation=direct'
 ]
@@ -37,6 +38,10 @@ const bad: ReadonlyArray<readonly [url: string, fault: RegExp]> = [
   [`${s}?statement_timeout=0`, /statement_timeout is not understood/],
   [`${s}?binary=true`, /binary is not understood/],
   [`${s}?schema=brand`, /schema is not understood; write options=/],
+  [`${s}?options=-c%20search_path%3Dop1,public`, /search_path must name one schema/],
+  [`${s}?options=--search-path%3Dop1%5C%20,public`, /search_path must name one schema/],
+  [`${s}?options=-c%20search_path%3Dpg_catalog`, /search_path must name one schema/],
+  [`${s}?options=-c%20Search_Path%3D%22Op1%22`, /search_path must name one schema/],
   [`${s}?ssl=true`, /ssl is not understood; write sslmode=verify-full/],
   [`${s}?sslmode=allow`, /sslmode has a value that is not understood; write verify-full/],
   [`${s}?sslmode=REQUIRED`, /sslmode has a value/],

@@ -3,8 +3,9 @@ import { glob, readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { connect, type Db } from '../../src/database/database.ts'
+import { DatabaseFault } from '../../src/database/fault.ts'
 import { grantTo, privileges } from '../../src/database/grants.ts'
-import { DatabaseFault, migrate } from '../../src/database/migrate.ts'
+import { migrate } from '../../src/database/migrate.ts'
 import { testDatabase } from '../test-database.ts'
 
 /** A role that may connect, and its connection string. */

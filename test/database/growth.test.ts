@@ -21,6 +21,11 @@ const isAsked = (what: string) => !['report', 'close_days', 'compare_days'].incl
 
 /** Rarer in this year than in the one that the planner is told of. */
 const rare = /metadata\.campaign=c1$/
+/**
+ * The first 1,000 accounts are looked through, each with its open charges; of the events since a
+ * moment the index has ranges of pages, which are read whole.
+ */
+const lookedThrough = /billingAccount\?state=|statusDate\.gte=/
 
 t.test('no table that grows is read from end to end', async (t) => {
   const { url, db } = await testDatabase(t)
@@ -39,6 +44,7 @@ t.test('no table that grows is read from end to end', async (t) => {
   t.ok(measured.length > 130)
   for (const { name, scanned, rows, fault, slowest } of measured) {
     t.same([...scanned, fault ?? []].flat(), [], `${name}: ${slowest}`)
-    if (!rare.test(name)) t.ok(rows <= rowsMax, `${name} reads ${rows} rows: ${slowest}`)
+    if (!rare.test(name) && !lookedThrough.test(name))
+      t.ok(rows <= rowsMax, `${name} reads ${rows} rows: ${slowest}`)
   }
 })

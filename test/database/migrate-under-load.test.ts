@@ -9,7 +9,8 @@ import { pathToFileURL } from 'node:url'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { connect, type Db } from '../../src/database/database.ts'
-import { DatabaseFault, migrate } from '../../src/database/migrate.ts'
+import { DatabaseFault } from '../../src/database/fault.ts'
+import { migrate } from '../../src/database/migrate.ts'
 import { testDatabase } from '../test-database.ts'
 
 /** A migrated database with a table of some rows, and what there is to be migrated. */

@@ -10,12 +10,8 @@ import t, { type Test } from 'tap'
 import { openDatabase } from '../../sandbox/database.ts'
 import { startPostgres } from '../../sandbox/postgres.ts'
 import { connect, type Db } from '../../src/database/database.ts'
-import {
-  DatabaseFault,
-  findPendingMigrations,
-  migrate,
-  splitCommands
-} from '../../src/database/migrate.ts'
+import { DatabaseFault } from '../../src/database/fault.ts'
+import { findPendingMigrations, migrate, splitCommands } from '../../src/database/migrate.ts'
 import { testDatabase } from '../test-database.ts'
 
 /** Forgets the schema, as if the database were new. */

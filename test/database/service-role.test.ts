@@ -66,12 +66,13 @@ t.test('migrate --grant-to prepares the role, and says so', async (t) => {
     await sql`drop owned by ${sql.id(role)}`.execute(db)
     await sql`drop role ${sql.id(role)}`.execute(db)
   })
-  const run = (...args: string[]) =>
+  const runAs = (databaseUrl: string, ...args: string[]) =>
     promisify(execFile)(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', main, 'migrate', ...args],
-      { env: { PATH: process.env.PATH ?? '', DATABASE_URL: url } }
+      ['--disable-warning=ExperimentalWarning', main, ...args],
+      { env: { PATH: process.env.PATH ?? '', DATABASE_URL: databaseUrl } }
     )
+  const run = (...args: string[]) => runAs(url, 'migrate', ...args)
   const own = new URL(url)
   own.username = role
   own.password = role
@@ -83,6 +84,14 @@ t.test('migrate --grant-to prepares the role, and says so', async (t) => {
   t.equal(stdout, `Nothing to migrate.\n${role} may do what the service needs.\n`)
   t.same((await read()).rows, [])
   await t.rejects(sql`delete from payment`.execute(service), { code: '42501' })
+
+  const create = ['client', 'create', '--name', 'ivr', '--scope', 'payments:read']
+  await t.rejects(runAs(own.href, ...create), {
+    code: 1,
+    stderr: /^[^\n]+set DATABASE_URL[^\n]+\n$/
+  })
+  await sql`drop table tmf_post`.execute(db)
+  await t.rejects(runAs(own.href, 'verify'), { code: 1, stderr: /^The .+run npm run migrate .+$/m })
 
   const none = { code: 1, stderr: 'There is no role nobody.\n' }
   await t.rejects(run('--grant-to', 'nobody'), none)

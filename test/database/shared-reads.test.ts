@@ -4,12 +4,12 @@ import t from 'tap'
 import { findCharges } from '../../src/accounts/account.store.ts'
 import { findCard } from '../../src/cards/card.store.ts'
 import { hashKey, insertClient, insertKey, newApiKey } from '../../src/clients/client.store.ts'
+import { createKeyCache } from '../../src/clients/client-cache.commands.ts'
 import type { Db } from '../../src/database/database.ts'
 import { listFeed } from '../../src/feed/feed.store.ts'
-import { createClientCache } from '../../src/http/auth.plugin.ts'
 import { claimKey, findKey, saveReply } from '../../src/http/idempotency.store.ts'
 import { findPayment } from '../../src/payments/payment.store.ts'
-import type { Payment } from '../../src/payments/payment.ts'
+import type { ShownPayment } from '../../src/payments/payment.ts'
 import { createWaiters } from '../../src/payments/waiters.commands.ts'
 import { insertClients, testDatabase } from '../test-database.ts'
 
@@ -47,7 +47,7 @@ t.test('five thousand callers who wait begin by ten statements, and are told by 
   const { signal } = new AbortController()
   const ids = Array.from({ length: callers }, (_, place) => `pay_${place + 1}`)
   const waiting = ids.map((id) => {
-    const read = async () => (await findPayment(own, id)) as Payment
+    const read = async () => (await findPayment(own, id)) as ShownPayment
     return room.wait(id, read, ({ status }) => status === 'cancelled', 20_000, signal)
   })
   while (statements() < callers / 500) await new Promise(setImmediate)
@@ -136,14 +136,14 @@ t.test('a caller is known by its key, however many are asked about', async (t) =
     return ids
   })
   const { db: own, statements } = counted()
-  const cache = createClientCache(own, (error) => t.fail(String(error)))
-  const found = await Promise.all(keys.map((key) => cache.find(hashKey(key))))
+  const cache = createKeyCache(own, (error) => t.fail(String(error)))
+  const found = await Promise.all(keys.map((key) => cache.find(hashKey(key), key)))
   t.equal(statements(), 1)
   t.strictSame(
-    found.map((client) => client?.id),
+    found.map(({ client }) => client?.id),
     [...ids, undefined]
   )
-  t.match(found[1], { name: 'client 1', thirdParty: true, scopes: ['payments:read'] })
+  t.match(found[1]?.client, { name: 'client 1', thirdParty: true, scopes: ['payments:read'] })
 })
 
 t.test('cards and charges that creates name are their own account’s', async (t) => {

@@ -1,6 +1,7 @@
 /**
- * What Citus and PgBouncer would refuse, or do otherwise in silence, found in the text of SQL. The
- * rules were tried there; none of the two is needed to hold them.
+ * What Citus and PgBouncer would refuse, or do otherwise in silence, found in the text of SQL; and
+ * what would cross to another brand in the same database. The rules were tried there; none of the
+ * two is needed to hold them.
  */
 import ts from 'typescript'
 import { isAlone } from '../../src/database/migration.ts'
@@ -12,15 +13,28 @@ const changing = /^(now|clock_timestamp|current_timestamp|gen_random_uuid|make_i
 
 const parametersMax = 12
 
+/** Functions of a time that depend on the time zone of the session. */
+const zoned = /^(extract|date_trunc|date_part|to_char)$/
+
 /** What opens a part of a statement that ends with the parenthesis that it stands in. */
-type Frame = '(' | 'case' | 'coalesce' | 'returning' | 'do update'
+type Frame = '(' | 'case' | 'coalesce' | 'returning' | 'do update' | 'change'
 const wantsImmutable: readonly Frame[] = ['case', 'coalesce', 'returning', 'do update']
+
+/** Locks by number and channels are those of a database: `src/database/brand.ts` marks them. */
+function faultsOfBrand(text: string, mark: RegExp): string[] {
+  const faults = []
+  if (/\bpublic\./.test(text)) faults.push('a schema by its name')
+  if (/\bpg_\w*advisory\w*/.test(text) && !mark.test(text)) faults.push('a lock of all brands')
+  if (/\bpg_notify\b/.test(text) && !mark.test(text)) faults.push('a notice to all brands')
+  return faults
+}
 
 /** What is wrong with the text of one statement of the service. */
 export function faultsOf(text: string): string[] {
   const words = (text.toLowerCase().match(tokens) ?? []).filter((word) => !word.startsWith('--'))
-  const faults = new Set<string>()
+  const faults = new Set(faultsOfBrand(text.toLowerCase(), /\bpg_namespace\b/))
   const isWrite = words.some((_, at) => isWriteAt(words, at))
+  if (isWrite) for (const fault of faultsOfParts(words)) faults.add(fault)
   const open: Frame[] = []
   for (const [at, word] of words.entries()) {
     if (word === ';') faults.add('several commands')
@@ -31,9 +45,13 @@ export function faultsOf(text: string): string[] {
     follow(open, words, at)
     if (!isWrite) continue
     if (word === 'pg_advisory_xact_lock') faults.add('a lock within a write')
+    if (word === 'clock_timestamp') faults.add('clock_timestamp in a write')
     if (word === 'select' && open.includes('do update')) faults.add('a select in do update')
     const frame = open.findLast((one) => wantsImmutable.includes(one))
     if (changing.test(word) && frame !== undefined) faults.add(`${word} in ${frame}`)
+    else if (open.includes('change') && isOfSession(words, at)) {
+      faults.add('time of a column in a change')
+    }
   }
   return [...faults]
 }
@@ -45,6 +63,65 @@ function isWriteAt(words: readonly string[], at: number): boolean {
   return word === 'insert' || word === 'delete'
 }
 
+/**
+ * Arithmetic with a column, or its parts: `timestamptz + interval` is only stable, and Citus
+ * computes what is stable before it sends the change, when it has no row.
+ */
+function isOfSession(words: readonly string[], at: number): boolean {
+  const [word = '', sign = '', before = ''] = [words[at], words[at - 1], words[at - 2]]
+  if (zoned.test(word)) return true
+  if (!/^(make_)?interval$/.test(word) || !/^[+-]$/.test(sign)) return false
+  if (before !== ')') return /^[a-z_]/.test(before) && words[at - 3] !== ':'
+  return !/^(now|make_interval)$/.test(words[openedBy(words, at - 2) - 1] ?? '')
+}
+
+/** Where the parenthesis was opened that ends at `at`. */
+function openedBy(words: readonly string[], at: number): number {
+  for (let depth = 0, place = at; place >= 0; place--) {
+    if (words[place] === ')') depth += 1
+    if (words[place] === '(') depth -= 1
+    if (depth === 0) return place
+  }
+  return 0
+}
+
+/** What stands from `at` to the end of the parenthesis that it stands in. */
+function partFrom(words: readonly string[], at: number): readonly string[] {
+  let depth = 0
+  const length = words.slice(at).findIndex((word) => {
+    depth += word === '(' ? 1 : word === ')' ? -1 : 0
+    return depth < 0
+  })
+  return words.slice(at, length < 0 ? undefined : at + length)
+}
+
+/** What a part reads, but for functions and for what is not known. */
+const readBy = (part: readonly string[]) =>
+  part.filter((name, at) => {
+    const [before = '', earlier = ''] = [part[at - 1], part[at - 2]]
+    const isRead = /^(from|join)$/.test(before) && earlier !== 'distinct'
+    return isRead && /^[a-z]/.test(name) && name !== 'lateral' && part[at + 1] !== '('
+  })
+
+/** Citus takes a statement apart where a part inserts: what then is refused of single parts. */
+function faultsOfParts(words: readonly string[]): string[] {
+  const isNamed = (name: string, at: number) =>
+    /^[a-z]/.test(name) && words[at + 1] === 'as' && /^(\(|materialized)$/.test(words[at + 2] ?? '')
+  const parts = words.filter(isNamed)
+  const inserts = words.flatMap((word, at) => (word === 'insert' ? [partFrom(words, at)] : []))
+  const faults = []
+  for (const part of inserts.filter((one) => one.includes('select'))) {
+    if (readBy(part).some((name) => !parts.includes(name))) faults.push('an insert from a table')
+    const [, change = ''] = /\bdo update\b(.*?)( returning\b|$)/.exec(part.join(' ')) ?? []
+    if (/\$\d|\?/.test(change)) faults.push('a parameter in do update')
+  }
+  const places = words.flatMap((word, at) => (word === 'ctid' ? [partFrom(words, at)] : []))
+  const isOfPart = (part: readonly string[]) =>
+    part[1] === '=' && readBy(part).some((name) => parts.includes(name))
+  if (inserts.length > 0 && places.some(isOfPart)) faults.push('ctid beside an insert')
+  return faults
+}
+
 /** Keeps in `open` what the word at `at` stands in. */
 function follow(open: Frame[], words: readonly string[], at: number): void {
   const [word, before] = [words[at], words[at - 1]]
@@ -52,8 +129,9 @@ function follow(open: Frame[], words: readonly string[], at: number): void {
   else if (word === 'case') open.push('case')
   else if (word === 'end') open.splice(open.lastIndexOf('case'))
   else if (word === 'update' && before === 'do') open.push('do update')
+  else if (word === 'delete' || (word === 'set' && open.at(-1) !== 'do update')) open.push('change')
   else if (word === 'returning') {
-    if (open.at(-1) === 'do update') open.pop()
+    if (/^(do update|change)$/.test(open.at(-1) ?? '')) open.pop()
     open.push('returning')
   } else if (word === ')') {
     const at = open.findLastIndex((frame) => frame === '(' || frame === 'coalesce')
@@ -63,14 +141,17 @@ function follow(open: Frame[], words: readonly string[], at: number): void {
 
 /** What is wrong with one command of a migration. */
 export function faultsOfMigration(command: string): string[] {
-  const faults: string[] = []
   const text = command.replaceAll(/--[^\n]*/g, '').toLowerCase()
+  const faults = faultsOfBrand(text, /\btg_table_schema\b/)
   if (/^create trigger\b/.test(text)) {
     const isForRows = /\bfor each row\b/.test(text)
     if (!isForRows && !/\bbefore truncate on\b/.test(text)) faults.push('a trigger for statements')
   }
   if (/^create (or replace )?function\b/.test(text) && /\b(pg_)?notify\b/.test(text)) {
     faults.push('notify in a function')
+  }
+  if (/^create (or replace )?function\b[\s\S]*\bpg_\w*advisory/.test(text)) {
+    faults.push('a lock in a function')
   }
   if (/^alter table\b/.test(text)) {
     if (/,/.test(text.replaceAll(/\([^()]*(\([^()]*\)[^()]*)*\)/g, ''))) {
@@ -88,25 +169,48 @@ export type Statement = { name: string; text: string }
 /**
  * The statements in a file of TypeScript: what stands in the tag sql, and what is handed to
  * `statement`; each by the name of the function or constant that has it. Fragments that have a name
- * in `fragments` are written out where they are used.
+ * in `fragments` are written out where they are used. What is built by calls is begun as SQL where
+ * the place in it counts.
  */
 export function readStatements(source: string, fragments = readFragments(source)): Statement[] {
   const found: Statement[] = []
-  const visit = (node: ts.Node, name: string) => {
+  const visit = (node: ts.Node, name: string, outer: string) => {
     const own = nameOf(node) ?? name
     const text = textOf(node, fragments)
     if (text !== undefined && !(node.parent && ts.isTemplateSpan(node.parent))) {
-      found.push({ name: own, text })
+      found.push({ name: own, text: outer + text })
     }
-    ts.forEachChild(node, (child) => visit(child, own))
+    ts.forEachChild(node, (child) => visit(child, own, builtBy(node, child) ?? outer))
   }
-  visit(parse(source), '')
+  visit(parse(source), '', '')
   return found
 }
 
-/** The constants of a file that are texts of SQL, by name; `exported`: those for others. */
-export function readFragments(source: string, { exported = false } = {}): Map<string, string> {
-  const fragments = new Map<string, string>()
+/** Calls of Kysely that put what they are given where Citus wants what is immutable. */
+const built: Readonly<Record<string, string>> = {
+  doUpdateSet: 'insert on conflict do update set ',
+  returning: 'update returning ',
+  coalesce: 'update coalesce('
+}
+
+/** The beginning of what `child` is, as an argument of the call `node`. */
+function builtBy(node: ts.Node, child: ts.Node): string | undefined {
+  if (!ts.isCallExpression(node) || child === node.expression) return
+  if (!ts.isPropertyAccessExpression(node.expression)) return
+  return built[node.expression.name.text]
+}
+
+type Fragments = Map<string, string>
+
+/**
+ * The constants of a file that are texts of SQL, by name, beside those that are `known`;
+ * `exported`: those for others.
+ */
+export function readFragments(
+  source: string,
+  { exported = false, known = new Map() as Fragments } = {}
+): Fragments {
+  const fragments: Fragments = new Map(known)
   const visit = (node: ts.Node) => {
     const isOwn = ts.isVariableStatement(node) && !node.modifiers?.some(isExport)
     if (exported && (isOwn || ts.isFunctionDeclaration(node))) return

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { connect, type Tx } from '../../src/database/database.ts'
 import {
   attemptsMax,
@@ -30,9 +30,12 @@ const queue: Queue<Sync> = {
 const { db, url } = await testDatabase(t)
 const other = connect(url, { max: 2 })
 t.teardown(() => other.destroy())
-t.beforeEach(async () => {
-  await sql`truncate card_sync`.execute(db)
-})
+/** A test that begins with nothing due. */
+const testEmpty = (name: string, test: (t: Test) => Promise<unknown>) =>
+  t.test(name, async (t) => {
+    await sql`truncate card_sync`.execute(db)
+    await test(t)
+  })
 
 async function addDue(count: number, set = sql`now()`): Promise<void> {
   await sql`insert into card_sync (account_id, next_attempt_at)
@@ -59,7 +62,7 @@ async function rowOf(id: number): Promise<Row> {
   return rows[0] as Row
 }
 
-t.test('a claim takes what is due, the oldest first, and counts the attempt', async (t) => {
+testEmpty('a claim takes what is due, the oldest first, and counts the attempt', async (t) => {
   await addDue(3)
   await sql`insert into card_sync (account_id, next_attempt_at)
     values (4, now() + interval '1 hour'), (5, null)`.execute(db)
@@ -72,7 +75,7 @@ t.test('a claim takes what is due, the oldest first, and counts the attempt', as
   t.same(await claim(), [], 'all are taken')
 })
 
-t.test('of many that claim at once each row goes to one', async (t) => {
+testEmpty('of many that claim at once each row goes to one', async (t) => {
   await addDue(200)
   const rounds = Array.from({ length: 20 }, (_, n) =>
     claimDue(n % 2 ? db : other, queue, { limit: 15, leaseS: 60 })
@@ -83,7 +86,7 @@ t.test('of many that claim at once each row goes to one', async (t) => {
   t.equal(ids.length + rest.length, 200, 'and none lost')
 })
 
-t.test('a row that somebody has locked is passed over and not waited for', async (t) => {
+testEmpty('a row that somebody has locked is passed over and not waited for', async (t) => {
   await addDue(2)
   await other.transaction().execute(async (tx: Tx) => {
     await sql`select from card_sync where account_id = 1 for no key update`.execute(tx)
@@ -92,7 +95,7 @@ t.test('a row that somebody has locked is passed over and not waited for', async
   t.same(idsOf(await claim()), [1])
 })
 
-t.test('what a holder that died had is due when its lease ends, and not before', async (t) => {
+testEmpty('what a holder that died had is due when its lease ends, and not before', async (t) => {
   await addDue(1)
   await claim({ leaseS: 60 })
   await pass(55)
@@ -101,7 +104,7 @@ t.test('what a holder that died had is due when its lease ends, and not before',
   t.match(await claim(), [{ accountId: 1, attempts: 2 }])
 })
 
-t.test('who lost the lease changes nothing', async (t) => {
+testEmpty('who lost the lease changes nothing', async (t) => {
   await addDue(1)
   const lost = await claimOne()
   await pass(61)
@@ -123,33 +126,33 @@ async function looksOf(id: number): Promise<number | undefined> {
   return (await query.executeTakeFirst())?.looks
 }
 
-t.test('a row that is postponed is due again after its delay, and nobody has it', async (t) => {
+testEmpty('a row that is postponed is due again after its delay, and nobody has it', async (t) => {
   await addDue(1)
   t.equal(await postpone(db, queue, await claimOne(), 300, sql`looks = 7`), true)
   t.same(await rowOf(1), { attempts: 1, lease: null, inS: 300, leasedS: null })
   t.equal(await looksOf(1), 7, 'with what else is true of it')
 })
 
-t.test('one that was not tried is given back, and counts no attempt', async (t) => {
+testEmpty('one that was not tried is given back, and counts no attempt', async (t) => {
   await addDue(1)
   t.equal(await release(db, queue, await claimOne()), true)
   t.same(await rowOf(1), { attempts: 0, lease: null, inS: 0, leasedS: null })
 })
 
-t.test('a holder that needs longer says so', async (t) => {
+testEmpty('a holder that needs longer says so', async (t) => {
   await addDue(1)
   const held = await claimOne()
   t.equal(await renew(db, queue, held, 500), true)
   t.match(await rowOf(1), { attempts: 1, lease: held.lease.id, inS: 500, leasedS: 500 })
 })
 
-t.test('what is done is not due any more', async (t) => {
+testEmpty('what is done is not due any more', async (t) => {
   await addDue(1)
   t.equal(await done(db, queue, await claimOne()), true)
   t.same(await rowOf(1), { attempts: 1, lease: null, inS: null, leasedS: null })
 })
 
-t.test('what is given up is shown to a person in the same transaction', async (t) => {
+testEmpty('what is given up is shown to a person in the same transaction', async (t) => {
   await addDue(1)
   const held = await claimOne()
   const fault = new Error('it could not be shown')
@@ -161,7 +164,7 @@ t.test('what is given up is shown to a person in the same transaction', async (t
   t.equal(await looksOf(1), 1)
 })
 
-t.test('one is claimed before its time, but not from somebody who has it', async (t) => {
+testEmpty('one is claimed before its time, but not from somebody who has it', async (t) => {
   await addDue(1)
   const held = await claimOne()
   t.equal(await claimIdle(db, queue, [1], 60), undefined)
@@ -175,7 +178,7 @@ t.test('one is claimed before its time, but not from somebody who has it', async
   t.equal(await claimIdle(db, queue, [1], 60), undefined, 'nothing is due')
 })
 
-t.test('attempts are counted to a bound, however many there were (D8)', async (t) => {
+testEmpty('attempts are counted to a bound, however many there were (D8)', async (t) => {
   await addDue(1)
   await sql`update card_sync set attempts = 40000`.execute(db)
   const held = await claimOne()
@@ -189,14 +192,14 @@ t.test('attempts are counted to a bound, however many there were (D8)', async (t
   t.match(await rowOf(1), { attempts: attemptsMax })
 })
 
-t.test('a back-off that fails leaves the lease as it is (D8)', async (t) => {
+testEmpty('a back-off that fails leaves the lease as it is (D8)', async (t) => {
   await addDue(1)
   const held = await claimOne()
   await t.rejects(postpone(db, queue, held, 300, sql`looks = 1 / 0`), /division by zero/)
   t.match(await rowOf(1), { lease: held.lease.id, inS: 60, leasedS: 60 })
 })
 
-t.test('rows are locked in their order, and free when the transaction ends', async (t) => {
+testEmpty('rows are locked in their order, and free when the transaction ends', async (t) => {
   await addDue(5)
   await db.transaction().execute(async (tx) => {
     const locked = await lockDue(tx, queue, 3)
@@ -211,7 +214,7 @@ t.test('rows are locked in their order, and free when the transaction ends', asy
   t.equal((await db.transaction().execute((tx) => lockDue(tx, queue, 9))).length, 5)
 })
 
-t.test('a row is set aside once, by whoever has just failed with it', async (t) => {
+testEmpty('a row is set aside once, by whoever has just failed with it', async (t) => {
   await addDue(1)
   const [row] = await db.transaction().execute((tx) => lockDue(tx, queue, 1))
   if (row === undefined) return t.fail('it is due')
@@ -220,7 +223,7 @@ t.test('a row is set aside once, by whoever has just failed with it', async (t) 
   t.same(await rowOf(1), { attempts: 1, lease: null, inS: 30, leasedS: null })
 })
 
-t.test('a statement of its own can ask whether the row is held', async (t) => {
+testEmpty('a statement of its own can ask whether the row is held', async (t) => {
   await addDue(1)
   const held = await claimOne()
   const count = async () =>

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import pg from 'pg'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Tx } from '../../src/database/database.ts'
 import { claimDue, type Locked, lockDue, type Queue, setAside } from '../../src/due/due.store.ts'
 import { type Batch, runBatch, runEach } from '../../src/due/run-each.ts'
@@ -15,9 +15,12 @@ const queue: Queue<Sync> = {
 }
 
 const { db } = await testDatabase(t)
-t.beforeEach(async () => {
-  await sql`truncate card_sync`.execute(db)
-})
+/** A test that begins with nothing due. */
+const testEmpty = (name: string, test: (t: Test) => Promise<unknown>) =>
+  t.test(name, async (t) => {
+    await sql`truncate card_sync`.execute(db)
+    await test(t)
+  })
 
 async function addDue(...ids: number[]): Promise<void> {
   await sql`insert into card_sync (account_id, next_attempt_at)
@@ -44,7 +47,7 @@ async function runClaimed(work: (id: number) => Promise<void>) {
   return { count, faults }
 }
 
-t.test('the fault of one row is its own, and it is tried again later', async (t) => {
+testEmpty('the fault of one row is its own, and it is tried again later', async (t) => {
   await addDue(1, 2, 3)
   await sql`update card_sync set attempts = 4 where account_id = 2`.execute(db)
   const fault = new Error('bad')
@@ -66,7 +69,7 @@ t.test('the fault of one row is its own, and it is tried again later', async (t)
   ])
 })
 
-t.test('what is not known still, and a database that is away, are no faults', async (t) => {
+testEmpty('what is not known still, and a database that is away, are no faults', async (t) => {
   await addDue(1, 2)
   const { faults } = await runClaimed(async (id) => {
     if (id === 1) throw new Problem('provider_unavailable', 'It did not answer.')
@@ -76,7 +79,7 @@ t.test('what is not known still, and a database that is away, are no faults', as
   t.match(await rowsNow(), [{ lease: String }, { lease: String }], 'due when their leases end')
 })
 
-t.test('a row whose lease went elsewhere is left as it is', async (t) => {
+testEmpty('a row whose lease went elsewhere is left as it is', async (t) => {
   await addDue(1)
   const { faults } = await runClaimed(async () => {
     const set = sql`lease = null, leased_until = null, next_attempt_at = now()`
@@ -87,28 +90,31 @@ t.test('a row whose lease went elsewhere is left as it is', async (t) => {
   t.match(await rowsNow(), [{ inS: 0 }])
 })
 
-t.test('where even putting it off fails, that is told too and the lease holds (D8)', async (t) => {
-  await addDue(1, 2)
-  await sql`create function refuse_release() returns trigger language plpgsql as $$ begin
+testEmpty(
+  'where even putting it off fails, that is told too and the lease holds (D8)',
+  async (t) => {
+    await addDue(1, 2)
+    await sql`create function refuse_release() returns trigger language plpgsql as $$ begin
     if new.lease is null and new.account_id = 1 then raise exception 'no release'; end if;
     return new; end $$`.execute(db)
-  await sql`create trigger refuse before update on card_sync for each row
+    await sql`create trigger refuse before update on card_sync for each row
     execute function refuse_release()`.execute(db)
-  t.teardown(() => sql`drop function refuse_release cascade`.execute(db))
-  const { faults } = await runClaimed(() => Promise.reject(new Error('bad')))
-  t.same(
-    faults.map(([id, error]) => [id, (error as Error).message]),
-    [
-      [1, 'bad'],
-      [2, 'bad'],
-      [1, 'no release']
-    ]
-  )
-  t.match(await rowsNow(), [
-    { lease: String, inS: 60 },
-    { lease: null, inS: 2 }
-  ])
-})
+    t.teardown(() => sql`drop function refuse_release cascade`.execute(db))
+    const { faults } = await runClaimed(() => Promise.reject(new Error('bad')))
+    t.same(
+      faults.map(([id, error]) => [id, (error as Error).message]),
+      [
+        [1, 'bad'],
+        [2, 'bad'],
+        [1, 'no release']
+      ]
+    )
+    t.match(await rowsNow(), [
+      { lease: String, inS: 60 },
+      { lease: null, inS: 2 }
+    ])
+  }
+)
 
 /** Raises `looks` of all rows of a batch; where one of them is `bad`, the statement fails. */
 function batchOf(bad: readonly number[], given: Partial<Batch<Locked<Sync>>> = {}) {
@@ -131,7 +137,7 @@ async function raise(tx: Tx, rows: readonly Sync[], bad: readonly number[]): Pro
     where account_id = any(${ids}::int[])`.execute(tx)
 }
 
-t.test('a batch is one transaction, and says how many it took', async (t) => {
+testEmpty('a batch is one transaction, and says how many it took', async (t) => {
   await addDue(1, 2, 3, 4, 5)
   const { batch, faults } = batchOf([])
   t.same(
@@ -142,7 +148,7 @@ t.test('a batch is one transaction, and says how many it took', async (t) => {
   t.ok((await rowsNow()).every(({ looks, attempts }) => looks === 1 && attempts === 0))
 })
 
-t.test('a bad row in the middle is set aside alone, and the others go on (D7)', async (t) => {
+testEmpty('a bad row in the middle is set aside alone, and the others go on (D7)', async (t) => {
   await addDue(1, 2, 3, 4, 5)
   const { batch, faults } = batchOf([1, 3])
   t.equal(await runBatch(db, batch), 4)
@@ -160,14 +166,14 @@ t.test('a bad row in the middle is set aside alone, and the others go on (D7)', 
   t.equal(await runBatch(db, batch), 0, 'a round with nothing but what is set aside does nothing')
 })
 
-t.test('a bad row that is alone is told once', async (t) => {
+testEmpty('a bad row that is alone is told once', async (t) => {
   await addDue(1)
   const { batch, faults } = batchOf([1])
   t.equal(await runBatch(db, batch), 1)
   t.same(faults, [1])
 })
 
-t.test('a database that is away ends the round, and no row is blamed', async (t) => {
+testEmpty('a database that is away ends the round, and no row is blamed', async (t) => {
   await addDue(1, 2)
   const away = Object.assign(new pg.DatabaseError('lost', 1, 'error'), { code: '57P01' })
   const { batch, faults } = batchOf([], { work: () => Promise.reject(away) })
@@ -176,7 +182,7 @@ t.test('a database that is away ends the round, and no row is blamed', async (t)
   t.match(await rowsNow(), [{ attempts: 0 }, { attempts: 0 }])
 })
 
-t.test('one row that waits for a lock does not hold up the others', async (t) => {
+testEmpty('one row that waits for a lock does not hold up the others', async (t) => {
   await addDue(1, 2)
   const locked = Object.assign(new pg.DatabaseError('lock timeout', 1, 'error'), { code: '55P03' })
   const { batch } = batchOf([], {
@@ -190,7 +196,7 @@ t.test('one row that waits for a lock does not hold up the others', async (t) =>
   ])
 })
 
-t.test('errors that say nothing of a row end the round, in a batch and alone', async (t) => {
+testEmpty('errors that say nothing of a row end the round, in a batch and alone', async (t) => {
   await addDue(1, 2)
   const over = new Error('we stop')
   const isOver = (error: unknown) => error === over
@@ -207,7 +213,7 @@ t.test('errors that say nothing of a row end the round, in a batch and alone', a
   t.match(await rowsNow(), [{ attempts: 1 }, { attempts: 0 }])
 })
 
-t.test('a row that cannot even be set aside does not stop the others', async (t) => {
+testEmpty('a row that cannot even be set aside does not stop the others', async (t) => {
   await addDue(1, 2, 3)
   const refused = new Error('no update of this row')
   const { batch, faults } = batchOf([1], {
@@ -219,7 +225,7 @@ t.test('a row that cannot even be set aside does not stop the others', async (t)
   t.equal(await runBatch(db, batch), 0, 'and then the work rests, as nothing is done')
 })
 
-t.test('a row that failed alone is shown to a person once it is set aside', async (t) => {
+testEmpty('a row that failed alone is shown to a person once it is set aside', async (t) => {
   await addDue(1, 2)
   const shown: Array<[number, number]> = []
   const { batch, faults } = batchOf([1, 2], {
@@ -239,7 +245,7 @@ t.test('a row that failed alone is shown to a person once it is set aside', asyn
   t.match(await rowsNow(), [{ attempts: 1 }, { attempts: 1 }], 'whatever came of that')
 })
 
-t.test(
+testEmpty(
   'of a batch that failed, what somebody else has done meanwhile is passed over',
   async (t) => {
     await addDue(1, 2)
@@ -260,7 +266,7 @@ t.test(
   }
 )
 
-t.test('where taking is the work, what is found is tried one by one', async (t) => {
+testEmpty('where taking is the work, what is found is tried one by one', async (t) => {
   await addDue(1, 2, 3)
   const { batch, faults } = batchOf([], {
     take: async (tx, limit, only) => {
@@ -276,7 +282,7 @@ t.test('where taking is the work, what is found is tried one by one', async (t) 
   t.match(await rowsNow(), [{ looks: 1 }, { looks: 0, attempts: 1, inS: 30 }, { looks: 1 }])
 })
 
-t.test('where nothing can be taken the round fails as a whole', async (t) => {
+testEmpty('where nothing can be taken the round fails as a whole', async (t) => {
   const fault = new Error('no lock')
   const { batch, faults } = batchOf([], { take: () => Promise.reject(fault) })
   await t.rejects(runBatch(db, batch), fault)

@@ -7,7 +7,14 @@ import type { Test } from 'tap'
 // biome-ignore lint/suspicious/noExplicitAny: what a test finds is what it asserts.
 export type Found = any
 
-export type Message = { id: string; at: number; headers: IncomingMessage['headers']; event: Found }
+export type Message = {
+  id: string
+  at: number
+  path: string
+  headers: IncomingMessage['headers']
+  body: string
+  event: Found
+}
 /** What it answers to its n-th request, from 1; undefined for nothing at all. */
 export type Answering = (message: Message, n: number) => AnswerOf | Promise<AnswerOf>
 type AnswerOf = number | { status: number; headers?: Record<string, string>; body?: string }
@@ -31,7 +38,8 @@ export async function startConsumer(t: Test, answering: Answering = () => 204) {
     const body = Buffer.concat(parts).toString()
     const headers = request.headers as Record<string, string>
     const event = verify(body, headers)
-    const message = { id: String(headers['webhook-id']), at: Date.now(), headers, event }
+    const id = String(headers['webhook-id'])
+    const message = { id, at: Date.now(), path: String(request.url), headers, body, event }
     seen.push(message)
     const answer = await state.answering(message, seen.length)
     const status = typeof answer === 'number' ? answer : answer.status

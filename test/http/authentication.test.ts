@@ -31,7 +31,11 @@ t.test('who may call what', async (t) => {
     const documented = Object.entries(body.paths as Record<string, object>).flatMap(
       ([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
     )
-    const open = ['GET /health/live', 'GET /health/ready']
+    const open = [
+      'GET /health/live',
+      'GET /health/ready',
+      'GET /.well-known/oauth-protected-resource'
+    ]
     const known = routes.map(({ method, template }) => `${method} ${template}`)
     t.same(documented.sort(), [...known, ...open].sort())
   })

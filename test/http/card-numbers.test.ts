@@ -59,7 +59,7 @@ const received: unknown[] = []
 /** Every text of every table of the database. */
 async function dump(db: Db): Promise<string> {
   const { rows: tables } = await sql<{ name: string }>`
-    select table_name as name from information_schema.tables where table_schema = 'public'
+    select table_name as name from information_schema.tables where table_schema = current_schema()
     `.execute(db)
   const texts: string[] = []
   for (const { name } of tables) {
@@ -363,7 +363,7 @@ t.test('no card number comes in, and none is kept, logged or repeated', async (t
 
   t.test('neither database, log, metrics nor webhooks hold one', async (t) => {
     const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
-    t.match(metrics, 'http_request_duration_seconds', 'the metrics were read')
+    t.match(metrics, 'http_server_request_duration_seconds', 'the metrics were read')
     await service.close()
     const logged = lines.join('')
     t.ok(lines.length > 100, 'the log was captured')

@@ -141,8 +141,8 @@ t.test('requests that no route sees', async (t) => {
     const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
     return text
       .split('\n')
-      .filter((line) => line.startsWith('http_request_duration_seconds_count{'))
-      .filter((line) => line.includes(`status="${status}"`))
+      .filter((line) => line.startsWith('http_server_request_duration_seconds_count{'))
+      .filter((line) => line.includes(`_status_code="${status}"`))
       .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
   }
   for (const [name, [status, code, request]] of Object.entries(refused)) {

@@ -66,7 +66,8 @@ t.test('C8: lists and reports as CSV', async (t) => {
         'currency,amount,amountCaptured,amountRefunded,amountChargedBack,amountRefundable,' +
         'reference,description,operatorId,operatorReason,cardBrand,cardLastFour,' +
         'registeredCardId,provider,providerReference,settledAt,settlementBatch,' +
-        'settlementCurrency,settlementGross,settlementFees,settlementNet,metadata'
+        'settlementCurrency,settlementGross,settlementFees,settlementNet,metadata,' +
+        'allocations,amountUnallocated,cardWallet,threeDSecure,liabilityShift,exemptionRequested'
     )
     const { body } = await call('GET', `/v1/payments?accountId=${accountId}&limit=100`)
     t.same(

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { pino } from 'pino'
 import t from 'tap'
 import { testService } from '../test-service.ts'
 
@@ -16,7 +17,9 @@ t.test('F12: in production browsers come by https alone, and keep no key', async
 })
 
 t.test('headers', async (t) => {
-  const { call, control, createPayment } = await testService(t)
+  const lines: Array<Record<string, unknown>> = []
+  const log = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) })
+  const { call, control, createPayment } = await testService(t, { log })
 
   t.test('every answer names its request, and may be neither sniffed nor stored', async (t) => {
     for (const [method, path] of [
@@ -62,6 +65,29 @@ t.test('headers', async (t) => {
     for (const id of ['', 'a b', 'x'.repeat(65), '{"a":1}', 'caf\u00e9', '<b>', 'a,b']) {
       const { headers } = await call('GET', '/v1/nothing', { headers: { 'x-request-id': id } })
       t.match(headers.get('x-request-id'), /^[0-9a-f]{32}$/)
+    }
+  })
+
+  t.test('an x-correlator is given back, also where the answer is an error', async (t) => {
+    const [full, empty] = ['aZ9-_:;./<>{}', '']
+    for (const path of ['/v1/payments', '/v1/payments/a', '/v1/nothing', '/v1/payments/%zz']) {
+      const { headers } = await call('GET', path, { headers: { 'x-correlator': full } })
+      t.equal(headers.get('x-correlator'), full, path)
+      t.match(headers.get('x-request-id'), /^[0-9a-f]{32}$/, 'it is no id of the request')
+    }
+    const long = 'x'.repeat(256)
+    const { headers } = await call('GET', '/v1/nothing', { headers: { 'x-correlator': long } })
+    t.equal(headers.get('x-correlator'), long)
+    t.same(
+      lines.filter(({ correlator }) => correlator !== undefined).map((line) => line.correlator),
+      [full, full, full, full, long],
+      'a line of log has it, where there was one'
+    )
+    for (const wrong of [empty, `${long}x`, 'a b', 'a,b', 'caf\u00e9', '4111111111111111']) {
+      const { headers } = await call('GET', '/v1/nothing', {
+        headers: { 'x-correlator': wrong, 'x-request-id': 'own' }
+      })
+      t.equal(headers.get('x-correlator'), 'own', `as the request's id: ${wrong}`)
     }
   })
 

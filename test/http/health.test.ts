@@ -77,7 +77,8 @@ t.test('G4: the address of the service itself says what is there, and no more', 
   t.match(headers.get('content-type'), 'text/html')
   t.match(headers.get('content-security-policy'), /^default-src 'none'; style-src 'sha256-/)
   const links = [...text.matchAll(/href="([^"]+)"/g)].map(([, link]) => link)
-  t.same(links, ['docs', 'openapi.json', 'docs/problems', 'health/ready', 'health/live'])
+  const documents = ['docs', 'docs/guides', 'openapi.json', 'docs/problems']
+  t.same(links, [...documents, 'health/ready', 'health/live'])
   for (const link of links as string[]) {
     const { url } = production
     t.equal((await fetch(`${url}/${link}`)).status, 200, link)

@@ -1,7 +1,11 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Db } from '../../src/database/database.ts'
-import { listPayments, type PaymentFilter } from '../../src/payments/payment.store.ts'
+import {
+  listPayments,
+  noFilter,
+  type PaymentFilter
+} from '../../src/payments/payment-search.store.ts'
 import { insertClients, testDatabase } from '../test-database.ts'
 import { newAccountId, testService } from '../test-service.ts'
 
@@ -398,26 +402,6 @@ t.test('lists', async (t) => {
     }
   })
 })
-
-const noFilter: Omit<PaymentFilter, 'limit'> = {
-  clientId: null,
-  accountId: undefined,
-  statuses: undefined,
-  channels: undefined,
-  methods: undefined,
-  reference: undefined,
-  providerReference: undefined,
-  currency: undefined,
-  amountFrom: undefined,
-  amountTo: undefined,
-  lastFour: undefined,
-  cardBrand: undefined,
-  operatorId: undefined,
-  createdFrom: undefined,
-  createdTo: undefined,
-  metadata: {},
-  before: null
-}
 
 /** Of these payments few, and only old ones, are what is searched for: `n` up to 30. */
 async function insertMany(db: Db, made: number): Promise<void> {

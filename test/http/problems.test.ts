@@ -1,5 +1,5 @@
 import t from 'tap'
-import { problems } from '../../src/problems.ts'
+import { problems } from '../../src/problems/problems.ts'
 import { newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('every error is a problem document', async (t) => {
@@ -97,6 +97,14 @@ t.test('every error is a problem document', async (t) => {
       ].sort()
     )
     for (const { detail } of body.errors) t.ok(detail.length > 0)
+  })
+
+  t.test('the pointer to a card number is one too, whatever the name', async (t) => {
+    const { body } = await create({ customer: { 'a/b~c': '4111 1111 1111 1111' } })
+    t.same(
+      body.errors.map(({ pointer }: { pointer: string }) => pointer),
+      ['/customer/a~1b~0c']
+    )
   })
 
   t.test('what a schema cannot say is told at once, under the code of the first', async (t) => {

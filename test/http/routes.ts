@@ -27,6 +27,8 @@ export const routes: readonly Route[] = [
   { method: 'GET', template: '/v1/payments', scope: 'payments:read' },
   { method: 'GET', template: '/v1/payments/{id}', scope: 'payments:read' },
   { method: 'GET', template: '/v1/payments/{id}/events', scope: 'payments:read' },
+  { method: 'GET', template: '/v1/payments/{id}/receipt', scope: 'payments:read' },
+  { method: 'GET', template: '/v1/disputes', scope: 'payments:read' },
   {
     method: 'POST',
     template: '/v1/payments/{id}/captures',
@@ -164,6 +166,12 @@ export const routes: readonly Route[] = [
   { method: 'GET', template: '/v1/reconciliation/summary', scope: 'reconciliation:read' },
   { method: 'GET', template: '/v1/notifications', scope: 'reconciliation:read' },
   { method: 'POST', template: '/v1/notifications/{id}/retry', scope: 'reconciliation:write' },
+  {
+    method: 'POST',
+    template: '/v1/notifications/{id}/dismissal',
+    scope: 'reconciliation:write',
+    body: { reason: 'Looked into', operator: { id: 'night-2' } }
+  },
   { method: 'GET', template: '/v1/postings', scope: 'reconciliation:read' },
   { method: 'GET', template: '/v1/postings/{id}', scope: 'reconciliation:read' },
   {

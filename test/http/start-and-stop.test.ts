@@ -1,9 +1,11 @@
 /** What callers and balancers see of an instance that starts, and of one that stops. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import t from 'tap'
-import { DatabaseFault } from '../../src/database/migrate.ts'
+import { DatabaseFault } from '../../src/database/fault.ts'
 import { cuttable } from '../cuttable.ts'
 import { eventually } from '../feed/consumer.ts'
 import { testDatabase } from '../test-database.ts'
@@ -92,4 +94,17 @@ t.test('E2: while it stops it says so, answers all and closes what it answered o
     ({ rows }) => rows.length === 0
   )
   await t.rejects(fetch(`${url}/health/live`))
+})
+
+t.test('a connection that has said nothing does not hold up its end', async (t) => {
+  const { service, url } = await testService(t)
+  const silent = connect(Number(new URL(url).port), '127.0.0.1')
+  silent.on('error', () => {})
+  await once(silent, 'connect')
+  // An answer on another one: by then the service has accepted this one.
+  t.equal((await fetch(`${url}/health/live`)).status, 200)
+  const since = performance.now()
+  await service.close()
+  const tookMs = performance.now() - since
+  t.ok(tookMs < 8_000, String(tookMs))
 })

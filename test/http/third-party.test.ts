@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { failures } from '../../src/provider.ts'
+import { failures } from '../../src/provider/failures.ts'
 import { type Answer, newAccountId, paymentBody, testService } from '../test-service.ts'
 
 t.test('a third party sees what it created itself, and nothing else', async (t) => {

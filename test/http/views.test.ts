@@ -8,12 +8,14 @@ import { toSummary, toSummaryView } from '../../src/books/summary.ts'
 import { balance } from '../../src/books/three-way.ts'
 import { toCardView } from '../../src/cards/card.ts'
 import { toDiscrepancyView } from '../../src/discrepancies/discrepancy.ts'
+import { toListedView } from '../../src/disputes/dispute.ts'
 import { toFeedView } from '../../src/feed/feed-view.ts'
 import { toDisputeView } from '../../src/lifecycle/disputes.ts'
 import { operationKinds } from '../../src/lifecycle/model.ts'
 import { newOperation } from '../../src/lifecycle/operation.ts'
 import { toOperationView } from '../../src/lifecycle/operation-view.ts'
 import { toEventView, toPaymentView } from '../../src/payments/payment-view.ts'
+import { toReceiptView } from '../../src/receipts/receipt.ts'
 import { toReportView } from '../../src/settlement/report.routes.ts'
 import { toAttemptView, toDeliveryView, toEndpointView } from '../../src/webhooks/webhook.ts'
 import { declined, newContext, newPayment, price, visa } from '../lifecycle/aggregates.ts'
@@ -72,6 +74,8 @@ const dispute = {
   updatedAt: now,
   closedAt: null
 }
+const allocated = { charges: [{ chargeId: 'chg_1', reference: 'INV-1', amount: 2500 }], left: 0 }
+const refund = { id: 'ref_1', amount: 100, createdAt: now }
 const posting = {
   position: 1,
   id: 'txn_1',
@@ -144,6 +148,8 @@ const endpoint = {
   url: 'https://billing.example/events',
   events: ['*'],
   description: null,
+  format: 'standard' as const,
+  query: null,
   status: 'enabled' as const,
   disabledReason: null,
   createdAt: now
@@ -232,13 +238,19 @@ const summedUp = [
 ]
 
 const views: Record<string, () => unknown> = {
-  payment: () => toPaymentView(widen(payment), 'adyen'),
+  payment: () => toPaymentView(widen(payment), 'adyen', widen(allocated)),
+  receipt: () =>
+    toReceiptView(widen({ ...payment, allocated }), widen([refund]), {
+      providerName: 'adyen',
+      merchantName: null
+    }),
   'event of a payment': () =>
     toEventView(widen(payment), 'adyen')(widen({ ...event, payment: null })),
   'event of the feed': () => toFeedView(widen(event), 'adyen'),
   'event of no payment': () =>
     toFeedView(widen({ ...event, eventId: 'evt_1', payment: null, sequence: null }), 'adyen'),
   dispute: () => toDisputeView(widen(dispute), 'pay_1'),
+  'dispute of a list': () => toListedView(widen({ ...dispute, paymentId: 'pay_1', accountId: 1 })),
   'registered card': () => toCardView(widen(card)),
   account: () => toAccountView(widen(account), widen(owed)),
   charge: () => toChargeView(widen(charge), 'GBP'),

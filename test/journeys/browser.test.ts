@@ -85,3 +85,33 @@ t.test('in a browser: interactive docs and the page of problems', { skip }, asyn
   t.ok(await page.locator('#payment_not_found').isVisible())
   await look(t, page, 'problems')
 })
+
+t.test('in a browser: a wallet pays at the press of its button', { skip }, async (t) => {
+  const paymentMethods = ['scheme', 'applepay', 'googlepay'] as const
+  const { createPayment, until } = await testService(t, { paymentMethods: [...paymentMethods] })
+  const shop = await openShop(t)
+  const browser = await openBrowser(t)
+  for (const device of deviceNames) {
+    const page = await (await browser.newContext(devices[device])).newPage()
+    const { id, checkout } = await createPayment({ returnUrl: `${shop}/paid` })
+    await page.goto(checkout.url)
+    await look(t, page, `${device}-wallets`)
+    // The key Enter in the card form is not the wallet's button.
+    const number = page.locator('input[autocomplete=cc-number]')
+    await Promise.all([page.waitForEvent('load'), number.press('Enter')])
+    t.match(await page.textContent('[role=alert]'), 'Enter the card number')
+    await press(page, /google pay/i)
+    await page.waitForURL(`${shop}/paid?paymentId=${id}`)
+    const paid = await until(id, ({ card }) => card?.lastFour)
+    t.match(paid, { status: 'captured', card: { brand: 'mc', wallet: 'googlepay' } })
+
+    const link = { channel: 'ivr', method: 'paymentLink', returnUrl: undefined }
+    const narrowed = await createPayment({ ...link, paymentMethods: ['applepay'] })
+    await page.goto(narrowed.checkout.url)
+    await look(t, page, `${device}-wallet-alone`)
+    t.equal(await page.getByRole('button').count(), 1, 'nothing else is offered')
+    await press(page, /apple pay/i)
+    await page.waitForURL('**/done')
+    t.match(await until(narrowed.id, ({ card }) => card !== null), { status: 'captured' })
+  }
+})

@@ -228,6 +228,7 @@ export function newPayment(changes: Partial<Payment> = {}): Payment {
     method: 'hostedPage',
     capture: 'automatic',
     saveCard: 'never',
+    paymentMethods: null,
     returnUrl: 'https://selfcare.example/paid',
     reference: null,
     description: null,

@@ -404,6 +404,41 @@ t.test('the face of the card may come later, from another source of the same fac
   t.equal(aggregate.payment.card?.lastFour, '1111', 'the first stays')
 })
 
+t.test('each source adds what it knows, and the end is the same in any order', async (t) => {
+  const none = { ...visa, lastFour: null, expiryMonth: null, expiryYear: null, funding: null }
+  const tried = {
+    threeDSecure: 'attempted',
+    liabilityShift: null,
+    exemptionRequested: null
+  } as const
+  const sources = [
+    paidBy(second, { card: { ...none, wallet: 'applepay' } }),
+    paidBy(second, { card: visa, authentication: tried }),
+    paidBy(second, { authentication: { ...tried, threeDSecure: null, liabilityShift: true } })
+  ]
+  for (const order of ordersOf(sources)) {
+    const aggregate = newAggregate()
+    apply(aggregate, ...order)
+    t.strictSame(aggregate.payment.card, { ...visa, wallet: 'applepay' })
+    t.strictSame(aggregate.payment.authentication, { ...tried, liabilityShift: true })
+  }
+})
+
+t.test('what is said of other money is not shown', async (t) => {
+  const authentication = { threeDSecure: 'none', liabilityShift: false } as never
+  const aggregate = newAggregate()
+  apply(aggregate, paidBy(first), paidBy(second, { authentication }))
+  apply(aggregate, paidBy(second, { authentication }))
+  t.equal(aggregate.payment.authentication, null)
+})
+
+t.test('the face of a registered card is that of its registration', async (t) => {
+  const card = { ...visa, funding: null, registeredCardId: 'crd_1' }
+  const aggregate = aggregateOf('captured', { registeredCardId: 'crd_1', card })
+  apply(aggregate, paidBy(first, { card: visa }))
+  t.strictSame(aggregate.payment.card, card)
+})
+
 t.test('the card of money that goes back is not the card that paid', async (t) => {
   const aggregate = newAggregate()
   apply(aggregate, paidBy(first), paidBy(second, { card: visa }), paidBy(second, { card: visa }))

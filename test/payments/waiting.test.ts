@@ -5,7 +5,7 @@ import { connect } from '../../src/database/database.ts'
 import { listen } from '../../src/database/listener.ts'
 import { readWait } from '../../src/http/prefer.ts'
 import { findPayment } from '../../src/payments/payment.store.ts'
-import type { Payment } from '../../src/payments/payment.ts'
+import type { ShownPayment } from '../../src/payments/payment.ts'
 import { createWaiters } from '../../src/payments/waiters.commands.ts'
 import { cuttable } from '../cuttable.ts'
 import { eventually } from '../feed/consumer.ts'
@@ -254,9 +254,9 @@ t.test('a change that could not be read at first is read again', async (t) => {
   const room = createWaiters(db, () => {
     faults += 1
   })
-  const read = async () => (await findPayment(service.db, id, null)) as Payment
+  const read = async () => (await findPayment(service.db, id, null)) as ShownPayment
   const { signal } = new AbortController()
-  const isPaid = ({ status }: Payment) => status === 'captured'
+  const isPaid = ({ status }: ShownPayment) => status === 'captured'
   const waiting = room.wait(id, read, isPaid, 20_000, signal)
   await service.pay(id)
   await service.until(id, ({ status }) => status === 'captured')
@@ -274,7 +274,7 @@ t.test('a change that could not be read at first is read again', async (t) => {
 t.test('nobody waits at an instance that has closed, or for a caller who is gone', async (t) => {
   const { db } = await testDatabase(t)
   const room = createWaiters(db, () => {})
-  const read = async () => ({ status: 'pending' }) as Payment
+  const read = async () => ({ status: 'pending' }) as ShownPayment
   const gone = AbortSignal.abort()
   await room.wait('one', read, () => false, 100_000, gone)
   room.close()

@@ -65,10 +65,17 @@ t.test('data survives a restart', async (t) => {
 t.test('a killed server says so, and its acknowledged rows are there after a start', async (t) => {
   const dir = await makeFolder(t)
   const reasons: string[] = []
-  const first = await start(t, { dir, onExit: (reason) => reasons.push(reason) })
+  const killed = Promise.withResolvers<void>()
+  const onExit = (reason: string) => {
+    reasons.push(reason)
+    killed.resolve()
+  }
+  const first = await start(t, { dir, onExit })
   await query(first.url('postgres'), 'create table kept (i int)')
   await query(first.url('postgres'), 'insert into kept select generate_series(1, 1000)')
   process.kill(await serverPid(dir), 'SIGKILL')
+  // A signal takes a moment, in which its owner, this process, still needs it.
+  await killed.promise
   const second = await start(t, { dir })
   t.same(await query(second.url('postgres'), 'select count(*)::int from kept'), [{ count: 1000 }])
   t.same(reasons, ['PostgreSQL has ended (SIGKILL)'])

@@ -58,10 +58,13 @@ async function insertPending(db: Db, part: readonly Made[]): Promise<void> {
         'hostedPage', 'automatic', 'never', 'https://selfcare.example', now() + interval '1 hour',
         'pending', id || '.session.1'
       from jsonb_to_recordset(${JSON.stringify(part)}::jsonb) as x(id text, value bigint)
-      returning id, created_at
+      returning id, created_at, account_id, client_id
+    ), event as (
+      insert into payment_event (payment_id, sequence, type, data, created_at)
+      select id, 1, 'payment.created', '{}', created_at from made
     )
-    insert into payment_event (payment_id, sequence, type, data, created_at)
-    select id, 1, 'payment.created', '{}', created_at from made`.execute(db)
+    insert into event_feed (payment_id, sequence, type, account_id, client_id)
+    select id, 1, 'payment.created', account_id, client_id from made`.execute(db)
 }
 
 /** The other side of the wire: the same payments in the books of the simulator. */

@@ -23,6 +23,7 @@ async function readAll(db: Db, rounds = 30): Promise<unknown[]> {
     merchantAccount: 'TestMerchant',
     readReport: readReportFile,
     settlementMissingDays: 7,
+    retention: { keysDays: 30, deliveriesDays: 30, notificationsDays: null },
     isStopping: () => false,
     onFault: (_: unknown, error: unknown) => faults.push(error),
     onProgress: () => {}

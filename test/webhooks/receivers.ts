@@ -34,8 +34,8 @@ export function deskOf({ call }: TestService, key?: string) {
   }
   return {
     ask,
-    add: (url: string, events = ['*']) =>
-      ask(201, 'POST', '/v1/webhook-endpoints', { url, events }),
+    add: (url: string, events = ['*'], format?: string) =>
+      ask(201, 'POST', '/v1/webhook-endpoints', { url, events, format }),
     deliveries: async (id: string, query = '') =>
       (await ask(200, 'GET', `/v1/webhook-endpoints/${id}/deliveries${query}`)).data as Found[],
     feed: async () => (await ask(200, 'GET', '/v1/events?limit=100')).data as Found[]
@@ -47,10 +47,11 @@ export async function subscribe(
   t: Test,
   desk: ReturnType<typeof deskOf>,
   answering?: Answering,
-  events?: string[]
+  events?: string[],
+  format?: string
 ) {
   const consumer = await startConsumer(t, answering)
-  const endpoint = await desk.add(consumer.url, events)
+  const endpoint = await desk.add(consumer.url, events, format)
   consumer.state.secrets = [endpoint.secret]
   return { ...consumer, id: endpoint.id as string, endpoint }
 }

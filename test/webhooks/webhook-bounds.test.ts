@@ -10,6 +10,7 @@ import {
 } from '../../src/webhooks/delivery.jobs.ts'
 import { claimDeliveries } from '../../src/webhooks/delivery.store.ts'
 import { findDelivery, listDeliveries } from '../../src/webhooks/delivery-list.store.ts'
+import { toStandard } from '../../src/webhooks/envelope.ts'
 import { restartDelivery } from '../../src/webhooks/replay.store.ts'
 import { createSealing } from '../../src/webhooks/sealing.ts'
 import {
@@ -168,7 +169,8 @@ t.test('the more endpoints there are, the fewer events are announced at once', a
 t.test('many creates at once make no more endpoints than a client may have', async (t) => {
   const db = await withClient(t)
   const deps = { db, wake() {}, checkUrl: async () => null, sealing: createSealing([]) }
-  const asked = { url: 'https://hooks.example', events: ['*'], description: null }
+  const shown = { description: null, format: 'standard', query: null } as const
+  const asked = { url: 'https://hooks.example', events: ['*'], ...shown }
   const create = (n: number) =>
     createEndpoint(deps, { clientId: client, key: `k${n}`, fingerprint: Buffer.alloc(32) }, asked)
   const made = await Promise.allSettled(Array.from({ length: 25 }, (_, n) => create(n)))
@@ -236,8 +238,8 @@ t.test('what ended 30 days ago is removed, past what is kept', async (t) => {
     from generate_series(1, 6000) as n cross join lateral (
       select now() - case when n <= 1500 then interval '31 days' else interval '29 days' end as at
     ) made order by n`.execute(db)
-  t.equal(await purgeWebhooks(db), 1_470)
-  t.equal(await purgeWebhooks(db), 0)
+  t.equal(await purgeWebhooks(db, 30), 1_470)
+  t.equal(await purgeWebhooks(db, 30), 0)
   const { rows } = await sql`select count(*) from webhook_delivery`.execute(db)
   t.same(rows, [{ count: 4_530 }])
   const { rows: left } = await sql`
@@ -259,6 +261,7 @@ t.test('an event that cannot be shown fails alone', async (t) => {
     sealing: createSealing([]),
     db,
     providerName: 'adyen',
+    envelopes: { standard: toStandard, cloudevents: toStandard, tmf676: toStandard },
     send: async ({ body }) => {
       sent.push(JSON.parse(body).id)
       return { httpStatus: 204, error: null, response: '', retryAfter: null }

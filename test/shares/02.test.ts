@@ -1,0 +1,3 @@
+import { runShare } from '../shares.ts'
+
+await runShare(2)
