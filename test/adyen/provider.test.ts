@@ -135,7 +135,7 @@ const faults: ReadonlyArray<[name: string, api: object, page: object, reversal: 
 
 for (const [name, api, page, reversal] of faults) {
   t.test(`${name}: how a page and a reversal go on`, async (t) => {
-    const { provider, control, setFaults } = await startPair(t, { timeoutMs: 400 })
+    const { provider, control, setFaults } = await startPair(t, { timeoutMs: 1_500 })
     const { session } = await openPage(provider, newRequest())
     const { pspReference } = await control('POST', `/sessions/${session}/pay`, {})
     await setFaults(api)
