@@ -22,7 +22,7 @@ import { nextTryInS, webhookAtOnce, webhookRetryForS } from './delivery-schedule
 import type { Envelope, Envelopes, SentEvent } from './envelope.ts'
 import type { Sealing } from './sealing.ts'
 import { giveUpEndpoint } from './webhook.commands.ts'
-import { noteFailing } from './webhook.store.ts'
+import { disableRevoked, noteFailing } from './webhook.store.ts'
 import type { Send, Sent } from './webhook.ts'
 import { toSignedHeaders } from './webhook-signature.ts'
 
@@ -230,8 +230,9 @@ async function giveUp(
   if (await giveUpEndpoint(db, ...given)) onEndpointDisabled(given[0])
 }
 
-/** Settles what was pending at endpoints that were disabled; answers how many. */
+/** Settles what was pending at endpoints that are disabled or a revoked client's; answers how many. */
 export async function settleWebhooks(db: Db): Promise<number> {
+  await disableRevoked(db)
   const count = await settleStopped(db, settleBatchSize)
   if (count === 0) await forgetStopped(db)
   return count
