@@ -11,9 +11,9 @@ export const keyOf = ({ form }: { form: URLSearchParams }) => form.get('key') ??
 
 /**
  * What may have been begun is asked for again by its key, so that the form keeps it; what was
- * refused, by another.
+ * refused, by another: also by Adyen, whose refusal is the answer under that key for ever.
  */
 export function keepKey({ form }: { form: URLSearchParams }, { code, status }: PaymentsError) {
   const isOpen = status === undefined || status >= 500 || code === 'idempotency_key_in_flight'
-  if (!isOpen) form.delete('key')
+  if (!isOpen || code === 'provider_rejected') form.delete('key')
 }
