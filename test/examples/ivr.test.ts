@@ -1,12 +1,10 @@
 /** The IVR of examples/ivr, as a process, with a caller at its keys. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { startJourney } from '../journeys/journey.ts'
 import { registerCard } from '../registered-card.ts'
+import { losingAnswers } from './losing-answers.ts'
 
 const program = 'examples/ivr/ivr.ts'
 
@@ -44,33 +42,6 @@ function call(t: Test, env: Record<string, string>, ...keys: string[]) {
       return { code, heard }
     }
   }
-}
-
-/** The address of what stands in front of the service, and loses the answer of each create. */
-async function losingCreates(t: Test, service: string): Promise<string> {
-  const server = createServer(async (request, response) => {
-    const { method = '', url = '', headers } = request
-    const { authorization = '', 'idempotency-key': key = '' } = headers
-    const body = method === 'POST' && (await text(request))
-    const answer = await fetch(`${service}${url}`, {
-      method,
-      headers: {
-        authorization,
-        'content-type': 'application/json',
-        'idempotency-key': String(key)
-      },
-      ...(body && { body })
-    })
-    if (method === 'POST' && url === '/v1/payments') return request.socket.destroy()
-    response.writeHead(answer.status, { 'content-type': 'application/json' })
-    return response.end(await answer.text())
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 t.test('callers of the IVR', async (t) => {
@@ -157,7 +128,7 @@ t.test('callers of the IVR', async (t) => {
 
   t.test('whose card may have been charged is not asked to call again', async (t) => {
     const accountId = await accountWithCard()
-    const lost = { ...env, API_URL: await losingCreates(t, API_URL) }
+    const lost = { ...env, API_URL: await losingAnswers(t, API_URL, '/v1/payments') }
     const { heard, code } = await call(t, lost, accountId, '2').end()
     t.match(heard, 'We do not know yet. Please do not pay again: we will tell you by text message.')
     t.notMatch(heard, 'call again')
