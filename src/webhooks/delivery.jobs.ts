@@ -243,7 +243,10 @@ async function giveUp(
   if (await giveUpEndpoint(db, ...given)) onEndpointDisabled(given[0])
 }
 
-/** Settles what was pending at endpoints that are disabled or a revoked client's; answers how many. */
+/**
+ * Disables the endpoints of revoked clients, and settles what was pending at those that were
+ * disabled; answers how many.
+ */
 export async function settleWebhooks(db: Db): Promise<number> {
   await disableRevoked(db)
   const count = await settleStopped(db, settleBatchSize)
