@@ -110,6 +110,15 @@ for (const [code, status] of final) {
   })
 }
 
+t.test('a POST that is led elsewhere is not done there by a GET', async (t) => {
+  const moved: Answer = { status: 301, headers: { location: '/v1/payments' } }
+  const { post, asked } = await scripted(t, [moved, done])
+  t.equal(await codeOf(post()), 'unreadable_answer')
+  t.equal(asked.length, 1)
+  const { get } = await scripted(t, [moved, done])
+  t.same(await get(), { id: 'pay_1' }, 'a GET stays what it is')
+})
+
 t.test('what nobody knows the outcome of is not repeated without a key', async (t) => {
   for (const answer of ['reset', gateway, problem('overloaded', 503)] as const) {
     const { patch, put, asked } = await scripted(t, [answer])

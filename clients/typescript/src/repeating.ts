@@ -63,7 +63,9 @@ async function tryOnce(request: Request, options: RepeatingOptions): Promise<Res
     const signal = AbortSignal.any([request.signal, timeout.signal])
     // Where it comes from may be silent as well.
     const authorization = await Promise.race([options.authorization(), rejectedBy(signal)])
-    const copy = new Request(request.clone(), { signal })
+    // Followed, a POST would become a GET, whose success is none of what was asked for.
+    const redirect = request.method === 'GET' ? 'follow' : 'manual'
+    const copy = new Request(request.clone(), { signal, redirect })
     copy.headers.set('authorization', authorization)
     const response = await options.fetch(copy)
     const body = await response.arrayBuffer()
