@@ -10,10 +10,15 @@ export function keyField(kept: string | null): Html {
 export const keyOf = ({ form }: { form: URLSearchParams }) => form.get('key') ?? ''
 
 /**
- * What may have been begun is asked for again by its key, so that the form keeps it; what was
- * refused, by another.
+ * Whether what was asked for may have been begun, or will be. Adyen's refusal is none: it is the
+ * answer under its key for ever.
  */
-export function keepKey({ form }: { form: URLSearchParams }, { code, status }: PaymentsError) {
-  const isOpen = status === undefined || status >= 500 || code === 'idempotency_key_in_flight'
-  if (!isOpen) form.delete('key')
+export function mayBeBegun({ code, status }: PaymentsError): boolean {
+  if (code === 'provider_rejected') return false
+  return status === undefined || status >= 500 || code === 'idempotency_key_in_flight'
+}
+
+/** What may have been begun is asked for again by its key, so that the form keeps it. */
+export function keepKey({ form }: { form: URLSearchParams }, error: PaymentsError): void {
+  if (!mayBeBegun(error)) form.delete('key')
 }

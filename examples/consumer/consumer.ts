@@ -105,7 +105,12 @@ async function register(): Promise<void> {
     await client.patch('/v1/webhook-endpoints/{id}', { path, body })
   } catch (error) {
     if (!(error instanceof PaymentsError) || error.status !== 404) throw error
+    // After a crash the same key leads to the same endpoint, and to its secret.
+    const before = journal.last.registering
+    const registering = before?.url === url ? before : { url, key: crypto.randomUUID() }
+    if (registering !== before) journal.write({ registering })
     const { id, secret } = await client.post('/v1/webhook-endpoints', {
+      idempotencyKey: registering.key,
       body: { url, events: ['*'], description: 'examples/consumer' }
     })
     journal.write({ endpoint: { id, secret } })

@@ -1,8 +1,12 @@
 import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs'
 import type { WebhookEvent } from '../../clients/typescript/src/index.ts'
 
+/** The key under which an endpoint is asked for. */
+type Registering = { url: string; key: string }
+
 /** A line of the file; `done` is the id of an event that is worked off. */
 type Line =
+  | { registering: Registering }
   | { endpoint: { id: string; secret: string } }
   | { position: string }
   | { taken: WebhookEvent }
@@ -16,10 +20,18 @@ export function openJournal(file: string) {
   const known = new Set<string>()
   const open = new Map<string, WebhookEvent>()
   const counts = new Map<string, number>()
-  const last: { endpoint?: { id: string; secret: string }; position?: string } = {}
+  const last: {
+    registering?: Registering | undefined
+    endpoint?: { id: string; secret: string }
+    position?: string
+  } = {}
 
   function learn(line: Line): void {
-    if ('endpoint' in line) last.endpoint = line.endpoint
+    if ('registering' in line) last.registering = line.registering
+    if ('endpoint' in line) {
+      last.endpoint = line.endpoint
+      last.registering = undefined
+    }
     if ('position' in line) last.position = line.position
     if ('done' in line) open.delete(line.done)
     if (!('taken' in line)) return

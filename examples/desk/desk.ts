@@ -51,12 +51,15 @@ function signedIn(routes: Routes): Routes {
   return Object.fromEntries(guarded)
 }
 
+/** Beside the longest reason it has room in the 255 characters of a cancellation's. */
+const longestName = 50
+
 const signInRoutes: Routes = {
   'GET /sign-in': (visit) => showSignIn(visit, visit.url.searchParams.get('to') ?? '/'),
   'POST /sign-in': (visit) => {
     const [name, to] = [visit.form.get('name')?.trim(), visit.form.get('to') ?? '/']
     if (!name) return showSignIn(visit, to, true)
-    return { to: withinDesk(to, visit.url), user: name.slice(0, 80) }
+    return { to: withinDesk(to, visit.url), user: name.slice(0, longestName) }
   },
   'POST /sign-out': () => ({ to: '/sign-in', user: null })
 }
@@ -74,7 +77,7 @@ function showSignIn(visit: Visit, to: string, isFault = false): Reply {
 <input type="hidden" name="to" value="${to}">
 ${field(
   { name: 'name', label: 'Your name', hint, faults },
-  html`required maxlength="80" autocomplete="username"`
+  html`required maxlength="${longestName}" autocomplete="username"`
 )}
 <button>Sign in</button></form>`
   return page(visit, { title: 'Sign in', content, faults })

@@ -14,11 +14,17 @@ import {
 } from '../../clients/typescript/src/index.ts'
 import { connect } from '../connect.ts'
 import { money as spoken } from '../html.ts'
+import { mayBeBegun } from '../keys.ts'
 
 /** For so long the caller is asked to hold the line, ms. */
 const holdMs = Number(process.env.HOLD_MS ?? 60_000)
 /** Names all that this call does: the same after a restart of the IVR, so nothing is done twice. */
 const callId = process.env.CALL_ID ?? crypto.randomUUID()
+
+const notKnown = 'We do not know yet. Please do not pay again: we will tell you by text message.'
+const notNow = 'We cannot take your payment at the moment. Please call again later.'
+/** Whether money may have been taken of which the caller was told nothing. */
+let isUnknown = false
 
 const client = await connect(process.env)
 const hungUp = new AbortController()
@@ -74,9 +80,12 @@ async function pay(
       idempotencyKey: `${callId}.${tries}`
     })
   } catch (error) {
-    const isDuplicate = error instanceof PaymentsError && error.code === 'duplicate_suspected'
-    if (!isDuplicate || error.paymentId === undefined) throw error
+    if (!(error instanceof PaymentsError)) throw error
+    // Without a card nothing is taken before the caller has a page.
+    isUnknown = asked.method === 'registeredCard' && mayBeBegun(error)
+    if (error.code !== 'duplicate_suspected' || error.paymentId === undefined) throw error
     // The caller has called before: what was begun then goes on, and nothing is paid twice.
+    isUnknown = true
     note(`${error.paymentId} was made a moment ago`)
     return await client.get('/v1/payments/{id}', { path: { id: error.paymentId } })
   }
@@ -85,6 +94,7 @@ async function pay(
 /** The payment once it has an outcome, or the caller need not hold any more. */
 async function follow(payment: Payment): Promise<Payment> {
   const { id, status, method, checkout } = payment
+  isUnknown = true
   if (status !== 'pending') return payment
   const signal = hungUp.signal
   // The bank has not answered yet. It will, so nothing is asked for again.
@@ -124,7 +134,7 @@ async function cancel(id: string): Promise<void> {
   note(`${id} is cancelled`)
 }
 
-/** What the caller is told; true where another way to pay is offered. */
+/** Tells the caller what came of it; true where another way to pay is offered. */
 async function tellOutcome({ id, status, amount, accountId, failure }: Payment): Promise<boolean> {
   note(`${id} is ${status}`)
   if (status === 'captured') {
@@ -136,9 +146,10 @@ async function tellOutcome({ id, status, amount, accountId, failure }: Payment):
     return false
   }
   if (status === 'pending' || status === 'authorised') {
-    say('We do not know yet. Please do not pay again: we will tell you by text message.')
+    say(notKnown)
     return false
   }
+  isUnknown = false
   say(failure?.message ?? 'The payment was not made. You have not been charged.')
   return true
 }
@@ -171,7 +182,7 @@ try {
   await takeCall()
 } catch (error) {
   if (!hungUp.signal.aborted) {
-    say('We cannot take your payment at the moment. Please call again later.')
+    say(isUnknown ? notKnown : notNow)
     note(error instanceof PaymentsError ? `${error.code}: ${error.message}` : String(error))
     process.exitCode = 1
   } else note('hung up')

@@ -12,6 +12,7 @@ import {
   type ListedClient,
   type ListedKey,
   listClients,
+  lockClient,
   newApiKey,
   revokeClient,
   updateClient
@@ -153,7 +154,18 @@ async function create(db: Db, values: Values, sandbox: boolean): Promise<string>
 }
 
 async function update(db: Db, nameOrId: string, values: Values, sandbox: boolean) {
-  const known = await getClient(db, nameOrId)
+  const { id } = await getClient(db, nameOrId)
+  await change(db, async (tx) => {
+    await lockClient(tx, id)
+    const client = toChanged(await getClient(tx, id), values, sandbox)
+    await refuseTaken(tx, client)
+    await updateClient(tx, client)
+  })
+  return print(await getClient(db, id), values)
+}
+
+/** The client as it is to be; throws a `CommandFault` where it can't be so. */
+function toChanged(known: ListedClient, values: Values, sandbox: boolean) {
   if (known.revokedAt !== null) throw new CommandFault(`Client ${known.id} is revoked.`)
   const { name, scope, 'return-origin': given, oauth } = values
   const origins = given && (given.join() === 'none' ? [] : [...new Set(given)])
@@ -173,9 +185,7 @@ async function update(db: Db, nameOrId: string, values: Values, sandbox: boolean
       : []),
     ...faultsOf(client, origins ?? [], sandbox)
   ])
-  await refuseTaken(db, client)
-  await change(db, (tx) => updateClient(tx, client))
-  return print(await getClient(db, known.id), values)
+  return client
 }
 
 type AskedClient = Omit<Client, 'id'> & { id?: string; oauthSubject: string | null }

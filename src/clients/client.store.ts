@@ -142,6 +142,11 @@ export async function announceClientChange(tx: Tx): Promise<void> {
   await sql`select pg_notify('client_changed' || ${sql.raw(brandSuffix)}, '')`.execute(tx)
 }
 
+/** Nobody else changes the client until the end of `tx`: what is read from now on stays so. */
+export async function lockClient(tx: Tx, clientId: string): Promise<void> {
+  await sql`select from client where id = ${clientId} for no key update`.execute(tx)
+}
+
 /** Changes what clients are asked to be, and nothing else of them. */
 export async function updateClient(
   tx: Tx,

@@ -45,8 +45,9 @@ export function createVerify(
       return { ...read, expiresInMs: ((payload.exp as number) + toleranceS) * 1000 - now }
     } catch (error) {
       if (error instanceof JOSEError) return { fault: toWords(error) }
-      if (!(error instanceof IssuerFault)) throw error
-      const detail = `The issuer of the token is of no use: ${error.message}.`
+      const fault = isOfKey(error) ? new IssuerFault('its key cannot be used') : error
+      if (!(fault instanceof IssuerFault)) throw fault
+      const detail = `The issuer of the token is of no use: ${fault.message}.`
       throw new Problem('issuer_unavailable', detail, { retryAfterS })
     }
   }
@@ -66,11 +67,16 @@ async function verifyByAny(
       try {
         return await jwtVerify(token, key, options)
       } catch (other) {
-        if (!(other instanceof JWSSignatureVerificationFailed)) throw other
+        if (!(other instanceof JWSSignatureVerificationFailed) && !isOfKey(other)) throw other
       }
     }
     throw new JWSSignatureVerificationFailed()
   }
+}
+
+/** So jose says that a key does not do for its algorithm: RSA of less than 2,048 bits. */
+function isOfKey(error: unknown): boolean {
+  return error instanceof TypeError
 }
 
 const claimWords: Readonly<Record<string, string>> = {

@@ -290,8 +290,10 @@ export const problems = {
   webhook_url_refused: {
     status: 422,
     title: 'The URL can be no webhook endpoint',
-    cause: 'It is not https, holds user information, or leads to a private or special address.',
-    cure: 'Use an https URL whose host has public addresses only.'
+    cause:
+      'It is not https, holds user information, names a port that is not allowed, or leads to a ' +
+      'private or special address.',
+    cure: 'Use an https URL on an allowed port whose host has public addresses only.'
   },
   card_number_refused: {
     status: 422,

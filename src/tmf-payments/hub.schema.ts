@@ -7,7 +7,8 @@ import { TmfPaymentSchema, TmfRefundSchema } from './tmf-payments.schema.ts'
 const callback = text(2_048, {
   minLength: 1,
   description:
-    'Where every notification is sent, as it stands here: https, a host with public addresses only'
+    'Where every notification is sent, as it stands here: https, a host with public addresses ' +
+    'only, and a port that the operator allows: 443 unless told otherwise'
 })
 const query = text(1_024, {
   description:

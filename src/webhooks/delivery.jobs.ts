@@ -22,7 +22,7 @@ import { nextTryInS, webhookAtOnce, webhookRetryForS } from './delivery-schedule
 import type { Envelope, Envelopes, SentEvent } from './envelope.ts'
 import type { Sealing } from './sealing.ts'
 import { giveUpEndpoint } from './webhook.commands.ts'
-import { noteFailing } from './webhook.store.ts'
+import { disableRevoked, noteFailing } from './webhook.store.ts'
 import type { Send, Sent } from './webhook.ts'
 import { toSignedHeaders } from './webhook-signature.ts'
 
@@ -82,6 +82,7 @@ export function createDispatcher(deps: DispatcherDeps) {
 
   async function attemptOne(delivery: DueDelivery, readEvent: ReadEvent): Promise<void> {
     try {
+      if (!delivery.isSeen) return await recordUnseen(deps, delivery)
       const envelope = await readEvent(delivery)
         .then((event) => deps.envelopes[delivery.format](event, delivery))
         .catch(async (error) => {
@@ -134,12 +135,24 @@ async function readEvents(
 }
 
 /** A fault of ours: it is tried again, and says nothing of the endpoint. */
-async function recordUnshown({ db, onOutcome }: DispatcherDeps, due: DueDelivery) {
-  const now = readTime()
-  const made = { startedAt: now, durationMs: 0, httpStatus: null, response: null }
-  const attempt = { ...made, number: due.attempt, error: 'The event could not be shown.' }
-  const nextInS = nextTryInS({ ...due, retryAfter: null, now, random: Math.random() })
-  await recordFailed(db, { ...due, attempt }, nextInS)
+async function recordUnshown(deps: DispatcherDeps, due: DueDelivery): Promise<void> {
+  const failed = { ...due, retryAfter: null, now: readTime(), random: Math.random() }
+  await recordUnsent(deps, due, 'The event could not be shown.', nextTryInS(failed))
+}
+
+/** What its client may see was narrowed since it became due, or before it was asked for again. */
+async function recordUnseen(deps: DispatcherDeps, due: DueDelivery): Promise<void> {
+  await recordUnsent(deps, due, 'The client may not see the event any more.', null)
+}
+
+async function recordUnsent(
+  { db, onOutcome }: DispatcherDeps,
+  due: DueDelivery,
+  error: string,
+  nextInS: number | null
+): Promise<void> {
+  const made = { startedAt: readTime(), durationMs: 0, httpStatus: null, response: null }
+  await recordFailed(db, { ...due, attempt: { ...made, number: due.attempt, error } }, nextInS)
   if (nextInS === null) onOutcome('given_up')
 }
 
@@ -230,8 +243,12 @@ async function giveUp(
   if (await giveUpEndpoint(db, ...given)) onEndpointDisabled(given[0])
 }
 
-/** Settles what was pending at endpoints that were disabled; answers how many. */
+/**
+ * Disables the endpoints of revoked clients, and settles what was pending at those that were
+ * disabled; answers how many.
+ */
 export async function settleWebhooks(db: Db): Promise<number> {
+  await disableRevoked(db)
   const count = await settleStopped(db, settleBatchSize)
   if (count === 0) await forgetStopped(db)
   return count

@@ -32,6 +32,8 @@ export type DueDelivery = Held & {
   url: string
   format: WebhookEndpoint['format']
   query: WebhookEndpoint['query']
+  /** Whether its client may still see the event: what it may can be taken from it meanwhile. */
+  isSeen: boolean
   /** As they are kept: each of them signs, the newest first. */
   secrets: string[]
 }
@@ -57,7 +59,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
   const { rows } = await sql<DueDelivery>`
     with open as (
       select e.id, e.term, e.url, e.format, e.query, e.failing_since is not null as failing,
-        e.secret, e.old_secret, e.old_secret_until,
+        e.secret, e.old_secret, e.old_secret_until, c.id as client_id, c.scopes, c.third_party,
         (select count(*) from webhook_delivery h where h.endpoint_id = e.id
           and h.lease is not null and h.leased_until > now()) as under_way
       from webhook_endpoint e join client c on c.id = e.client_id and c.revoked_at is null
@@ -97,11 +99,14 @@ export async function claimDeliveries(db: Db, limit: number): Promise<DueDeliver
       update webhook_delivery d set attempts_made = attempts_made + 1,
         ${leaseTo(randomUUID(), webhookLeaseS)}
       from chosen where d.id = chosen.delivery_id
-      returning d.*, url, format, query, secret, old_secret, old_secret_until
+      returning d.*, url, format, query, secret, old_secret, old_secret_until, client_id, scopes,
+        third_party
     )
     select id, endpoint_id as "endpointId", position, event_id as "eventId",
       created_at as "createdAt", attempts, attempts_made as attempt,
       extract(epoch from now() - started_at)::double precision as "ageS", url, format, query,
+      position is null or 'payments:read' = any(scopes) and (not third_party or client_id = (
+        select f.client_id from event_feed f where f.position = claimed.position)) as "isSeen",
       array_remove(array[secret, (select old_secret where old_secret_until > now())], null)
         as secrets,
       json_build_object('id', lease, 'key', json_build_array(id)) as lease

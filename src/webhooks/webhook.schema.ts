@@ -26,7 +26,9 @@ const exampleSecret = `whsec_${'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'.padEnd(43, 'A'
 
 const url = text(2_048, {
   minLength: 1,
-  description: 'https, any port, a host with public addresses only'
+  description:
+    'https, a host with public addresses only, and a port that the operator allows: 443 unless ' +
+    'told otherwise'
 })
 const events = Type.Array(Type.Enum([everyEvent, ...eventTypes]), {
   minItems: 1,

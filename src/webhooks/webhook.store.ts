@@ -168,3 +168,15 @@ export async function disableEndpoint(
     returning client_id as "clientId"`.execute(tx)
   return rows[0]
 }
+
+/**
+ * Disables what clients have that were revoked, and takes it for their own wish: nobody is left who
+ * could mend an endpoint that fails, or delete it.
+ */
+export async function disableRevoked(db: Db): Promise<void> {
+  await sql`
+    update webhook_endpoint e set status = 'disabled', disabled_reason = 'client', ${stop}
+    from client c
+    where c.id = e.client_id and c.revoked_at is not null
+      and (e.status = 'enabled' or e.disabled_reason <> 'client')`.execute(db)
+}

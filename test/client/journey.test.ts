@@ -77,6 +77,18 @@ t.test('a caller with the typed client', async (t) => {
     })
   })
 
+  t.test('asks for what it names, and for nothing else, whatever the name is', async (t) => {
+    for (const id of ['..', '.', '']) {
+      const path = { id }
+      await t.rejects(client.get('/v1/payments/{id}/events', { path }), TypeError, id)
+      await t.rejects(client.api.GET('/v1/payments/{id}', { params: { path } }), TypeError, id)
+    }
+    for (const id of ['../events', '%2e%2e', '...', 'a?limit=1']) {
+      const asked = client.get('/v1/payments/{id}/events', { path: { id } })
+      t.match(await refusal(asked), { status: 404, code: 'payment_not_found' }, id)
+    }
+  })
+
   t.test('asks by ETag, and is answered 304 with nothing', async (t) => {
     const { id } = await create(1400)
     const path = { id }

@@ -6,7 +6,8 @@ import t, { type Test } from 'tap'
 import { createClient, PaymentsError } from '../../clients/typescript/src/index.ts'
 import { newAccountId, testService } from '../test-service.ts'
 
-type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | 'reset' | 'cut'
+type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | Fault
+type Fault = 'reset' | 'cut' | 'silence'
 
 const problem = (code: string, status: number, headers = {}): Answer => ({
   ...{ status, headers: { 'content-type': 'application/problem+json', ...headers } },
@@ -26,6 +27,7 @@ async function scripted(t: Test, answers: readonly Answer[]) {
     const answer = answers[Math.min(asked.length, answers.length - 1)] as Answer
     const { 'idempotency-key': key, authorization } = request.headers
     asked.push({ key: key as string | undefined, authorization, at: performance.now() })
+    if (answer === 'silence') return
     if (answer === 'reset') return void request.socket.destroy()
     if (answer === 'cut') {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 })
@@ -38,7 +40,10 @@ async function scripted(t: Test, answers: readonly Answer[]) {
   }
   const server = createServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.teardown(() => server.close())
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
   let tokens = 0
   const client = createClient({
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -105,6 +110,15 @@ for (const [code, status] of final) {
   })
 }
 
+t.test('a POST that is led elsewhere is not done there by a GET', async (t) => {
+  const moved: Answer = { status: 301, headers: { location: '/v1/payments' } }
+  const { post, asked } = await scripted(t, [moved, done])
+  t.equal(await codeOf(post()), 'unreadable_answer')
+  t.equal(asked.length, 1)
+  const { get } = await scripted(t, [moved, done])
+  t.same(await get(), { id: 'pay_1' }, 'a GET stays what it is')
+})
+
 t.test('what nobody knows the outcome of is not repeated without a key', async (t) => {
   for (const answer of ['reset', gateway, problem('overloaded', 503)] as const) {
     const { patch, put, asked } = await scripted(t, [answer])
@@ -151,6 +165,34 @@ t.test('an answer that never comes is given up after a while', async (t) => {
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const client = createClient({ baseUrl, key: 'opk_x', retries: 1, timeoutMs: 100 })
   t.equal(await codeOf(client.get('/v1/payments')), 'no_answer')
+})
+
+t.test('a token that never comes ends a try as an answer that never comes does', async (t) => {
+  const token = () => new Promise<string>(() => {})
+  const client = createClient({ baseUrl: 'http://127.0.0.1:9', token, retries: 1, timeoutMs: 100 })
+  t.equal(await codeOf(client.get('/v1/payments')), 'no_answer')
+  const stopping = createClient({ baseUrl: 'http://127.0.0.1:9', token })
+  const signal = AbortSignal.timeout(100)
+  for (const when of ['meanwhile', 'before']) {
+    t.match(await codeOf(stopping.get('/v1/payments', { signal })), /TimeoutError/, when)
+  }
+})
+
+t.test('who waits for a payment is answered in time by a service that is silent', async (t) => {
+  const { client, asked } = await scripted(t, [
+    {
+      ...{ status: 200, headers: { 'content-type': 'application/json', etag: '"1"' } },
+      body: { id: 'pay_1', status: 'pending', finished: false }
+    },
+    'silence'
+  ])
+  const startedAt = performance.now()
+  t.match(await client.waitUntilFinished('pay_1', { timeoutMs: 1_200 }), { status: 'pending' })
+  const tookMs = performance.now() - startedAt
+  t.ok(tookMs >= 1_190 && tookMs < 4_000, `${tookMs} ms`)
+  t.equal(asked.length, 2)
+  const signal = AbortSignal.timeout(100)
+  t.match(await codeOf(client.waitUntilFinished('pay_1', { signal })), /TimeoutError/)
 })
 
 t.test('a create whose answers are lost, on the real service, is one payment', async (t) => {

@@ -317,6 +317,17 @@ t.test('the client command', async (t) => {
     t.match((await runProgram('update', 'changed', '--name', 'changed-again')).stdout, id)
   })
 
+  t.test('two updates at the same moment both count', async (t) => {
+    await run('create', '--name', 'pair', '--scope', 'payments:read')
+    const update = (text: string) => run('update', 'pair', ...text.split(' '))
+    for (let n = 0; n < 10; n += 1) {
+      await update('--scope payments:read --scope payments:write --no-third-party')
+      await Promise.all(['--scope payments:read', '--third-party'].map(update))
+      const shown = JSON.parse((await run('show', 'pair', '--json')).stdout)
+      t.strictSame([shown.scopes, shown.thirdParty], [['payments:read'], true])
+    }
+  })
+
   t.test('G10: a revoked client keeps its name, which another may be given', async (t) => {
     const make = async () =>
       JSON.parse((await run('create', '--name', 'again', '--scope', 'cards:read', '--json')).stdout)

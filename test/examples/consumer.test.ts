@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { findFreePort, testService } from '../test-service.ts'
+import { losingAnswers } from './losing-answers.ts'
 
 t.test('a consumer takes each event once, whatever happens to it', async (t) => {
   const service = await testService(t)
@@ -18,10 +19,11 @@ t.test('a consumer takes each event once, whatever happens to it', async (t) => 
   const env = { API_URL: service.url, API_KEY: service.key, HOOK_PORT, JOURNAL }
   let said = ''
   let child: ChildProcess | undefined
-  const start = () => {
+  const start = (changes = {}) => {
     said = ''
     const args = ['--disable-warning=ExperimentalWarning', 'examples/consumer/consumer.ts']
-    child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const own = { ...env, ...changes }
+    child = spawn(process.execPath, args, { env: own, stdio: ['ignore', 'pipe', 'inherit'] })
     child.stdout?.setEncoding('utf8').on('data', (text) => (said += text))
   }
   const end = async (signal: NodeJS.Signals) => {
@@ -57,11 +59,15 @@ t.test('a consumer takes each event once, whatever happens to it', async (t) => 
   }
 
   const before = await payNew()
+  start({ API_URL: await losingAnswers(t, service.url, '/v1/webhook-endpoints') })
+  t.not((await once(child as unknown as ChildProcess, 'exit'))[0], 0, 'it never had its secret')
   start()
   await hear(`payment.captured: ${before} of account`)
   await hear('posted, payment: credit 2500 GBP')
   t.match(said, 'feed: 2 of 2 events were missed')
   t.equal((await stat(JOURNAL)).mode & 0o077, 0, 'nobody else reads the secret')
+  const known = await call('GET', '/v1/webhook-endpoints')
+  t.equal(known.body.data.length, 1, 'asked for again, it is the same endpoint')
 
   const told = await payNew()
   await hear(`payment.captured: ${told} of account`)

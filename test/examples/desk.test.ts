@@ -181,6 +181,12 @@ t.test('the desk', async (t) => {
     await agent.go(`/payments/${other.id}/cancel`, reason)
     const ended = await untilShown(() => agent.go(`/payments/${other.id}?wait`), /Cancelled/)
     t.match(ended.html, 'hung up (agent-7)')
+
+    const longest = await signIn('n'.repeat(80))
+    const last = await createPayment()
+    const form = { key: crypto.randomUUID(), 'cancel-reason': 'r'.repeat(200) }
+    const taken = await longest.go(`/payments/${last.id}/cancel`, form)
+    t.equal(taken.status, 200, 'whatever a name and a reason may be, both have room')
   })
 
   t.test('shows disputes, and resolves a discrepancy', async (t) => {

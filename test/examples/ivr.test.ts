@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { startJourney } from '../journeys/journey.ts'
 import { registerCard } from '../registered-card.ts'
+import { losingAnswers } from './losing-answers.ts'
 
 const program = 'examples/ivr/ivr.ts'
 
@@ -123,6 +124,22 @@ t.test('callers of the IVR', async (t) => {
     t.match(await caller.end(), { code: 0, heard: /is cancelled/ })
     const [payment] = await list(`/v1/payments?accountId=${accountId}`)
     await service.until(payment.id, ({ status }) => status === 'cancelled')
+  })
+
+  t.test('whose card may have been charged is not asked to call again', async (t) => {
+    const accountId = await accountWithCard()
+    const lost = { ...env, API_URL: await losingAnswers(t, API_URL, '/v1/payments') }
+    const { heard, code } = await call(t, lost, accountId, '2').end()
+    t.match(heard, 'We do not know yet. Please do not pay again: we will tell you by text message.')
+    t.notMatch(heard, 'call again')
+    t.equal(code, 1)
+    await service.until(
+      (await list(`/v1/payments?accountId=${accountId}`))[0].id,
+      ({ status }) => status === 'captured'
+    )
+    const { accountId: other } = await openAccount({ JAN: 2700 })
+    const link = await call(t, lost, other, '1').end()
+    t.match(link.heard, 'We cannot take your payment at the moment.', 'nobody has the link')
   })
 
   t.test('while the bank does not answer, nobody is asked to pay twice', async (t) => {

@@ -68,3 +68,19 @@ t.test('a customer pays, comes back, and pays with the saved card', async (t) =>
   t.equal((await stranger.go('/pay', again, { 'sec-fetch-site': 'cross-site' })).status, 403)
   t.notOk(seen.some((text) => text.includes(key)))
 })
+
+t.test('what Adyen has refused is asked for anew when the form is sent again', async (t) => {
+  const service = await startJourney(t)
+  const api = createClient({ baseUrl: service.url, key: service.key })
+  const { accountId } = await service.openAccount({ JAN: 2_500 })
+  const page = await startSelfcare({ port: 0, api, accountId })
+  t.teardown(page.close)
+  const customer = visitor(page.url)
+  const home = await customer.go('/sign-in', { account: accountId })
+  await service.control('PUT', '/_simulator/faults', { api: { status4xx: { times: 1 } } })
+  const form = { card: 'new', amount: '25.00' }
+  const refused = await customer.go('/pay', { ...form, key: hidden(home, 'key') })
+  t.match(refused, { status: 422, html: 'See that payment' })
+  const again = await customer.go('/pay', { ...form, key: hidden(refused, 'key') })
+  t.match(again, { status: 200, path: /\?go$/ })
+})

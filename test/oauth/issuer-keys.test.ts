@@ -1,4 +1,5 @@
 /** How the keys of an issuer are found and renewed: no database, an issuer of a few lines. */
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -101,6 +102,24 @@ t.test('an issuer that shows nothing of use takes no key away', async (t) => {
   t.match(keys.findFault(), 'it shows no keys; its last known keys serve')
   t.match(await verify(await tokenBy(first)), { subject: 'a' })
 })
+
+t.test(
+  'a key that is too short for its kind is the fault of the issuer, and of no other key',
+  async (t) => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+    const short = { ...publicKey.export({ format: 'jwk' }), kid: 'short', alg: 'RS256', use: 'sig' }
+    const good = await newKey('good', 'RS256')
+    const { verify, tokenBy } = await issuing(t, { keys: [short, open(good)] })
+    const unusable = { code: 'issuer_unavailable', message: /its key cannot be used/ }
+    await t.rejects(verify(await tokenBy(good, { kid: 'short' })), unusable)
+    t.match(await verify(await tokenBy(good)), { subject: 'a' })
+    t.match(
+      await verify(await tokenBy(good, { kid: undefined })),
+      { subject: 'a' },
+      'any may be it'
+    )
+  }
+)
 
 t.test('where keys are, and what is none of the issuer’s metadata', async (t) => {
   const key = open(await newKey('one', 'ES256'))

@@ -1,7 +1,10 @@
 /** What endpoints, events and backlogs may cost, however many there are. */
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
+import { readClientArguments, runClientCommand } from '../../src/clients/client.commands.ts'
 import type { Db } from '../../src/database/database.ts'
+import { measureOldest } from '../../src/due/oldest-items.store.ts'
+import { countOpenItems } from '../../src/due/open-items.store.ts'
 import { announce } from '../../src/webhooks/announce.jobs.ts'
 import {
   createDispatcher,
@@ -129,6 +132,30 @@ t.test('what was pending when an endpoint was disabled is never sent', async (t)
   await sql`update webhook_endpoint set stopped_at = now() - interval '2 minutes'`.execute(db)
   await settleWebhooks(db)
   t.equal(await stopped(), 0)
+})
+
+t.test('of a client that is revoked nothing waits, and no alert is left behind', async (t) => {
+  const db = await withClient(t)
+  await addEndpoints(db, ['whe_1', 'whe_2'])
+  await addDue(db, 'whe_1', 3)
+  await sql`update webhook_delivery set started_at = now() - interval '2 hours'`.execute(db)
+  await giveUpEndpoint(db, 'whe_2', 'failing', null)
+  const counted = async () => {
+    const [open, oldest] = [await countOpenItems(db), await measureOldest(db)]
+    const countOf = (name: string) => open.find(({ kind }) => kind === name)?.count
+    return {
+      due: countOf('webhooks_due'),
+      disabled: countOf('webhook_endpoints_disabled'),
+      isLate: (oldest.find(({ kind }) => kind === 'event_undelivered')?.ageS ?? 0) > 3_600
+    }
+  }
+  t.same(await counted(), { due: 3, disabled: 1, isLate: true })
+  await runClientCommand(db, readClientArguments(['revoke', client]), true)
+  t.same(await claimDeliveries(db, 500), [], 'nothing is sent')
+  await settleWebhooks(db)
+  t.same(await counted(), { due: 0, disabled: 0, isLate: false })
+  t.same(await countShown(db, 'whe_1'), { pending: 0, delivered: 0, failed: 3 })
+  t.equal(await settleWebhooks(db), 0, 'once is enough')
 })
 
 t.test(

@@ -1,6 +1,7 @@
 /** Webhook endpoints: whose they are, what is asked of them, what they are told. */
 import { sql } from 'kysely'
 import t from 'tap'
+import { readClientArguments, runClientCommand } from '../../src/clients/client.commands.ts'
 import type { Scope } from '../../src/clients/client.ts'
 import { findEventFaults } from '../events.ts'
 import { eventually, type Found, startConsumer } from '../feed/consumer.ts'
@@ -119,6 +120,45 @@ t.test('each client has its own endpoints, and a third party its own events', as
       where endpoint_id = ${ofB.id} and payment_id = ${id}`.execute(db)
     t.equal(rows[0]?.n, 0)
   })
+})
+
+t.test('what a client may not see any more is not sent to it again', async (t) => {
+  const service = await quickService(t)
+  const { addClient, createPayment, db } = service
+  const key = await addClient({ name: 'partner', scopes })
+  const desk = deskOf(service, key)
+  const consumer = await subscribe(t, desk)
+  const [own, others] = [await createPayment({}, { key }), await createPayment()]
+  await eventually(consumer.events, (found) => found.length === 2)
+  const sent = await eventually(
+    () => desk.deliveries(consumer.id, '?status=delivered'),
+    (found) => found.length === 2
+  )
+  const change = (text: string) =>
+    runClientCommand(db, readClientArguments(`update partner ${text}`.split(' ')), true)
+  async function sendAgain({ id: paymentId }: Found) {
+    const { id } = sent.find(({ event }) => event.paymentId === paymentId) as Found
+    await desk.ask(202, 'POST', `/v1/deliveries/${id}/retry`)
+    const path = `/v1/deliveries/${id}`
+    return await eventually(
+      () => desk.ask(200, 'GET', path),
+      ({ status }) => status !== 'pending'
+    )
+  }
+  const refused = {
+    status: 'failed',
+    attempts: [{ httpStatus: 204 }, { error: 'The client may not see the event any more.' }]
+  }
+
+  await change('--third-party')
+  t.match(await sendAgain(others), refused)
+  t.match(await sendAgain(own), { status: 'delivered' })
+  await change('--no-third-party --scope webhooks:read --scope webhooks:write')
+  t.match(await sendAgain(others), { status: 'failed', attempts: { length: 3 } })
+  t.equal(consumer.seen.length, 3)
+  const test = await desk.ask(202, 'POST', `/v1/webhook-endpoints/${consumer.id}/test`)
+  await eventually(consumer.events, (found) => found.some(({ id }) => id === test.event.id))
+  t.match(await desk.ask(200, 'GET', `/v1/webhook-endpoints/${consumer.id}`), { status: 'enabled' })
 })
 
 function withoutUndefined(found: object) {

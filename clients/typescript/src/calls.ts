@@ -1,4 +1,7 @@
-import createOpenapiClient, { type Client as OpenapiClient } from 'openapi-fetch'
+import createOpenapiClient, {
+  defaultPathSerializer,
+  type Client as OpenapiClient
+} from 'openapi-fetch'
 import type { paths } from './openapi.ts'
 import type { Answer, Arguments, CallOptions, Method, Operation, PathWith } from './operations.ts'
 import { toError } from './payments-error.ts'
@@ -41,6 +44,7 @@ export function createCalls(options: ClientOptions) {
   const send = options.fetch ?? ((request: Request) => fetch(request))
   const api: OpenapiClient<paths, 'application/json'> = createOpenapiClient({
     baseUrl,
+    pathSerializer: toPath,
     fetch: repeating({ fetch: send, authorization, retries, timeoutMs })
   })
   const request = api.request as unknown as (
@@ -81,6 +85,17 @@ export function createCalls(options: ClientOptions) {
     /** The client of openapi-fetch below, which repeats as well, and answers errors as data. */
     api
   }
+}
+
+/**
+ * No spelling of `..` is a name in a URL, which leaves it out together with what stands before it:
+ * the events of a payment would be those of all.
+ */
+function toPath(path: string, names: Record<string, unknown>): string {
+  for (const [name, value] of Object.entries(names)) {
+    if (/^\.{0,2}$/.test(String(value))) throw new TypeError(`'${value}' can be no ${name}.`)
+  }
+  return defaultPathSerializer(path, names)
 }
 
 type Asked = CallOptions & { path?: object; query?: object; body?: unknown }

@@ -1181,7 +1181,7 @@ export interface components {
          *     - `approver_is_requester`: 422. The operator who asked for a refund neither approves nor rejects it. Let another operator decide.
          *     - `billing_rejections_unmatched`: 422. No file has the name, or a detail is not in it, says otherwise than it does, is named twice, or was acknowledged as posted. Nothing was changed. See `errors`; send the rejections of that file as they came.
          *     - `return_url_refused`: 422. It is not https, holds user information, or its origin was not given to the client. Use an origin given with --return-origin when the client was made.
-         *     - `webhook_url_refused`: 422. It is not https, holds user information, or leads to a private or special address. Use an https URL whose host has public addresses only.
+         *     - `webhook_url_refused`: 422. It is not https, holds user information, names a port that is not allowed, or leads to a private or special address. Use an https URL on an allowed port whose host has public addresses only.
          *     - `card_number_refused`: 422. No field of this API ever holds one; it was neither stored nor logged. Remove it. Card numbers are typed on the card page of the provider only.
          *     - `rate_limited`: 429. The client, or where no key is needed the address, sent more than `RateLimit-Policy` allows; or too many unknown keys came from the address. Repeat the same request after `Retry-After` seconds, and spread requests evenly.
          *     - `headers_too_large`: 431. The request line and the headers together are larger than 16 KiB. Send fewer or shorter headers, and a shorter address.
@@ -2787,7 +2787,7 @@ export interface components {
          *     }
          */
         CreateWebhookEndpoint: {
-            /** @description https, any port, a host with public addresses only */
+            /** @description https, a host with public addresses only, and a port that the operator allows: 443 unless told otherwise */
             url: string;
             /** @description `["*"]` for all that the client may see, or types */
             events: ("*" | "payment.created" | "payment.attemptRefused" | "payment.authorised" | "payment.captured" | "payment.refused" | "payment.cancelled" | "payment.expired" | "payment.failed" | "payment.amountAdjusted" | "payment.fraudReported" | "payment.settled" | "capture.requested" | "capture.succeeded" | "capture.failed" | "cancellation.requested" | "cancellation.succeeded" | "cancellation.failed" | "reversal.requested" | "reversal.succeeded" | "reversal.failed" | "refund.awaitingApproval" | "refund.approved" | "refund.rejected" | "refund.requested" | "refund.succeeded" | "refund.failed" | "dispute.opened" | "dispute.updated" | "dispute.closed" | "dispute.deadlineApproaching" | "card.registered" | "card.removed" | "discrepancy.opened" | "discrepancy.resolved" | "webhookEndpoint.disabled")[];
@@ -2893,7 +2893,7 @@ export interface components {
          *     }
          */
         ChangeWebhookEndpoint: {
-            /** @description https, any port, a host with public addresses only */
+            /** @description https, a host with public addresses only, and a port that the operator allows: 443 unless told otherwise */
             url?: string;
             /** @description `["*"]` for all that the client may see, or types */
             events?: ("*" | "payment.created" | "payment.attemptRefused" | "payment.authorised" | "payment.captured" | "payment.refused" | "payment.cancelled" | "payment.expired" | "payment.failed" | "payment.amountAdjusted" | "payment.fraudReported" | "payment.settled" | "capture.requested" | "capture.succeeded" | "capture.failed" | "cancellation.requested" | "cancellation.succeeded" | "cancellation.failed" | "reversal.requested" | "reversal.succeeded" | "reversal.failed" | "refund.awaitingApproval" | "refund.approved" | "refund.rejected" | "refund.requested" | "refund.succeeded" | "refund.failed" | "dispute.opened" | "dispute.updated" | "dispute.closed" | "dispute.deadlineApproaching" | "card.registered" | "card.removed" | "discrepancy.opened" | "discrepancy.resolved" | "webhookEndpoint.disabled")[];

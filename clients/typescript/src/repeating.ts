@@ -60,10 +60,12 @@ async function tryOnce(request: Request, options: RepeatingOptions): Promise<Res
     options.timeoutMs + Number(waitS) * 1000
   )
   try {
-    const authorization = await options.authorization()
-    const copy = new Request(request.clone(), {
-      signal: AbortSignal.any([request.signal, timeout.signal])
-    })
+    const signal = AbortSignal.any([request.signal, timeout.signal])
+    // Where it comes from may be silent as well.
+    const authorization = await Promise.race([options.authorization(), rejectedBy(signal)])
+    // Followed, a POST would become a GET, whose success is none of what was asked for.
+    const redirect = request.method === 'GET' ? 'follow' : 'manual'
+    const copy = new Request(request.clone(), { signal, redirect })
     copy.headers.set('authorization', authorization)
     const response = await options.fetch(copy)
     const body = await response.arrayBuffer()
@@ -72,6 +74,13 @@ async function tryOnce(request: Request, options: RepeatingOptions): Promise<Res
   } finally {
     clearTimeout(timer)
   }
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
 
 async function isWorthRepeating(response: Response, repeatable: boolean): Promise<boolean> {
