@@ -195,9 +195,24 @@ t.test('payments of every kind, as TM Forum’s clients read them', async (t) =>
       ids,
       all.map(({ id }: { id: string }) => id)
     )
-    const beyond = await get('/payment?offset=1000')
-    t.same(beyond.body, [])
-    t.equal(beyond.headers.get('x-result-count'), '0')
+  })
+
+  t.test('beyond its end a list is empty, and says how long it is', async (t) => {
+    const whole = await get('/payment?limit=100')
+    for (const offset of [1000, 1001, 10_000]) {
+      const beyond = await get(`/payment?offset=${offset}`)
+      t.same(beyond.body, [])
+      t.equal(beyond.headers.get('x-result-count'), '0')
+      t.equal(beyond.headers.get('x-total-count'), String(whole.body.length), String(offset))
+    }
+  })
+
+  t.test('the link to the next page keeps a filter that has a question mark', async (t) => {
+    const first = await get(`/payment?name.ne=who?&limit=3&account.id=${accountId}`)
+    t.equal(
+      first.headers.get('link'),
+      `<${base}/payment?name.ne=who%3F&limit=3&account.id=${accountId}&offset=3>; rel="next"`
+    )
   })
 
   t.test('every error under /tmf-api is TM Forum’s', async (t) => {
