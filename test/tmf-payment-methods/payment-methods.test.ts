@@ -308,6 +308,19 @@ t.test('registered cards as payment methods of TMF670', async (t) => {
     t.ok(await sessionOf(body.id))
   })
 
+  t.test('a third party sees the cards of accounts that it names, and no others', async (t) => {
+    const accountId = await addAccount()
+    const { id: cardId } = await addCard(accountId)
+    const key = await addClient({ thirdParty: true, scopes: ['cards:read'] })
+    for (const query of ['', '?status=active', '?brand=visa', '?account.id.ne=1', '?offset=1']) {
+      const answer = await list(query, { key })
+      t.same(answer.body, [], query)
+      t.equal(answer.headers.get('x-total-count'), '0', query)
+    }
+    t.same(idsOf(await list(`?account.id=${accountId}`, { key })), [cardId])
+    t.same(idsOf(await list(`?id=${cardId}&status=active`, { key })), [cardId])
+  })
+
   t.test('looks through 1,000 at most', async (t) => {
     const accountId = Number(await addAccount())
     await sql`insert into card (id, account_id, token)
