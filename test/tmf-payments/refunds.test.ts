@@ -128,6 +128,30 @@ t.test('refunds as TM Forum’s clients ask for them', async (t) => {
     })
   })
 
+  t.test('what its sender says of it stands, and nothing of another card or channel', async (t) => {
+    const recorded = await paid({ authorizationCode: '77', channel: { id: 'till', name: 'Till' } })
+    const sent = {
+      authorizationCode: 'RF-1',
+      channel: { id: 'crm' },
+      paymentMethod: { id: 'iban-1', '@type': 'BankAccountDebit' },
+      characteristic: [
+        { name: 'refundStatus', value: 'failed' },
+        { name: 'clerk', value: 'M' }
+      ]
+    }
+    const posted = await post('/refund', refundPost({ payment: { id: recorded }, ...sent }))
+    const body = judge.judge(t, 'Refund', 201, posted)
+    t.equal(body.authorizationCode, 'RF-1')
+    t.same(Object.keys(body.channel).sort(), ['@baseType', '@type', 'id'])
+    t.same(body.paymentMethod, { ...sent.paymentMethod, '@baseType': 'EntityRef' })
+    const ours = body.characteristic.filter(({ name }: { name: string }) => name === 'refundStatus')
+    t.match(ours, [{ value: 'succeeded' }])
+    t.equal(ours.length, 1)
+    t.equal(characteristicOf(posted, 'clerk'), 'M')
+    const plain = await post('/refund', refundPost({ payment: { id: recorded } }))
+    t.equal(plain.body.authorizationCode, undefined, 'nobody said one')
+  })
+
   t.test('what can’t be is TM Forum’s error, all faults at once', async (t) => {
     const unknown = refundPost({
       payment: { id: 'pay_0000000000000000' },
