@@ -8,6 +8,9 @@ type Table = Readonly<Record<string, readonly [FilterKind, string]>>
 /** No index has them: see tmf-look-through.ts. */
 const lookedFor = (what: string) => `${what}; looked for among the newest 1,000`
 
+const lookedForOthers = (ours: string) =>
+  `${ours}; others, as they were sent, are looked for among the newest 1,000`
+
 const shared = {
   id: ['text', 'Its id'],
   href: ['text', 'Where it is'],
@@ -32,9 +35,15 @@ export const paymentFilters = filtersOf({
   status: [words(paymentStatuses), 'How it stands'],
   paymentDate: ['date', 'When it was taken, or asked for here'],
   authorizationCode: ['text', "The bank's code of a recorded payment, or the provider's reference"],
-  'channel.id': ['text', 'Of ours: selfcare, ivr, agent, service'],
-  'paymentMethod.id': ['text', 'A registered card'],
-  'paymentMethod.@type': [words(methodTypes), 'How it is paid; here also of what is by reference'],
+  'channel.id': [
+    'text',
+    lookedForOthers("Ours: selfcare, ivr, agent, and service with all of a sender's own")
+  ],
+  'paymentMethod.id': ['text', lookedForOthers('A registered card')],
+  'paymentMethod.@type': [
+    'text',
+    lookedForOthers(`Ours, also of what is by reference: ${words(methodTypes).join(', ')}`)
+  ],
   'totalAmount.unit': ['text', 'ISO 4217'],
   'totalAmount.value': [
     'number',

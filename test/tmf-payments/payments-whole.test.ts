@@ -1,13 +1,14 @@
 /** Whatever way a payment came, TMF676 shows it whole, as TM Forum's own swagger asks. */
 import t from 'tap'
+import { paymentFilters } from '../../src/tmf-payments/tmf-filters.ts'
 import { createJudge } from '../contract/document.ts'
 import { testService } from '../test-service.ts'
-import { base, judgeTmf676, makeEveryKind, tmfTools } from './harness.ts'
+import { base, judgeTmf676, makeEveryKind, page, paymentPost, tmfTools } from './harness.ts'
 
 t.test('payments of every kind, as TM Forum’s clients read them', async (t) => {
   const service = await testService(t, { duplicateWindowS: 0 })
   const { call, url, addClient } = service
-  const { get, addAccount } = tmfTools(service)
+  const { get, post, addAccount } = tmfTools(service)
   const judge = await judgeTmf676()
   const accountId = await addAccount()
   const made = await makeEveryKind(t, service, accountId)
@@ -214,6 +215,64 @@ t.test('payments of every kind, as TM Forum’s clients read them', async (t) =>
       `<${base}/payment?name.ne=who%3F&limit=3&account.id=${accountId}&offset=3>; rel="next"`
     )
   })
+
+  t.test(
+    'a filter on each value that is shown finds all that show it, and no others',
+    async (t) => {
+      const own = await addAccount()
+      const sent: ReadonlyArray<Record<string, unknown>> = [
+        { channel: { id: 'webshop' }, description: 'Paid twice, sorry;' },
+        {
+          channel: { id: 'Selfcare' },
+          correlatorId: 'a,b',
+          authorizationCode: 'X;1',
+          name: 'So, so'
+        },
+        { channel: { id: 'selfcare' }, paymentMethod: { id: 'wallet-9', '@type': 'Wallet' } },
+        { paymentMethod: { '@type': 'Cash' } },
+        { ...page, paymentMethod: { '@type': 'HostedPage', id: 'page-1' } }
+      ]
+      for (const one of sent) t.equal((await post('/payment', paymentPost(own, one))).status, 201)
+      type Member = Record<string, unknown>
+      const at = (one: Member, path: string): unknown =>
+        path.split('.').reduce<unknown>((node, name) => (node as Member | undefined)?.[name], one)
+      const { body: shown } = await get('/payment?limit=100')
+      const found = async (query: string) => {
+        const { body, headers } = await get(`/payment?limit=100&${query}`)
+        t.equal(headers.get('x-total-count'), String(body.length), query)
+        return body.map(({ id }: { id: string }) => id)
+      }
+      for (const name of Object.keys(paymentFilters.kinds)) {
+        // Ours are those of what its sender says otherwise, too.
+        if (['paymentMethod.@type', 'channel.id'].includes(name)) continue
+        const values = shown.map((one: Member) => at(one, name))
+        for (const value of new Set(values.filter((one: unknown) => one !== undefined))) {
+          const having = shown.filter((one: Member) => at(one, name) === value)
+          const query = `${name}=${encodeURIComponent(String(value))}`
+          t.same(
+            await found(query),
+            having.map(({ id }: { id: string }) => id),
+            query
+          )
+        }
+      }
+      const typed = async (types: string) =>
+        (await found(`account.id=${own}&paymentMethod.@type=${types}`)).length
+      t.same(
+        await Promise.all(['Cash', 'Wallet', 'TokenizedCard', 'None'].map(typed)),
+        [1, 1, 2, 0]
+      )
+      t.same(await Promise.all(['HostedPage', 'HostedPage,Cash'].map(typed)), [1, 2])
+      t.equal(await typed('RecordedPaymentMethod'), 4)
+      const ofChannel = async (id: string) =>
+        (await found(`account.id=${own}&channel.id=${id}`)).length
+      t.same(await Promise.all(['webshop', 'Selfcare', 'shop'].map(ofChannel)), [1, 1, 0])
+      t.same(await Promise.all(['service', 'selfcare', 'ivr'].map(ofChannel)), [3, 2, 0])
+      t.same(await Promise.all(['selfcare,ivr', 'selfcare,service'].map(ofChannel)), [2, 5])
+      t.equal((await found(`account.id=${own}&channel.id.ne=service`)).length, 2)
+      t.same(await found('description=%2C'), [])
+    }
+  )
 
   t.test('every error under /tmf-api is TM Forum’s', async (t) => {
     const reader = await addClient({ scopes: ['accounts:read'] })
