@@ -1,5 +1,6 @@
 /** Refunds by TMF676, over those of /v1. */
 import t from 'tap'
+import { refundFilters } from '../../src/tmf-payments/tmf-filters.ts'
 import { checkMoney } from '../invariants.ts'
 import { testService } from '../test-service.ts'
 import { base, characteristicOf, judgeTmf676, page, paymentPost, tmfTools } from './harness.ts'
@@ -150,6 +151,27 @@ t.test('refunds as TM Forum’s clients ask for them', async (t) => {
     t.equal(characteristicOf(posted, 'clerk'), 'M')
     const plain = await post('/refund', refundPost({ payment: { id: recorded } }))
     t.equal(plain.body.authorizationCode, undefined, 'nobody said one')
+  })
+
+  t.test('a filter on each value that is shown finds all that show it', async (t) => {
+    const { body: shown } = await get('/refund?limit=100')
+    type Member = Record<string, unknown>
+    const at = (one: Member, path: string): unknown =>
+      path.split('.').reduce<unknown>((node, name) => (node as Member | undefined)?.[name], one)
+    const texts = 'authorizationCode channel.id paymentMethod.id paymentMethod.@type requestor.id'
+    const names = new Set([...Object.keys(refundFilters.kinds), ...texts.split(' '), '@type'])
+    for (const name of names) {
+      const values = new Set(shown.map((one: Member) => at(one, name)))
+      values.delete(undefined)
+      t.equal(values.size > 0, name !== 'statusReason', 'none has failed')
+      for (const value of values) {
+        const having = shown.filter((one: Member) => at(one, name) === value)
+        const query = `${name}=${encodeURIComponent(String(value))}`
+        const { body } = await get(`/refund?limit=100&${query}`)
+        const idsOf = (some: Array<{ id: string }>) => some.map(({ id }) => id)
+        t.same(idsOf(body), idsOf(having), query)
+      }
+    }
   })
 
   t.test('what can’t be is TM Forum’s error, all faults at once', async (t) => {
