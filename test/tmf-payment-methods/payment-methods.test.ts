@@ -194,6 +194,11 @@ t.test('registered cards as payment methods of TMF670', async (t) => {
     const [a, b] = [await addAccount(), await addAccount()]
     const [old, young] = [await addCard(a), await addCard(a, { number: '5555444433331111' })]
     const other = await addCard(b)
+    // For a moment the registration that brought a card may not be known to have done so.
+    await until(
+      () => list(`?account.id=${a},${b}`),
+      ({ body }) => body.length === 3
+    )
     const both = await list(`?account.id=${a}`)
     t.same(idsOf(both), [young.id, old.id])
     for (const one of both.body) whole(one)
