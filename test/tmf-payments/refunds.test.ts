@@ -153,6 +153,19 @@ t.test('refunds as TM Forum’s clients ask for them', async (t) => {
     t.equal(plain.body.authorizationCode, undefined, 'nobody said one')
   })
 
+  t.test('a correlatorId is its sender’s: another may have the same for another one', async (t) => {
+    const key = await addClient({})
+    const correlatorId = 'counted-1'
+    for (const options of [{ key }, {}]) {
+      const recorded = refundPost({ payment: { id: await paid({ authorizationCode: '77' }) } })
+      const sent = { ...recorded, correlatorId }
+      const answer = await post('/refund', sent, options)
+      t.match(judge.judge(t, 'Refund', 201, answer), { correlatorId, status: 'done' })
+      t.equal((await post('/refund', sent, options)).body.id, answer.body.id)
+    }
+    t.equal((await get(`/refund?correlatorId=${correlatorId}`)).body.length, 2)
+  })
+
   t.test('a filter on each value that is shown finds all that show it', async (t) => {
     const { body: shown } = await get('/refund?limit=100')
     type Member = Record<string, unknown>
