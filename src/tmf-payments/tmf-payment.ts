@@ -19,6 +19,8 @@ export type PaymentExtras = {
   allocations: NamedAllocation[] | null
   /** The creator's own reference of the person who pays. */
   customerReference: string | null
+  /** When it was reserved last; null where that is not known, or it never waited for a capture. */
+  authorisedAt: Date | null
 }
 
 export const noExtras: PaymentExtras = {
@@ -26,7 +28,8 @@ export const noExtras: PaymentExtras = {
   takenAt: null,
   authorisationCode: null,
   allocations: null,
-  customerReference: null
+  customerReference: null,
+  authorisedAt: null
 }
 
 /** TM Forum's words for a payment; those of a refund stand in tmf-refund.ts. */
@@ -70,7 +73,7 @@ export function toTmfPayment(
     ...authorisationOf(view, extras),
     paymentDate: extras.takenAt?.toISOString() ?? view.createdAt,
     status: paymentStatuses[view.status],
-    statusDate: statusDateOf(view),
+    statusDate: statusDateOf(view, extras),
     ...(view.failure !== null && { statusReason: view.failure.message }),
     account: { ...toAccountRef(publicUrl, view.accountId), ...membersOf(sent?.account) },
     paymentMethod: toPaymentMethod(view, publicUrl, extras),
@@ -114,9 +117,13 @@ function authorisationOf({ provider, method }: View, { authorisationCode }: Paym
   return code === null ? {} : { authorizationCode: code }
 }
 
-/** The database has the same in `statusDate` of payment-search.store.ts. */
-function statusDateOf({ finishedAt, status, updatedAt, createdAt }: View): string {
-  return finishedAt ?? (status === 'authorised' ? updatedAt : createdAt)
+/** What is asked about a reserved payment, such as its capture, does not change its status yet. */
+function statusDateOf(
+  { finishedAt, status, updatedAt, createdAt }: View,
+  { authorisedAt }: PaymentExtras
+): string {
+  if (finishedAt !== null || status !== 'authorised') return finishedAt ?? createdAt
+  return authorisedAt?.toISOString() ?? updatedAt
 }
 
 function toPaymentMethod(view: View, publicUrl: string, { sent }: PaymentExtras) {

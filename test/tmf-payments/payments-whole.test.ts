@@ -7,7 +7,7 @@ import { base, judgeTmf676, makeEveryKind, page, paymentPost, tmfTools } from '.
 
 t.test('payments of every kind, as TM Forum’s clients read them', async (t) => {
   const service = await testService(t, { duplicateWindowS: 0 })
-  const { call, url, addClient } = service
+  const { call, control, until, url, addClient } = service
   const { get, post, addAccount } = tmfTools(service)
   const judge = await judgeTmf676()
   const accountId = await addAccount()
@@ -170,6 +170,23 @@ t.test('payments of every kind, as TM Forum’s clients read them', async (t) =>
     // Amounts are of no one number of minor units any more.
     await addAccount('JPY')
     await findEach()
+  })
+
+  t.test('a reserved payment came to its status when it was reserved', async (t) => {
+    const before = await read('authorised')
+    await control('PUT', '/_simulator/faults', { webhooks: { delayMs: { ms: 1500 } } })
+    const { status } = await call('POST', `/v1/payments/${before.id}/captures`, {
+      idempotencyKey: crypto.randomUUID(),
+      body: {}
+    })
+    t.equal(status, 202)
+    const after = await read('authorised')
+    t.match(after, { status: 'authorized', statusDate: before.statusDate })
+    const { body: found } = await get(`/payment?statusDate=${before.statusDate}`)
+    t.ok(found.some(({ id }: { id: string }) => id === before.id))
+    await control('PUT', '/_simulator/faults', { webhooks: { delayMs: null } })
+    await until(before.id, (payment) => payment.status === 'captured')
+    t.ok((await read('authorised')).statusDate > before.statusDate)
   })
 
   t.test('what was recorded late is found by when it was taken, in its place', async (t) => {
