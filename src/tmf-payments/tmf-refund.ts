@@ -49,7 +49,7 @@ export function toTmfRefund(
     ...authorisationOf(view, sent),
     refundDate: view.createdAt,
     status: refundStatuses[view.status],
-    statusDate: updatedAt ?? view.decision?.at ?? view.createdAt,
+    statusDate: statusDateOf(view, updatedAt),
     ...(view.failure !== null && { statusReason: view.failure.message }),
     account: { ...membersOf(paid.account), ...membersOf(sent?.account) },
     payment: {
@@ -79,6 +79,12 @@ export function toTmfRefund(
 function authorisationOf({ processor }: RefundView, sent: Members | null) {
   const code = sent === null ? processor?.reference : sent.authorizationCode
   return code === undefined ? {} : { authorizationCode: code }
+}
+
+/** That the provider has taken it on is noted, and changes no status. */
+function statusDateOf({ status, decision, createdAt }: RefundView, updatedAt: string | null) {
+  const isOpen = status === 'requested' || status === 'awaitingApproval'
+  return (isOpen ? null : updatedAt) ?? decision?.at ?? createdAt
 }
 
 /** Of another than the payment has nothing is said that is known of that one. */

@@ -1,4 +1,5 @@
 /** Refunds by TMF676, over those of /v1. */
+import { sql } from 'kysely'
 import t from 'tap'
 import { refundFilters } from '../../src/tmf-payments/tmf-filters.ts'
 import { checkMoney } from '../invariants.ts'
@@ -7,7 +8,7 @@ import { base, characteristicOf, judgeTmf676, page, paymentPost, tmfTools } from
 
 t.test('refunds as TM Forum’s clients ask for them', async (t) => {
   const service = await testService(t, { refundApprovalAbove: 1000 })
-  const { call, db, addClient, pay, until, url } = service
+  const { call, control, db, addClient, pay, until, url } = service
   const { get, post, addAccount } = tmfTools(service)
   const judge = await judgeTmf676()
   const accountId = await addAccount()
@@ -165,6 +166,28 @@ t.test('refunds as TM Forum’s clients ask for them', async (t) => {
     }
     t.equal((await get(`/refund?correlatorId=${correlatorId}`)).body.length, 2)
   })
+
+  t.test(
+    'one that the provider has taken on came to its status when it was asked for',
+    async (t) => {
+      await control('PUT', '/_simulator/faults', { webhooks: { delayMs: { ms: 1500 } } })
+      const { body } = await post('/refund', refundPost({ totalAmount: { unit: 'GBP', value: 1 } }))
+      const isTakenOn = async () => {
+        const { rows } = await sql`select from operation
+        where id = ${body.id} and provider_reference is not null`.execute(db)
+        return rows.length === 1
+      }
+      for (let turn = 0; turn < 100 && !(await isTakenOn()); turn += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      t.ok(await isTakenOn())
+      const { refundDate } = body
+      const { body: after } = await get(`/refund/${body.id}`)
+      t.match(after, { status: 'authorized', statusDate: refundDate, refundDate })
+      await control('PUT', '/_simulator/faults', { webhooks: { delayMs: null } })
+      t.ok((await untilDone(body.id)).body.statusDate > refundDate)
+    }
+  )
 
   t.test('a filter on each value that is shown finds all that show it', async (t) => {
     const { body: shown } = await get('/refund?limit=100')
