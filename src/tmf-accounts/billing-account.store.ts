@@ -13,7 +13,7 @@ export async function listBillingAccounts(
     select account.id, currency, name, status, updated_at as "updatedAt", now() as "readAt",
       outstanding, overdue, "inQuery", credit
     from (
-      select * from account where ${ids === null ? sql`true` : sql`id = any(${ids}::integer[])`}
+      select * from account where ${within(ids)}
       order by id offset ${offset} limit ${limit}
     ) account
     cross join lateral (${balanceOf(sql.ref('account.id'))}) balance
@@ -21,9 +21,17 @@ export async function listBillingAccounts(
   return rows
 }
 
-/** How many accounts there are, no further than `most`. */
-export async function countAccounts(db: Db, most: number): Promise<number> {
+const within = (ids: readonly number[] | null) =>
+  ids === null ? sql`true` : sql`id = any(${ids}::integer[])`
+
+/** How many of these accounts, or of all, there are, no further than `most`. */
+export async function countAccounts(
+  db: Db,
+  ids: readonly number[] | null,
+  most: number
+): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    select count(*) from (select from account limit ${most}) account`.execute(db)
+    select count(*) from (
+      select from account where ${within(ids)} limit ${most}) account`.execute(db)
   return Number(rows[0]?.count ?? 0)
 }

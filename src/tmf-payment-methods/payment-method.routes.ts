@@ -41,7 +41,8 @@ export const paymentMethodRoutes: Routes = async (app, deps) => {
         summary: 'List registered cards',
         description:
           'Newest first; of one account by `account.id`. With them stand registrations whose ' +
-          'page is open and has brought no card yet. Filters but `id` and `account.id` look ' +
+          'page is open and has brought no card yet. A third party sees its own registrations, ' +
+          'and the cards of accounts that it names. Filters but `id` and `account.id` look ' +
           'through the newest 1,000: where that does not fill the page and there are more, it ' +
           'is 400.',
         tags: ['paymentMethod'],

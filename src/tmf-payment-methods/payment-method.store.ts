@@ -10,9 +10,12 @@ export type MethodScope = { accountIds: readonly number[] | null; ids: readonly 
 
 /**
  * Who asks, and until when a page may bring an outcome. `clientId`: registrations of that client
- * alone; null for all. `graceS`: for so long after the end of a page one may be on its way.
+ * alone, and cards that its scope names; null for all. `graceS`: for so long after the end of a
+ * page one may be on its way.
  */
 export type MethodView = { clientId: string | null; graceS: number }
+
+const noScope: MethodScope = { accountIds: null, ids: null }
 
 type Page = { offset: number; limit: number }
 
@@ -41,7 +44,7 @@ export async function listMethods(
         where r.account_id = card.account_id and r.card_token = card.token and name is not null
         order by r.id desc limit 1
       ) named on true
-      where removed_at is null and ${within(scope, 'card')}
+      where removed_at is null and ${within(scope, 'card')} and ${isOpenTo(clientId, scope)}
       order by card.id desc limit ${most})
       union all
       (select r.id, r.account_id, r.name, r.description, ${statusOf(graceS)},
@@ -69,6 +72,10 @@ function within({ accountIds, ids }: MethodScope, table: 'card' | 'r'): RawBuild
   const byIds = ids && sql`${column('id')} = any(${ids}::text[])`
   return sql`${ofAccounts ?? sql`true`} and ${byIds ?? sql`true`}`
 }
+
+/** Who sees its own alone names an account or a card, as at /v1, and leafs through none. */
+const isOpenTo = (clientId: string | null, { accountIds, ids }: MethodScope) =>
+  clientId === null || accountIds !== null || ids !== null ? sql`true` : sql`false`
 
 /** When no outcome of the page is expected any more. */
 const endOf = (graceS: number) => sql`r.expires_at + make_interval(secs => ${graceS})`
@@ -99,7 +106,9 @@ export async function countMethods(
   most: number
 ): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    select (select count(*) from (select from card where removed_at is null limit ${most}) c)
+    select (select count(*) from (
+        select from card where removed_at is null and ${isOpenTo(clientId, noScope)}
+        limit ${most}) c)
       + (select count(*) from card_registration r
         ${withCard}
         where ${isListed(graceS)}

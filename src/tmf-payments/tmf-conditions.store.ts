@@ -3,8 +3,8 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type Filter, readMoment } from '../tmf/tmf-query.ts'
 
 export type Condition = RawBuilder<SqlBool>
-/** Of the values, any of which is asked for. */
-export type ToCondition = (values: readonly string[]) => Condition
+/** Of the values, any of which is asked for; undefined where no index has them. */
+export type ToCondition = (values: readonly string[]) => Condition | undefined
 
 /** Of one value the index has the rows in their order. */
 export const isAnyOf = (column: RawBuilder<unknown>, values: readonly string[]) =>
@@ -13,7 +13,7 @@ export const isAnyOf = (column: RawBuilder<unknown>, values: readonly string[]) 
     : sql<SqlBool>`${column} = any(${values}::text[])`
 
 /** What can be no account is none. */
-export const isAccount: ToCondition = (values) => {
+export const isAccount = (values: readonly string[]): Condition => {
   const ids = values.filter((value) => /^[1-9]\d{0,7}$/.test(value)).map(Number)
   return ids.length === 1
     ? sql<SqlBool>`account_id = ${ids[0]}`

@@ -8,6 +8,9 @@ type Table = Readonly<Record<string, readonly [FilterKind, string]>>
 /** No index has them: see tmf-look-through.ts. */
 const lookedFor = (what: string) => `${what}; looked for among the newest 1,000`
 
+const lookedForOthers = (ours: string) =>
+  `${ours}; others, as they were sent, are looked for among the newest 1,000`
+
 const shared = {
   id: ['text', 'Its id'],
   href: ['text', 'Where it is'],
@@ -15,7 +18,10 @@ const shared = {
   correlatorId: ['text', "The sender's own id; of a payment of /v1 its reference"],
   description: ['text', lookedFor('What it is for')],
   name: ['text', lookedFor('For people')],
-  'account.id': ['text', 'The number of the account']
+  'account.id': ['text', 'The number of the account'],
+  statusReason: ['text', lookedFor('Why it failed')],
+  '@type': ['text', lookedFor('As it is shown')],
+  '@baseType': ['text', lookedFor('As it is shown')]
 } as const satisfies Table
 
 const words = (table: Readonly<Record<string, string>>) => [...new Set(Object.values(table))]
@@ -32,9 +38,16 @@ export const paymentFilters = filtersOf({
   status: [words(paymentStatuses), 'How it stands'],
   paymentDate: ['date', 'When it was taken, or asked for here'],
   authorizationCode: ['text', "The bank's code of a recorded payment, or the provider's reference"],
-  'channel.id': ['text', 'Of ours: selfcare, ivr, agent, service'],
-  'paymentMethod.id': ['text', 'A registered card'],
-  'paymentMethod.@type': [words(methodTypes), 'How it is paid; here also of what is by reference'],
+  'channel.id': [
+    'text',
+    lookedForOthers("Ours: selfcare, ivr, agent, and service with all of a sender's own")
+  ],
+  'paymentMethod.id': ['text', lookedForOthers('A registered card')],
+  'paymentMethod.@type': [
+    'text',
+    lookedForOthers(`Ours, also of what is by reference: ${words(methodTypes).join(', ')}`)
+  ],
+  'payer.id': ['text', lookedFor('Who pays')],
   'totalAmount.unit': ['text', 'ISO 4217'],
   'totalAmount.value': [
     'number',
@@ -52,6 +65,11 @@ export const refundFilters = filtersOf({
   status: [words(refundStatuses), lookedFor('How it stands')],
   refundDate: ['date', 'When it was asked for'],
   'payment.id': ['text', 'The payment that it is of'],
+  authorizationCode: ['text', lookedFor('By which its taker knows it')],
+  'requestor.id': ['text', lookedFor('Who asked for it')],
+  'channel.id': ['text', lookedFor('By which way it came')],
+  'paymentMethod.id': ['text', lookedFor('A registered card, or as it was sent')],
+  'paymentMethod.@type': ['text', lookedFor('As it is shown, also of what is by reference')],
   'totalAmount.unit': ['text', lookedFor('ISO 4217')],
   'totalAmount.value': ['number', lookedFor('Major units, as an exact decimal')]
 })

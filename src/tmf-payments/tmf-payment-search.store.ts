@@ -30,10 +30,27 @@ const table: Readonly<Record<string, ToCondition>> = {
   authorizationCode: (values) => sql<SqlBool>`id = any(array(
     select payment_id from authorisation where reference = any(${values}::text[])
     union all select id from payment where authorisation_code = any(${values}::text[])))`,
-  // It is a card of the account.
-  'paymentMethod.id': (values) => sql<SqlBool>`registered_card_id = any(${values}::text[])
-    and account_id = any(array(select account_id from card where id = any(${values}::text[])))`
+  // It is a card of the account. What was taken elsewhere may have any other id.
+  'paymentMethod.id': (values) =>
+    values.every((value) => isList(value) || value.startsWith('crd_'))
+      ? sql<SqlBool>`registered_card_id = any(${values}::text[])
+        and account_id = any(array(select account_id from card where id = any(${values}::text[])))`
+      : undefined
 }
+
+/** What has these values is theirs also where its sender said it in words of its own. */
+const ours: Readonly<Record<string, readonly string[]>> = {
+  status: Object.values(paymentStatuses),
+  'channel.id': channels,
+  'paymentMethod.@type': Object.values(methodTypes)
+}
+
+/** A list of several values stands beside them, and they count. */
+const isList = (value: string) => /[,;]/.test(value)
+
+const isOfOurs = ({ attribute, values }: Filter) =>
+  Object.hasOwn(ours, attribute) &&
+  values.every((value) => isList(value) || ours[attribute]?.includes(value))
 
 /** The search for what an index has, and the filters that are left to be looked through. */
 export async function toTmfSearch(db: Db, filters: readonly Filter[], clientId: string | null) {
@@ -47,7 +64,7 @@ export async function toTmfSearch(db: Db, filters: readonly Filter[], clientId: 
     { conditions: [...conditions, ...dated, ...changed], ...(ways && { ways }) }
   )
   const isServed = (filter: Filter) =>
-    ['status', 'channel.id', 'paymentMethod.@type'].includes(filter.attribute) ||
+    isOfOurs(filter) ||
     (filter.attribute === 'paymentDate' && isRange(filter)) ||
     (money !== undefined && filter.attribute.startsWith('totalAmount.'))
   return { search, left: left.filter((filter) => !isServed(filter)) }
@@ -60,7 +77,7 @@ function wordsOf(filters: readonly Filter[]) {
     attribute: string,
     theirs: (one: T) => string
   ) {
-    const some = filters.filter((filter) => filter.attribute === attribute)
+    const some = filters.filter((filter) => filter.attribute === attribute && isOfOurs(filter))
     return all.filter((one) =>
       some.every(({ operator, values }) => values.includes(theirs(one)) === (operator === 'eq'))
     )

@@ -19,6 +19,8 @@ export type PaymentExtras = {
   allocations: NamedAllocation[] | null
   /** The creator's own reference of the person who pays. */
   customerReference: string | null
+  /** When it was reserved last; null where that is not known, or it never waited for a capture. */
+  authorisedAt: Date | null
 }
 
 export const noExtras: PaymentExtras = {
@@ -26,7 +28,8 @@ export const noExtras: PaymentExtras = {
   takenAt: null,
   authorisationCode: null,
   allocations: null,
-  customerReference: null
+  customerReference: null,
+  authorisedAt: null
 }
 
 /** TM Forum's words for a payment; those of a refund stand in tmf-refund.ts. */
@@ -70,7 +73,7 @@ export function toTmfPayment(
     ...authorisationOf(view, extras),
     paymentDate: extras.takenAt?.toISOString() ?? view.createdAt,
     status: paymentStatuses[view.status],
-    statusDate: statusDateOf(view),
+    statusDate: statusDateOf(view, extras),
     ...(view.failure !== null && { statusReason: view.failure.message }),
     account: { ...toAccountRef(publicUrl, view.accountId), ...membersOf(sent?.account) },
     paymentMethod: toPaymentMethod(view, publicUrl, extras),
@@ -80,7 +83,7 @@ export function toTmfPayment(
     channel: toChannel(view, sent),
     ...payerOf(extras),
     ...itemsOf(view, extras),
-    characteristic: [...arrayOf(sent?.characteristic), ...characteristicsOf(view)],
+    characteristic: withOurs(sent, characteristicsOf(view)),
     '@type': sent?.['@type'] ?? 'Payment',
     '@baseType': sent?.['@baseType'] ?? 'Payment'
   }
@@ -89,6 +92,14 @@ export function toTmfPayment(
 export const membersOf = (value: unknown): Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : {}
 const arrayOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+
+/** Characteristics as sent, and ours: what has the name of one of ours is no sender's to say. */
+export function withOurs(sent: Members | null, ours: Readonly<Record<string, unknown>>) {
+  const own = arrayOf(sent?.characteristic).filter(
+    (one) => !Object.hasOwn(ours, String(membersOf(one).name))
+  )
+  return [...own, ...toCharacteristics(ours)]
+}
 
 /** A recorded payment has none of its own. */
 function descriptionOf({ description }: View, sent: Members | null) {
@@ -106,9 +117,13 @@ function authorisationOf({ provider, method }: View, { authorisationCode }: Paym
   return code === null ? {} : { authorizationCode: code }
 }
 
-/** The database has the same in `statusDate` of payment-search.store.ts. */
-function statusDateOf({ finishedAt, status, updatedAt, createdAt }: View): string {
-  return finishedAt ?? (status === 'authorised' ? updatedAt : createdAt)
+/** What is asked about a reserved payment, such as its capture, does not change its status yet. */
+function statusDateOf(
+  { finishedAt, status, updatedAt, createdAt }: View,
+  { authorisedAt }: PaymentExtras
+): string {
+  if (finishedAt !== null || status !== 'authorised') return finishedAt ?? createdAt
+  return authorisedAt?.toISOString() ?? updatedAt
 }
 
 function toPaymentMethod(view: View, publicUrl: string, { sent }: PaymentExtras) {
@@ -125,18 +140,19 @@ function toPaymentMethod(view: View, publicUrl: string, { sent }: PaymentExtras)
   }
   const known = Object.fromEntries(Object.entries(face ?? {}).filter(([, one]) => one !== null))
   const cardId = card?.registeredCardId ?? null
+  const own = membersOf(sent?.paymentMethod)
   if (method === 'registeredCard' && cardId !== null) {
     return {
-      ...identify(publicUrl, 'paymentMethod', cardId),
+      // By its registration, where its sender knows it so.
+      ...identify(publicUrl, 'paymentMethod', typeof own.id === 'string' ? own.id : cardId),
       name: [card?.brand, card?.lastFour].filter(Boolean).join(' ') || 'Registered card',
-      ...known,
       '@type': 'PaymentMethodRef',
       '@baseType': 'EntityRef',
       '@referredType': type,
-      ...membersOf(sent?.paymentMethod)
+      ...own,
+      ...known
     }
   }
-  const own = membersOf(sent?.paymentMethod)
   const isReference = own.id !== undefined
   return {
     ...known,
@@ -144,7 +160,9 @@ function toPaymentMethod(view: View, publicUrl: string, { sent }: PaymentExtras)
     '@type': isReference ? 'PaymentMethodRef' : type,
     '@baseType': isReference ? 'EntityRef' : 'PaymentMethod',
     ...(isReference && { '@referredType': type }),
-    ...own
+    ...own,
+    // Of what is paid here the provider says it.
+    ...(method !== 'recorded' && known)
   }
 }
 
@@ -161,7 +179,7 @@ function toChannel({ channel }: View, sent: Members | null) {
   const own = membersOf(sent?.channel)
   return {
     id: channel,
-    name: channel,
+    name: own.id ?? channel,
     '@type': 'ChannelRef',
     '@baseType': 'EntityRef',
     '@referredType': 'Channel',
@@ -221,7 +239,7 @@ function itemsOf({ amount: { currency } }: View, { sent, allocations }: PaymentE
 /** Amounts in minor units, as /v1 has them. */
 function characteristicsOf(view: View) {
   const { checkout, failure, operator, provider } = view
-  return toCharacteristics({
+  return {
     checkoutUrl: checkout?.url,
     checkoutExpiresAt: checkout?.expiresAt,
     failureCode: failure?.code,
@@ -232,5 +250,5 @@ function characteristicsOf(view: View) {
     amountCaptured: view.amountCaptured,
     amountRefunded: view.amountRefunded,
     amountChargedBack: view.amountChargedBack
-  })
+  }
 }

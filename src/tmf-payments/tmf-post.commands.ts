@@ -143,8 +143,9 @@ export async function postTmfRefund(
     find: (id) => findTmfRefund(deps.db, id, seen),
     work: async (id, fingerprint) => {
       const claim = { clientId: poster.client.id, key: `tmf676.${id}`, fingerprint }
+      // Of a recorded payment alone; its sender has given it back, and knows it so.
       const processor = payment?.processor && {
-        name: payment.processor.name,
+        name: poster.client.id,
         reference: post.correlatorId ?? id
       }
       try {

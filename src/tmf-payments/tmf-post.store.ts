@@ -95,16 +95,28 @@ export async function findExtrasOf(
     db,
     payments.map(({ id }) => id)
   )
+  const authorised = await findAuthorised(db, payments)
   return new Map(
     payments.map(({ id, takenAt, authorisationCode, allocations, customer }) => [
       id,
       {
         ...{ takenAt, authorisationCode, allocations },
         sent: posts.get(id) ?? null,
-        customerReference: customer?.reference ?? null
+        customerReference: customer?.reference ?? null,
+        authorisedAt: authorised.get(id) ?? null
       }
     ])
   )
+}
+
+/** When those that wait, or waited, for a capture were reserved. */
+async function findAuthorised(db: Db, payments: readonly Payment[]): Promise<Map<string, Date>> {
+  const ids = payments.filter(({ capture }) => capture === 'manual').map(({ id }) => id)
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<{ id: string; at: Date }>`
+    select payment_id as id, max(created_at) as at from payment_event
+    where payment_id = any(${ids}) and type = 'payment.authorised' group by payment_id`.execute(db)
+  return new Map(rows.map(({ id, at }) => [id, at]))
 }
 
 /** The same by ids alone, for who has no more than views. */

@@ -4,8 +4,7 @@ import type { toRefundView } from '../lifecycle/operation-view.ts'
 import type { PaymentView } from '../payments/payment.schema.ts'
 import { toTmfMoney } from '../tmf/tmf-money.ts'
 import { identify } from '../tmf/tmf-paths.ts'
-import { toCharacteristics } from '../tmf/tmf-reference.ts'
-import { membersOf, noExtras, type PaymentExtras, toTmfPayment } from './tmf-payment.ts'
+import { membersOf, noExtras, type PaymentExtras, toTmfPayment, withOurs } from './tmf-payment.ts'
 
 type RefundView = ReturnType<typeof toRefundView>
 type Members = Record<string, unknown>
@@ -47,10 +46,10 @@ export function toTmfRefund(
     ...own,
     name: sent?.name ?? `Refund of ${view.paymentId}`,
     ...(view.reason !== null && { description: sent?.description ?? view.reason }),
-    ...(view.processor !== null && { authorizationCode: view.processor.reference }),
+    ...authorisationOf(view, sent),
     refundDate: view.createdAt,
     status: refundStatuses[view.status],
-    statusDate: updatedAt ?? view.decision?.at ?? view.createdAt,
+    statusDate: statusDateOf(view, updatedAt),
     ...(view.failure !== null && { statusReason: view.failure.message }),
     account: { ...membersOf(paid.account), ...membersOf(sent?.account) },
     payment: {
@@ -60,23 +59,39 @@ export function toTmfRefund(
       '@referredType': 'Payment',
       ...membersOf(sent?.payment)
     },
-    paymentMethod: { ...membersOf(paid.paymentMethod), ...membersOf(sent?.paymentMethod) },
+    paymentMethod: sentOr(sent?.paymentMethod, paid.paymentMethod, 'PaymentMethodRef'),
     totalAmount: total,
     amount: sent?.amount ?? (sent?.taxAmount === undefined ? total : undefined),
-    channel: { ...membersOf(paid.channel), ...membersOf(sent?.channel) },
+    channel: sentOr(sent?.channel, paid.channel, 'ChannelRef'),
     ...toRequestor(view, sent),
-    characteristic: [
-      ...(Array.isArray(sent?.characteristic) ? sent.characteristic : []),
-      ...toCharacteristics({
-        refundStatus: view.status,
-        failureCode: view.failure?.code,
-        origin: view.origin,
-        decidedBy: view.decision?.operator.id
-      })
-    ],
+    characteristic: withOurs(sent, {
+      refundStatus: view.status,
+      failureCode: view.failure?.code,
+      origin: view.origin,
+      decidedBy: view.decision?.operator.id
+    }),
     '@type': sent?.['@type'] ?? 'Refund',
     '@baseType': sent?.['@baseType'] ?? 'Refund'
   }
+}
+
+/** By which its taker knows it; of one that was posted what its sender says of that. */
+function authorisationOf({ processor }: RefundView, sent: Members | null) {
+  const code = sent === null ? processor?.reference : sent.authorizationCode
+  return code === undefined ? {} : { authorizationCode: code }
+}
+
+/** That the provider has taken it on is noted, and changes no status. */
+function statusDateOf({ status, decision, createdAt }: RefundView, updatedAt: string | null) {
+  const isOpen = status === 'requested' || status === 'awaitingApproval'
+  return (isOpen ? null : updatedAt) ?? decision?.at ?? createdAt
+}
+
+/** Of another than the payment has nothing is said that is known of that one. */
+function sentOr(sent: unknown, paid: unknown, type: string): Members {
+  const [own, known] = [membersOf(sent), membersOf(paid)]
+  if (own.id === undefined || own.id === known.id) return { ...known, ...own }
+  return { '@type': type, '@baseType': 'EntityRef', ...own }
 }
 
 function toRequestor({ operator }: RefundView, sent: Members | null) {

@@ -24,8 +24,9 @@ export function sendTmfList<T extends object>(
   const next = offset + items.length
   const hasMore = items.length === limit && (total === null || next < total)
   if (hasMore && next <= offsetMax) {
-    const [path, query = ''] = url.split('?', 2)
-    const parameters = new URLSearchParams(query)
+    // A value may have a question mark of its own.
+    const [path] = url.split('?', 1)
+    const parameters = new URLSearchParams(url.slice(`${path}?`.length))
     parameters.set('offset', String(next))
     reply.header('link', `<${path}?${parameters}>; rel="next"`)
   }

@@ -50,8 +50,10 @@ async function totalOf(
   count: (most: number) => Promise<number>
 ): Promise<number | null> {
   const known = offset + length
-  if (length < limit && (length > 0 || offset === 0)) return known
-  const total = known > countMax ? known : await count(countMax + 1)
+  // Beyond the end nothing says where that was.
+  const isSeen = length > 0 || offset === 0
+  if (length < limit && isSeen) return known
+  const total = isSeen && known > countMax ? known : await count(countMax + 1)
   return total > countMax ? null : total
 }
 

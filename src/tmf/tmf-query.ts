@@ -103,9 +103,14 @@ function readFilters(
   const isSet = operator === 'eq' || operator === 'ne'
   // Any of several: repeated, with commas, or with semicolons, also as `a=1;a=2`.
   const split = isSet ? texts.flatMap((text) => text.split(/[,;]/)) : texts
-  const values = split.map((text) => unquote(text.replace(`${name}=`, '').trim()))
+  const read = (text: string) => unquote(text.replace(`${name}=`, '').trim())
+  // A text may have some itself, and is then what it says as a whole, too.
+  const wholes = kind === 'text' ? texts.map(read).filter((text) => text !== '') : []
+  const parts = split.map(read)
+  const values = wholes.length > 0 ? parts.filter((text) => text !== '') : parts
   const fault = faultOf(operator, kind, values)
-  if (fault === undefined) return [{ attribute, operator, values: [...new Set(values)] }]
+  const distinct = [...new Set([...values, ...wholes])]
+  if (fault === undefined) return [{ attribute, operator, values: distinct }]
   faults.push({ pointer: `/${name}`, detail: fault })
   return []
 }
@@ -148,9 +153,7 @@ function faultOf(
       : 'must be a day or a moment as RFC 3339 has them, such as 2026-11-22T10:00:00Z'
   }
   if (kind === 'number') {
-    return values.every((value) => /^-?\d{1,15}(\.\d{1,9})?$/.test(value))
-      ? undefined
-      : 'must be a number'
+    return values.every((value) => decimal.test(value)) ? undefined : 'must be a number'
   }
   if (!isSet) return 'is a word: only eq and ne compare it'
   return values.every((value) => kind.includes(value))
@@ -208,17 +211,21 @@ const agrees: Record<Exclude<Operator, 'ne'>, (order: number) => boolean> = {
   lte: (order) => order <= 0
 }
 
-/** All that a path leads to; an array is each of its elements. */
+/**
+ * All that a path leads to; an array is each of its elements. A reference is also of the type that
+ * it refers to.
+ */
 function valuesAt(resource: unknown, path: string): unknown[] {
-  return path
-    .split('.')
-    .reduce<unknown[]>(
-      (nodes, name) =>
-        nodes
-          .flatMap((node) => (node as Resource | null)?.[name])
-          .filter((node) => node !== undefined && node !== null),
-      [resource].flat()
-    )
+  return path.split('.').reduce<unknown[]>(
+    (nodes, name) =>
+      nodes
+        .flatMap((node) => {
+          const { [name]: value, '@referredType': referred } = (node ?? {}) as Resource
+          return name === '@type' ? [value, referred] : value
+        })
+        .filter((node) => node !== undefined && node !== null),
+    [resource].flat()
+  )
 }
 
 /** Below 0 where what there is comes before the value; undefined where they can't be compared. */
@@ -233,7 +240,16 @@ function compare(one: unknown, value: string): number | undefined {
   if (typeof one === 'string' || typeof one === 'boolean') {
     return String(one) === value ? 0 : undefined
   }
-  const number = typeof one === 'number' ? one : Number((one as { rawJSON?: string }).rawJSON)
-  const order = number - Number(value)
-  return Number.isNaN(order) ? undefined : order
+  const number = typeof one === 'number' ? String(one) : (one as { rawJSON?: string }).rawJSON
+  return number === undefined ? undefined : compareDecimals(number, value)
 }
+
+/** Exactly: no double. Undefined where one is written otherwise than a filter. */
+function compareDecimals(one: string, other: string): number | undefined {
+  const [a, b] = [decimal.exec(one), decimal.exec(other)]
+  if (a === null || b === null) return undefined
+  const places = Math.max(...[a, b].map(([, , part = '']) => part.length))
+  const [x, y] = [a, b].map(([, whole, part = '']) => BigInt(`${whole}${part.padEnd(places, '0')}`))
+  return x === y ? 0 : (x as bigint) < (y as bigint) ? -1 : 1
+}
+const decimal = /^(-?\d{1,15})(?:\.(\d{1,9}))?$/

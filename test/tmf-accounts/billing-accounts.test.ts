@@ -149,6 +149,17 @@ t.test('accounts as billing accounts of TMF666', async (t) => {
     t.same(Object.keys(one), ['id', 'href', 'accountBalance', '@type'])
   })
 
+  t.test('a third party sees the accounts that it names, and no others', async (t) => {
+    const key = await addClient({ thirdParty: true, scopes: ['accounts:read'] })
+    for (const query of ['', '?state=Active', '?id.ne=1', '?name=Z', '?offset=1']) {
+      const answer = await list(query, { key })
+      t.same(answer.body, [], query)
+      t.equal(answer.headers.get('x-total-count'), '0', query)
+    }
+    t.equal((await list(`?id=${yen},${owing}`, { key })).body.length, 2)
+    t.equal((await get(yen, '', { key })).status, 200)
+  })
+
   t.test('refuses what it can’t answer, in TM Forum’s words', async (t) => {
     for (const id of ['99999999', 'abc', '0', '%00', '1'.repeat(90)]) {
       t.match(await get(id), { status: 404, body: { code: 'account_not_known' } }, id)

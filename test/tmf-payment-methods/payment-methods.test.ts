@@ -194,6 +194,11 @@ t.test('registered cards as payment methods of TMF670', async (t) => {
     const [a, b] = [await addAccount(), await addAccount()]
     const [old, young] = [await addCard(a), await addCard(a, { number: '5555444433331111' })]
     const other = await addCard(b)
+    // For a moment the registration that brought a card may not be known to have done so.
+    await until(
+      () => list(`?account.id=${a},${b}`),
+      ({ body }) => body.length === 3
+    )
     const both = await list(`?account.id=${a}`)
     t.same(idsOf(both), [young.id, old.id])
     for (const one of both.body) whole(one)
@@ -306,6 +311,19 @@ t.test('registered cards as payment methods of TMF670', async (t) => {
     t.equal((await get(body.id, '', { key: other })).status, 404)
     t.equal((await get(body.id)).status, 200)
     t.ok(await sessionOf(body.id))
+  })
+
+  t.test('a third party sees the cards of accounts that it names, and no others', async (t) => {
+    const accountId = await addAccount()
+    const { id: cardId } = await addCard(accountId)
+    const key = await addClient({ thirdParty: true, scopes: ['cards:read'] })
+    for (const query of ['', '?status=active', '?brand=visa', '?account.id.ne=1', '?offset=1']) {
+      const answer = await list(query, { key })
+      t.same(answer.body, [], query)
+      t.equal(answer.headers.get('x-total-count'), '0', query)
+    }
+    t.same(idsOf(await list(`?account.id=${accountId}`, { key })), [cardId])
+    t.same(idsOf(await list(`?id=${cardId}&status=active`, { key })), [cardId])
   })
 
   t.test('looks through 1,000 at most', async (t) => {

@@ -50,6 +50,53 @@ t.test('payments posted to TMF676', async (t) => {
     t.match((await call('GET', `/v1/payments/${body.id}`)).body, { method: 'registeredCard' })
   })
 
+  t.test('what the provider and we say of it no sender says', async (t) => {
+    const cardId = await registerCard(service, accountId)
+    const lie = { brand: 'amex', lastFourDigits: '0000', expirationDate: '2099-01' }
+    const named = await postPayment({ paymentMethod: { id: cardId, name: 'Mine', ...lie } })
+    const { paymentMethod } = judge.judge(t, 'Payment', 201, named)
+    const { body: view } = await call('GET', `/v1/payments/${named.body.id}`)
+    t.equal(paymentMethod.name, 'Mine')
+    t.equal(paymentMethod.brand, view.card.brand)
+    t.equal(paymentMethod.lastFourDigits, view.card.lastFour)
+    t.not(paymentMethod.expirationDate, lie.expirationDate)
+    const { body: other } = await postPayment({ channel: { id: 'webshop' } })
+    t.match(other.channel, { id: 'webshop', name: 'webshop' }, 'no name of a channel of ours')
+    const names = ['checkoutUrl', 'amountCaptured', 'returnUrl']
+    const characteristic = names.map((name) => ({ name, value: 'https://selfcare.example/paid' }))
+    const paid = await postPayment({ ...page, characteristic })
+    const { id } = judge.judge(t, 'Payment', 201, paid)
+    const shown = async (name: string) =>
+      (await get(`/payment/${id}`)).body.characteristic.filter(
+        (one: { name: string }) => one.name === name
+      )
+    t.equal((await shown('returnUrl')).length, 1)
+    t.match(await shown('amountCaptured'), [{ value: 0 }])
+    t.equal((await shown('checkoutUrl')).length, 1)
+    t.notMatch((await shown('checkoutUrl'))[0].value, 'selfcare')
+    await pay(id)
+    await until(id, ({ status }) => status === 'captured')
+    t.same(await shown('checkoutUrl'), [], 'nor once there is none')
+    t.match(await shown('amountCaptured'), [{ value: 2500 }])
+  })
+
+  t.test('a card that is known by its registration has the address of that', async (t) => {
+    const path = '/tmf-api/paymentMethod/v4/paymentMethod'
+    const registration = { name: 'Mine', account: [{ id: accountId }] }
+    const { body: method } = await call('POST', path, { body: registration })
+    const page = characteristicOf({ body: method }, 'checkoutUrl')
+    await control('POST', `/_simulator/sessions/${page.split('/').at(-1)}/pay`, {
+      holderName: 'A. Customer'
+    })
+    const isActive = async () =>
+      (await call('GET', `${path}/${method.id}`)).body.status === 'active'
+    for (let turn = 0; turn < 200 && !(await isActive()); turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+    const { body } = await postPayment({ paymentMethod: { id: method.id } })
+    t.match(body, { status: 'captured', paymentMethod: { id: method.id, href: method.href } })
+  })
+
   t.test('whatever else it is paid with was taken elsewhere, and is recorded', async (t) => {
     const sent = {
       authorizationCode: 'AUTH/77-x',

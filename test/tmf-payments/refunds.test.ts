@@ -1,12 +1,14 @@
 /** Refunds by TMF676, over those of /v1. */
+import { sql } from 'kysely'
 import t from 'tap'
+import { refundFilters } from '../../src/tmf-payments/tmf-filters.ts'
 import { checkMoney } from '../invariants.ts'
 import { testService } from '../test-service.ts'
 import { base, characteristicOf, judgeTmf676, page, paymentPost, tmfTools } from './harness.ts'
 
 t.test('refunds as TM Forum’s clients ask for them', async (t) => {
   const service = await testService(t, { refundApprovalAbove: 1000 })
-  const { call, db, addClient, pay, until, url } = service
+  const { call, control, db, addClient, pay, until, url } = service
   const { get, post, addAccount } = tmfTools(service)
   const judge = await judgeTmf676()
   const accountId = await addAccount()
@@ -126,6 +128,86 @@ t.test('refunds as TM Forum’s clients ask for them', async (t) => {
     t.match(judge.judge(t, 'Refund', 400, await get('/refund?paymentDate=2026-11-22')), {
       code: 'request_invalid'
     })
+  })
+
+  t.test('what its sender says of it stands, and nothing of another card or channel', async (t) => {
+    const recorded = await paid({ authorizationCode: '77', channel: { id: 'till', name: 'Till' } })
+    const sent = {
+      authorizationCode: 'RF-1',
+      channel: { id: 'crm' },
+      paymentMethod: { id: 'iban-1', '@type': 'BankAccountDebit' },
+      characteristic: [
+        { name: 'refundStatus', value: 'failed' },
+        { name: 'clerk', value: 'M' }
+      ]
+    }
+    const posted = await post('/refund', refundPost({ payment: { id: recorded }, ...sent }))
+    const body = judge.judge(t, 'Refund', 201, posted)
+    t.equal(body.authorizationCode, 'RF-1')
+    t.same(Object.keys(body.channel).sort(), ['@baseType', '@type', 'id'])
+    t.same(body.paymentMethod, { ...sent.paymentMethod, '@baseType': 'EntityRef' })
+    const ours = body.characteristic.filter(({ name }: { name: string }) => name === 'refundStatus')
+    t.match(ours, [{ value: 'succeeded' }])
+    t.equal(ours.length, 1)
+    t.equal(characteristicOf(posted, 'clerk'), 'M')
+    const plain = await post('/refund', refundPost({ payment: { id: recorded } }))
+    t.equal(plain.body.authorizationCode, undefined, 'nobody said one')
+  })
+
+  t.test('a correlatorId is its sender’s: another may have the same for another one', async (t) => {
+    const key = await addClient({})
+    const correlatorId = 'counted-1'
+    for (const options of [{ key }, {}]) {
+      const recorded = refundPost({ payment: { id: await paid({ authorizationCode: '77' }) } })
+      const sent = { ...recorded, correlatorId }
+      const answer = await post('/refund', sent, options)
+      t.match(judge.judge(t, 'Refund', 201, answer), { correlatorId, status: 'done' })
+      t.equal((await post('/refund', sent, options)).body.id, answer.body.id)
+    }
+    t.equal((await get(`/refund?correlatorId=${correlatorId}`)).body.length, 2)
+  })
+
+  t.test(
+    'one that the provider has taken on came to its status when it was asked for',
+    async (t) => {
+      await control('PUT', '/_simulator/faults', { webhooks: { delayMs: { ms: 1500 } } })
+      const { body } = await post('/refund', refundPost({ totalAmount: { unit: 'GBP', value: 1 } }))
+      const isTakenOn = async () => {
+        const { rows } = await sql`select from operation
+        where id = ${body.id} and provider_reference is not null`.execute(db)
+        return rows.length === 1
+      }
+      for (let turn = 0; turn < 100 && !(await isTakenOn()); turn += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      t.ok(await isTakenOn())
+      const { refundDate } = body
+      const { body: after } = await get(`/refund/${body.id}`)
+      t.match(after, { status: 'authorized', statusDate: refundDate, refundDate })
+      await control('PUT', '/_simulator/faults', { webhooks: { delayMs: null } })
+      t.ok((await untilDone(body.id)).body.statusDate > refundDate)
+    }
+  )
+
+  t.test('a filter on each value that is shown finds all that show it', async (t) => {
+    const { body: shown } = await get('/refund?limit=100')
+    type Member = Record<string, unknown>
+    const at = (one: Member, path: string): unknown =>
+      path.split('.').reduce<unknown>((node, name) => (node as Member | undefined)?.[name], one)
+    const texts = 'authorizationCode channel.id paymentMethod.id paymentMethod.@type requestor.id'
+    const names = new Set([...Object.keys(refundFilters.kinds), ...texts.split(' '), '@type'])
+    for (const name of names) {
+      const values = new Set(shown.map((one: Member) => at(one, name)))
+      values.delete(undefined)
+      t.equal(values.size > 0, name !== 'statusReason', 'none has failed')
+      for (const value of values) {
+        const having = shown.filter((one: Member) => at(one, name) === value)
+        const query = `${name}=${encodeURIComponent(String(value))}`
+        const { body } = await get(`/refund?limit=100&${query}`)
+        const idsOf = (some: Array<{ id: string }>) => some.map(({ id }) => id)
+        t.same(idsOf(body), idsOf(having), query)
+      }
+    }
   })
 
   t.test('what can’t be is TM Forum’s error, all faults at once', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { toExactNumber } from '../../src/http/exact-json.ts'
 import { Problem } from '../../src/problem.ts'
 import {
   passesFilters,
@@ -35,6 +36,7 @@ t.test('filters are read in every form that TMF630 has', async (t) => {
     ['status=open;closed', 'status', 'eq', ['open', 'closed']],
     ['status=open;status=closed', 'status', 'eq', ['open', 'closed']],
     ['account.id=7', 'account.id', 'eq', ['7']],
+    ['account.id=7,8;', 'account.id', 'eq', ['7', '8', '7,8;']],
     ['paymentDate.gt=2026-11-22', 'paymentDate', 'gt', ['2026-11-22']],
     ['paymentDate.gte="2026-11-22"', 'paymentDate', 'gte', ['2026-11-22']],
     ['paymentDate%3E2026-11-22T10:00:00Z', 'paymentDate', 'gt', ['2026-11-22T10:00:00Z']],
@@ -85,6 +87,19 @@ t.test('a selection has id, href and @type whatever it asks for', async (t) => {
   t.same(selected('status'), { id: '1', href: '/1', status: 'open', '@type': 'Payment' })
   t.same(selected('nothing'), { id: '1', href: '/1', '@type': 'Payment' })
   t.same(selectFields(one, readTmfFields({})), one)
+})
+
+t.test('amounts are compared by their digits', async (t) => {
+  const passes = (amount: string, text: string) => {
+    const one = { totalAmount: { value: toExactNumber(amount) } }
+    return passesFilters(one, read(`totalAmount.value${text}`).filters)
+  }
+  t.notOk(passes('9999999.99', '=9999999.990000001'))
+  t.ok(passes('9999999.99', '.lt=9999999.990000001'))
+  t.ok(passes('90071992547409.93', '.gt=90071992547409.92'))
+  t.notOk(passes('90071992547409.93', '=90071992547409.92'))
+  t.ok(passes('-0.5', '.lt=-0.49'))
+  t.ok(passes('11.6', '=11.600'))
 })
 
 t.test('short lists are filtered as they are', async (t) => {
