@@ -32,8 +32,11 @@ export function fingerprintOfPost(body: Members): Buffer {
 const readable = (_: string, value: unknown) =>
   isExactNumber(value) ? ['number', canonicalNumber(value)] : value
 
-/** How long what came of a post may not be there yet; then nobody is at it any more. */
-const unusedAfter = sql`interval '1 minute'`
+/**
+ * How long what came of a post may not be there yet; then nobody is at it any more. All that its
+ * creation waits for ends within 75 s: the next post with its correlatorId would charge again.
+ */
+const unusedAfter = sql`interval '5 minutes'`
 
 /**
  * Keeps a post, or finds the earlier one with its correlatorId, whose id then counts. `isSame`:
