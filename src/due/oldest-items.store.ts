@@ -21,8 +21,10 @@ export async function measureOldest(db: Db): Promise<Array<{ kind: string; ageS:
         order by next_attempt_at limit ${lookedThrough}) first where status = 'received')
       union all select 'notification_waiting', (
         select received_at from notification where status = 'waiting' order by id limit 1)
-      union all select 'operation', (select min(created_at) from (
-        select created_at from operation where next_attempt_at is not null
+      -- A refund may have waited for its approval before it was asked for.
+      union all select 'operation', (select min(asked_at) from (
+        select coalesce(first_tried_at, updated_at) as asked_at from operation
+        where next_attempt_at is not null
         order by next_attempt_at limit ${lookedThrough}) first)
       union all select 'event_unannounced', (select min(created_at) from (
         select created_at from event_outbox limit ${lookedThrough}) first)

@@ -66,6 +66,43 @@ t.test(
   }
 )
 
+t.test('a refund waits for its outcome from when it was asked for, not approved', async (t) => {
+  const service = await testService(t, { refundApprovalAbove: 1000 })
+  const { db, call, control, createPayment, pay, until } = service
+  const { id } = await createPayment()
+  await pay(id)
+  await until(id, ({ status }) => status === 'captured')
+  const withheld = { ms: 60_000 }
+  await control('PUT', '/_simulator/faults', { webhooks: { delayMs: withheld } })
+  const post = (path: string, body: object) => call('POST', path, { idempotencyKey: path, body })
+  const amount = { currency: 'GBP', value: 1500 }
+  const operator = { id: 'agent-7' }
+  const asked = await post(`/v1/payments/${id}/refunds`, { amount, reason: 'twice', operator })
+  t.equal(asked.body.status, 'awaitingApproval')
+  // Nobody was there for a night.
+  await sql`update operation set created_at = created_at - interval '9 hours',
+    updated_at = updated_at - interval '9 hours' where id = ${asked.body.id}`.execute(db)
+  const approval = { operator: { id: 'supervisor-2' } }
+  t.equal((await post(`/v1/refunds/${asked.body.id}/approval`, approval)).status, 200)
+  const ageOf = async () =>
+    (await measureOldest(db)).find(({ kind }) => kind === 'operation')?.ageS ?? 0
+  const fresh = await ageOf()
+  t.ok(fresh < 60, String(fresh))
+  const isTaken = async () => {
+    const { rows } = await sql`
+      select from operation where id = ${asked.body.id} and provider_reference is not null`.execute(
+      db
+    )
+    return rows.length > 0
+  }
+  for (let tries = 0; tries < 500 && !(await isTaken()); tries++) await setTimeout(20)
+  t.ok((await ageOf()) < 60, 'it was taken, and its outcome is to come')
+  await sql`update operation set first_tried_at = now() - interval '3 hours'
+    where id = ${asked.body.id}`.execute(db)
+  const old = await ageOf()
+  t.ok(old >= 10_800 && old < 10_900, String(old))
+})
+
 t.test('what moved last is found without reading the charges that were pushed since', async (t) => {
   const { db, createPayment, pay, until } = await testService(t)
   const { id, accountId } = await createPayment()
