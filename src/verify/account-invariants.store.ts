@@ -32,6 +32,9 @@ export const accountInvariants: Readonly<Record<string, string>> = {
       on (t.fact, t.cause_id, t.account_id, t.amount, t.posting)
         = (c.id, c.id, c.account_id, c.amount, c.posting)
     where t.id is null or c.id is null`,
+  'what was moved for no payment is a charge or an adjustment': `
+    select id from ledger_transfer
+    where payment_id is null and cause_type not in ('charge', 'adjustment')`,
   'money pays what is owed on its own account': `
     select a.id from allocation a join credit c using (transfer_id)
     left join charge on charge.id = charge_id
