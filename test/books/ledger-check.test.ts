@@ -180,3 +180,32 @@ t.test('what a client was still to be told waits for nobody once it is revoked',
   const name = 'webhook endpoints that were to be told of something an hour ago'
   t.equal((await findLate(db, name, 1)).count, 0)
 })
+
+t.test('a payment whose cancellation is under way is not overdue beside it', async (t) => {
+  const { db, call, control, createPayment } = await testService(t)
+  const { id } = await createPayment({ method: 'paymentLink' })
+  const { id: other } = await createPayment({ method: 'paymentLink', allowDuplicate: true })
+  await control('PUT', '/_simulator/faults', { api: { html500: { path: 'PATCH' } } })
+  const asked = { idempotencyKey: 'cancel', body: { reason: 'hung up' } }
+  t.match(await call('POST', `/v1/payments/${id}/cancellation`, asked), {
+    ...{ status: 202, body: { status: 'requested' } }
+  })
+  const setDue = (payment: string) =>
+    sql`update payment set next_attempt_at = now() - interval '2 hours'
+      where id = ${payment}`.execute(db)
+  await setDue(id)
+  await setTimeout(1_500)
+  const { rows } = await sql`select from payment where id = ${id}
+    and next_attempt_at < now() - interval '1 hour'`.execute(db)
+  t.equal(rows.length, 1, 'nobody asks about it but its cancellation')
+  const overdue = async (some: Db) =>
+    (await countOpenItems(some)).find(({ kind }) => kind === 'payments_overdue')?.count
+  const late = async (some: Db) =>
+    (await findLate(some, 'payments whose next step was due an hour ago', 1)).count
+  t.same([await overdue(db), await late(db)], [0, 0])
+  await db.transaction().execute(async (tx) => {
+    await sql`update payment set next_attempt_at = now() - interval '2 hours'
+      where id = ${other}`.execute(tx)
+    t.same([await overdue(tx), await late(tx)], [1, 1])
+  })
+})
