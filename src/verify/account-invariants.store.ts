@@ -1,4 +1,10 @@
 /** What always holds of accounts: what is owed, what pays it, and the ledger behind both. */
+import { postings } from '../ledger/ledger.ts'
+
+/** Between which ledger accounts each kind of posting moves money, as rows. */
+const sides = Object.entries(postings)
+  .map(([posting, { debit, credit }]) => `('${posting}', '${debit}', '${credit}')`)
+  .join(', ')
 
 export const accountInvariants: Readonly<Record<string, string>> = {
   'the open amount of a charge is what no money has paid': `
@@ -32,6 +38,9 @@ export const accountInvariants: Readonly<Record<string, string>> = {
       on (t.fact, t.cause_id, t.account_id, t.amount, t.posting)
         = (c.id, c.id, c.account_id, c.amount, c.posting)
     where t.id is null or c.id is null`,
+  'what is posted moves between the ledger accounts of its kind': `
+    select id from ledger_transfer
+    where (posting, debit_account, credit_account) not in (values ${sides})`,
   'what was moved for no payment is a charge or an adjustment': `
     select id from ledger_transfer
     where payment_id is null and cause_type not in ('charge', 'adjustment')`,

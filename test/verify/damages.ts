@@ -75,6 +75,8 @@ export const damages: Readonly<Record<string, string>> = {
     'update debit set amount = amount + 1',
   'a charge and an adjustment are posted once, as they are':
     'update charge set amount = amount + 1',
+  'what is posted moves between the ledger accounts of its kind': `
+    update ledger_transfer set debit_account = 'processors' ${ofPayment} and posting = 'payment'`,
   'what was moved for no payment is a charge or an adjustment': `
     update ledger_transfer set payment_id = null ${ofPayment}`,
   'money pays what is owed on its own account': `
