@@ -41,6 +41,9 @@ export const accountInvariants: Readonly<Record<string, string>> = {
   'what is posted moves between the ledger accounts of its kind': `
     select id from ledger_transfer
     where (posting, debit_account, credit_account) not in (values ${sides})`,
+  'what is posted on the account of a customer is in its currency': `
+    select t.id from ledger_transfer t join account a on a.id = t.account_id
+    where t.currency <> a.currency and 'customer' in (t.debit_account, t.credit_account)`,
   'what was moved for no payment is a charge or an adjustment': `
     select id from ledger_transfer
     where payment_id is null and cause_type not in ('charge', 'adjustment')`,

@@ -77,6 +77,8 @@ export const damages: Readonly<Record<string, string>> = {
     'update charge set amount = amount + 1',
   'what is posted moves between the ledger accounts of its kind': `
     update ledger_transfer set debit_account = 'processors' ${ofPayment} and posting = 'payment'`,
+  'what is posted on the account of a customer is in its currency':
+    "update ledger_transfer set currency = 'EUR' where posting = 'charge'",
   'what was moved for no payment is a charge or an adjustment': `
     update ledger_transfer set payment_id = null ${ofPayment}`,
   'money pays what is owed on its own account': `
