@@ -1,6 +1,7 @@
 /** Disputes as they are listed, and when somebody is reminded of their deadlines. Pure. */
 import { toDisputeView } from '../lifecycle/disputes.ts'
 import type { Dispute, DisputeStage } from '../lifecycle/model.ts'
+import type { DisputeEvent } from '../provider.ts'
 
 /** As a list shows it: an event has the account itself. */
 export function toListedView(dispute: Dispute & { paymentId: string; accountId: number }) {
@@ -13,12 +14,25 @@ export function toListedView(dispute: Dispute & { paymentId: string; accountId: 
  * defended is not defended once more, until the bank goes on by pre-arbitration. The deadline is
  * not signed: it is shown and reminded of, and decides nothing.
  */
-function awaitsDefence({ status, stage, defendBy, reported }: Dispute): boolean {
+function awaitsDefence(dispute: Dispute): boolean {
+  const { status, stage, defendBy, reported } = dispute
   if (status !== 'open' || defendBy === null) return false
   if (stage === 'preArbitration') return !reported.includes('preArbitrationDeclined')
-  return awaiting.includes(stage) && !reported.includes('defended')
+  return awaiting.includes(stage) && !isDefended(dispute)
 }
 const awaiting: readonly DisputeStage[] = ['informationRequest', 'notification', 'chargeback']
+
+/**
+ * What was said while the bank only asked is no defence of the chargeback that comes all the same.
+ * A defence of that is not told from it, being reported by the same word: one reminder too many
+ * costs less than money that nobody defended.
+ */
+function isDefended({ stage, reported }: Dispute): boolean {
+  const at = reported.indexOf('defended')
+  const hadQuestion = stage !== 'informationRequest' && reported.includes('informationRequested')
+  return at >= 0 && (!hadQuestion || reported.slice(0, at).some((one) => goesOn.includes(one)))
+}
+const goesOn: readonly DisputeEvent[] = ['notified', 'openedWithChargeback', 'chargedBack']
 
 /** Before each deadline somebody is reminded of it so many days ahead, once each. */
 export const reminderDays = [2, 7] as const

@@ -22,7 +22,10 @@ export async function findNearDeadlines(
     where d.status = 'open' and d.defend_by > now() and d.defend_by <= now() + interval '168 hours'
       and case when d.stage = 'preArbitration' then 'preArbitrationDeclined' <> all(d.reported)
         else d.stage in ('informationRequest', 'notification', 'chargeback')
-          and 'defended' <> all(d.reported) end
+          and ('defended' <> all(d.reported) or d.stage <> 'informationRequest'
+            and 'informationRequested' = any(d.reported)
+            and not d.reported[:array_position(d.reported, 'defended')]
+              && '{notified,openedWithChargeback,chargedBack}') end
       and not exists (select from dispute_reminder r where r.dispute_id = d.id
         and r.days = case when d.defend_by <= now() + interval '48 hours' then 2 else 7 end
         and d.defend_by <= r.defend_by + make_interval(secs => ${sameDeadlineMs / 1000}))

@@ -5,8 +5,11 @@ import type { Db } from '../database/database.ts'
 export async function countOpenItems(db: Db): Promise<Array<{ kind: string; count: number }>> {
   const { rows } = await sql<{ kind: string; count: number }>`
     select 'payments_pending' as kind, count(*) from payment where next_attempt_at is not null
-    union all select 'payments_overdue', count(*) from payment
-      where next_attempt_at < now() - interval '1 minute'
+    -- One that is being cancelled waits for that alone, which is an operation.
+    union all select 'payments_overdue', count(*) from payment p
+      where next_attempt_at < now() - interval '1 minute' and not exists (
+        select from operation o
+        where o.payment_id = p.id and o.kind = 'cancellation' and o.status = 'requested')
     -- What processes that died have left, and nobody has looked through.
     union all select 'create_batches_overdue', count(*) from create_batch
       where due_at < now() - interval '1 minute'
@@ -36,9 +39,10 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
     union all select 'discrepancies_open', count(*) from discrepancy where status = 'open'
     union all select 'webhooks_due', count(*) from webhook_delivery
       where next_attempt_at is not null
-    -- Not those that their owners have switched off.
+    -- Not those that their owners have switched off, and not those of nobody any more.
     union all select 'webhook_endpoints_disabled', count(*) from webhook_endpoint
       where disabled_reason <> 'client' and deleted_at is null
+        and client_id in (select id from client where revoked_at is null)
     `.execute(db)
   return rows
 }

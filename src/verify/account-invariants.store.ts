@@ -1,4 +1,10 @@
 /** What always holds of accounts: what is owed, what pays it, and the ledger behind both. */
+import { postings } from '../ledger/ledger.ts'
+
+/** Between which ledger accounts each kind of posting moves money, as rows. */
+const sides = Object.entries(postings)
+  .map(([posting, { debit, credit }]) => `('${posting}', '${debit}', '${credit}')`)
+  .join(', ')
 
 export const accountInvariants: Readonly<Record<string, string>> = {
   'the open amount of a charge is what no money has paid': `
@@ -32,6 +38,15 @@ export const accountInvariants: Readonly<Record<string, string>> = {
       on (t.fact, t.cause_id, t.account_id, t.amount, t.posting)
         = (c.id, c.id, c.account_id, c.amount, c.posting)
     where t.id is null or c.id is null`,
+  'what is posted moves between the ledger accounts of its kind': `
+    select id from ledger_transfer
+    where (posting, debit_account, credit_account) not in (values ${sides})`,
+  'what is posted on the account of a customer is in its currency': `
+    select t.id from ledger_transfer t join account a on a.id = t.account_id
+    where t.currency <> a.currency and 'customer' in (t.debit_account, t.credit_account)`,
+  'what was moved for no payment is a charge or an adjustment': `
+    select id from ledger_transfer
+    where payment_id is null and cause_type not in ('charge', 'adjustment')`,
   'money pays what is owed on its own account': `
     select a.id from allocation a join credit c using (transfer_id)
     left join charge on charge.id = charge_id

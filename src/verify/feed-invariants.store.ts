@@ -20,6 +20,20 @@ export const otherEventInvariants: Readonly<Record<string, string>> = {
     group by e.id having count(f.position) + count(o.created_at) <> 1`
 }
 
+/** Of what waits for its place: nothing refers to it by a foreign key either. */
+export const outboxInvariants: Readonly<Record<string, string>> = {
+  'what waits for its place in the feed is an event': `
+    select concat_ws(' ', w.payment_id, w.sequence, w.event_id) from event_outbox w
+    left join payment_event e on (e.payment_id, e.sequence) = (w.payment_id, w.sequence)
+    left join other_event o on o.id = w.event_id
+    where e.payment_id is null and o.id is null`
+}
+export const postingOutboxInvariants: Readonly<Record<string, string>> = {
+  'what waits for its place among the postings was posted': `
+    select transfer_id from posting_outbox
+    where not exists (select from ledger_transfer where id = transfer_id)`
+}
+
 export const postingInvariants: Readonly<Record<string, string>> = {
   'what billing is to post was moved by a payment on the account of a customer': `
     select b.position from billing_posting b left join ledger_transfer t on t.id = b.id

@@ -4,7 +4,10 @@
  */
 export const lateness: Readonly<Record<string, string>> = {
   'payments whose next step was due an hour ago': `
-    select id, next_attempt_at from payment where next_attempt_at < now() - interval '1 hour'`,
+    select id, next_attempt_at from payment p
+    where next_attempt_at < now() - interval '1 hour' and not exists (
+      select from operation o
+      where o.payment_id = p.id and o.kind = 'cancellation' and o.status = 'requested')`,
   'payments that are pending an hour after their end, and were not given up': `
     select id, expires_at from payment where status = 'pending' and method <> 'recorded'
       and next_attempt_at is not null and expires_at < now() - interval '1 hour'`,
@@ -34,7 +37,9 @@ export const lateness: Readonly<Record<string, string>> = {
     select id, next_attempt_at from settlement_report
     where next_attempt_at < now() - interval '1 hour'`,
   'webhook endpoints that were to be told of something an hour ago': `
-    select e.id, d.next_attempt_at from webhook_endpoint e cross join lateral (
+    select e.id, d.next_attempt_at from webhook_endpoint e
+    join client c on c.id = e.client_id and c.revoked_at is null
+    cross join lateral (
       select next_attempt_at from webhook_delivery
       where endpoint_id = e.id and term = e.term and next_attempt_at < now() - interval '1 hour'
       order by next_attempt_at limit 1) d

@@ -173,6 +173,37 @@ export const paymentInvariants: Readonly<Record<string, string>> = {
     group by t.id, debit_account, credit_account
     having count(b.id) + count(o.transfer_id)
       <> case when 'customer' in (debit_account, credit_account) then 1 else 0 end`,
+  'what was moved for a payment has its cause': `
+    select t.id from ledger_transfer t
+    left join payment p on t.cause_type = 'payment' and (p.id, p.id) = (t.cause_id, t.payment_id)
+    left join operation m on (m.kind, m.id, m.payment_id) = (t.cause_type, t.cause_id, t.payment_id)
+    left join dispute d
+      on t.cause_type = 'dispute' and (d.id, d.payment_id) = (t.cause_id, t.payment_id)
+    left join discrepancy x
+      on t.cause_type = 'discrepancy' and (x.id, x.payment_id) = (t.cause_id, t.payment_id)
+    where t.payment_id is not null and coalesce(p.id, m.id, d.id, x.id) is null`,
+  // Lines that are doubled, and those of money that is not the payment's own, are not added.
+  'what a payment was paid out is what lines of settlement reports say': `
+    select p.id from payment p
+    left join (select payment_id, count(*) as times from payment_event
+      where type = 'payment.settled' group by 1) e on e.payment_id = p.id
+    left join (
+      select payment_id, count(*) as lines, sum(net) as net, min(net_currency) as currency,
+        max(net_currency) as other
+      from settlement_line where meaning = 'settled' and record_id is not null group by 1) l
+      on l.payment_id = p.id
+    where (settlement is not null) <> (e.times is not null)
+      or e.times > coalesce(l.lines, 0)
+      or (settlement->>'gross')::bigint
+        <> (settlement->>'net')::bigint + (settlement->>'fees')::bigint
+      or e.times = l.lines and l.currency = l.other
+        and (settlement->>'net', settlement->>'currency') <> (l.net::text, l.currency::text)`,
+  // An answered key is kept for seven days at least.
+  'a payment that was asked for in the last six days has its key': `
+    select p.id from payment p
+    left join idempotency_key k on (k.client_id, k.key) = (p.client_id, p.idempotency_key)
+    where p.idempotency_key is not null and k.key is null
+      and p.created_at > now() - interval '6 days'`,
   // A key is free again after thirty days, and then has a later time than the payment.
   'a key of a client has made one payment': `
     select p.id from payment p

@@ -7,7 +7,9 @@ import {
   fileInvariants,
   keyInvariants,
   otherEventInvariants,
-  postingInvariants
+  outboxInvariants,
+  postingInvariants,
+  postingOutboxInvariants
 } from './feed-invariants.store.ts'
 import { lateness } from './lateness.store.ts'
 import { paymentInvariants } from './payment-invariants.store.ts'
@@ -35,6 +37,7 @@ const pageOf = (table: string, key = 'id') =>
   `select ${key} as id from ${table} where ${key} > $1 order by ${key} limit $2`
 const ofPayments = 'payment_id = any($1::text[])'
 const ofAccounts = 'account_id = any($1::integer[])'
+const unplaced = "concat_ws(' ', event_id, payment_id, sequence)"
 const ofTransfers = 'transfer_id in (select id from ledger_transfer)'
 
 export const sections = {
@@ -49,7 +52,8 @@ export const sections = {
       discrepancy: ofPayments,
       ledger_transfer: ofPayments,
       event_feed: ofPayments,
-      event_outbox: ofPayments
+      event_outbox: ofPayments,
+      settlement_line: ofPayments
     },
     invariants: paymentInvariants
   },
@@ -78,6 +82,17 @@ export const sections = {
     ...{ page: pageOf('other_event'), first: '', size: 1_000 },
     tables: { other_event: 'id = any($1::text[])' },
     invariants: otherEventInvariants
+  },
+  unplacedEvents: {
+    page: `select ${unplaced} as id from event_outbox where ${unplaced} > $1 order by 1 limit $2`,
+    ...{ first: '', size: 2_000 },
+    tables: { event_outbox: `${unplaced} = any($1::text[])` },
+    invariants: outboxInvariants
+  },
+  unplacedPostings: {
+    ...{ page: pageOf('posting_outbox', 'transfer_id'), first: '', size: 2_000 },
+    tables: { posting_outbox: 'transfer_id = any($1::text[])' },
+    invariants: postingOutboxInvariants
   },
   postings: {
     ...{ page: pageOf('billing_posting', 'position'), first: 0, size: 2_000 },
@@ -159,7 +174,7 @@ export async function findLate(
   return { count: rows.length, ids: rows.slice(0, idsMax).map(({ id }) => id) }
 }
 
-/** Tables with texts of others, and what orders their rows by age. */
+/** Tables with texts of others, and what orders their rows by age; accounts, by their numbers. */
 const texts = {
   payment: 'id',
   payment_event: 'payment_id, sequence',
@@ -174,6 +189,10 @@ const texts = {
   card: 'id',
   card_registration: 'id',
   settlement_line: 'id',
+  settlement_report: 'id',
+  account: 'id',
+  billing_posting: 'position',
+  client: 'id',
   tmf_post: 'resource_id',
   webhook_endpoint: 'id',
   webhook_attempt: 'delivery_id, number'

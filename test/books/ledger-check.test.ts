@@ -6,6 +6,7 @@ import { findWrongLately } from '../../src/books/ledger-check.store.ts'
 import type { Db } from '../../src/database/database.ts'
 import { countDiscrepancies, measureOldest } from '../../src/due/oldest-items.store.ts'
 import { countOpenItems } from '../../src/due/open-items.store.ts'
+import { findLate } from '../../src/verify/verify.store.ts'
 import { testService } from '../test-service.ts'
 
 /** Until what a payment moved has its place among the postings. */
@@ -66,6 +67,43 @@ t.test(
   }
 )
 
+t.test('a refund waits for its outcome from when it was asked for, not approved', async (t) => {
+  const service = await testService(t, { refundApprovalAbove: 1000 })
+  const { db, call, control, createPayment, pay, until } = service
+  const { id } = await createPayment()
+  await pay(id)
+  await until(id, ({ status }) => status === 'captured')
+  const withheld = { ms: 60_000 }
+  await control('PUT', '/_simulator/faults', { webhooks: { delayMs: withheld } })
+  const post = (path: string, body: object) => call('POST', path, { idempotencyKey: path, body })
+  const amount = { currency: 'GBP', value: 1500 }
+  const operator = { id: 'agent-7' }
+  const asked = await post(`/v1/payments/${id}/refunds`, { amount, reason: 'twice', operator })
+  t.equal(asked.body.status, 'awaitingApproval')
+  // Nobody was there for a night.
+  await sql`update operation set created_at = created_at - interval '9 hours',
+    updated_at = updated_at - interval '9 hours' where id = ${asked.body.id}`.execute(db)
+  const approval = { operator: { id: 'supervisor-2' } }
+  t.equal((await post(`/v1/refunds/${asked.body.id}/approval`, approval)).status, 200)
+  const ageOf = async () =>
+    (await measureOldest(db)).find(({ kind }) => kind === 'operation')?.ageS ?? 0
+  const fresh = await ageOf()
+  t.ok(fresh < 60, String(fresh))
+  const isTaken = async () => {
+    const { rows } = await sql`
+      select from operation where id = ${asked.body.id} and provider_reference is not null`.execute(
+      db
+    )
+    return rows.length > 0
+  }
+  for (let tries = 0; tries < 500 && !(await isTaken()); tries++) await setTimeout(20)
+  t.ok((await ageOf()) < 60, 'it was taken, and its outcome is to come')
+  await sql`update operation set first_tried_at = now() - interval '3 hours'
+    where id = ${asked.body.id}`.execute(db)
+  const old = await ageOf()
+  t.ok(old >= 10_800 && old < 10_900, String(old))
+})
+
 t.test('what moved last is found without reading the charges that were pushed since', async (t) => {
   const { db, createPayment, pay, until } = await testService(t)
   const { id, accountId } = await createPayment()
@@ -106,4 +144,68 @@ t.test('an endpoint that its owner has switched off waits for nobody', async (t)
   t.equal(await countDisabled(), 0)
   await sql`update webhook_endpoint set disabled_reason = 'failing'`.execute(db)
   t.equal(await countDisabled(), 1)
+})
+
+t.test('what a client was still to be told waits for nobody once it is revoked', async (t) => {
+  const { db, call, addClient, createPayment } = await testService(t)
+  const key = await addClient({ scopes: ['payments:read', 'webhooks:write'] })
+  const about = { key, body: { url: 'http://127.0.0.1:9/hook', events: ['*'] } }
+  for (const idempotencyKey of ['a', 'b']) {
+    const made = await call('POST', '/v1/webhook-endpoints', { ...about, idempotencyKey })
+    t.equal(made.status, 201)
+  }
+  await createPayment()
+  for (let tries = 0; tries < 500; tries++) {
+    const { rows } = await sql`
+      select from webhook_delivery having count(distinct endpoint_id) = 2`.execute(db)
+    if (rows.length > 0) break
+    await setTimeout(20)
+  }
+  await sql`update webhook_endpoint set status = 'disabled', disabled_reason = 'failing',
+    stopped_at = now() where id = (select min(id) from webhook_endpoint)`.execute(db)
+  await sql`update webhook_delivery set started_at = now() - interval '2 hours'
+    where status = 'pending'`.execute(db)
+  const waiting = async () => {
+    const open = (await countOpenItems(db)).find((one) => one.kind === 'webhook_endpoints_disabled')
+    const oldest = (await measureOldest(db)).find((one) => one.kind === 'event_undelivered')
+    return [open?.count, (oldest?.ageS ?? 0) > 3_600]
+  }
+  t.same(await waiting(), [1, true])
+  await sql`update client set revoked_at = now()
+    where id = (select min(client_id) from webhook_endpoint)`.execute(db)
+  t.same(await waiting(), [0, false])
+  const { numAffectedRows } = await sql`update webhook_delivery
+    set next_attempt_at = now() - interval '2 hours' where status = 'pending'`.execute(db)
+  t.ok(numAffectedRows)
+  const name = 'webhook endpoints that were to be told of something an hour ago'
+  t.equal((await findLate(db, name, 1)).count, 0)
+})
+
+t.test('a payment whose cancellation is under way is not overdue beside it', async (t) => {
+  const { db, call, control, createPayment } = await testService(t)
+  const { id } = await createPayment({ method: 'paymentLink' })
+  const { id: other } = await createPayment({ method: 'paymentLink', allowDuplicate: true })
+  await control('PUT', '/_simulator/faults', { api: { html500: { path: 'PATCH' } } })
+  const asked = { idempotencyKey: 'cancel', body: { reason: 'hung up' } }
+  t.match(await call('POST', `/v1/payments/${id}/cancellation`, asked), {
+    ...{ status: 202, body: { status: 'requested' } }
+  })
+  const setDue = (payment: string) =>
+    sql`update payment set next_attempt_at = now() - interval '2 hours'
+      where id = ${payment}`.execute(db)
+  await setDue(id)
+  await setTimeout(1_500)
+  const { rows } = await sql`select from payment where id = ${id}
+    and next_attempt_at < now() - interval '1 hour'`.execute(db)
+  t.equal(rows.length, 1, 'nobody asks about it but its cancellation')
+  const overdue = async (some: Db) =>
+    (await countOpenItems(some)).find(({ kind }) => kind === 'payments_overdue')?.count
+  const late = async (some: Db) =>
+    (await findLate(some, 'payments whose next step was due an hour ago', 1)).count
+  t.same([await overdue(db), await late(db)], [0, 0])
+  await db.transaction().execute(async (tx) => {
+    await sql`update payment set next_attempt_at = now() - interval '2 hours'
+      where id = ${other}`.execute(tx)
+    t.same([await overdue(tx), await late(tx)], [1, 1])
+  })
 })

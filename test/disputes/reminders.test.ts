@@ -112,9 +112,34 @@ t.test('disputes have events 7 and 2 days before their deadlines', async (t) => 
     t.same(await told(defended.id), [1], 'the bank goes on, and that can be answered')
   })
 
+  t.test('of a chargeback too that comes after a question was answered', async (t) => {
+    const { id, reference } = await paid()
+    const about = { dispute: newReference(), authorisationReference: reference }
+    await applyTo(id, disputed('informationRequested', { ...about, defendBy: inHours(30) }))
+    await remind()
+    await applyTo(id, disputed('defended', { ...about, defendBy: null }))
+    const taken = { ...about, dispute: newReference(), defendBy: inHours(6 * 24) }
+    await applyTo(id, disputed('chargedBack', taken))
+    await remind()
+    t.same(await told(id), [2, 6])
+    const asked = await paid()
+    const same = { dispute: newReference(), authorisationReference: asked.reference }
+    const near = { ...same, defendBy: inHours(24) }
+    for (const event of ['informationRequested', 'notified', 'defended', 'chargedBack'] as const) {
+      await applyTo(asked.id, disputed(event, near))
+    }
+    await remind()
+    t.same(await told(asked.id), [], 'its announcement was answered')
+  })
+
   t.test('those that are found are those that the rule is about', async (t) => {
     const { id } = await paid()
-    const reports: DisputeEvent[][] = [[], ['defended'], ['preArbitrationDeclined']]
+    const reports: DisputeEvent[][] = [
+      ...[[], ['defended'], ['preArbitrationDeclined'], ['informationRequested']],
+      ['informationRequested', 'defended', 'notified', 'chargedBack'],
+      ['informationRequested', 'chargedBack', 'defended'],
+      ['defended', 'chargedBack']
+    ] as DisputeEvent[][]
     const rows = disputeStatuses.flatMap((status) =>
       disputeStages.flatMap((stage) =>
         reports.flatMap((reported) =>

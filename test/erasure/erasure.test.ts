@@ -145,15 +145,18 @@ const planted = await plant(t)
 const { paid } = planted
 
 t.test('what is under way is named, and nothing is erased', async (t) => {
-  const before = (await findPlanted()).length
-  t.ok(before > 30, `${before} rows hold what was planted`)
+  // What the endpoint says back may come a moment later.
+  const countPlanted = async () =>
+    (await findPlanted()).filter((row) => !row.startsWith('webhook_attempt')).length
+  const before = await countPlanted()
+  t.ok(before >= 30, `${before} rows hold what was planted`)
   const refused = await erase(['run', accountId, '--by', 'dpo'])
   t.notOk(refused.isDone)
   t.match(refused.text, /close it first: 1, /)
   t.match(refused.text, /open disputes: 1, dsp_/)
   const shown = await erase(['show', accountId])
   t.match(shown.text, /nothing is changed[\s\S]*payment: \d+ to be erased/)
-  t.equal((await findPlanted()).length, before)
+  t.equal(await countPlanted(), before)
   await t.rejects(erase(['show', '99999998']), { message: 'There is no account 99999998.' })
 })
 

@@ -59,6 +59,10 @@ async function insertPending(db: Db, part: readonly Made[]): Promise<void> {
         'pending', id || '.session.1'
       from jsonb_to_recordset(${JSON.stringify(part)}::jsonb) as x(id text, value bigint)
       returning id, created_at, account_id, client_id
+    ), key as (
+      insert into idempotency_key (client_id, key, fingerprint, resource_id, reply_status,
+        reply_body)
+      select client_id, id, '', id, 201, '{}' from made
     ), event as (
       insert into payment_event (payment_id, sequence, type, data, created_at)
       select id, 1, 'payment.created', '{}', created_at from made

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { findFaults } from '../../src/verify/verify.store.ts'
 import { cardService } from '../cards/harness.ts'
 import { checkMoney } from '../invariants.ts'
 import { adyenApiKey, type TestService, testService } from '../test-service.ts'
@@ -54,6 +55,15 @@ t.test(
     t.same(await shown(), settled, 'the same batch in another file changes nothing')
     t.same(await discrepanciesOf(service), [])
     await checkMoney(t, db)
+
+    const [first, second] = payments.map(({ id }) => id)
+    await sql`
+      update payment set settlement = settlement || '{"gross": 2501, "net": 2479}'
+      where id = ${first}`.execute(db)
+    t.same(
+      (await findFaults(db, 'payments', [first, second])).filter(({ name }) => /lines/.test(name)),
+      [{ name: 'what a payment was paid out is what lines of settlement reports say', id: first }]
+    )
   }
 )
 

@@ -52,6 +52,13 @@ export const damages: Readonly<Record<string, string>> = {
     select payment_id, sequence, type, account_id, client_id from gone`,
   'what a payment moved on an account has one place among the postings, or waits for it': `
     insert into posting_outbox (transfer_id) select id from ledger_transfer ${ofPayment}`,
+  'what was moved for a payment has its cause': `update ledger_transfer
+    set cause_type = 'capture', cause_id = 'cap_x' ${ofPayment} and posting = 'payment'`,
+  'what a payment was paid out is what lines of settlement reports say': `
+    update payment set settlement = '{"gross": 5, "fees": 0, "net": 5, "currency": "GBP"}'
+    where id = $payment`,
+  'a payment that was asked for in the last six days has its key':
+    'delete from idempotency_key where resource_id = $payment',
   'a key of a client has made one payment': `
     update idempotency_key set resource_id = 'pay_x' where resource_id = $payment`,
 
@@ -68,6 +75,12 @@ export const damages: Readonly<Record<string, string>> = {
     'update debit set amount = amount + 1',
   'a charge and an adjustment are posted once, as they are':
     'update charge set amount = amount + 1',
+  'what is posted moves between the ledger accounts of its kind': `
+    update ledger_transfer set debit_account = 'processors' ${ofPayment} and posting = 'payment'`,
+  'what is posted on the account of a customer is in its currency':
+    "update ledger_transfer set currency = 'EUR' where posting = 'charge'",
+  'what was moved for no payment is a charge or an adjustment': `
+    update ledger_transfer set payment_id = null ${ofPayment}`,
   'money pays what is owed on its own account': `
     update charge set account_id = (select id from account where id <> account_id limit 1)`,
   "an account's ledger is what it owes less its credit": `
@@ -78,6 +91,10 @@ export const damages: Readonly<Record<string, string>> = {
     update event_feed set client_id = 'cli_x' ${ofPayment}`,
   'each event that is not about a payment has one place in the feed, or waits for it':
     "insert into other_event (id, type, data) values ('evt_x', 'card.removed', '{}')",
+  'what waits for its place in the feed is an event': `
+    insert into event_outbox (payment_id, sequence) values ($payment, 99)`,
+  'what waits for its place among the postings was posted': `
+    insert into posting_outbox (transfer_id) values ('txn_x')`,
   'what billing is to post was moved by a payment on the account of a customer': `
     update ledger_transfer set payment_id = null ${ofPayment}`,
   'a billing file has the details that it counts, numbered without holes, and their sum': `

@@ -4,14 +4,18 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Db } from '../../src/database/database.ts'
+import { personalData } from '../../src/erasure/personal-data.ts'
 import { lateness } from '../../src/verify/lateness.store.ts'
 import { type Report, readVerifyArguments, verify } from '../../src/verify/verify.commands.ts'
 import {
   findFaults,
   findLate,
   readIds,
+  readNewestRows,
   type SectionName,
-  sections
+  sections,
+  type TextTable,
+  textTables
 } from '../../src/verify/verify.store.ts'
 import { gbp, startJourney } from '../journeys/journey.ts'
 import { damages, delays } from './damages.ts'
@@ -100,6 +104,26 @@ for (const [name, delay] of Object.entries(delays)) {
     t.equal(found.ids.length, 1)
   })
 }
+
+t.test('a card number is found in the texts of every table that has any', async (t) => {
+  const number = '4111 1111 1111 1111'
+  const planted: Readonly<Record<string, string>> = {
+    account: `update account set name = '${number}'`,
+    billing_posting: `update billing_posting set reason = '${number}', status = 'rejected',
+      acknowledged_at = now()`,
+    client: `update client set name = '${number} ' || id`,
+    settlement_report: `insert into settlement_report (id, origin, status, fault,
+      finished_at) values ('set_x', 'upload', 'refused', '${number}', now())`
+  }
+  for (const [table, plant] of Object.entries(planted)) {
+    const rows = await withDamage(plant, (tx) => readNewestRows(tx, table as TextTable, 10))
+    t.match(JSON.stringify(rows), number, table)
+  }
+  const unread = Object.entries(personalData).filter(
+    ([table, { erased }]) => erased !== undefined && !(textTables as string[]).includes(table)
+  )
+  t.same(unread, [], 'what an erasure changes is read')
+})
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const run = (...args: string[]) =>
