@@ -28,9 +28,7 @@ export async function measureOldest(db: Db): Promise<Array<{ kind: string; ageS:
         order by next_attempt_at limit ${lookedThrough}) first)
       union all select 'event_unannounced', (select min(created_at) from (
         select created_at from event_outbox limit ${lookedThrough}) first)
-      -- A client that was revoked is told nothing more.
       union all select 'event_undelivered', (select min(started_at) from webhook_endpoint e
-        join client c on c.id = e.client_id and c.revoked_at is null
         cross join lateral (
           select started_at from webhook_delivery d
           where d.endpoint_id = e.id and d.status = 'pending' order by d.id limit 1) first

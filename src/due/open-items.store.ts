@@ -39,10 +39,9 @@ export async function countOpenItems(db: Db): Promise<Array<{ kind: string; coun
     union all select 'discrepancies_open', count(*) from discrepancy where status = 'open'
     union all select 'webhooks_due', count(*) from webhook_delivery
       where next_attempt_at is not null
-    -- Not those that their owners have switched off, and not those of nobody any more.
+    -- Not those that their owners have switched off.
     union all select 'webhook_endpoints_disabled', count(*) from webhook_endpoint
       where disabled_reason <> 'client' and deleted_at is null
-        and client_id in (select id from client where revoked_at is null)
     `.execute(db)
   return rows
 }

@@ -37,9 +37,7 @@ export const lateness: Readonly<Record<string, string>> = {
     select id, next_attempt_at from settlement_report
     where next_attempt_at < now() - interval '1 hour'`,
   'webhook endpoints that were to be told of something an hour ago': `
-    select e.id, d.next_attempt_at from webhook_endpoint e
-    join client c on c.id = e.client_id and c.revoked_at is null
-    cross join lateral (
+    select e.id, d.next_attempt_at from webhook_endpoint e cross join lateral (
       select next_attempt_at from webhook_delivery
       where endpoint_id = e.id and term = e.term and next_attempt_at < now() - interval '1 hour'
       order by next_attempt_at limit 1) d

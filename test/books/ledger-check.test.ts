@@ -146,41 +146,6 @@ t.test('an endpoint that its owner has switched off waits for nobody', async (t)
   t.equal(await countDisabled(), 1)
 })
 
-t.test('what a client was still to be told waits for nobody once it is revoked', async (t) => {
-  const { db, call, addClient, createPayment } = await testService(t)
-  const key = await addClient({ scopes: ['payments:read', 'webhooks:write'] })
-  const about = { key, body: { url: 'http://127.0.0.1:9/hook', events: ['*'] } }
-  for (const idempotencyKey of ['a', 'b']) {
-    const made = await call('POST', '/v1/webhook-endpoints', { ...about, idempotencyKey })
-    t.equal(made.status, 201)
-  }
-  await createPayment()
-  for (let tries = 0; tries < 500; tries++) {
-    const { rows } = await sql`
-      select from webhook_delivery having count(distinct endpoint_id) = 2`.execute(db)
-    if (rows.length > 0) break
-    await setTimeout(20)
-  }
-  await sql`update webhook_endpoint set status = 'disabled', disabled_reason = 'failing',
-    stopped_at = now() where id = (select min(id) from webhook_endpoint)`.execute(db)
-  await sql`update webhook_delivery set started_at = now() - interval '2 hours'
-    where status = 'pending'`.execute(db)
-  const waiting = async () => {
-    const open = (await countOpenItems(db)).find((one) => one.kind === 'webhook_endpoints_disabled')
-    const oldest = (await measureOldest(db)).find((one) => one.kind === 'event_undelivered')
-    return [open?.count, (oldest?.ageS ?? 0) > 3_600]
-  }
-  t.same(await waiting(), [1, true])
-  await sql`update client set revoked_at = now()
-    where id = (select min(client_id) from webhook_endpoint)`.execute(db)
-  t.same(await waiting(), [0, false])
-  const { numAffectedRows } = await sql`update webhook_delivery
-    set next_attempt_at = now() - interval '2 hours' where status = 'pending'`.execute(db)
-  t.ok(numAffectedRows)
-  const name = 'webhook endpoints that were to be told of something an hour ago'
-  t.equal((await findLate(db, name, 1)).count, 0)
-})
-
 t.test('a payment whose cancellation is under way is not overdue beside it', async (t) => {
   const { db, call, control, createPayment } = await testService(t)
   const { id } = await createPayment({ method: 'paymentLink' })
