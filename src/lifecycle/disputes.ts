@@ -207,7 +207,8 @@ function addDispute(
 }
 
 function follow(dispute: Dispute, reported: Disputed, { now }: LifecycleContext): void {
-  const { event, amount, reason, reasonCode, defendBy } = reported
+  const { event, amount } = reported
+  const isLate = dispute.reported.some((known) => meanings[known].rank > meanings[event].rank)
   dispute.reported = [...dispute.reported, event]
   const { stage, status } = disputeStanding(dispute.reported)
   dispute.stage = stage
@@ -216,9 +217,11 @@ function follow(dispute: Dispute, reported: Disputed, { now }: LifecycleContext)
   if (amount.currency === dispute.amount.currency && amount.value > dispute.amount.value) {
     dispute.amount = amount
   }
-  dispute.reason = reason ?? dispute.reason
-  dispute.reasonCode = reasonCode ?? dispute.reasonCode
-  dispute.defendBy = defendBy ?? dispute.defendBy
+  // What comes late says only what is not known yet: its deadline is that of an earlier stage.
+  const [newer, older] = isLate ? [dispute, reported] : [reported, dispute]
+  dispute.reason = newer.reason ?? older.reason
+  dispute.reasonCode = newer.reasonCode ?? older.reasonCode
+  dispute.defendBy = newer.defendBy ?? older.defendBy
 }
 
 /** A chargeback is booked even where less is left: the bank has taken it all the same. */

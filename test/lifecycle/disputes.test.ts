@@ -231,6 +231,29 @@ t.test('a dispute says in events what becomes of it', async (t) => {
   ])
 })
 
+t.test(
+  'the deadline is that of the latest stage, in whatever order stages are reported',
+  async (t) => {
+    const day = (number: number) => new Date(Date.UTC(2026, 2, number))
+    const notified = disputed('notified', { reason: 'Fraud', defendBy: day(1) })
+    const chargedBack = disputed('chargedBack', { defendBy: day(2) })
+    const reopened = disputed('preArbitrationOpened', { defendBy: day(30) })
+    for (const order of [
+      [notified, chargedBack, reopened],
+      [notified, reopened, chargedBack],
+      [chargedBack, notified, reopened],
+      [chargedBack, reopened, notified]
+    ]) {
+      const aggregate = aggregateOf('captured')
+      apply(aggregate, ...order)
+      t.match(dispute(aggregate), { defendBy: day(30), reason: 'Fraud' })
+    }
+    const aggregate = aggregateOf('captured')
+    apply(aggregate, disputed('chargedBack'), notified)
+    t.match(dispute(aggregate), { defendBy: day(1), reason: 'Fraud' }, 'late, and yet the only one')
+  }
+)
+
 t.test('refunds are blocked from the notification of a chargeback until it closes', async (t) => {
   const turns: Array<[DisputeEvent, 'blocked' | 'free' | 'nothing left']> = [
     ['informationRequested', 'free'],
