@@ -194,8 +194,8 @@ function createQueue<Item, Result>(db: Db, batching: Batching<Item, Result>) {
   const enter = (item: Item) =>
     new Promise<Result>((resolve, reject) => {
       const keys = keysOf?.(item) ?? noKeys
-      const place = { keys, behind: 0, since: looks, isOut: false }
-      const one: One = { item, ...place, span: currentSpan(), resolve, reject }
+      const span = currentSpan()
+      const one: One = { item, keys, behind: 0, since: looks, span, isOut: false, resolve, reject }
       if (lines.enter(one)) ready.push(one)
       watch()
       schedule()

@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problem.ts'
 import { readWait } from './prefer.ts'
+import { configOf } from './route-config.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -59,11 +60,13 @@ export function addAdmission(
 }
 
 /** A caller who waits for a change is in no lane: that takes nothing but a socket. */
-function laneOf({ method, headers, routeOptions: { config, url } }: FastifyRequest) {
+function laneOf(request: FastifyRequest) {
+  const { method, headers, is404 } = request
+  const config = configOf(request)
   const isGet = method === 'GET' || method === 'HEAD'
   if (config.lane !== undefined) return config.lane
   const waits = config.waits === true && (readWait(headers.prefer) ?? 0) > 0
-  if (config.quiet || url === undefined || waits) return undefined
+  if (config.quiet || is404 || waits) return undefined
   return isGet ? 'reads' : 'writes'
 }
 

@@ -6,6 +6,7 @@ import { resourcePath } from '../oauth/oauth.ts'
 import { Problem } from '../problem.ts'
 import type { Context } from '../service-context.ts'
 import type { RateLimits } from './rate-limit.plugin.ts'
+import { configOf } from './route-config.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -33,7 +34,7 @@ export function addAuthentication(
 
   app.decorateRequest('client', null)
   app.addHook('onRequest', (request, reply, done) => {
-    const { scope, unlimited } = request.routeOptions.config
+    const { scope, unlimited } = configOf(request)
     if (unlimited) return done()
     const sent = scope === undefined ? undefined : credentialOf(request)
     const hash = sent && hashKey(sent)

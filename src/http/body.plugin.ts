@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problem.ts'
 import { parseExact } from './exact-json.ts'
+import { configOf } from './route-config.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,8 +30,8 @@ export function addBodies(app: FastifyInstance): void {
   app.decorateRequest('signedBytes', null)
   app.decorateRequest('exactBody', null)
   app.addHook('preParsing', (request, reply, _, done) => {
-    const { is404, headers, routeOptions } = request
-    if (is404 || !hasBody(request) || routeOptions.config.signedBody) return done()
+    const { is404, headers } = request
+    if (is404 || !hasBody(request) || configOf(request).signedBody) return done()
     if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
       reply.header('accept-encoding', 'identity')
       throw new Problem('content_type_unsupported', 'Send the body without Content-Encoding.')
@@ -43,14 +44,14 @@ export function addBodies(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = body as Buffer
     if (bytes.length === 0) done(null, undefined)
-    else if (request.routeOptions.config.signedBody) {
+    else if (configOf(request).signedBody) {
       request.signedBytes = bytes
       parseSigned(request, decodeSigned(bytes, charsetsOf(request)[0]), done)
     } else {
       const text = decode(bytes, 'utf-8')
       if (text === undefined) return done(notUtf8())
       parse(request, text, (error, parsed) => {
-        const { exactNumbers } = request.routeOptions.config
+        const { exactNumbers } = configOf(request)
         if (error === null && exactNumbers) request.exactBody = parseExact(text)
         done(error, parsed)
       })

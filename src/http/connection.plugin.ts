@@ -10,6 +10,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import { Problem, toProblemDocument } from '../problem.ts'
 import { headersOf } from './problems.plugin.ts'
 import { endBody, type OnAnswer, recordAnswer } from './request.plugin.ts'
+import { configOf } from './route-config.ts'
 
 type Deps = {
   publicUrl: string
@@ -74,7 +75,7 @@ export function addConnections(app: FastifyInstance, deps: Deps): void {
     const problem = findFault(request.raw)
     if (problem === undefined) return done()
     if (problem.code === 'expectation_failed') reply.header('connection', 'close')
-    if (request.routeOptions.config.unlimited) throw problem
+    if (configOf(request).unlimited) throw problem
     deps.countRefusal(request, reply).then(() => done(problem), done)
   })
 }

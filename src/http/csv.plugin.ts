@@ -15,6 +15,7 @@ import {
   sendPage,
   toGrowingPage
 } from './cursor.ts'
+import { configOf } from './route-config.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,16 +30,16 @@ const json = 'application/json'
 const csv = 'text/csv'
 const html = 'text/html'
 
-function offeredBy({ config }: FastifyRequest['routeOptions']): string[] {
+function offeredBy(request: FastifyRequest): string[] {
+  const config = configOf(request)
   return [json, ...(config.csv === undefined ? [] : [csv]), ...(config.page ? [html] : [])]
 }
 
 /** 406 where a caller takes nothing that the route offers (RFC 9110, 12.5.1). */
 export function addNegotiation(app: FastifyInstance): void {
   app.addHook('onRequest', (request, _, done) => {
-    const { routeOptions } = request
-    if (routeOptions.config.scope === undefined || chosenOf(request) !== undefined) return done()
-    const offered = offeredBy(routeOptions).join(' and ')
+    if (configOf(request).scope === undefined || chosenOf(request) !== undefined) return done()
+    const offered = offeredBy(request).join(' and ')
     throw new Problem('not_acceptable', `This request can be answered with ${offered}.`)
   })
 }
@@ -47,7 +48,7 @@ export function addNegotiation(app: FastifyInstance): void {
 function chosenOf(request: FastifyRequest): string | undefined {
   const { accept = json } = request.headers
   if (request.method !== 'GET' || accept === json || accept === '*/*') return json
-  return new Negotiator(request.raw).mediaType(offeredBy(request.routeOptions))
+  return new Negotiator(request.raw).mediaType(offeredBy(request))
 }
 
 /** Whether the caller would rather have a page, of a route that offers one. */

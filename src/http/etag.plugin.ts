@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { checkPrecondition, etagOf, matchesETag, type Precondition } from './precondition.ts'
+import { configOf } from './route-config.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -16,14 +17,14 @@ declare module 'fastify' {
  */
 export function addETags(app: FastifyInstance): void {
   app.addHook('preHandler', (request, _, done) => {
-    const { scope, precondition } = request.routeOptions.config
+    const { scope, precondition } = configOf(request)
     if (scope === undefined || precondition || /^(GET|HEAD)$/.test(request.method)) return done()
     const { ifMatch } = preconditionOf(request)
     if (ifMatch !== undefined && ifMatch.trim() !== '*') checkPrecondition({ ifMatch }, undefined)
     done()
   })
   app.addHook('onSend', (request, reply, payload, done) => {
-    if (!request.routeOptions.config.etag || reply.statusCode !== 200) return done(null, payload)
+    if (!configOf(request).etag || reply.statusCode !== 200) return done(null, payload)
     const etag = String(reply.getHeader('etag') ?? etagOf(String(payload)))
     reply.header('etag', etag)
     if (!matchesETag(request.headers['if-none-match'], etag)) return done(null, payload)

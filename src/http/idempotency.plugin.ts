@@ -5,6 +5,7 @@ import { preconditionOf } from './etag.plugin.ts'
 import type { OnceAnswer } from './idempotency.commands.ts'
 import { type Claim, fingerprintOf } from './idempotency.store.ts'
 import { pathOf } from './problems.plugin.ts'
+import { configOf } from './route-config.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -21,7 +22,7 @@ export function addIdempotency(app: FastifyInstance): void {
   app.decorateRequest('claim', null)
   // Once the body is read and valid, since the key stands for what it says.
   app.addHook('preHandler', (request, _, done) => {
-    if (!request.routeOptions.config.idempotent) return done()
+    if (!configOf(request).idempotent) return done()
     const key = request.headers['idempotency-key']
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
       throw new Problem('idempotency_key_missing', 'Send 1 to 255 visible ASCII characters.')

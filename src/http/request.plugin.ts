@@ -5,6 +5,7 @@ import { Problem } from '../problem.ts'
 import type { Trace } from '../provider.ts'
 import { hasBody } from './body.plugin.ts'
 import { correlatorOf, headersOf, shownPathOf } from './problems.plugin.ts'
+import { configOf } from './route-config.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -116,7 +117,7 @@ export function addBodyDeadline(app: FastifyInstance, ms: number): void {
   app.addHook('preParsing', (request, _reply, _payload, done) => {
     const broken = brokenBodies.get(request.raw)
     if (broken !== undefined) throw broken
-    if (request.bodyTimer !== null && request.routeOptions.config.longBody) {
+    if (request.bodyTimer !== null && configOf(request).longBody) {
       clearTimeout(request.bodyTimer)
     }
     done()

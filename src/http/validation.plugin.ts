@@ -6,6 +6,7 @@ import { type FieldFault, Problem, pointerTo } from '../problem.ts'
 import { namedIn, ProblemSchema } from './common.schema.ts'
 import { isExactNumber } from './exact-json.ts'
 import { formats } from './formats.ts'
+import { configOf } from './route-config.ts'
 
 type Compile = { schema: unknown; httpPart?: string | undefined }
 
@@ -117,7 +118,7 @@ const deepest = 16
  */
 export function addTextGuard(app: FastifyInstance): void {
   app.addHook('preValidation', (request, _, done) => {
-    if (request.is404 || request.routeOptions.config.signedBody) return done()
+    if (request.is404 || configOf(request).signedBody) return done()
     checkQuery(request)
     const faults: FieldFault[] = []
     // Of a body that is there in both forms one is validated, and the other kept.
@@ -138,10 +139,10 @@ export function addTextGuard(app: FastifyInstance): void {
 }
 
 /** Of who comes with a key: a browser is sent back with whatever others made of its address. */
-function checkQuery({ url, routeOptions }: FastifyRequest): void {
-  if (routeOptions.config.scope === undefined) return
+function checkQuery(request: FastifyRequest): void {
+  if (configOf(request).scope === undefined) return
   try {
-    decodeURIComponent(url)
+    decodeURIComponent(request.url)
   } catch {
     const errors = [{ pointer: '', detail: 'is not percent-encoded UTF-8' }]
     throw new Problem('request_invalid', 'The query can’t be read.', { errors })
