@@ -42,7 +42,6 @@ import {
   newRequestId,
   type OnAnswer
 } from './http/request.plugin.ts'
-import { addRouteConfig } from './http/route-config.ts'
 import { addNamed, addTextGuard, addValidation } from './http/validation.plugin.ts'
 import { observeRequest } from './metrics/metrics.ts'
 import { oauthRoutes } from './oauth/oauth.routes.ts'
@@ -150,7 +149,6 @@ export async function buildApp(context: Context, tracer?: Tracer): Promise<Fasti
     }
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.server.maxConnections = connectionsMax
-  addRouteConfig(app)
   addBodies(app)
 
   // Fastify would compile a serializer for each answer of each route: most of the time and memory

@@ -1,8 +1,9 @@
-import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    routeConfig: FastifyContextConfig | null
+    /** See `configOf`. */
+    routeConfig?: FastifyContextConfig
   }
 }
 
@@ -13,8 +14,4 @@ declare module 'fastify' {
 export function configOf(request: FastifyRequest): FastifyContextConfig {
   request.routeConfig ??= request.routeOptions.config
   return request.routeConfig
-}
-
-export function addRouteConfig(app: FastifyInstance): void {
-  app.decorateRequest('routeConfig', null)
 }

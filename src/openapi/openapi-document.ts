@@ -193,7 +193,7 @@ function hoistParameters(operations: readonly Operation[]): Named {
     const name =
       one.in === 'path' && one.name === 'id'
         ? `${nounBefore(path, 'id').name}Id`
-        : `${pascal(one.name.split('-'))}${suffix}`
+        : `${pascal(one.name.replace('@', '').split('-'))}${suffix}`
     if (hoisted[name] !== undefined && JSON.stringify(hoisted[name]) !== text) {
       throw new Error(`two parameters would be named ${name}`)
     }
