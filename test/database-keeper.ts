@@ -95,7 +95,8 @@ async function createRole(url: string): Promise<string> {
 }
 
 async function createTemplate(url: string): Promise<void> {
-  await ask(url, `create database ${template}`)
+  // A server that was set up without a locale would keep text as SQL_ASCII.
+  await ask(url, `create database ${template} encoding 'UTF8' template template0`)
   const db = connect(withDatabase(url, template))
   await migrate(db)
   await grantTo(db, await createRole(url))

@@ -39,9 +39,12 @@ export async function checkConnections(url: string, directUrl: string | undefine
   if (faults.length > 0) throw new DatabaseFault(faults.join('\n'))
 }
 
-/** Throws a `DatabaseFault` where this connection string does not give a session of its own. */
+/**
+ * Throws a `DatabaseFault` where this connection string does not give a session of its own, or
+ * leads to a database that the service would refuse, before anything is made in it.
+ */
 export async function checkDirect(url: string): Promise<void> {
-  const faults = await faultsOfDirect(url)
+  const faults = [...(await withPair(url, faultsOfServer)), ...(await faultsOfDirect(url))]
   if (faults.length > 0) throw new DatabaseFault(faults.join('\n'))
 }
 

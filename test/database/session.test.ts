@@ -7,7 +7,7 @@ import t from 'tap'
 import { applyNotifications } from '../../src/adyen/notification.jobs.ts'
 import { insertItems } from '../../src/adyen/notification.store.ts'
 import { placeNewPostings } from '../../src/billing/posting.jobs.ts'
-import { checkConnections } from '../../src/database/connection-check.ts'
+import { checkConnections, checkDirect } from '../../src/database/connection-check.ts'
 import { connect, type Db } from '../../src/database/database.ts'
 import { listen } from '../../src/database/listener.ts'
 import { migrate } from '../../src/database/migrate.ts'
@@ -194,4 +194,18 @@ t.test('a table that was empty when statements were planned is read by its index
     scans.filter(([name, count]) => !small.includes(String(name)) && Number(count) > 2),
     []
   )
+})
+
+t.test('a database of another encoding is refused before anything is made in it', async (t) => {
+  const { db, url } = await testDatabase(t)
+  const name = `ascii_${process.pid}`
+  const ascii = sql.raw("encoding 'SQL_ASCII' locale 'C' template template0")
+  await sql`create database ${sql.id(name)} ${ascii}`.execute(db)
+  t.teardown(() => sql`drop database ${sql.id(name)} with (force)`.execute(db))
+  const other = new URL(url)
+  other.pathname = name
+  await t.rejects(checkDirect(other.href), {
+    message: 'The database keeps text as SQL_ASCII: UTF8 is needed.'
+  })
+  await t.resolves(checkDirect(url))
 })
