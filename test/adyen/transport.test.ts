@@ -332,7 +332,8 @@ t.test('the second try has what is left of the deadline', async (t) => {
   await isUnknown(t, post(transport), /no answer/)
   const ms = performance.now() - startedAt
   t.equal(requests.length, 3)
-  t.ok(ms < 3_000, `${Math.round(ms)} ms: with a deadline of its own it would end after 3 s`)
+  // With a deadline of its own it would end after 3 s.
+  t.ok(ms > 1_900 && ms < 2_900, `${Math.round(ms)} ms`)
 })
 
 t.test('a kept connection that answers too late is not tried again', async (t) => {
